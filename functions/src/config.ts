@@ -1,0 +1,87 @@
+import { defineBoolean, defineInt, defineSecret, defineString } from 'firebase-functions/params';
+import { z } from 'zod';
+import { ConfigurationError } from './configuration-error';
+
+/**
+ * What a deployment sets. The definitions put the names into the functions manifest, so that
+ * `firebase deploy` asks for them and writes them to the environment; they are read from there at
+ * an invocation, with the same defaults, since a `BooleanParam` reads a variable that is not set
+ * as false.
+ *
+ * Source: https://firebase.google.com/docs/functions/config-env
+ */
+export const DATABASE_URL = defineSecret('DATABASE_URL');
+
+/**
+ * Which RTDB instance to listen to. All of them in the emulator; a deployment has no default and
+ * must name one, so that nobody mirrors a second database by accident.
+ */
+export const RTDB_INSTANCE = defineString('RTDB_INSTANCE', {
+  ...(process.env.FUNCTIONS_EMULATOR === 'true' ? { default: '*' } : {}),
+  description: 'The RTDB instance to mirror, such as my-project-default-rtdb',
+});
+
+/** Must be the region of the RTDB instance: events don't cross regions. */
+export const RTDB_REGION = defineString('RTDB_REGION', {
+  default: 'us-central1',
+  description: 'The region of the RTDB instance',
+});
+
+defineBoolean('ENABLE_SUPABASE_DUAL_WRITE', {
+  default: true,
+  description: 'Whether writes are mirrored into Postgres',
+});
+defineInt('DATABASE_POOL_MAX', {
+  default: 1,
+  description: 'Postgres connections that one function instance may hold',
+});
+defineInt('RETENTION_DAYS', {
+  default: 0,
+  description: 'Days that RTDB keeps; deletions of older days leave Postgres alone (0 = off)',
+});
+
+const boolean = z
+  .string()
+  .transform((value) => value.trim().toLowerCase())
+  .pipe(z.enum(['true', 'false'], { error: 'expected true or false' }))
+  .transform((value) => value === 'true');
+
+const wholeNumber = (least: number, most: number) =>
+  z.coerce
+    .number({ error: `expected a whole number from ${least} to ${most}` })
+    .int()
+    .min(least)
+    .max(most);
+
+const settingsSchema = z.object({
+  ENABLE_SUPABASE_DUAL_WRITE: boolean.default(true),
+  DATABASE_POOL_MAX: wholeNumber(1, 100).default(1),
+  RETENTION_DAYS: wholeNumber(0, 36_500).default(0),
+});
+
+export interface Settings {
+  mirroringEnabled: boolean;
+  connectionsMax: number;
+  retentionDays: number;
+}
+
+/**
+ * Reads the parameters; one that is set to nothing has its default.
+ *
+ * @throws ConfigurationError that names the parameter and what was expected
+ */
+export function readSettings(env: NodeJS.ProcessEnv): Settings {
+  const set = Object.fromEntries(
+    Object.keys(settingsSchema.shape).flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
+  );
+  const parsed = settingsSchema.safeParse(set);
+  if (!parsed.success) {
+    const complaints = parsed.error.issues.map(({ path, message }) => `${String(path[0])}: ${message}`);
+    throw new ConfigurationError(complaints.join('; '));
+  }
+  return {
+    mirroringEnabled: parsed.data.ENABLE_SUPABASE_DUAL_WRITE,
+    connectionsMax: parsed.data.DATABASE_POOL_MAX,
+    retentionDays: parsed.data.RETENTION_DAYS,
+  };
+}

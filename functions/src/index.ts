@@ -1,0 +1,2 @@
+/** What is deployed: wiring only. */
+export { mirrorQuestCompletion } from './mirror-quest-completion';

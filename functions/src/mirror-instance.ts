@@ -1,0 +1,54 @@
+import { applicationDefault } from 'firebase-admin/app';
+import type { Change } from 'firebase-functions/v2/core';
+import type { DatabaseEvent, DataSnapshot } from 'firebase-functions/v2/database';
+import { DATABASE_URL, readSettings } from './config';
+import { type CompletionStore, openCompletionStore } from './mirror/completion-store';
+import { logOutcome } from './mirror/log-outcome';
+import { type MirrorContext, mirrorEvent } from './mirror/mirror-event';
+import { clientConfig } from './postgres/client-config';
+import { createRtdbReader } from './rtdb/rtdb-reader';
+
+/** What one function instance keeps between invocations: its store, and with it its connections. */
+let store: CompletionStore | null = null;
+
+const rtdb = createRtdbReader(async () => {
+  if (process.env.FIREBASE_DATABASE_EMULATOR_HOST) return 'owner';
+  return (await applicationDefault().getAccessToken()).access_token;
+}, process.env.FIREBASE_DATABASE_EMULATOR_HOST);
+
+function contextNow(): MirrorContext {
+  const settings = readSettings(process.env);
+  return {
+    isEnabled: () => settings.mirroringEnabled,
+    retentionDays: settings.retentionDays,
+    store() {
+      store ??= openCompletionStore(clientConfig(DATABASE_URL.value()), settings.connectionsMax);
+      return store;
+    },
+    rtdb,
+  };
+}
+
+/**
+ * Mirrors one event as the platform delivers it, and logs what became of it.
+ *
+ * @throws what may succeed later; the platform then delivers the event again
+ */
+export async function handleWrite(event: DatabaseEvent<Change<DataSnapshot>>): Promise<void> {
+  const outcome = await mirrorEvent(
+    {
+      id: event.id,
+      time: event.time,
+      ref: event.ref,
+      structured: 'datacontenttype' in event,
+      before: event.data.before.val(),
+      after: event.data.after.val(),
+      instance: event.instance,
+      databaseHost: event.firebaseDatabaseHost,
+      authType: event.authType,
+      authId: event.authId,
+    },
+    contextNow(),
+  );
+  logOutcome(outcome, event.ref, event.id);
+}

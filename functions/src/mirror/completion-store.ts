@@ -1,0 +1,121 @@
+import type { ClientConfig } from 'pg';
+import { Connections } from '../postgres/connections';
+import {
+  type Divergence,
+  divergencesParameter,
+  RECORD_DIVERGENCES,
+  RESOLVE_MISSED_EVENT,
+} from '../postgres/divergence-log';
+import {
+  ERASED_SIBLINGS,
+  type ErasedTogether,
+  parseErasedTogether,
+} from '../postgres/erased-siblings';
+import {
+  APPLY_CLAIMS,
+  type Claim,
+  type ClaimVerdict,
+  claimsParameter,
+  parseVerdicts,
+} from '../postgres/quest-completions';
+import { classifyFailure } from '../postgres/sqlstate';
+import type { CompletionKey } from '../quests/completion-path';
+import type { Json } from '../quests/json';
+import { Coalescer } from './coalescer';
+
+/** Where the mirror writes. Every method rejects as Postgres, or the connection to it, does. */
+export interface CompletionStore {
+  /** Upserts a claim; the verdict says what became of it. */
+  apply(claim: Claim): Promise<ClaimVerdict>;
+  record(divergence: Divergence): Promise<void>;
+  /** The event that brought `payload` came late: a divergence that missed it is resolved. */
+  resolveMissedEvent(ref: string, payload: Json, eventId: string): Promise<void>;
+  /** What the write at `eventTime` erased of the leaf's day. */
+  erasedTogether(leaf: CompletionKey, eventTime: string): Promise<ErasedTogether>;
+  close(): Promise<void>;
+}
+
+/** A claim contended this often in a row meets something stranger than another writer. */
+const MAX_CONTENDED = 5;
+
+/**
+ * The store on Postgres: what concurrent invocations write is coalesced into shared statements.
+ *
+ * @param connectionsMax connections this instance may hold
+ */
+export function openCompletionStore(config: ClientConfig, connectionsMax: number): CompletionStore {
+  const connections = new Connections(config, connectionsMax);
+  const claims = coalesceClaims(connections);
+  const divergences = coalesceDivergences(connections);
+  return {
+    async apply(claim) {
+      for (let attempt = 1; attempt <= MAX_CONTENDED; attempt += 1) {
+        const verdict = await claims.submit(claim);
+        if (verdict.verdict !== 'contended') return verdict;
+      }
+      throw new Error(`a row stayed contended ${MAX_CONTENDED} times`);
+    },
+    record: (divergence) => divergences.submit(divergence),
+    async resolveMissedEvent(ref, payload, eventId) {
+      const state = payload === null ? null : JSON.stringify(payload);
+      await connections.run(RESOLVE_MISSED_EVENT, [ref, state, eventId]);
+    },
+    async erasedTogether({ coupleId, dateKey, questId, userId }, eventTime) {
+      const values = [coupleId, dateKey, eventTime, questId, userId];
+      return parseErasedTogether(await connections.run(ERASED_SIBLINGS, values));
+    },
+    close: () => connections.close(),
+  };
+}
+
+function coalesceClaims(connections: Connections): Coalescer<Claim, ClaimVerdict> {
+  return new Coalescer({
+    maxInFlight: connections.capacity,
+    onFailure: actionOnFailure,
+    send: async (batch) =>
+      parseVerdicts(await connections.run(APPLY_CLAIMS, [claimsParameter(batch)]), batch.length),
+    keyOf: (claim) => claim.ref,
+    compare: (a, b) =>
+      compareText(a.ref, b.ref) ||
+      compareText(a.eventTime, b.eventTime) ||
+      compareText(a.eventId, b.eventId),
+    sizeOf: (claim) => sizeOfJson(claim.payload),
+  });
+}
+
+function coalesceDivergences(connections: Connections): Coalescer<Divergence, void> {
+  return new Coalescer({
+    maxInFlight: connections.capacity,
+    onFailure: actionOnFailure,
+    send: async (batch) => {
+      await connections.run(RECORD_DIVERGENCES, [divergencesParameter(batch)]);
+      return batch.map(() => undefined);
+    },
+    keyOf: (divergence) => `${divergence.kind} ${divergence.ref}`,
+    compare: (a, b) => compareText(a.ref, b.ref) || compareText(a.kind, b.kind),
+    sizeOf: (divergence) => sizeOfJson(divergence.rtdbValue),
+  });
+}
+
+function actionOnFailure(error: unknown): 'split' | 'repeat' | 'fail' {
+  switch (classifyFailure(error)) {
+    case 'permanent':
+    case 'row':
+      return 'split';
+    case 'repeatable':
+      return 'repeat';
+    case 'transient':
+      return 'fail';
+  }
+}
+
+/** By UTF-16 units: any order will do, so long as every writer of the mirror uses this one. */
+function compareText(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+/** Most values are `true`; only objects can be large enough to count. */
+function sizeOfJson(value: Json): number {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value).length : 64;
+}

@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto';
+import { type LogSeverity, write } from 'firebase-functions/logger';
+import type { Outcome } from './outcome';
+
+/**
+ * One structured line for each event. A ref holds user ids, and some of those are push tokens: the
+ * line shows its hash, which is enough to find the lines of one leaf (`sha256(ref)`, 16 digits).
+ */
+export function logOutcome(outcome: Outcome, ref: unknown, eventId: unknown): void {
+  write({
+    severity: severityOf(outcome),
+    message: `quest completion ${outcome.outcome}`,
+    ...outcome,
+    event_id: typeof eventId === 'string' ? eventId : null,
+    ref_hash: createHash('sha256').update(String(ref)).digest('hex').slice(0, 16),
+  });
+}
+
+function severityOf(outcome: Outcome): LogSeverity {
+  if (outcome.outcome === 'rejected') return 'WARNING';
+  return outcome.outcome === 'applied' && outcome.missedEvent ? 'WARNING' : 'INFO';
+}

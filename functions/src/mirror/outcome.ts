@@ -1,0 +1,19 @@
+import type { InputIssue } from '../quests/json';
+
+/**
+ * What became of one event. Every one of these is an answer: the event is acknowledged. What may
+ * yet succeed is thrown instead, and delivered again.
+ *
+ * - `applied`: the row now shows this event (`missedEvent`: one before it did not arrive)
+ * - `duplicate`: the row already shows it
+ * - `stale`: the row shows a newer event
+ * - `tied`: another event of the same instant disagreed; the row shows what RTDB holds
+ * - `rejected`: refused for good, and recorded
+ * - `retained`: a deletion beyond retention; the row stays
+ * - `disabled`: mirroring is off for this couple
+ */
+export type Outcome =
+  | { outcome: 'applied'; lagMs: number; missedEvent: boolean }
+  | { outcome: 'duplicate' | 'stale' | 'tied'; lagMs: number }
+  | { outcome: 'rejected'; issues: InputIssue[] }
+  | { outcome: 'retained' | 'disabled' };

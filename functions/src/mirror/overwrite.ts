@@ -1,0 +1,96 @@
+import type { Divergence } from '../postgres/divergence-log';
+import type { ErasedTogether } from '../postgres/erased-siblings';
+import { completionPath } from '../quests/completion-path';
+import { millisOf } from '../quests/event-time';
+import type { Json, JsonObject } from '../quests/json';
+import { canonicalValue } from '../quests/rtdb-value';
+import { asEvidence } from '../quests/storable';
+import type { CompletionEvent } from '../quests/written-event';
+import { originDetail } from './refusals';
+
+/** The day may be stamped by a phone whose clock is ahead of the server's, but not by much. */
+const CLOCK_SKEW_MS = 60_000;
+
+/**
+ * What speaks for a leaf having been erased by a write above it. The event of such a leaf looks
+ * like a user's own deletion, hence evidence:
+ *
+ * - `partner_wrote`: the writer is the partner, who may not touch the leaf itself;
+ * - `quest_replaced`: the day's quests in RTDB no longer list this quest;
+ * - `day_regenerated`: the day was generated after the completion was made;
+ * - `siblings_erased`: the same write erased other leaves of the day, and none is left there (else
+ *   it was a user's deletion of several).
+ *
+ * Pure.
+ *
+ * @param day the day's node as RTDB holds it now; undefined where it could not be read
+ */
+export function overwriteEvidence(
+  event: CompletionEvent,
+  day: unknown,
+  erased: ErasedTogether,
+): string[] {
+  const node = asObject(canonicalValue(day));
+  const { authType, authId } = event.origin;
+  const evidence: string[] = [];
+  if (authType === 'app_user' && authId === event.leaf.partnerId) evidence.push('partner_wrote');
+  const questIds = listedQuestIds(node.quests);
+  if (questIds.size > 0 && !questIds.has(event.leaf.questId)) evidence.push('quest_replaced');
+  if (
+    typeof node.generatedAt === 'number' &&
+    erased.completedMs !== null &&
+    erased.completedMs < node.generatedAt &&
+    node.generatedAt <= millisOf(event.eventTime) + CLOCK_SKEW_MS
+  ) {
+    evidence.push('day_regenerated');
+  }
+  if (erased.siblingCount > 0 && node.completions === undefined) evidence.push('siblings_erased');
+  return evidence;
+}
+
+/** The divergences of an overwrite: what was erased, and the siblings nobody told of yet. */
+export function overwriteDivergences(
+  event: CompletionEvent,
+  evidence: string[],
+  erased: ErasedTogether,
+): Divergence[] {
+  const { eventId, eventTime, leaf } = event;
+  const common = {
+    kind: 'ancestor_overwrite',
+    cause: 'ancestor_overwrite',
+    severity: 'warning',
+    rtdbValue: null,
+    eventTime,
+  } as const;
+  const own: Divergence = {
+    ...common,
+    ref: event.ref,
+    key: leaf,
+    postgresValue: event.before?.completed ? asEvidence(event.before.payload) : null,
+    detail: { evidence, ...originDetail(event.origin) },
+    eventId,
+  };
+  const siblings = evidence.includes('siblings_erased') ? erased.unlogged : [];
+  return [
+    own,
+    ...siblings.map((sibling): Divergence => {
+      const key = { ...leaf, ...sibling };
+      const detail: JsonObject = { evidence: ['siblings_erased'], witness_event_id: eventId };
+      return { ...common, ref: completionPath(key), key, postgresValue: null, detail, eventId: null };
+    }),
+  ];
+}
+
+function listedQuestIds(quests: Json | undefined): Set<string> {
+  const ids = new Set<string>();
+  for (const quest of Object.values(asObject(quests))) {
+    const { id } = asObject(quest);
+    if (typeof id === 'string') ids.add(id);
+  }
+  return ids;
+}
+
+function asObject(value: Json | undefined): { [key: string]: Json } {
+  if (value === null || typeof value !== 'object') return {};
+  return Array.isArray(value) ? Object.fromEntries(value.entries()) : value;
+}

@@ -1,0 +1,45 @@
+import type { ClientConfig } from 'pg';
+import { PipelinedConnection } from './pipelined-connection';
+
+/** Statements in flight on one connection; more gains nothing, fewer costs a round trip. */
+export const PIPELINE_DEPTH = 4;
+
+/**
+ * Up to `max` pipelined connections, one by default: each function instance holds this many, and
+ * Postgres has few. A further one is opened only when all others have a full pipeline.
+ */
+export class Connections {
+  readonly #open: PipelinedConnection[] = [];
+
+  constructor(
+    private readonly config: ClientConfig,
+    private readonly max: number,
+  ) {}
+
+  /** How many statements may be in flight at once. */
+  get capacity(): number {
+    return this.max * PIPELINE_DEPTH;
+  }
+
+  /** Runs one statement on the least busy connection. */
+  run(text: string, values: unknown[]): Promise<unknown[]> {
+    return this.#pick().run(text, values);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#open.splice(0).map((connection) => connection.close()));
+  }
+
+  #pick(): PipelinedConnection {
+    let best = this.#open[0];
+    for (const connection of this.#open) {
+      if (best === undefined || connection.inFlight < best.inFlight) best = connection;
+    }
+    if (best !== undefined && (best.inFlight < PIPELINE_DEPTH || this.#open.length >= this.max)) {
+      return best;
+    }
+    const added = new PipelinedConnection(this.config);
+    this.#open.push(added);
+    return added;
+  }
+}

@@ -1,0 +1,91 @@
+import { isRealDate } from './event-time';
+import type { InputIssue } from './json';
+import { partnerOf } from './partner';
+import { isStorable } from './storable';
+
+/** The keys of one completion: who completed which quest on which day. */
+export interface CompletionKey {
+  coupleId: string;
+  /** The phone's local date, `YYYY-MM-DD`. */
+  dateKey: string;
+  questId: string;
+  userId: string;
+}
+
+export interface CompletionLeaf extends CompletionKey {
+  partnerId: string;
+}
+
+/** Whatever of the key could be read, for the divergence log. */
+export type PartialKey = { [K in keyof CompletionKey]: string | null };
+
+export type ParsedPath =
+  | { ok: true; leaf: CompletionLeaf }
+  | { ok: false; key: PartialKey; issues: InputIssue[] };
+
+/** Where completions live; the trigger's pattern and every reader of RTDB are built on it. */
+export const COMPLETION_PATTERN =
+  'daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}';
+
+const NO_KEY: PartialKey = { coupleId: null, dateKey: null, questId: null, userId: null };
+
+/** RTDB's limit for one key. Source: Firebase documentation, "Realtime Database Limits". */
+const MAX_KEY_BYTES = 768;
+
+/** Reads `daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}`. */
+export function parseCompletionPath(path: string): ParsedPath {
+  const segments = path.split('/');
+  const [root, coupleId, dateKey, completions, questId, userId] = segments;
+  if (
+    segments.length !== 6 ||
+    root !== 'daily_quests' ||
+    completions !== 'completions' ||
+    !coupleId ||
+    !dateKey ||
+    !questId ||
+    !userId
+  ) {
+    return {
+      ok: false,
+      key: NO_KEY,
+      issues: [{ field: 'ref', message: `expected ${COMPLETION_PATTERN}` }],
+    };
+  }
+  const issues = [
+    ...keyIssues('coupleId', coupleId),
+    ...keyIssues('questId', questId),
+    ...keyIssues('userId', userId),
+  ];
+  if (!isRealDate(dateKey)) {
+    issues.push({ field: 'dateKey', message: 'expected a calendar date that exists, YYYY-MM-DD' });
+  }
+  const partnerId = partnerOf(coupleId, userId);
+  if (partnerId === null) {
+    issues.push({ field: 'userId', message: 'expected one of the two users in coupleId' });
+  }
+  if (issues.length > 0 || partnerId === null) {
+    const date = isRealDate(dateKey) ? dateKey : null;
+    return { ok: false, key: { coupleId, dateKey: date, questId, userId }, issues };
+  }
+  return { ok: true, leaf: { coupleId, dateKey, questId, userId, partnerId } };
+}
+
+/** The path of a completion's leaf. */
+export function completionPath(key: CompletionKey): string {
+  return `${dayPath(key)}/completions/${key.questId}/${key.userId}`;
+}
+
+/** The path of a couple's day. */
+export function dayPath(key: Pick<CompletionKey, 'coupleId' | 'dateKey'>): string {
+  return `daily_quests/${key.coupleId}/${key.dateKey}`;
+}
+
+function keyIssues(field: string, key: string): InputIssue[] {
+  if (!isStorable(key)) {
+    return [{ field, message: 'expected text without U+0000 and lone surrogates' }];
+  }
+  if (Buffer.byteLength(key) > MAX_KEY_BYTES) {
+    return [{ field, message: `expected at most ${MAX_KEY_BYTES} bytes of UTF-8` }];
+  }
+  return [];
+}

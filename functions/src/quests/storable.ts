@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import type { Json } from './json';
+
+/**
+ * What RTDB may hold and Postgres' `text` and `jsonb` refuse: U+0000, and surrogates without their
+ * other half. Source: PostgreSQL manual, 8.14 "JSON Types".
+ */
+const UNSTORABLE = /\u0000|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
+const UNSTORABLE_ONCE = new RegExp(UNSTORABLE.source);
+
+/** A divergence row is evidence for people, not a copy: larger values are cut to a head. */
+const MAX_EVIDENCE_CHARS = 8_192;
+const HEAD_CHARS = 1_024;
+
+/** Whether Postgres can hold this text. */
+export function isStorable(text: string): boolean {
+  return !UNSTORABLE_ONCE.test(text);
+}
+
+/** Where in `value` the first text stands that Postgres can't hold, as `value.a.b`; or null. */
+export function findUnstorable(value: Json, at: string): string | null {
+  if (typeof value === 'string') return isStorable(value) ? null : at;
+  if (value === null || typeof value !== 'object') return null;
+  for (const [key, child] of Object.entries(value)) {
+    if (!isStorable(key)) return `${at}.${escapeText(key)}`;
+    const found = findUnstorable(child, `${at}.${key}`);
+    if (found) return found;
+  }
+  return null;
+}
+
+/** Text with each refused character written out, such as `\u0000`. */
+export function escapeText(text: string): string {
+  return text.replace(
+    UNSTORABLE,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** A value as evidence in the divergence log: escaped, and cut where it is large. */
+export function asEvidence(value: Json): Json {
+  const escaped = escapeValue(value);
+  const text = JSON.stringify(escaped);
+  if (text.length <= MAX_EVIDENCE_CHARS) return escaped;
+  return {
+    truncated: true,
+    bytes: Buffer.byteLength(text),
+    sha256: createHash('sha256').update(text).digest('hex'),
+    head: escapeText(text.slice(0, HEAD_CHARS)),
+  };
+}
+
+function escapeValue(value: Json): Json {
+  if (typeof value === 'string') return escapeText(value);
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map(escapeValue);
+  return Object.fromEntries(
+    Object.entries(value).map(([key, child]) => [escapeText(key), escapeValue(child)]),
+  );
+}
