@@ -6,6 +6,7 @@ import { type CompletionStore, openCompletionStore } from './mirror/completion-s
 import { logOutcome } from './mirror/log-outcome';
 import { type MirrorContext, mirrorEvent } from './mirror/mirror-event';
 import { clientConfig } from './postgres/client-config';
+import type { WrittenEvent } from './quests/written-event';
 import { createRtdbReader } from './rtdb/rtdb-reader';
 
 /** What one function instance keeps between invocations: its store, and with it its connections. */
@@ -34,21 +35,40 @@ function contextNow(): MirrorContext {
  *
  * @throws what may succeed later; the platform then delivers the event again
  */
-export async function handleWrite(event: DatabaseEvent<Change<DataSnapshot>>): Promise<void> {
-  const outcome = await mirrorEvent(
-    {
-      id: event.id,
-      time: event.time,
-      ref: event.ref,
-      structured: 'datacontenttype' in event,
-      before: event.data.before.val(),
-      after: event.data.after.val(),
-      instance: event.instance,
-      databaseHost: event.firebaseDatabaseHost,
-      authType: event.authType,
-      authId: event.authId,
-    },
-    contextNow(),
-  );
+export function handleWrite(event: DatabaseEvent<Change<DataSnapshot>>): Promise<void> {
+  return mirrorAndLog({
+    id: event.id,
+    time: event.time,
+    ref: event.ref,
+    structured: 'datacontenttype' in event,
+    hasData: true,
+    before: event.data.before.val(),
+    after: event.data.after.val(),
+    instance: event.instance,
+    databaseHost: event.firebaseDatabaseHost,
+    authType: event.authType,
+    authId: event.authId,
+  });
+}
+
+/** Refuses an event that the SDK itself can't read, before it is delivered for a whole day. */
+export function refuseWithoutData(raw: Record<string, unknown>): Promise<void> {
+  return mirrorAndLog({
+    id: raw.id,
+    time: raw.time,
+    ref: raw.ref,
+    structured: 'datacontenttype' in raw,
+    hasData: false,
+    before: null,
+    after: null,
+    instance: raw.instance,
+    databaseHost: raw.firebasedatabasehost,
+    authType: raw.authtype,
+    authId: raw.authid,
+  });
+}
+
+async function mirrorAndLog(event: WrittenEvent): Promise<void> {
+  const outcome = await mirrorEvent(event, contextNow());
   logOutcome(outcome, event.ref, event.id);
 }

@@ -28,8 +28,8 @@ export interface CompletionStore {
   /** Upserts a claim; the verdict says what became of it. */
   apply(claim: Claim): Promise<ClaimVerdict>;
   record(divergence: Divergence): Promise<void>;
-  /** The event that brought `payload` came late: a divergence that missed it is resolved. */
-  resolveMissedEvent(ref: string, payload: Json, eventId: string): Promise<void>;
+  /** A claim that did not win came late: a divergence that missed its event may be resolved. */
+  resolveMissedEvent(claim: Claim): Promise<void>;
   /** What the write at `eventTime` erased of the leaf's day. */
   erasedTogether(leaf: CompletionKey, eventTime: string): Promise<ErasedTogether>;
   close(): Promise<void>;
@@ -56,9 +56,9 @@ export function openCompletionStore(config: ClientConfig, connectionsMax: number
       throw new Error(`a row stayed contended ${MAX_CONTENDED} times`);
     },
     record: (divergence) => divergences.submit(divergence),
-    async resolveMissedEvent(ref, payload, eventId) {
+    async resolveMissedEvent({ ref, payload, eventTime, eventId }) {
       const state = payload === null ? null : JSON.stringify(payload);
-      await connections.run(RESOLVE_MISSED_EVENT, [ref, state, eventId]);
+      await connections.run(RESOLVE_MISSED_EVENT, [ref, state, eventTime, eventId]);
     },
     async erasedTogether({ coupleId, dateKey, questId, userId }, eventTime) {
       const values = [coupleId, dateKey, eventTime, questId, userId];

@@ -80,9 +80,12 @@ async function writeClaim(
 ): Promise<Outcome> {
   try {
     const verdict = await context.store().apply(claim);
-    if (verdict.verdict === 'tied') return await settleTie(event, claim, context);
-    if (verdict.verdict === 'stale') await recordStale(event, claim, verdict, context);
-    return outcomeOf(verdict, claim.settlesTie);
+    const outcome =
+      verdict.verdict === 'tied'
+        ? await settleTie(event, claim, context)
+        : outcomeOf(verdict, claim.settlesTie);
+    if (!claim.settlesTie) await recordLate(event, claim, verdict, context);
+    return outcome;
   } catch (error) {
     if (classifyFailure(error) !== 'permanent') throw error;
     const sqlstate = sqlstateOf(error);
@@ -109,17 +112,21 @@ async function settleTie(
   return writeClaim(event, { ...claim, ...state, settlesTie: true }, context);
 }
 
-/** Nothing of this changes the row, so a redelivery repeats what a crash cut off. */
-async function recordStale(
+/**
+ * An event that another one overtook. Nothing of this changes the row, so a redelivery repeats
+ * what a crash cut off.
+ */
+async function recordLate(
   event: CompletionEvent,
   claim: Claim,
   verdict: ClaimVerdict,
   context: MirrorContext,
 ): Promise<void> {
-  if (verdict.newer === null || claim.settlesTie) return;
+  const isRedelivery = verdict.rowEventId === event.eventId;
+  if (verdict.verdict === 'applied' || isRedelivery) return;
   await Promise.all([
-    context.store().record(outOfOrder(event, verdict.newer, verdict.lagMs)),
-    context.store().resolveMissedEvent(event.ref, claim.payload, event.eventId),
+    context.store().resolveMissedEvent(claim),
+    verdict.verdict === 'stale' ? context.store().record(outOfOrder(event, verdict)) : null,
   ]);
 }
 

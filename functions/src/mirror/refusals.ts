@@ -87,8 +87,7 @@ export function retainedDeletion(event: CompletionEvent, retentionDays: number):
 /** The row for an event that came after a newer one: the row stays, and is right. */
 export function outOfOrder(
   event: CompletionEvent,
-  newer: NonNullable<ClaimVerdict['newer']>,
-  lagMs: number,
+  { newer, rowEventId, lagMs }: ClaimVerdict,
 ): Divergence {
   return {
     ...common(event),
@@ -98,11 +97,11 @@ export function outOfOrder(
     cause: 'race',
     severity: 'info',
     rtdbValue: event.after.completed ? asEvidence(event.after.payload) : null,
-    postgresValue: asEvidence(newer.payload),
+    postgresValue: asEvidence(newer?.payload ?? null),
     detail: {
       lateness_ms: lagMs,
-      behind_ms: newer.behindMs,
-      row_event_id: newer.eventId,
+      behind_ms: newer?.behindMs ?? null,
+      row_event_id: rowEventId,
       ...originDetail(event.origin),
     },
   };

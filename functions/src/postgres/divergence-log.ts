@@ -82,20 +82,36 @@ export function divergencesParameter(divergences: readonly Divergence[]): string
 }
 
 /**
- * Resolves the missing event of a leaf once it has come, late: $1 ref, $2 the state it brought
- * (JSON, null = not completed), $3 its event id. It is the missing one if a later event's write
- * began from that very state.
+ * An event that was missing has come, late: $1 ref, $2 the state it brought (JSON, null = not
+ * completed), $3 its time, $4 its id. The leaf's open `missed_event` no longer awaits it, and is
+ * resolved when it awaits no other.
  */
 export const RESOLVE_MISSED_EVENT = `
-update mirror.divergence_log
-set
-  resolved_at = clock_timestamp(),
-  cause = 'race',
-  severity = 'info',
-  detail = detail || jsonb_build_object('arrived_late_event_id', $3::text)
-where md5(ref) = md5($1)
-  and ref = $1
-  and kind = 'missed_event'
-  and resolved_at is null
-  and rtdb_value is not distinct from $2::jsonb
+update mirror.divergence_log as log
+-- All of it is computed from the row at hand, which a concurrent late event may have just changed.
+set (detail, resolved_at, cause, severity) = (
+  select
+    log.detail || jsonb_build_object('awaited', gap.awaited, 'arrived_late_event_id', $4::text),
+    case when gap.awaited = '[]'::jsonb then clock_timestamp() end,
+    case when gap.awaited = '[]'::jsonb then 'race' else log.cause end,
+    case when gap.awaited = '[]'::jsonb then 'info' else log.severity end
+  from (
+    select coalesce(jsonb_agg(a.event), '[]'::jsonb) as awaited
+    from jsonb_array_elements(log.detail -> 'awaited') as a (event)
+    where a.event -> 'value' <> coalesce($2::jsonb, 'null'::jsonb)
+      or (a.event ->> 'from')::timestamptz > $3::timestamptz
+      or (a.event ->> 'to')::timestamptz < $3::timestamptz
+  ) as gap
+)
+where md5(log.ref) = md5($1)
+  and log.ref = $1
+  and log.kind = 'missed_event'
+  and log.resolved_at is null
+  and exists (
+    select
+    from jsonb_array_elements(log.detail -> 'awaited') as a (event)
+    where a.event -> 'value' = coalesce($2::jsonb, 'null'::jsonb)
+      and coalesce((a.event ->> 'from')::timestamptz, '-infinity') <= $3::timestamptz
+      and (a.event ->> 'to')::timestamptz >= $3::timestamptz
+  )
 `;

@@ -38,8 +38,10 @@ export interface ClaimVerdict {
   /** From the write in RTDB until now. */
   lagMs: number;
   missedEvent: boolean;
-  /** The row that a stale claim lost against, and by how much. */
-  newer: { eventId: string | null; payload: Json; behindMs: number } | null;
+  /** The event that the row showed before; null where there was no row, or no event made it. */
+  rowEventId: string | null;
+  /** The state that a stale claim lost against, and by how much. */
+  newer: { payload: Json; behindMs: number } | null;
 }
 
 /**
@@ -86,7 +88,7 @@ held as materialized (
   select c.n, q.*
   from claim as c
   cross join lateral (
-    select q.origin, q.payload, q.event_id, q.event_time
+    select q.origin, q.payload, q.event_id, q.event_time, q.mirrored_at
     from public.quest_completions as q
     where (q.couple_id, q.date_key, q.quest_id, q.user_id)
         = (c.couple_id, c.date_key, c.quest_id, c.user_id)
@@ -100,6 +102,7 @@ judged as materialized (
     h.payload as held_payload,
     h.event_id as held_event_id,
     h.event_time as held_event_time,
+    h.mirrored_at as held_mirrored_at,
     case
       when h.n is null then 'insert'
       when h.event_id = c.event_id then 'duplicate'
@@ -134,7 +137,8 @@ updated as (
     -- A tombstone keeps the time of the completion that it buries.
     completed_at = case when j.payload is null then q.completed_at else j.completed_at end,
     payload = j.payload,
-    origin = 'rtdb',
+    -- A tie is settled by reading RTDB again, as a repair does.
+    origin = case when j.settles_tie then 'repair' else 'rtdb' end,
     event_id = j.event_id,
     event_time = j.event_time,
     deleted_at = case when j.payload is null then j.event_time end,
@@ -153,16 +157,15 @@ settled as materialized (
       when i.couple_id is null then 'contended'
       else 'applied'
     end as verdict,
-    -- The write began from another state than the row shows: an event before it is missing. Not
-    -- where the row is a client's or a backfill's, and may already show what this event brings.
+    -- The write began from another state than the row shows: an event before it is missing. A row
+    -- that was read (backfill, repair, a settled tie) may be ahead of the writes before the
+    -- reading, and a client's row is no witness of RTDB at all.
     j.before_known
       and not j.settles_tie
       and j.before_payload is distinct from j.held_payload
       and j.held_origin is distinct from 'client'
-      and (
-        coalesce(j.held_origin, 'rtdb') = 'rtdb'
-        or j.payload is distinct from j.held_payload
-      ) as is_gap
+      and (coalesce(j.held_origin, 'rtdb') = 'rtdb' or j.event_time > j.held_mirrored_at)
+      as is_gap
   from judged as j
   left join inserted as i using (couple_id, date_key, quest_id, user_id)
 ),
@@ -180,7 +183,12 @@ logged as (
     before_payload,
     held_payload,
     detail || jsonb_build_object(
-      'row_event_id', held_event_id, 'row_event_time', held_event_time, 'row_origin', held_origin
+      'row_event_id', held_event_id,
+      'row_origin', held_origin,
+      -- What would fill the gap: an event that brought this state between these versions.
+      'awaited', jsonb_build_array(jsonb_build_object(
+        'value', before_payload, 'from', held_event_time, 'to', event_time
+      ))
     ),
     event_id,
     event_time
@@ -195,7 +203,10 @@ logged as (
     severity = excluded.severity,
     rtdb_value = excluded.rtdb_value,
     postgres_value = excluded.postgres_value,
-    detail = excluded.detail,
+    detail = excluded.detail || jsonb_build_object(
+      'awaited',
+      coalesce(log.detail -> 'awaited', '[]'::jsonb) || (excluded.detail -> 'awaited')
+    ),
     event_id = excluded.event_id,
     event_time = excluded.event_time
 )
@@ -243,14 +254,11 @@ export function parseVerdicts(rows: unknown[], count: number): ClaimVerdict[] {
       verdict: result.verdict,
       lagMs: Math.round(result.lag_ms),
       missedEvent: result.missed_event,
+      rowEventId: result.row_event_id,
       newer:
         result.behind_ms === null
           ? null
-          : {
-              eventId: result.row_event_id,
-              payload: result.row_payload,
-              behindMs: Math.round(result.behind_ms),
-            },
+          : { payload: result.row_payload, behindMs: Math.round(result.behind_ms) },
     };
   }
   if (rows.length !== count) {

@@ -54,6 +54,7 @@ const envelopeSchema = z.object({
     if (instant === null) context.addIssue('expected an ISO 8601 date and time');
     return instant ?? z.NEVER;
   }),
+  hasData: z.literal(true, { error: 'expected the value before the write and the change' }),
 });
 
 const originSchema = z.object({
@@ -71,6 +72,8 @@ export interface WrittenEvent {
   ref: unknown;
   /** Whether the CloudEvent came in structured mode; see {@link pathOfRef}. */
   structured: boolean;
+  /** Whether it brought data at all. */
+  hasData: boolean;
   before: unknown;
   after: unknown;
   instance: unknown;
@@ -106,7 +109,7 @@ export function parseWrittenEvent(event: WrittenEvent): CompletionEvent | Invali
     };
   }
   const issues = (envelope.error?.issues ?? []).map((issue) => ({
-    field: issue.path.join('.'),
+    field: issue.path[0] === 'hasData' ? 'data' : issue.path.join('.'),
     message: issue.message,
   }));
   if (!path.ok) issues.push(...path.issues);

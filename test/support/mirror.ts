@@ -1,0 +1,51 @@
+import {
+  type CompletionStore,
+  openCompletionStore,
+} from '../../functions/src/mirror/completion-store';
+import { type MirrorContext, mirrorEvent } from '../../functions/src/mirror/mirror-event';
+import type { Outcome } from '../../functions/src/mirror/outcome';
+import { clientConfig } from '../../functions/src/postgres/client-config';
+import type { WrittenEvent } from '../../functions/src/quests/written-event';
+
+export const REF = 'daily_quests/alice_bob/2025-11-19/completions/quest_1/bob';
+
+/** A write event with everything that a test does not care about filled in. */
+export function writeOf(event: Partial<WrittenEvent> & { id: string }): WrittenEvent {
+  return {
+    time: '2025-11-19T12:00:00Z',
+    ref: REF,
+    structured: true,
+    hasData: true,
+    before: null,
+    after: true,
+    instance: 'demo-quests-default-rtdb',
+    databaseHost: 'firebaseio.com',
+    authType: 'unknown',
+    authId: null,
+    ...event,
+  };
+}
+
+export interface TestMirror {
+  mirror(event: WrittenEvent): Promise<Outcome>;
+  store: CompletionStore;
+}
+
+/** The mirror on a real database; what it reads of RTDB is given by path. */
+export function mirrorOn(
+  url: string,
+  readRtdb: (path: string) => unknown = () => null,
+  settings: { retentionDays?: number; connectionsMax?: number } = {},
+): TestMirror {
+  const store = openCompletionStore(clientConfig(url), settings.connectionsMax ?? 1);
+  const context: MirrorContext = {
+    isEnabled: () => true,
+    retentionDays: settings.retentionDays ?? 0,
+    store: () => store,
+    rtdb: {
+      read: async ({ path }) => readRtdb(path),
+      glimpse: async ({ path }) => readRtdb(path),
+    },
+  };
+  return { mirror: (event) => mirrorEvent(event, context), store };
+}

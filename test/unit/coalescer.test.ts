@@ -1,0 +1,124 @@
+import { Coalescer } from '../../functions/src/mirror/coalescer';
+
+interface Item {
+  key: string;
+  version: number;
+  size?: number;
+}
+
+class Poison extends Error {}
+class Lost extends Error {}
+
+/** A sender that holds every batch until it is told what to do with it. */
+function harness(maxInFlight = 1) {
+  const sent: { batch: Item[]; answer: (error?: Error) => void }[] = [];
+  const coalescer = new Coalescer<Item, string>({
+    send: (batch) =>
+      new Promise((resolve, reject) => {
+        sent.push({
+          batch: [...batch],
+          answer: (error) =>
+            error ? reject(error) : resolve(batch.map((item) => `${item.key}${item.version}`)),
+        });
+      }),
+    keyOf: (item) => item.key,
+    compare: (a, b) => a.key.localeCompare(b.key) || a.version - b.version,
+    sizeOf: (item) => item.size ?? 1,
+    maxInFlight,
+    onFailure: (error) =>
+      error instanceof Poison ? 'split' : error instanceof Lost ? 'repeat' : 'fail',
+  });
+  /** Long enough for an answer to free a place and for the next batch to take it. */
+  const turn = async () => {
+    for (let n = 0; n < 2; n += 1) await new Promise((resolve) => setImmediate(resolve));
+  };
+  const keys = () => sent.map(({ batch }) => batch.map((item) => `${item.key}${item.version}`));
+  return { coalescer, sent, turn, keys };
+}
+
+test('a lone item is sent at once, what comes meanwhile goes together in key order', async () => {
+  const { coalescer, sent, turn, keys } = harness();
+  const first = coalescer.submit({ key: 'a', version: 1 });
+  await turn();
+  const rest = ['d', 'b', 'c'].map((key) => coalescer.submit({ key, version: 1 }));
+  await turn();
+  expect(keys()).toEqual([['a1']]);
+  sent[0]?.answer();
+  expect(await first).toBe('a1');
+  await turn();
+  expect(keys()).toEqual([['a1'], ['b1', 'c1', 'd1']]);
+  sent[1]?.answer();
+  expect(await Promise.all(rest)).toEqual(['d1', 'b1', 'c1']);
+});
+
+test('a batch holds one item for each row, the older version first', async () => {
+  const { coalescer, sent, turn, keys } = harness(3);
+  const all = [2, 1, 3].map((version) => coalescer.submit({ key: 'a', version }));
+  await turn();
+  expect(keys()).toEqual([['a1'], ['a2'], ['a3']]);
+  for (const { answer } of sent) answer();
+  expect(await Promise.all(all)).toEqual(['a2', 'a1', 'a3']);
+});
+
+test('no more batches are in flight than allowed', async () => {
+  const { coalescer, sent, turn } = harness(2);
+  const all = [];
+  for (let n = 0; n < 4; n += 1) {
+    all.push(coalescer.submit({ key: `k${n}`, version: 1 }));
+    await turn();
+  }
+  expect(sent).toHaveLength(2);
+  sent[0]?.answer();
+  await turn();
+  expect(sent).toHaveLength(3);
+  sent[1]?.answer();
+  sent[2]?.answer();
+  await Promise.all(all);
+});
+
+test('a batch is bounded in items and in bytes', async () => {
+  const { coalescer, sent, turn } = harness(5);
+  const all = Array.from({ length: 150 }, (_, n) => coalescer.submit({ key: `k${n}`, version: 1 }));
+  const large = [1, 2].map((n) => coalescer.submit({ key: `l${n}`, version: 1, size: 900_000 }));
+  await turn();
+  expect(sent.map(({ batch }) => batch.length)).toEqual([100, 51, 1]);
+  for (const { answer } of sent) answer();
+  expect(await Promise.all([...all, ...large])).toHaveLength(152);
+});
+
+test('a poison item fails alone', async () => {
+  const { coalescer, sent, turn, keys } = harness();
+  const all = ['a', 'b', 'c'].map((key) => coalescer.submit({ key, version: 1 }));
+  await turn();
+  sent[0]?.answer(new Poison());
+  await turn();
+  expect(keys().slice(1)).toEqual([['a1'], ['b1'], ['c1']]);
+  sent[1]?.answer();
+  sent[2]?.answer(new Poison('b is to blame'));
+  sent[3]?.answer();
+  const results = await Promise.allSettled(all);
+  expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+});
+
+test('a lost batch is repeated once, and then fails', async () => {
+  const { coalescer, sent, turn, keys } = harness();
+  const item = coalescer.submit({ key: 'a', version: 1 });
+  await turn();
+  sent[0]?.answer(new Lost());
+  await turn();
+  expect(keys()).toEqual([['a1'], ['a1']]);
+  sent[1]?.answer(new Lost('again'));
+  await expect(item).rejects.toThrow('again');
+});
+
+test('any other failure is everyone’s, and the next batch still goes', async () => {
+  const { coalescer, sent, turn } = harness();
+  const all = ['a', 'b'].map((key) => coalescer.submit({ key, version: 1 }));
+  await turn();
+  sent[0]?.answer(new Error('away'));
+  for (const item of all) await expect(item).rejects.toThrow('away');
+  const next = coalescer.submit({ key: 'a', version: 2 });
+  await turn();
+  sent[1]?.answer();
+  expect(await next).toBe('a2');
+});

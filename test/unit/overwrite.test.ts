@@ -1,0 +1,104 @@
+import { overwriteDivergences, overwriteEvidence } from '../../functions/src/mirror/overwrite';
+import { isBeyondRetention } from '../../functions/src/mirror/retention';
+import type { CompletionEvent } from '../../functions/src/quests/written-event';
+
+const EVENT_MS = Date.parse('2025-11-19T12:00:00Z');
+const ALONE = { completedMs: EVENT_MS - 60_000, siblingCount: 0, unlogged: [] };
+
+function removal(origin: Partial<CompletionEvent['origin']> = {}): CompletionEvent {
+  return {
+    kind: 'completion',
+    ref: 'daily_quests/alice_bob/2025-11-19/completions/quest_1/bob',
+    leaf: {
+      coupleId: 'alice_bob',
+      dateKey: '2025-11-19',
+      questId: 'quest_1',
+      userId: 'bob',
+      partnerId: 'alice',
+    },
+    eventId: 'e1',
+    eventTime: '2025-11-19T12:00:00.000000Z',
+    after: { completed: false, gone: true },
+    before: { completed: true, completedAt: '2025-11-19T11:59:00.000000Z', payload: true },
+    origin: { instance: null, databaseHost: null, authType: 'unknown', authId: null, ...origin },
+  };
+}
+
+describe('evidence of an overwritten ancestor', () => {
+  test.each([
+    ['a lone removal by its own user has none', removal(), null, ALONE, []],
+    ['a day that could not be read is none', removal(), undefined, ALONE, []],
+    [
+      'the partner wrote',
+      removal({ authType: 'app_user', authId: 'alice' }),
+      null,
+      ALONE,
+      ['partner_wrote'],
+    ],
+    ['an admin wrote', removal({ authType: 'admin', authId: 'alice' }), null, ALONE, []],
+    ['the user wrote', removal({ authType: 'app_user', authId: 'bob' }), null, ALONE, []],
+    ['the quest is gone', removal(), { quests: [{ id: 'quest_2' }] }, ALONE, ['quest_replaced']],
+    ['the quest still stands', removal(), { quests: [{ id: 'quest_1' }] }, ALONE, []],
+    ['quests without ids say nothing', removal(), { quests: [{ name: 'x' }, 7] }, ALONE, []],
+    [
+      'the day was generated after the completion',
+      removal(),
+      { generatedAt: EVENT_MS - 1_000 },
+      ALONE,
+      ['day_regenerated'],
+    ],
+    ['the day is older', removal(), { generatedAt: EVENT_MS - 3_600_000 }, ALONE, []],
+    ['the day is of a later write', removal(), { generatedAt: EVENT_MS + 120_000 }, ALONE, []],
+    [
+      'no completion time, no comparison',
+      removal(),
+      { generatedAt: EVENT_MS },
+      { ...ALONE, completedMs: null },
+      [],
+    ],
+    [
+      'siblings went with it',
+      removal(),
+      null,
+      { ...ALONE, siblingCount: 2 },
+      ['siblings_erased'],
+    ],
+    [
+      'siblings went with it, but others of the day stand',
+      removal(),
+      { completions: { quest_1: { alice: true } } },
+      { ...ALONE, siblingCount: 2 },
+      [],
+    ],
+  ])('%s', (_case, event, day, erased, expected) => {
+    expect(overwriteEvidence(event, day, erased)).toEqual(expected);
+  });
+
+  test('what was erased is kept, and siblings nobody told of are told', () => {
+    const erased = { ...ALONE, siblingCount: 1, unlogged: [{ questId: 'q0', userId: 'alice' }] };
+    const [own, sibling, ...more] = overwriteDivergences(removal(), ['siblings_erased'], erased);
+    expect(own).toMatchObject({ ref: removal().ref, postgresValue: true, eventId: 'e1' });
+    expect(sibling).toMatchObject({
+      ref: 'daily_quests/alice_bob/2025-11-19/completions/q0/alice',
+      key: { questId: 'q0', userId: 'alice' },
+      kind: 'ancestor_overwrite',
+      detail: { witness_event_id: 'e1' },
+    });
+    expect(more).toEqual([]);
+  });
+
+  test('siblings are told of only where they are the evidence', () => {
+    const erased = { ...ALONE, siblingCount: 1, unlogged: [{ questId: 'q0', userId: 'alice' }] };
+    expect(overwriteDivergences(removal(), ['partner_wrote'], erased)).toHaveLength(1);
+  });
+});
+
+test.each([
+  ['off', '2020-01-01', 0, false],
+  ['the same day', '2025-11-19', 1, false],
+  ['as old as it may be', '2025-10-20', 30, false],
+  ['a day older', '2025-10-19', 30, true],
+  ['a day ahead of the server', '2025-11-20', 1, false],
+])('beyond retention: %s', (_case, dateKey, retentionDays, expected) => {
+  expect(isBeyondRetention(dateKey, '2025-11-19T23:59:59.000000Z', retentionDays)).toBe(expected);
+});
