@@ -76,7 +76,9 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   );
   const parsed = settingsSchema.safeParse(set);
   if (!parsed.success) {
-    const complaints = parsed.error.issues.map(({ path, message }) => `${String(path[0])}: ${message}`);
+    const complaints = parsed.error.issues.map(
+      ({ path, message }) => `${String(path[0])}: ${message}`,
+    );
     throw new ConfigurationError(complaints.join('; '));
   }
   return {

@@ -24,7 +24,7 @@ describe('a completed value', () => {
     ['more than 48 h ahead', EVENT_MS + 48 * HOUR_MS + 1, EVENT_TIME],
     ['a long time ago', 0, '1970-01-01T00:00:00.000000Z'],
     ['before 1970', -1, EVENT_TIME],
-    ['beyond 2^53', 9007199254740993, EVENT_TIME],
+    ['beyond 2^53', 2 ** 53 + 2, EVENT_TIME],
     ['beyond any date', 1e308, EVENT_TIME],
     ['ISO text far ahead', { completedAt: '9999-12-31T23:59:59Z' }, EVENT_TIME],
     ['ISO text far back', { completedAt: '0001-01-01T00:00:00Z' }, EVENT_TIME],

@@ -56,13 +56,7 @@ describe('evidence of an overwritten ancestor', () => {
       { ...ALONE, completedMs: null },
       [],
     ],
-    [
-      'siblings went with it',
-      removal(),
-      null,
-      { ...ALONE, siblingCount: 2 },
-      ['siblings_erased'],
-    ],
+    ['siblings went with it', removal(), null, { ...ALONE, siblingCount: 2 }, ['siblings_erased']],
     [
       'siblings went with it, but others of the day stand',
       removal(),

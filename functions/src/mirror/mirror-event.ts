@@ -3,7 +3,11 @@ import { classifyFailure, sqlstateOf } from '../postgres/sqlstate';
 import { dayPath } from '../quests/completion-path';
 import { type CompletionState, parseCompletionValue } from '../quests/completion-value';
 import type { Json } from '../quests/json';
-import { type CompletionEvent, parseWrittenEvent, type WrittenEvent } from '../quests/written-event';
+import {
+  type CompletionEvent,
+  parseWrittenEvent,
+  type WrittenEvent,
+} from '../quests/written-event';
 import type { RtdbReader } from '../rtdb/rtdb-reader';
 import type { CompletionStore } from './completion-store';
 import type { Outcome } from './outcome';

@@ -76,7 +76,14 @@ export function overwriteDivergences(
     ...siblings.map((sibling): Divergence => {
       const key = { ...leaf, ...sibling };
       const detail: JsonObject = { evidence: ['siblings_erased'], witness_event_id: eventId };
-      return { ...common, ref: completionPath(key), key, postgresValue: null, detail, eventId: null };
+      return {
+        ...common,
+        ref: completionPath(key),
+        key,
+        postgresValue: null,
+        detail,
+        eventId: null,
+      };
     }),
   ];
 }

@@ -36,7 +36,8 @@ const valueSchema = z.union([
  */
 export function parseCompletionValue(raw: unknown, eventTime: string): ParsedValue {
   const value = canonicalValue(raw);
-  if (value === null || value === false) return { ok: true, state: { completed: false, gone: value === null } };
+  if (value === null || value === false)
+    return { ok: true, state: { completed: false, gone: value === null } };
   const unstorable = findUnstorable(value, 'value');
   if (unstorable !== null) {
     const message = 'expected text without U+0000 and lone surrogates, which jsonb refuses';

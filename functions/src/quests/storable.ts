@@ -5,8 +5,8 @@ import type { Json } from './json';
  * What RTDB may hold and Postgres' `text` and `jsonb` refuse: U+0000, and surrogates without their
  * other half. Source: PostgreSQL manual, 8.14 "JSON Types".
  */
-const UNSTORABLE = /\u0000|[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
-const UNSTORABLE_ONCE = new RegExp(UNSTORABLE.source);
+const UNSTORABLE = /\0|\p{Surrogate}/gu;
+const UNSTORABLE_ONCE = new RegExp(UNSTORABLE.source, 'u');
 
 /** A divergence row is evidence for people, not a copy: larger values are cut to a head. */
 const MAX_EVIDENCE_CHARS = 8_192;

@@ -79,7 +79,10 @@ function urlOf({ instance, databaseHost, path }: RtdbLocation, emulatorHost?: st
   }
   if (emulatorHost) return `http://${emulatorHost}/${keys}.json?ns=${instance}`;
   // The token goes to this host: only to Google's.
-  if (databaseHost === null || !/^([a-z0-9-]+\.)?(firebaseio\.com|firebasedatabase\.app)$/.test(databaseHost)) {
+  if (
+    databaseHost === null ||
+    !/^([a-z0-9-]+\.)?(firebaseio\.com|firebasedatabase\.app)$/.test(databaseHost)
+  ) {
     throw new Error('the event names no database host to read');
   }
   return `https://${instance}.${databaseHost}/${keys}.json`;

@@ -1,0 +1,28 @@
+'use strict';
+
+/** @type {import('jest').Config} */
+module.exports = {
+  rootDir: __dirname,
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  testTimeout: 30_000,
+  maxWorkers: 2,
+  globalSetup: '<rootDir>/test/support/global-setup.ts',
+  globalTeardown: '<rootDir>/test/support/global-teardown.ts',
+  // What only functions/ depends on, such as firebase-admin, resolves in tests as well.
+  modulePaths: ['<rootDir>/functions/node_modules'],
+  modulePathIgnorePatterns: ['<rootDir>/functions/lib/'],
+  transform: {
+    '^.+\\.[cm]?[jt]s$': [
+      '@swc/jest',
+      {
+        jsc: { parser: { syntax: 'typescript', decorators: false }, target: 'es2023' },
+        module: { type: 'commonjs' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  // Packages that ship ES modules only have to be transformed; the rest is used as it is.
+  transformIgnorePatterns: ['/node_modules/(?!(jose)/)', '\\.pnp\\.[^\\/]+$'],
+  reporters: ['default', '<rootDir>/test/support/closing-line.cjs'],
+};

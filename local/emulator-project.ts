@@ -1,0 +1,83 @@
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { EmulatorPorts } from './emulator-ports';
+
+export interface EmulatorProjectOptions {
+  functionsDir: string;
+  rulesFile: string;
+  ports: EmulatorPorts;
+  /** Secrets by name. */
+  secrets: Record<string, string>;
+  /** Values for params, over those of the committed .env files. */
+  params: Record<string, string>;
+}
+
+export interface EmulatorProject {
+  directory: string;
+  remove(): void;
+}
+
+/** Names that firebase-tools refuses in .env files; they reach the functions by the environment. */
+const RESERVED = /^(FIREBASE_|X_GOOGLE_|EXT_|KIT_|K_|FUNCTION_|GCLOUD_|GCP_|GOOGLE_CLOUD_|PORT$)/;
+
+const CLOSED_RULES = { rules: { '.read': false, '.write': false } };
+
+/**
+ * Makes a Firebase project in a temporary folder that borrows the functions by links. The secret
+ * file, values of params that the emulator writes by itself, log files and the hub's locator so
+ * stay out of the working tree, and several suites can run from one tree at once.
+ */
+export function createEmulatorProject(options: EmulatorProjectOptions): EmulatorProject {
+  // The name is short as the functions' sockets lie here: their paths end at 104 bytes on macOS.
+  const directory = mkdtempSync(join(tmpdir(), 'quest-emu-'));
+  const source = join(directory, 'functions');
+  mkdirSync(source);
+  for (const name of ['lib', 'node_modules']) {
+    symlinkSync(join(options.functionsDir, name), join(source, name), 'junction');
+  }
+  copyFileSync(join(options.functionsDir, 'package.json'), join(source, 'package.json'));
+  const committed = readdirSync(options.functionsDir).filter(
+    (name) => /^\.env/.test(name) && name !== '.env.local',
+  );
+  for (const name of committed) copyFileSync(join(options.functionsDir, name), join(source, name));
+  writeEnvFile(join(source, '.secret.local'), options.secrets);
+  const params = Object.entries(options.params).filter(([name]) => !RESERVED.test(name));
+  if (params.length > 0) writeEnvFile(join(source, '.env.local'), Object.fromEntries(params));
+
+  const rules = join(directory, 'database.rules.json');
+  if (existsSync(options.rulesFile)) copyFileSync(options.rulesFile, rules);
+  else writeFileSync(rules, JSON.stringify(CLOSED_RULES));
+  const config = firebaseConfig(options.ports);
+  writeFileSync(join(directory, 'firebase.json'), JSON.stringify(config, null, 2));
+  return { directory, remove: () => removeFolder(directory) };
+}
+
+function firebaseConfig(ports: EmulatorPorts): unknown {
+  const listen = Object.entries(ports).map(([name, port]) => [name, { host: '127.0.0.1', port }]);
+  return {
+    functions: [{ source: 'functions', codebase: 'quest-mirror', runtime: 'nodejs22' }],
+    database: { rules: 'database.rules.json' },
+    emulators: { ...Object.fromEntries(listen), ui: { enabled: false }, singleProjectMode: true },
+  };
+}
+
+function writeEnvFile(path: string, values: Record<string, string>): void {
+  const escaped = (value: string): string =>
+    value.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n').replaceAll('\r', '\\r');
+  const lines = Object.entries(values).map(([name, value]) => `${name}="${escaped(value)}"\n`);
+  writeFileSync(path, lines.join(''), { mode: 0o600 });
+}
+
+function removeFolder(directory: string): void {
+  rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+}

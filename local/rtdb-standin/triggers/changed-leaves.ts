@@ -1,0 +1,42 @@
+import { childOf, type Tree } from '../data/node';
+import type { Path } from '../data/path';
+import { SortedChildren } from '../data/sorted-children';
+import type { SegmentPattern } from './pattern';
+
+/** A location that fits the pattern and whose value differs. */
+export interface ChangedLocation {
+  readonly path: Path;
+  readonly before: Tree;
+  readonly after: Tree;
+}
+
+const childrenOf = (tree: Tree): SortedChildren =>
+  tree?.kind === 'branch' ? tree.children : SortedChildren.empty;
+
+/**
+ * Walks `pattern` over two versions of a tree. Writes at, above or below the pattern need no
+ * special cases: what is the same object in both versions is skipped, the rest is compared.
+ */
+export function* changedLocations(
+  pattern: readonly SegmentPattern[],
+  before: Tree,
+  after: Tree,
+  path: Path = [],
+): Generator<ChangedLocation> {
+  if (before === after) {
+    return;
+  }
+  const segment = pattern[path.length];
+  if (segment === undefined) {
+    yield { path, before, after };
+  } else if (segment.key !== null) {
+    const { key } = segment;
+    yield* changedLocations(pattern, childOf(before, key), childOf(after, key), [...path, key]);
+  } else {
+    for (const child of childrenOf(before).changesTo(childrenOf(after))) {
+      if (segment.matches(child.key)) {
+        yield* changedLocations(pattern, child.before, child.after, [...path, child.key]);
+      }
+    }
+  }
+}

@@ -1,0 +1,47 @@
+const MAX_FRAME_LENGTH = 16_384;
+const COUNT = /^\d{1,6}$/;
+
+/**
+ * Splits a message as the SDKs do: up to 16,384 UTF-16 units a frame, and first a frame with their
+ * number where there are several. A surrogate pair is kept together, or UTF-8 would lose it.
+ */
+export function splitFrames(message: string): string[] {
+  if (message.length <= MAX_FRAME_LENGTH) {
+    return [message];
+  }
+  const frames: string[] = [];
+  let start = 0;
+  while (start < message.length) {
+    let end = Math.min(start + MAX_FRAME_LENGTH, message.length);
+    const last = message.charCodeAt(end - 1);
+    if (end < message.length && last >= 0xd800 && last <= 0xdbff) {
+      end -= 1;
+    }
+    frames.push(message.slice(start, end));
+    start = end;
+  }
+  return [String(frames.length), ...frames];
+}
+
+/** Puts frames together again: returns the message that a frame completes, or null. `0` keeps alive. */
+export function frameJoiner(): (frame: string) => string | null {
+  let expected = 0;
+  let frames: string[] = [];
+  return (frame) => {
+    if (expected === 0) {
+      if (!COUNT.test(frame)) {
+        return frame;
+      }
+      expected = Number(frame);
+      return null;
+    }
+    frames.push(frame);
+    if (frames.length < expected) {
+      return null;
+    }
+    const message = frames.join('');
+    expected = 0;
+    frames = [];
+    return message;
+  };
+}

@@ -1,0 +1,56 @@
+import type { Emulators } from './emulators';
+import type { RtdbRest } from './rtdb-rest';
+import type { SceneResult } from './scene';
+import { formatTable, shorten } from './table';
+
+/** Prints what Postgres holds after the scene, and what did not come out. */
+export function printResult({ rows, divergences, failures }: SceneResult): void {
+  const completions = rows.map((row) => [
+    ...[row.coupleId, row.dateKey, row.questId, row.userId].map((text) => shorten(text, 28)),
+    row.completedAt.toISOString(),
+    row.deletedAt ? 'tombstone' : 'live',
+    row.origin,
+    `${row.lagMs} ms`,
+  ]);
+  const heading = ['couple', 'date', 'quest', 'user', 'completed at', 'state', 'origin', 'lag'];
+  print('', 'public.quest_completions', ...formatTable(heading, completions));
+  const disagreements = divergences.map(({ kind, cause, severity, ref }) => [
+    ...[kind, cause, severity],
+    ref
+      .split('/')
+      .map((part) => shorten(part, 22))
+      .join('/'),
+  ]);
+  const columns = ['kind', 'cause', 'severity', 'ref'];
+  print('', 'mirror.divergence_log', ...formatTable(columns, disagreements), '');
+  for (const failure of failures) process.stderr.write(`NOT AS EXPECTED: ${failure}\n`);
+}
+
+export interface Hints {
+  rtdb: RtdbRest;
+  emulators: Emulators;
+  /** Only of a server that we started: another one's password is not ours to print. */
+  databaseUrl?: string;
+}
+
+/** Prints what a newcomer may try while everything runs. */
+export function printHints({ rtdb, emulators, databaseUrl }: Hints): void {
+  const today = new Date().toISOString().slice(0, 10);
+  const leaf = ['daily_quests', 'alice_bob_smith', today, 'completions', 'quest_1_quiz', 'alice'];
+  const curl = (method: string): string =>
+    `  curl -X ${method} -H 'Authorization: Bearer owner' '${rtdb.url(leaf)}'`;
+  if (emulators.databaseKind === 'stand-in') {
+    print(`RTDB is a stand-in, not the official emulator (${emulators.reason}).`);
+  }
+  print(
+    'Try next: complete a quest, then take it back. What Postgres takes appears below.',
+    `${curl('PUT')} -d true`,
+    curl('DELETE'),
+  );
+  if (databaseUrl) print(`Postgres: ${databaseUrl}`);
+  print('Ctrl-C ends everything and leaves nothing behind.', '');
+}
+
+function print(...lines: string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
+}

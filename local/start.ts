@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Pool } from 'pg';
+import { applyMigrations } from '../cli/migrate/apply-migrations';
+import { buildFunctionsIfStale } from './build-functions';
+import { startPostgres } from './embedded-postgres';
+import { type Emulators, startEmulators } from './emulators';
+import { followMirror } from './follow-mirror';
+import { rtdbRest } from './rtdb-rest';
+import { playScene } from './scene';
+import { printHints, printResult } from './scene-report';
+
+const ROOT = join(__dirname, '..');
+const USAGE = 'Usage: npm start -- [--once] [--verbose] [--stand-in]';
+
+/** Of what the emulators print, what a newcomer must not miss. */
+const TROUBLE = /(⚠|⬢) {2}functions/;
+
+const startedAt = performance.now();
+/** What is to be undone, the last first. */
+const cleanups: (() => Promise<void>)[] = [];
+let isStopping = false;
+
+function say(line: string): void {
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  process.stdout.write(`[${seconds.padStart(5)} s] ${line}\n`);
+}
+
+async function main(): Promise<number> {
+  const options = readOptions();
+  if (!options) {
+    process.stderr.write(`${USAGE}\n`);
+    return 2;
+  }
+  const { databaseUrl, isOurs } = await providePostgres();
+  const directory = join(ROOT, 'migrations');
+  const { applied } = await applyMigrations({ databaseUrl, directory });
+  say(applied.length > 0 ? `Applied ${applied.length} migrations` : 'Migrations are up to date');
+  if (await buildFunctionsIfStale(join(ROOT, 'functions'))) say('Compiled the functions');
+  const emulators = await startEmulators({
+    databaseUrl,
+    onProgress: say,
+    ...(options['stand-in'] ? { databaseKind: 'stand-in' } : {}),
+    onOutput: (line) => {
+      if (options.verbose || TROUBLE.test(line)) process.stdout.write(`  | ${line}\n`);
+    },
+  });
+  cleanups.push(emulators.stop);
+  const { databaseHost, functionsOrigin } = emulators;
+  say(`Emulators ready: database ${databaseHost}, functions ${functionsOrigin}`);
+  const failures = await play(emulators, databaseUrl, !options.once, isOurs);
+  return failures === 0 ? 0 : 1;
+}
+
+function readOptions(): { once?: boolean; verbose?: boolean; 'stand-in'?: boolean } | undefined {
+  const boolean = { type: 'boolean' } as const;
+  try {
+    return parseArgs({ options: { once: boolean, verbose: boolean, 'stand-in': boolean } }).values;
+  } catch {
+    return undefined;
+  }
+}
+
+async function providePostgres(): Promise<{ databaseUrl: string; isOurs: boolean }> {
+  if (process.env.DATABASE_URL) {
+    say('Using the Postgres that DATABASE_URL names');
+    return { databaseUrl: process.env.DATABASE_URL, isOurs: false };
+  }
+  const postgres = await startPostgres({ onProgress: say });
+  cleanups.push(postgres.stop);
+  return { databaseUrl: postgres.url, isOurs: true };
+}
+
+async function play(
+  emulators: Emulators,
+  databaseUrl: string,
+  staysUp: boolean,
+  showUrl: boolean,
+): Promise<number> {
+  const rtdb = rtdbRest(emulators.databaseHost, emulators.namespace);
+  const pool = new Pool({ connectionString: databaseUrl, max: 2 });
+  // Postgres may be stopped under us; the next query says so.
+  pool.on('error', () => {});
+  cleanups.push(() => pool.end());
+  const result = await playScene({ rtdb, pool, onStep: say });
+  say(result.failures.length === 0 ? 'Postgres shows it all' : 'The scene did not come out');
+  printResult(result);
+  if (!staysUp) return result.failures.length;
+  printHints({ rtdb, emulators, ...(showUrl ? { databaseUrl } : {}) });
+  while (!isStopping) {
+    await followMirror(pool, say, () => isStopping).catch((error: Error) => {
+      if (!isStopping) say(`Postgres does not answer: ${error.message}`);
+    });
+    await delay(1_000);
+  }
+  return result.failures.length;
+}
+
+async function cleanUp(): Promise<void> {
+  for (const cleanup of cleanups.splice(0).reverse()) {
+    await cleanup().catch((error: Error) => process.stderr.write(`${error.message}\n`));
+  }
+}
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    // A terminal and npm may each deliver the same Ctrl-C.
+    if (isStopping) return;
+    isStopping = true;
+    process.stdout.write('\n');
+    say('Stopping');
+    void cleanUp().then(() => process.exit(0));
+  });
+}
+
+main()
+  .catch((error: unknown) => {
+    // What fails while everything is being stopped is no news.
+    if (!isStopping) process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    return 1;
+  })
+  .then(async (code) => {
+    if (isStopping) return;
+    await cleanUp();
+    process.exit(code);
+  });

@@ -1,0 +1,91 @@
+import { applyMigrations } from '../../cli/migrate/apply-migrations';
+import { type LocalPostgres, startPostgres } from '../../local/embedded-postgres';
+import { emptyDatabase, MIGRATIONS, queryOnce } from './support/empty-database';
+import { createSupabaseRoles, grantLikeSupabase } from './support/supabase-roles';
+
+// Roles belong to the server, so these tests bring their own.
+let server: LocalPostgres;
+
+beforeEach(async () => {
+  server = await startPostgres();
+});
+
+afterEach(() => server.stop());
+
+const migrate = (databaseUrl: string) => applyMigrations({ databaseUrl, directory: MIGRATIONS });
+
+async function privileges(url: string, role: string): Promise<string[]> {
+  const rows = await queryOnce<{ privilege: string }>(
+    url,
+    `select relname || ':' || privilege as privilege
+     from pg_class, unnest('{select,insert,update,delete,truncate}'::text[]) as privilege
+     where relnamespace::regnamespace::text in ('public', 'mirror') and relkind = 'r'
+       and has_schema_privilege($1, relnamespace, 'usage')
+       and has_table_privilege($1, pg_class.oid, privilege)
+     order by relname, privilege`,
+    [role],
+  );
+  return rows.map(({ privilege }) => privilege);
+}
+
+/** A login like Supabase's `postgres`: no superuser, but creates roles and owns the database. */
+async function migratorOf(databaseUrl: string): Promise<string> {
+  const database = new URL(databaseUrl).pathname.slice(1);
+  await queryOnce(server.url, `create role migrator login createrole password 'migrator'`);
+  await queryOnce(server.url, `alter database ${database} owner to migrator`);
+  const url = new URL(databaseUrl);
+  url.username = 'migrator';
+  url.password = 'migrator';
+  return url.href;
+}
+
+const WRITER = ['coverage', 'divergence_log', 'quest_completions', 'reconcile_runs'].flatMap(
+  (table) => ['insert', 'select', 'update'].map((privilege) => `${table}:${privilege}`),
+);
+
+test('a migrator that is no superuser can run them all, with the roles of Supabase', async () => {
+  await createSupabaseRoles(server.url);
+  const { url } = await emptyDatabase(server.url);
+  const migratorUrl = await migratorOf(url);
+  await grantLikeSupabase(migratorUrl);
+
+  expect((await migrate(migratorUrl)).applied.length).toBeGreaterThanOrEqual(3);
+
+  expect(await privileges(url, 'quest_mirror_writer')).toEqual(WRITER);
+  expect(await privileges(url, 'authenticated')).toEqual(['quest_completions:select']);
+  expect(await privileges(url, 'anon')).toEqual([]);
+});
+
+test("Supabase's roles and grants may also come after; row level security holds", async () => {
+  const { url } = await emptyDatabase(server.url);
+  await migrate(url);
+  await queryOnce(
+    url,
+    `insert into public.quest_completions
+       (couple_id, date_key, quest_id, user_id, partner_id, completed_at, origin, event_time)
+     values ('a_b', '2025-11-20', 'quest_1', 'a', 'b', now(), 'rtdb', now())`,
+  );
+  await createSupabaseRoles(server.url);
+  expect(await privileges(url, 'authenticated')).toEqual([]);
+  await grantLikeSupabase(url);
+
+  const seenBy = async (role: string, claims: string) => {
+    const rows = await queryOnce(
+      `${url}?options=${encodeURIComponent(`-c role=${role} -c request.jwt.claims=${claims}`)}`,
+      'select user_id from public.quest_completions',
+    );
+    return rows.length;
+  };
+  expect(await seenBy('authenticated', '{"sub":"b"}')).toBe(1);
+  expect(await seenBy('authenticated', '{"sub":"c"}')).toBe(0);
+  expect(await seenBy('anon', '{"role":"anon"}')).toBe(0);
+  expect((await migrate(url)).applied).toEqual([]);
+});
+
+test('a second database of the server finds the writer role there already', async () => {
+  const databases = await Promise.all([1, 2, 3].map(() => emptyDatabase(server.url)));
+  await Promise.all(databases.map(({ url }) => migrate(url)));
+  for (const { url } of databases) {
+    expect(await privileges(url, 'quest_mirror_writer')).toEqual(WRITER);
+  }
+});

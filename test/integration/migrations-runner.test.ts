@@ -1,0 +1,163 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { applyMigrations } from '../../cli/migrate/apply-migrations';
+import { emptyDatabase, folderWith, MIGRATIONS, queryOnce } from './support/empty-database';
+
+const FIRST = '20260101000001_first.sql';
+const SECOND = '20260101000002_second.sql';
+const THIRD = '20260101000003_third.sql';
+const CREATE_A = 'create table public.a (id integer);\n';
+const CREATE_B = 'create table public.b (id integer);\n';
+const INDEX_A = [
+  '-- Why: a test.',
+  '-- migrate: no transaction',
+  'create index concurrently a_id on public.a (id);\n',
+].join('\n');
+
+let database: Awaited<ReturnType<typeof emptyDatabase>>;
+let folder: Awaited<ReturnType<typeof folderWith>>;
+
+beforeEach(async () => {
+  database = await emptyDatabase();
+  folder = await folderWith({ [FIRST]: CREATE_A, [SECOND]: CREATE_B });
+});
+
+afterEach(async () => {
+  await folder.remove();
+  await database.drop();
+});
+
+const migrate = (more: { dryRun?: boolean; lockWaitMs?: number } = {}) =>
+  applyMigrations({ databaseUrl: database.url, directory: folder.path, ...more });
+const write = (files: Record<string, string>) => folder.write(folder.path, files);
+const recorded = async () => {
+  const rows = await queryOnce<{ name: string }>(
+    database.url,
+    'select name from mirror.schema_migrations order by applied_at',
+  );
+  return rows.map(({ name }) => name);
+};
+const exists = async (relation: string) => {
+  const text = 'select to_regclass($1) is not null as found';
+  const rows = await queryOnce<{ found: boolean }>(database.url, text, [relation]);
+  return rows[0]?.found;
+};
+
+describe('applying', () => {
+  test('a second run finds nothing to do', async () => {
+    expect(await migrate()).toEqual({ applied: [FIRST, SECOND], alreadyApplied: [] });
+    expect(await migrate()).toEqual({ applied: [], alreadyApplied: [FIRST, SECOND] });
+  });
+
+  test('a new file is applied after the recorded ones', async () => {
+    await migrate();
+    await write({ [THIRD]: 'alter table public.a add column note text;' });
+    expect(await migrate()).toEqual({ applied: [THIRD], alreadyApplied: [FIRST, SECOND] });
+  });
+
+  test('a dry run lists the pending files and leaves no trace', async () => {
+    expect((await migrate({ dryRun: true })).applied).toEqual([FIRST, SECOND]);
+    const text = `select from pg_namespace where nspname = 'mirror'`;
+    expect(await queryOnce(database.url, text)).toHaveLength(0);
+  });
+
+  test("the project's own migrations: ten runs at once apply each file once", async () => {
+    const options = { databaseUrl: database.url, directory: MIGRATIONS };
+    const results = await Promise.all(Array.from({ length: 10 }, () => applyMigrations(options)));
+    const applied = results.flatMap((result) => result.applied).sort();
+    expect(applied.length).toBeGreaterThanOrEqual(3);
+    expect(new Set(applied).size).toBe(applied.length);
+    expect(await recorded()).toEqual(applied);
+  });
+
+  test('ten runs at once get past an index that is built concurrently', async () => {
+    await write({ [THIRD]: INDEX_A });
+    const results = await Promise.all(Array.from({ length: 10 }, () => migrate()));
+    const applied = results.flatMap((result) => result.applied).sort();
+    expect(applied).toEqual([FIRST, SECOND, THIRD]);
+    expect(await exists('public.a_id')).toBe(true);
+  });
+
+  test('a run that cannot get the lock in time says who is in the way', async () => {
+    const holder = new Client({ connectionString: database.url });
+    await holder.connect();
+    try {
+      await holder.query('select pg_advisory_lock(20261122000001)');
+      await expect(migrate({ lockWaitMs: 200 })).rejects.toThrow(
+        /Another migration has held the lock/,
+      );
+    } finally {
+      await holder.end();
+    }
+  });
+});
+
+describe('history', () => {
+  beforeEach(async () => {
+    await migrate();
+  });
+
+  test('a file that was changed after it had been applied is refused', async () => {
+    await write({ [FIRST]: `${CREATE_A}-- afterthought\n`, [THIRD]: 'create table public.c ();' });
+    await expect(migrate()).rejects.toThrow(`${FIRST} was changed after it had been applied`);
+    expect(await exists('public.c')).toBe(false);
+  });
+
+  test('Windows line endings are no change', async () => {
+    await write({ [FIRST]: `\uFEFF${CREATE_A.replace(/\n/g, '\r\n')}` });
+    expect((await migrate()).applied).toEqual([]);
+  });
+
+  test('an applied file that is gone is refused', async () => {
+    await rm(join(folder.path, FIRST));
+    await expect(migrate()).rejects.toThrow(`${FIRST} was applied to this database but is not`);
+  });
+
+  test('a new file before an applied one is refused', async () => {
+    await write({ '20260101000000_late.sql': 'create table public.late ();' });
+    await expect(migrate()).rejects.toThrow(/20260101000000_late.sql is older than/);
+    await expect(migrate({ dryRun: true })).rejects.toThrow(/is older than/);
+  });
+});
+
+describe('failures', () => {
+  test('a failing file leaves no trace of itself and keeps the earlier ones', async () => {
+    await write({ [THIRD]: `create table public.c ();\n-- \u{1F4A5}\ncreate tabel public.d ();` });
+    await expect(migrate()).rejects.toThrow(
+      `${THIRD}:3: SQLSTATE 42601: syntax error at or near "tabel"`,
+    );
+    await write({ [THIRD]: 'create table public.c ();\nselect 1 / 0;' });
+    await expect(migrate()).rejects.toThrow(`${THIRD}: SQLSTATE 22012: division by zero`);
+    expect(await exists('public.c')).toBe(false);
+    expect(await recorded()).toEqual([FIRST, SECOND]);
+    await write({ [THIRD]: 'create table public.c ();' });
+    expect((await migrate()).applied).toEqual([THIRD]);
+  });
+
+  test('a failure inside a DO block says where in the block', async () => {
+    await write({
+      [THIRD]: `do $$\nbegin\n  raise exception 'no' using hint = 'try yes';\nend $$;`,
+    });
+    await expect(migrate()).rejects.toThrow(/P0001: no; .*line 3.*; hint: try yes/);
+  });
+
+  test('an index that fails to build concurrently is not recorded', async () => {
+    await write({ [THIRD]: INDEX_A.replace('(id)', '(nothing)') });
+    await expect(migrate()).rejects.toThrow(/third\.sql: SQLSTATE 42703: .*invalid index/);
+    expect(await recorded()).toEqual([FIRST, SECOND]);
+  });
+
+  test.each([
+    ['20260101000003_Third.sql', 'select 1;', /is named YYYYMMDDHHMMSS/],
+    ['0003_third.sql', 'select 1;', /is named YYYYMMDDHHMMSS/],
+    ['20260101000003_third.SQL', 'select 1;', /is named YYYYMMDDHHMMSS/],
+    ['20260101000002_another.sql', 'select 1;', /the same timestamp/],
+    [THIRD, 'select 1;\nCOMMIT;', /the runner opens and ends the transaction/],
+    [THIRD, 'begin transaction;\nselect 1;', /the runner opens and ends the transaction/],
+  ])('%s with %j is refused before anything is applied', async (name, sql, message) => {
+    await write({ [name]: sql });
+    await expect(migrate()).rejects.toThrow(message);
+    expect(await exists('public.a')).toBe(false);
+  });
+});

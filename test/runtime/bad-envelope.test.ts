@@ -1,0 +1,183 @@
+import {
+  type CloudEvent,
+  completionEvent,
+  encodeHeader,
+  type JsonValue,
+  MODES,
+  post,
+  send,
+  sendBinary,
+} from '../support/cloud-event';
+import { cloneDatabase, type TestDatabase } from '../support/database';
+import { completions, divergences, emptyTables, fieldsOf } from '../support/mirror-tables';
+import { type Runtime, startRuntime } from '../support/runtime';
+
+let database: TestDatabase;
+let runtime: Runtime;
+
+beforeAll(async () => {
+  database = await cloneDatabase();
+  runtime = await startRuntime({ databaseUrl: database.url });
+});
+
+afterAll(async () => {
+  await runtime?.stop();
+  await database?.drop();
+});
+
+beforeEach(() => emptyTables(database));
+
+type Attributes = Record<string, JsonValue | undefined>;
+
+/** An event with attributes replaced; `undefined` leaves one out. */
+const eventWith = (attributes: Attributes) => completionEvent({ attributes });
+
+function withoutType(event: CloudEvent): CloudEvent {
+  return { ...event, data: { data: null, delta: true } };
+}
+
+const TAKEN: [string, Attributes, string?][] = [
+  ['no subject', { subject: undefined }],
+  ['no authtype', { authtype: undefined, authid: undefined }],
+  ['authtype unknown', { authtype: 'unknown' }],
+  ['authtype admin', { authtype: 'admin' }],
+  ['authtype unauthenticated', { authtype: 'unauthenticated' }],
+  ['an authtype of tomorrow', { authtype: 'passkey', authid: 'x'.repeat(300) }],
+  ['no location', { location: undefined }],
+  ['no instance and no host', { instance: undefined, firebasedatabasehost: undefined }],
+  ['an attribute of tomorrow', { tracestate: 'a=1', somethingnew: 'x' }],
+  ['a ref that begins with a slash', { ref: `/${String(completionEvent().ref)}` }],
+  ['a time without fraction', { time: '2025-11-19T12:00:00Z' }, '2025-11-19T12:00:00.000000Z'],
+  ['milliseconds', { time: '2025-11-19T12:00:00.5Z' }, '2025-11-19T12:00:00.500000Z'],
+  ['nanoseconds', { time: '2025-11-19T12:00:00.123456789Z' }, '2025-11-19T12:00:00.123456Z'],
+  [
+    'nanoseconds at the end of a second',
+    { time: '2025-12-31T23:59:59.999999999Z' },
+    '2025-12-31T23:59:59.999999Z',
+  ],
+  ['an offset', { time: '2025-11-19T14:00:00.25+02:00' }, '2025-11-19T12:00:00.250000Z'],
+  ['a time of the year 1', { time: '0001-01-01T00:00:00Z' }, '0001-01-01T00:00:00.000000Z'],
+  [
+    'a time of the year 9999',
+    { time: '9999-12-31T23:59:59.999999Z' },
+    '9999-12-31T23:59:59.999999Z',
+  ],
+  ['an id of 1,000 characters', { id: 'x'.repeat(1_000) }],
+  ['an id that is a path and quotes', { id: `projects/_/events/'"; --` }],
+];
+
+const REFUSED: [string, Attributes, string][] = [
+  ['no time', { time: undefined }, 'time'],
+  ['a time in words', { time: 'yesterday' }, 'time'],
+  ['a time on no day', { time: '2025-02-30T12:00:00Z' }, 'time'],
+  ['a time after the year 9999', { time: '+275760-09-13T00:00:00Z' }, 'time'],
+  ['a time before the year 1', { time: '-0001-01-01T00:00:00Z' }, 'time'],
+  ['the time infinity', { time: 'infinity' }, 'time'],
+  ['a ref of the day', { ref: 'daily_quests/alice_bob_smith/2025-11-19' }, 'ref'],
+  ['a ref too deep', { ref: `${String(completionEvent().ref)}/completedAt` }, 'ref'],
+  ['a ref of somebody else', { ref: 'lp_awards/alice/2025-11-19/completions/q/alice' }, 'ref'],
+  ['an empty segment', { ref: 'daily_quests/a_b/2025-11-19/completions//a' }, 'ref'],
+];
+
+describe.each(MODES)('in %s mode', (mode) => {
+  test.each(TAKEN)('an event with %s is mirrored', async (_name, attributes, eventTime) => {
+    const event = eventWith(attributes);
+    await expect(send(runtime.url, event, mode)).resolves.toBe(204);
+    await expect(divergences(database)).resolves.toEqual([]);
+    const expected = { event_time: eventTime ?? '2025-11-19T12:00:00.123456Z', payload: true };
+    await expect(completions(database)).resolves.toEqual([expect.objectContaining(expected)]);
+  });
+
+  test('an event whose data has no @type is mirrored', async () => {
+    await expect(send(runtime.url, withoutType(completionEvent()), mode)).resolves.toBe(204);
+    await expect(completions(database)).resolves.toHaveLength(1);
+  });
+
+  test.each(REFUSED)('an event with %s is refused by name', async (_name, attributes, field) => {
+    await expect(send(runtime.url, eventWith(attributes), mode)).resolves.toBe(204);
+    await expectRefusal(field);
+  });
+
+  test.each<[string, JsonValue | undefined]>([
+    ['no data', undefined],
+    ['data null', null],
+    ['data that is a list', [true]],
+  ])('an event with %s is refused by name', async (_name, data) => {
+    await expect(send(runtime.url, eventWith({ data }), mode)).resolves.toBe(204);
+    await expectRefusal('data');
+  });
+
+  test.each<[string, JsonValue]>([
+    ['empty data', {}],
+    ['data of something else', { message: { attributes: {} } }],
+  ])('an event with %s is no deletion of a completion', async (_name, data) => {
+    await expect(send(runtime.url, completionEvent(), mode)).resolves.toBe(204);
+    const event = completionEvent({ time: '2025-11-19T13:00:00Z', attributes: { data } });
+    await expect(send(runtime.url, event, mode)).resolves.toBe(204);
+    const live = { payload: true, deleted_at: null };
+    await expect(completions(database)).resolves.toEqual([expect.objectContaining(live)]);
+  });
+});
+
+async function expectRefusal(field: string): Promise<void> {
+  await expect(completions(database)).resolves.toEqual([]);
+  const logged = await divergences(database);
+  const expected = { kind: 'invalid_payload', cause: 'rejected', times_seen: 1 };
+  expect(logged).toEqual([expect.objectContaining(expected)]);
+  expect(fieldsOf(logged[0])).toEqual([field]);
+}
+
+/** What binary headers can't leave out without being no CloudEvent at all. */
+test.each<[string, Attributes, string]>([
+  ['no id', { id: undefined }, 'id'],
+  ['an empty id', { id: '' }, 'id'],
+  ['an id that is a number', { id: 17 }, 'id'],
+  ['an id with U+0000', { id: 'a\u0000' }, 'id'],
+  ['no ref', { ref: undefined, subject: undefined }, 'ref'],
+  ['a ref that is a list', { ref: ['daily_quests'] }, 'ref'],
+  ['a ref that is a number', { ref: 7 }, 'ref'],
+  ['a time that is a number', { time: 1763553600000 }, 'time'],
+])('a structured event with %s is refused by name', async (_name, attributes, field) => {
+  await expect(send(runtime.url, eventWith(attributes), 'structured')).resolves.toBe(204);
+  await expectRefusal(field);
+});
+
+test.each<[string, Attributes]>([
+  ['authtype', { authtype: 5, authid: ['alice'] }],
+  ['instance', { instance: 5, firebasedatabasehost: null, location: 3 }],
+])('a structured event whose %s is no text is mirrored all the same', async (_name, attributes) => {
+  await expect(send(runtime.url, eventWith(attributes), 'structured')).resolves.toBe(204);
+  await expect(completions(database)).resolves.toHaveLength(1);
+});
+
+test('a structured event without datacontenttype keeps a percent sign in a key', async () => {
+  const event = completionEvent({
+    questId: 'a%41',
+    attributes: { datacontenttype: undefined },
+  });
+  await expect(send(runtime.url, event, 'structured')).resolves.toBe(204);
+  const rows = await completions(database);
+  expect(rows.map((row) => row.quest_id)).toEqual(['a%41']);
+});
+
+test('a binary event that names its content type in an attribute too is decoded', async () => {
+  const event = completionEvent({ questId: 'größe 100%' });
+  const extra = { 'ce-datacontenttype': 'application/json' };
+  await expect(sendBinary(runtime.url, event, encodeHeader, extra)).resolves.toBe(204);
+  const rows = await completions(database);
+  expect(rows.map((row) => row.quest_id)).toEqual(['größe 100%']);
+});
+
+test.each([
+  ['nothing', '', 'application/json'],
+  ['text', 'hello', 'text/plain'],
+  ['bytes', '\u0001\u0002', 'application/octet-stream'],
+])('a binary event with a body of %s does not come again', async (_name, body, type) => {
+  const { data: _data, datacontenttype: _type, ...attributes } = completionEvent();
+  const headers = Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => [`ce-${name}`, String(value)]),
+  );
+  const answer = post(runtime.url, { ...headers, 'content-type': type }, body);
+  await expect(answer).resolves.toBe(204);
+  await expectRefusal('data');
+});

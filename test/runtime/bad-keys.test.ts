@@ -1,0 +1,182 @@
+import {
+  completionEvent,
+  encodeHeader,
+  MODES,
+  type Mode,
+  percentEncode,
+  refOf,
+  send,
+  sendBinary,
+} from '../support/cloud-event';
+import { cloneDatabase, type TestDatabase } from '../support/database';
+import { completions, divergences, emptyTables, fieldsOf } from '../support/mirror-tables';
+import { type Runtime, startRuntime } from '../support/runtime';
+
+/** Keys that RTDB accepts (no control characters, none of . $ # [ ] /), and somebody mangles. */
+const NASTY: Record<string, string> = {
+  'percent and two hex digits': 'a%41',
+  'what those decode to': 'aA',
+  'an encoded slash': 'a%2Fb',
+  'an encoded percent': 'a%2541',
+  'encoded UTF-8': 'caf%C3%A9',
+  'a lone percent': '%',
+  'percents that encode nothing': '100%%zz',
+  'a percent at the end': 'half%4',
+  emoji: 'quiz💚👩‍❤️‍💋‍👩',
+  'Latin-1': 'Größe ÿ',
+  'what looks like wrongly read UTF-8': 'GrÃ¶Ã\u009f'.replace('\u009f', '¿'),
+  'a combining accent': 'cafe\u0301',
+  'right to left': 'שלום\u202eabc',
+  quotes: `it's "quoted" \`so\``,
+  'SQL text': `x'); drop table public.quest_completions; --`,
+  'SQL text with a comment': '1 or 1=1 -- :name ::text',
+  backslashes: '\\\\n \\u0000 \\',
+  'spaces inside': 'two  spaces',
+  'a query string': 'a?b=c&d=e+f;g',
+  'a path pattern': '{questId} * {x=**}',
+  'JSON text': '{"a":null}',
+  'a property of every object': '__proto__',
+  'an integer': '0',
+  'the longest key, ASCII': 'k'.repeat(768),
+  'the longest key, four bytes a character': '💚'.repeat(192),
+};
+
+const SEGMENTS = ['coupleId', 'questId', 'userId'] as const;
+
+let database: TestDatabase;
+let runtime: Runtime;
+
+beforeAll(async () => {
+  database = await cloneDatabase();
+  runtime = await startRuntime({ databaseUrl: database.url });
+});
+
+afterAll(async () => {
+  await runtime?.stop();
+  await database?.drop();
+});
+
+beforeEach(() => emptyTables(database));
+
+const bytes = (text: string) => Buffer.byteLength(text);
+
+/** A leaf that holds `text` in one segment. A couple's id holds both user ids, so those share. */
+function leafWith(segment: (typeof SEGMENTS)[number], text: string) {
+  if (segment === 'questId') {
+    return { coupleId: 'ann_zed', questId: text, userId: 'ann', partnerId: 'zed' };
+  }
+  // Three bytes for `_z!`: a couple's id is a key as well, and no longer than one.
+  const fits = bytes(text) <= 765 ? text : [...text].slice(0, -3).join('');
+  const couple = { coupleId: [fits, 'z!'].sort().join('_'), questId: 'quest_1' };
+  return segment === 'userId'
+    ? { ...couple, userId: fits, partnerId: 'z!' }
+    : { ...couple, userId: 'z!', partnerId: fits };
+}
+
+describe.each(MODES)('in %s mode', (mode) => {
+  describe.each(Object.entries(NASTY))('%s', (_name, text) => {
+    test.each(SEGMENTS)('in %s arrives literally', async (segment) => {
+      const { partnerId, ...leaf } = leafWith(segment, text);
+      const event = completionEvent(leaf);
+      await expect(send(runtime.url, event, mode)).resolves.toBe(204);
+      await expect(divergences(database)).resolves.toEqual([]);
+      const expected = {
+        couple_id: leaf.coupleId,
+        quest_id: leaf.questId,
+        user_id: leaf.userId,
+        partner_id: partnerId,
+        payload: true,
+      };
+      await expect(completions(database)).resolves.toEqual([expect.objectContaining(expected)]);
+    });
+  });
+
+  test('keys that differ only when not decoded are two rows', async () => {
+    const keys = ['a%41', 'aA', 'a%2541'];
+    for (const questId of keys) {
+      await expect(send(runtime.url, completionEvent({ questId }), mode)).resolves.toBe(204);
+    }
+    const rows = await completions(database);
+    expect(rows.map((row) => row.quest_id).sort()).toEqual([...keys].sort());
+  });
+
+  test.each([
+    ['an emoji', '2025-11-💚'],
+    ['SQL text', `2025-11-19'; --`],
+    ['a percent', '2025%2D11-19'],
+    ['no day of that month', '2025-04-31'],
+    ['year zero', '0000-01-01'],
+    ['a sign', '-2025-11-19'],
+    ['a time', '2025-11-19T00:00:00Z'],
+    ['words that Postgres reads as dates', 'infinity'],
+    ['digits of another script', '٢٠٢٥-١١-١٩'],
+  ])('a day with %s is refused by name', async (_name, dateKey) => {
+    await expectRefusal(mode, { dateKey }, ['dateKey']);
+  });
+
+  test.each(SEGMENTS)('a %s of 769 bytes is refused by name', async (segment) => {
+    const long = `${'x'.repeat(765)}💚`;
+    const leaf =
+      segment === 'questId'
+        ? { questId: long }
+        : { coupleId: `${long}_z!`, userId: segment === 'userId' ? long : 'z!' };
+    const event = completionEvent(leaf);
+    await expect(send(runtime.url, event, mode)).resolves.toBe(204);
+    const [row] = await divergences(database);
+    expect(row).toMatchObject({ ref: refOf(leaf), kind: 'invalid_payload', event_id: event.id });
+    expect(fieldsOf(row)).toContain(segment);
+    await expect(completions(database)).resolves.toEqual([]);
+  });
+
+  test.each([
+    ['of another couple', { userId: 'mallory' }],
+    ['that is only a part of one', { userId: 'bob' }],
+    ['that is both', { userId: 'alice_bob_smith' }],
+    ['that is the separator', { userId: '_' }],
+  ])('a user %s is refused by name', async (_name, leaf) => {
+    await expectRefusal(mode, leaf, ['userId']);
+  });
+});
+
+async function expectRefusal(mode: Mode, leaf: object, fields: string[]): Promise<void> {
+  const event = completionEvent(leaf);
+  await expect(send(runtime.url, event, mode)).resolves.toBe(204);
+  const logged = await divergences(database);
+  const expected = { ref: refOf(leaf), kind: 'invalid_payload', event_id: event.id };
+  expect(logged).toEqual([expect.objectContaining(expected)]);
+  expect(fieldsOf(logged[0])).toEqual(fields);
+  await expect(completions(database)).resolves.toEqual([]);
+}
+
+test.each([
+  ['U+0000', 'quest\u0000_1'],
+  ['a lone surrogate', 'quest\ud83d_1'],
+])('a key with %s, which only JSON can carry, is refused by name', async (_name, questId) => {
+  const event = completionEvent({ questId });
+  await expect(send(runtime.url, event, 'structured')).resolves.toBe(204);
+  const [row] = await divergences(database);
+  expect(row).toMatchObject({ kind: 'invalid_payload', event_id: event.id });
+  expect(row?.quest_id).toMatch(/^quest\\u(0000|d83d)_1$/);
+  expect(fieldsOf(row)).toEqual(['questId']);
+});
+
+test.each(['quiz💚', 'Größe', 'שלום'])(
+  'a sender that writes raw UTF-8 into headers is understood: %s',
+  async (questId) => {
+    const raw = (value: string) => Buffer.from(value, 'utf8').toString('latin1');
+    const event = completionEvent({ questId });
+    await expect(sendBinary(runtime.url, event, raw)).resolves.toBe(204);
+    const rows = await completions(database);
+    expect(rows.map((row) => row.quest_id)).toEqual([questId]);
+  },
+);
+
+test('a sender that encodes more of a ref than the binding asks for is understood', async () => {
+  const leaf = { coupleId: 'a:b_c', userId: 'a:b', questId: '100%' };
+  const event = completionEvent({ ...leaf, attributes: { subject: undefined } });
+  const all = (value: string) =>
+    value === event.ref ? value.replace(/[^A-Za-z0-9/]/gu, percentEncode) : encodeHeader(value);
+  await expect(sendBinary(runtime.url, event, all)).resolves.toBe(204);
+  const rows = await completions(database);
+  expect(rows).toEqual([expect.objectContaining({ quest_id: '100%', user_id: 'a:b' })]);
+});
