@@ -7,6 +7,7 @@ import { createEmulatorProject } from './emulator-project';
 import { runFirebase } from './firebase-process';
 
 const ROOT = join(__dirname, '..');
+const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
 
 export interface EmulatorsOptions {
   /** The Postgres that the functions write to: their secret DATABASE_URL. */
@@ -63,6 +64,8 @@ export async function startEmulators(options: EmulatorsOptions): Promise<Emulato
       ...{ firebaseBin, env, directory: cwd, onProgress },
     });
     putInPlace(database, env);
+    // firebase-tools knows no NO_PROXY: it would ask the proxy for the emulators on this machine.
+    for (const name of PROXY_VARIABLES) delete env[name];
     if (database.kind === 'stand-in') {
       onProgress(`RTDB stand-in, not the official emulator (${database.reason})`);
     }
@@ -117,9 +120,6 @@ function firebaseEnv(directory: string): NodeJS.ProcessEnv {
     // No look-up of news and newer versions, which would want a network.
     ...{ CI: 'true', NO_UPDATE_NOTIFIER: '1', NO_COLOR: '1', METADATA_SERVER_DETECTION: 'none' },
   };
-  // Behind a proxy firebase-tools would ask it for the emulators on this very machine.
-  const direct = [process.env.NO_PROXY ?? process.env.no_proxy, '127.0.0.1', 'localhost'];
-  env.NO_PROXY = env.no_proxy = direct.filter(Boolean).join(',');
   // The functions get it as their secret; it must not also leak in from the caller's environment.
   delete env.DATABASE_URL;
   delete env.GOOGLE_APPLICATION_CREDENTIALS;

@@ -6,6 +6,7 @@ import { type CompletionStore, openCompletionStore } from './mirror/completion-s
 import { logOutcome } from './mirror/log-outcome';
 import { type MirrorContext, mirrorEvent } from './mirror/mirror-event';
 import { clientConfig } from './postgres/client-config';
+import { pathOfRef } from './quests/event-ref';
 import type { WrittenEvent } from './quests/written-event';
 import { createRtdbReader } from './rtdb/rtdb-reader';
 
@@ -70,5 +71,6 @@ export function refuseWithoutData(raw: Record<string, unknown>): Promise<void> {
 
 async function mirrorAndLog(event: WrittenEvent): Promise<void> {
   const outcome = await mirrorEvent(event, contextNow());
-  logOutcome(outcome, event.ref, event.id);
+  const ref = typeof event.ref === 'string' ? pathOfRef(event.ref, event.structured) : '';
+  logOutcome(outcome, ref, event.id);
 }

@@ -152,6 +152,8 @@ export function post(url: string, headers: Record<string, string>, body: string)
       response.on('error', () => resolve(0));
     });
     call.on('error', () => resolve(0));
+    // The platform's limit for an event; without one a lost answer would hold the test run.
+    call.setTimeout(60_000, () => call.destroy());
     // As bytes: Node would write a text body together with the headers, all of it as UTF-8.
     call.end(Buffer.from(body));
   });

@@ -5,14 +5,19 @@ import type { Outcome } from './outcome';
 /**
  * One structured line for each event. A ref holds user ids, and some of those are push tokens: the
  * line shows its hash, which is enough to find the lines of one leaf (`sha256(ref)`, 16 digits).
+ *
+ * @param ref the leaf's path
  */
-export function logOutcome(outcome: Outcome, ref: unknown, eventId: unknown): void {
+export function logOutcome(outcome: Outcome, ref: string, eventId: unknown): void {
   write({
     severity: severityOf(outcome),
     message: `quest completion ${outcome.outcome}`,
-    ...outcome,
+    outcome: outcome.outcome,
     event_id: typeof eventId === 'string' ? eventId : null,
-    ref_hash: createHash('sha256').update(String(ref)).digest('hex').slice(0, 16),
+    ref_hash: createHash('sha256').update(ref).digest('hex').slice(0, 16),
+    ...('lagMs' in outcome ? { lag_ms: outcome.lagMs } : {}),
+    ...('missedEvent' in outcome ? { missed_event: outcome.missedEvent } : {}),
+    ...('issues' in outcome ? { issues: outcome.issues } : {}),
   });
 }
 

@@ -61,7 +61,7 @@ export interface ClaimVerdict {
  */
 export const APPLY_CLAIMS = `
 with settings as materialized (
-  select set_config('lock_timeout', '1s', true)
+  select set_config('lock_timeout', '500ms', true)
 ),
 claim as materialized (
   select c.*

@@ -41,7 +41,13 @@ export interface InvalidEvent {
   origin: EventOrigin;
 }
 
-const text = z.string().min(1).refine(isStorable, 'expected text without U+0000');
+const EXPECTED_TEXT = 'expected text, not empty, without U+0000 and lone surrogates';
+const EXPECTED_TIME = 'expected an ISO 8601 date and time';
+
+const text = z
+  .string({ error: EXPECTED_TEXT })
+  .min(1, EXPECTED_TEXT)
+  .refine(isStorable, EXPECTED_TEXT);
 
 /**
  * The CloudEvent as firebase-functions hands it to an `onValueWritten` handler; unknown attributes
@@ -49,9 +55,9 @@ const text = z.string().min(1).refine(isStorable, 'expected text without U+0000'
  */
 const envelopeSchema = z.object({
   id: text,
-  time: z.string().transform((time, context) => {
+  time: z.string({ error: EXPECTED_TIME }).transform((time, context) => {
     const instant = normalizeInstant(time);
-    if (instant === null) context.addIssue('expected an ISO 8601 date and time');
+    if (instant === null) context.addIssue(EXPECTED_TIME);
     return instant ?? z.NEVER;
   }),
   hasData: z.literal(true, { error: 'expected the value before the write and the change' }),
