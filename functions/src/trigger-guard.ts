@@ -3,8 +3,9 @@ import type { CloudEvent, CloudFunction } from 'firebase-functions/v2/core';
 type RawEvent = Record<string, unknown>;
 
 /**
- * Puts a check before a database trigger. The SDK reads `event.data.data` on its own, and throws
- * where there is no data: the platform would deliver such an event again for a whole day.
+ * Puts a check before a database trigger. The SDK reads `event.data.data` and `event.data.delta` on
+ * its own: without data it throws, and the platform would deliver the event again for a whole day;
+ * with neither of the two it would see a deletion that nobody made.
  *
  * @param trigger what `onValueWritten` made; its deployment metadata stays with it
  * @param refuse gets an event without data instead of the trigger
@@ -14,10 +15,10 @@ export function guardData<E extends CloudEvent<unknown>>(
   refuse: (raw: RawEvent) => Promise<void>,
 ): CloudFunction<E> {
   const guarded = (raw: CloudEvent<unknown>) =>
-    isReadable(raw.data) ? trigger(raw) : refuse({ ...raw });
+    hasChange(raw.data) ? trigger(raw) : refuse({ ...raw });
   return Object.assign(guarded, trigger);
 }
 
-function isReadable(data: unknown): boolean {
-  return typeof data === 'object' && data !== null && !Array.isArray(data);
+function hasChange(data: unknown): boolean {
+  return typeof data === 'object' && data !== null && ('data' in data || 'delta' in data);
 }

@@ -15,7 +15,8 @@ import type { Json, JsonObject } from './json';
 export function canonicalValue(value: unknown): Json {
   if (value === null || value === undefined) return null;
   if (typeof value === 'string' || typeof value === 'boolean') return value;
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  // JSON such as 1e999 reads as Infinity: no value of RTDB's, but no deletion either.
+  if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
   if (typeof value !== 'object') return null;
   const children = canonicalChildren(value);
   const keys = Object.keys(children);
