@@ -9,6 +9,7 @@ import { clientConfig } from './postgres/client-config';
 import { pathOfRef } from './quests/event-ref';
 import type { WrittenEvent } from './quests/written-event';
 import { createRtdbReader } from './rtdb/rtdb-reader';
+import { hasChange } from './trigger-guard';
 
 /** What one function instance keeps between invocations: its store, and with it its connections. */
 let store: CompletionStore | null = null;
@@ -53,13 +54,13 @@ export function handleWrite(event: DatabaseEvent<Change<DataSnapshot>>): Promise
 }
 
 /** Refuses an event that the SDK itself can't read, before it is delivered for a whole day. */
-export function refuseWithoutData(raw: Record<string, unknown>): Promise<void> {
+export function refuseUnreadable(raw: Record<string, unknown>): Promise<void> {
   return mirrorAndLog({
     id: raw.id,
     time: raw.time,
     ref: raw.ref,
     structured: 'datacontenttype' in raw,
-    hasData: false,
+    hasData: hasChange(raw.data),
     before: null,
     after: null,
     instance: raw.instance,

@@ -1,13 +1,13 @@
 import { onValueWritten } from 'firebase-functions/v2/database';
 import { DATABASE_URL, RTDB_INSTANCE, RTDB_REGION } from './config';
 import { COMPLETION_PATTERN } from './quests/completion-path';
-import { guardData } from './trigger-guard';
+import { guardReadable } from './trigger-guard';
 
 // Loaded at the first event: discovery needs no Postgres client.
 const instance = () => import('./mirror-instance.js');
 
 /** Mirrors every write of a quest completion into Postgres; what fails is delivered again. */
-export const mirrorQuestCompletion = guardData(
+export const mirrorQuestCompletion = guardReadable(
   onValueWritten(
     {
       ref: COMPLETION_PATTERN,
@@ -22,5 +22,5 @@ export const mirrorQuestCompletion = guardData(
     },
     async (event) => (await instance()).handleWrite(event),
   ),
-  async (raw) => (await instance()).refuseWithoutData(raw),
+  async (raw) => (await instance()).refuseUnreadable(raw),
 );
