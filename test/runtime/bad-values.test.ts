@@ -141,9 +141,8 @@ test('what was refused and mirrored is not in the logs', async () => {
   const event = write('MARKER-payload last');
   await expect(send(runtime.url, event)).resolves.toBe(204);
   await runtime.outcomeOf(String(event.id));
-  const output = runtime.lines.join('\n');
-  expect(output).not.toContain('MARKER');
-  expect(output).not.toContain('APA91b');
-  expect(output).not.toContain(database.url);
-  expect(output).not.toContain(new URL(database.url).password);
+  const secrets = ['MARKER', 'APA91b', database.url, new URL(database.url).password];
+  expect(runtime.lines.filter((line) => secrets.some((secret) => line.includes(secret)))).toEqual(
+    [],
+  );
 });

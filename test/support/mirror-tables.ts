@@ -1,5 +1,9 @@
 import type { JsonValue } from './cloud-event';
-import type { TestDatabase } from './database';
+
+/** Whatever runs statements on the mirror's database: a cloned one, or a server of one's own. */
+export interface Queryable {
+  query<Row extends object>(text: string, values?: unknown[]): Promise<Row[]>;
+}
 
 /** One row of quest_completions; times as text, so that no microsecond is lost. */
 export interface CompletionRow {
@@ -57,7 +61,7 @@ order by ref, kind, id`;
 
 /** All rows, or one couple's. */
 export function completions(
-  database: TestDatabase,
+  database: Queryable,
   coupleId: string | null = null,
 ): Promise<CompletionRow[]> {
   return database.query<CompletionRow>(ROWS, [coupleId]);
@@ -65,7 +69,7 @@ export function completions(
 
 /** All divergences, or one couple's. */
 export function divergences(
-  database: TestDatabase,
+  database: Queryable,
   coupleId: string | null = null,
 ): Promise<DivergenceRow[]> {
   return database.query<DivergenceRow>(DIVERGENCES, [coupleId]);
@@ -78,6 +82,6 @@ export function fieldsOf(divergence: DivergenceRow | undefined): string[] {
   return issues.map((issue) => String((issue as { field: JsonValue }).field));
 }
 
-export async function emptyTables(database: TestDatabase): Promise<void> {
+export async function emptyTables(database: Queryable): Promise<void> {
   await database.query('truncate public.quest_completions, mirror.divergence_log');
 }

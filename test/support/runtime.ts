@@ -41,6 +41,8 @@ export interface Runtime {
   /** All that it wrote to stdout and stderr so far, line by line. */
   readonly lines: readonly string[];
   outcomes(): OutcomeLine[];
+  /** The first lines of what was thrown. */
+  errors(): string[];
   /** The line of one event, awaited: stdout may trail the answer. */
   outcomeOf(eventId: string): Promise<OutcomeLine>;
   /** SIGTERM, as the platform ends an instance. */
@@ -80,6 +82,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     pid: child.pid ?? 0,
     lines,
     outcomes,
+    errors: () => lines.filter((line) => /^\w*error\b/i.test(line)),
     outcomeOf: (eventId) =>
       eventually(() => outcomes().findLast((line) => line.event_id === eventId) ?? null, {
         describe: `the log line of event ${eventId}`,

@@ -24,7 +24,7 @@ function harness(maxInFlight = 1) {
     keyOf: (item) => item.key,
     compare: (a, b) => a.key.localeCompare(b.key) || a.version - b.version,
     sizeOf: (item) => item.size ?? 1,
-    maxInFlight,
+    maxInFlight: () => maxInFlight,
     onFailure: (error) =>
       error instanceof Poison ? 'split' : error instanceof Lost ? 'repeat' : 'fail',
   });

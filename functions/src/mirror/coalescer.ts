@@ -8,8 +8,8 @@ export interface CoalescerOptions<Item, Result> {
   compare(a: Item, b: Item): number;
   /** What an item adds to a statement's size, in bytes. */
   sizeOf(item: Item): number;
-  /** Batches on their way at once. */
-  maxInFlight: number;
+  /** How many batches may be on their way at once, as things stand. */
+  maxInFlight(): number;
   /**
    * What to do when a batch fails: `split` it (one item is to blame: each is sent alone), `repeat`
    * it (once), or `fail` all of it.
@@ -60,12 +60,12 @@ export class Coalescer<Item, Result> {
 
   #schedule(): void {
     if (this.#scheduled || this.#queue.length === 0) return;
-    if (this.#inFlight >= this.options.maxInFlight) return;
+    if (this.#inFlight >= this.options.maxInFlight()) return;
     this.#scheduled = true;
     // After the I/O callbacks of this turn, so that what arrived together goes together.
     setImmediate(() => {
       this.#scheduled = false;
-      while (this.#queue.length > 0 && this.#inFlight < this.options.maxInFlight) {
+      while (this.#queue.length > 0 && this.#inFlight < this.options.maxInFlight()) {
         void this.#dispatch(this.#takeBatch());
       }
     });

@@ -70,7 +70,7 @@ export function openCompletionStore(config: ClientConfig, connectionsMax: number
 
 function coalesceClaims(connections: Connections): Coalescer<Claim, ClaimVerdict> {
   return new Coalescer({
-    maxInFlight: connections.capacity,
+    maxInFlight: () => connections.capacity,
     onFailure: actionOnFailure,
     send: async (batch) =>
       parseVerdicts(await connections.run(APPLY_CLAIMS, [claimsParameter(batch)]), batch.length),
@@ -85,7 +85,7 @@ function coalesceClaims(connections: Connections): Coalescer<Claim, ClaimVerdict
 
 function coalesceDivergences(connections: Connections): Coalescer<Divergence, void> {
   return new Coalescer({
-    maxInFlight: connections.capacity,
+    maxInFlight: () => connections.capacity,
     onFailure: actionOnFailure,
     send: async (batch) => {
       await connections.run(RECORD_DIVERGENCES, [divergencesParameter(batch)]);

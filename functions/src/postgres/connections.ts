@@ -1,12 +1,9 @@
 import type { ClientConfig } from 'pg';
 import { PipelinedConnection } from './pipelined-connection';
 
-/** Statements in flight on one connection; more gains nothing, fewer costs a round trip. */
-export const PIPELINE_DEPTH = 4;
-
 /**
- * Up to `max` pipelined connections, one by default: each function instance holds this many, and
- * Postgres has few. A further one is opened only when all others have a full pipeline.
+ * Up to `max` connections, one by default: each function instance holds this many, and Postgres has
+ * few. A further one is opened only when all others have as much in flight as they may.
  */
 export class Connections {
   readonly #open: PipelinedConnection[] = [];
@@ -18,7 +15,7 @@ export class Connections {
 
   /** How many statements may be in flight at once. */
   get capacity(): number {
-    return this.max * PIPELINE_DEPTH;
+    return this.max * Math.max(1, ...this.#open.map(({ depth }) => depth));
   }
 
   /** Runs one statement on the least busy connection. */
@@ -33,9 +30,9 @@ export class Connections {
   #pick(): PipelinedConnection {
     let best = this.#open[0];
     for (const connection of this.#open) {
-      if (best === undefined || connection.inFlight < best.inFlight) best = connection;
+      if (best === undefined || connection.load < best.load) best = connection;
     }
-    if (best !== undefined && (best.inFlight < PIPELINE_DEPTH || this.#open.length >= this.max)) {
+    if (best !== undefined && (best.load < best.depth || this.#open.length >= this.max)) {
       return best;
     }
     const added = new PipelinedConnection(this.config);

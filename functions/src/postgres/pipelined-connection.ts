@@ -1,30 +1,41 @@
-import { Client, type ClientConfig } from 'pg';
+import { Client, type ClientConfig, DatabaseError } from 'pg';
 import { ConnectError } from './sqlstate';
 
+/** Statements in flight on one connection; more gains nothing, fewer costs a round trip. */
+const PIPELINE_DEPTH = 4;
+
 /**
- * One connection that takes a statement before the last one was answered. pg's own Pool never
- * pipelines, and a pipelined Client doesn't reconnect: so this replaces a client that failed, at
- * the next statement. Every statement is its own transaction and unnamed, as a pooler in
- * transaction mode wants it.
+ * One connection that takes a statement before the last one was answered, where that is safe: only
+ * on a direct connection. A pooler in transaction mode may hand the server connection on between
+ * two statements: pgbouncer 1.18 was seen to break the protocol then. There, one statement is in
+ * flight at a time.
+ *
+ * pg's own Pool never pipelines, and a pipelined Client doesn't reconnect: so this replaces a client
+ * that failed, at the next statement. Every statement is its own transaction and unnamed.
  *
  * Source: node-postgres documentation, "Pipelining"; PostgreSQL manual, 32.5 "Pipeline Mode".
  */
 export class PipelinedConnection {
-  /** Statements sent and not answered. */
-  inFlight = 0;
+  /** Statements that may be in flight; 1 until it is known that no pooler is in between. */
+  depth = 1;
+  /** Statements sent and not answered, or waiting for their turn. */
+  load = 0;
+  #sent = 0;
+  readonly #waiting: (() => void)[] = [];
   #client: Promise<Client> | null = null;
 
   constructor(private readonly config: ClientConfig) {}
 
   /** Runs one statement. Rejects with pg's error, or a {@link ConnectError}. */
   async run(text: string, values: unknown[]): Promise<unknown[]> {
-    this.inFlight += 1;
+    this.load += 1;
     try {
-      const client = await this.#connected();
-      const result = await client.query(text, values);
-      return result.rows;
+      await this.#turn();
+      return await this.#send(text, values);
     } finally {
-      this.inFlight -= 1;
+      this.load -= 1;
+      this.#sent -= 1;
+      this.#waiting.shift()?.();
     }
   }
 
@@ -35,19 +46,30 @@ export class PipelinedConnection {
     await (await client?.catch(() => null))?.end();
   }
 
-  #connected(): Promise<Client> {
+  async #turn(): Promise<void> {
+    while (this.#sent >= this.depth) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#sent += 1;
+  }
+
+  async #send(text: string, values: unknown[]): Promise<unknown[]> {
     this.#client ??= this.#connect();
-    return this.#client;
+    const connected = this.#client;
+    try {
+      return (await (await connected).query(text, values)).rows;
+    } catch (error) {
+      // The server ends the session after a FATAL error, but the socket lives a moment longer:
+      // whoever repeats the statement must not meet it.
+      const isLost = !(error instanceof DatabaseError) || error.severity === 'FATAL';
+      if (isLost && this.#client === connected) this.#client = null;
+      throw error;
+    }
   }
 
   #connect(): Promise<Client> {
     const client = new Client({ ...this.config, pipeline: true });
-    const connected = client.connect().then(
-      () => client,
-      (cause: Error) => {
-        throw new ConnectError(`no connection to Postgres: ${cause.message}`, { cause });
-      },
-    );
+    const connected = this.#open(client);
     const forget = () => {
       if (this.#client === connected) this.#client = null;
     };
@@ -57,4 +79,22 @@ export class PipelinedConnection {
     connected.catch(forget);
     return connected;
   }
+
+  async #open(client: Client): Promise<Client> {
+    try {
+      await client.connect();
+      this.depth = (await isDirect(client)) ? PIPELINE_DEPTH : 1;
+      return client;
+    } catch (cause) {
+      void client.end().catch(() => {});
+      const message = cause instanceof Error ? cause.message : String(cause);
+      throw new ConnectError(`no connection to Postgres: ${message}`, { cause });
+    }
+  }
+}
+
+/** A pooler announces a process id of its own to the client; a server announces that of its backend. */
+async function isDirect(client: Client & { processID?: number | null }): Promise<boolean> {
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  return rows[0]?.pid === client.processID;
 }

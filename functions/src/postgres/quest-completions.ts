@@ -261,7 +261,12 @@ export function parseVerdicts(rows: unknown[], count: number): ClaimVerdict[] {
           : { payload: result.row_payload, behindMs: Math.round(result.behind_ms) },
     };
   }
-  if (rows.length !== count) {
+  // An answer to some other batch must never acknowledge this one.
+  if (
+    rows.length !== count ||
+    Object.keys(verdicts).length !== count ||
+    verdicts.length !== count
+  ) {
     throw new Error(`expected ${count} verdicts from Postgres, got ${rows.length}`);
   }
   return verdicts;

@@ -5,8 +5,11 @@
  * `ce-ref`: the CloudEvents HTTP binding (section 3.1.3.2) wants everything but printable ASCII, and
  * `%` itself, percent-encoded; a sender that writes raw UTF-8 instead is read by Node as Latin-1.
  * The SDK's `params` are decoded in both modes, which makes the keys `a%41` and `aA` one: so keys
- * come from here alone. Only a structured event carries `datacontenttype` (in binary mode it is the
- * header Content-Type), and that tells the modes apart.
+ * come from here alone.
+ *
+ * What tells the modes apart is `datacontenttype`: in binary mode it is the header Content-Type and
+ * must not come as an attribute (section 3.1.1). A structured event may leave it out; then a literal
+ * `%41` in a key is taken for an escape. Production delivers in binary mode.
  *
  * @param ref the event's `ref` as the SDK hands it over
  * @param structured whether the event came in structured mode

@@ -1,0 +1,153 @@
+import { execFile } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { isBuiltin } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import { promisify } from 'node:util';
+import { preProcessFile } from 'typescript';
+import { z } from 'zod';
+import { node22 } from '../support/runtime';
+
+const run = promisify(execFile);
+const FUNCTIONS = join(__dirname, '..', '..', 'functions');
+const DISCOVERY = join(FUNCTIONS, 'node_modules/firebase-functions/lib/bin/firebase-functions.js');
+
+const manifestSchema = z.looseObject({
+  endpoints: z.record(z.string(), z.looseObject({})),
+  params: z.array(z.looseObject({ name: z.string(), type: z.string() })),
+});
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'quest-mirror-deploy-'));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Discovers as `firebase deploy` does, with nothing but what is given in the environment. */
+async function discover(env: Record<string, string> = {}) {
+  const file = join(folder, 'manifest.json');
+  await run(node22(), [DISCOVERY, FUNCTIONS], {
+    cwd: FUNCTIONS,
+    env: { GCLOUD_PROJECT: 'demo-quests', FUNCTIONS_MANIFEST_OUTPUT_PATH: file, ...env },
+  });
+  const text = readFileSync(file, 'utf8');
+  return { text, ...manifestSchema.parse(JSON.parse(text)) };
+}
+
+test('discovery finds the trigger as designed, offline and without secrets', async () => {
+  const { endpoints } = await discover();
+  expect(endpoints.mirrorQuestCompletion).toMatchObject({
+    platform: 'gcfv2',
+    entryPoint: 'mirrorQuestCompletion',
+    concurrency: 80,
+    region: '{{ params.RTDB_REGION }}',
+    secretEnvironmentVariables: [{ key: 'DATABASE_URL' }],
+    eventTrigger: {
+      eventType: 'google.firebase.database.ref.v1.written',
+      eventFilterPathPatterns: {
+        ref: 'daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}',
+        instance: '{{ params.RTDB_INSTANCE }}',
+      },
+      retry: true,
+    },
+  });
+});
+
+test.each([
+  ['DATABASE_URL', 'secret', undefined],
+  ['RTDB_INSTANCE', 'string', undefined],
+  ['RTDB_REGION', 'string', 'us-central1'],
+  ['ENABLE_SUPABASE_DUAL_WRITE', 'boolean', true],
+  ['DATABASE_POOL_MAX', 'int', 1],
+  ['RETENTION_DAYS', 'int', 0],
+])('parameter %s is a %s with the default %s', async (name, type, value) => {
+  const { params } = await discover();
+  const found = params.filter((param) => param.name === name);
+  expect(found.map((param) => [param.type, param.default])).toEqual([[type, value]]);
+});
+
+test('only the emulator listens to every instance by default', async () => {
+  const { params } = await discover({ FUNCTIONS_EMULATOR: 'true' });
+  expect(params.find((param) => param.name === 'RTDB_INSTANCE')?.default).toBe('*');
+});
+
+test('a secret that is in the environment does not get into the manifest', async () => {
+  const { text } = await discover({ DATABASE_URL: 'postgres://u:MARKER@127.0.0.1:1/x' });
+  expect(text).not.toContain('MARKER');
+});
+
+/** Loads the functions from a folder, and reports what that brought about. */
+async function load(from: string) {
+  const script = `
+    const net = require('node:net');
+    const dns = require('node:dns');
+    const opened = [];
+    net.Socket.prototype.connect = function () { opened.push('socket'); return this; };
+    dns.lookup = () => opened.push('lookup');
+    const names = Object.keys(require(${JSON.stringify(from)}));
+    setImmediate(() => process.stdout.write(JSON.stringify({
+      names, opened, modules: Object.keys(require.cache),
+    })));`;
+  const { stdout } = await run(node22(), ['-e', script], { cwd: folder, env: {} });
+  return z
+    .object({
+      names: z.array(z.string()),
+      opened: z.array(z.string()),
+      modules: z.array(z.string()),
+    })
+    .parse(JSON.parse(stdout));
+}
+
+test('loading the functions opens no connection and leaves the Postgres client alone', async () => {
+  const loaded = await load(FUNCTIONS);
+  expect(loaded.opened).toEqual([]);
+  expect(loaded.modules.filter((file) => /node_modules[\\/]pg[\\/]/.test(file))).toEqual([]);
+  expect(loaded.names).toContain('mirrorQuestCompletion');
+});
+
+test('the folder that is deployed loads anywhere, without the rest of the project', async () => {
+  const copy = join(folder, 'deployed');
+  for (const part of ['package.json', 'lib']) {
+    cpSync(join(FUNCTIONS, part), join(copy, part), { recursive: true });
+  }
+  symlinkSync(join(FUNCTIONS, 'node_modules'), join(copy, 'node_modules'), 'junction');
+  const everything = filesIn(join(copy, 'lib'), '.js').map((file) => join('lib', file));
+  expect(everything.length).toBeGreaterThan(5);
+  const script = `for (const file of ${JSON.stringify(everything)}) require('./' + file);`;
+  await run(node22(), ['-e', script], { cwd: copy, env: {} });
+  const { main } = z
+    .object({ main: z.string() })
+    .parse(JSON.parse(readFileSync(join(copy, 'package.json'), 'utf8')));
+  expect(everything.map((file) => file.split(sep).join('/'))).toContain(main);
+});
+
+test('the functions import their own files, their own dependencies and nothing else', () => {
+  const { dependencies } = z
+    .object({ dependencies: z.record(z.string(), z.string()) })
+    .parse(JSON.parse(readFileSync(join(FUNCTIONS, 'package.json'), 'utf8')));
+  const source = join(FUNCTIONS, 'src');
+  const strangers = filesIn(source, '.ts').flatMap((file) =>
+    importsOf(readFileSync(join(source, file), 'utf8'))
+      .filter((name) => {
+        if (!name.startsWith('.')) return !isBuiltin(name) && !(packageOf(name) in dependencies);
+        return relative(source, resolve(source, dirname(file), name)).startsWith('..');
+      })
+      .map((name) => `${file}: ${name}`),
+  );
+  expect(strangers).toEqual([]);
+});
+
+function importsOf(text: string): string[] {
+  return preProcessFile(text).importedFiles.map(({ fileName }) => fileName);
+}
+
+function filesIn(directory: string, extension: string): string[] {
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' });
+  return names.filter((name) => name.endsWith(extension));
+}
+
+function packageOf(name: string): string {
+  return name.split('/', name.startsWith('@') ? 2 : 1).join('/');
+}
