@@ -31,6 +31,10 @@ defineBoolean('ENABLE_SUPABASE_DUAL_WRITE', {
   default: true,
   description: 'Whether writes are mirrored into Postgres',
 });
+defineString('DATABASE_CA', {
+  default: '',
+  description: 'PEM of the authority that signs the Postgres certificate, if no public one does',
+});
 defineInt('DATABASE_POOL_MAX', {
   default: 1,
   description: 'Postgres connections that one function instance may hold',
@@ -55,12 +59,14 @@ const wholeNumber = (least: number, most: number) =>
 
 const settingsSchema = z.object({
   ENABLE_SUPABASE_DUAL_WRITE: boolean.default(true),
+  DATABASE_CA: z.string().optional(),
   DATABASE_POOL_MAX: wholeNumber(1, 100).default(1),
   RETENTION_DAYS: wholeNumber(0, 36_500).default(0),
 });
 
 export interface Settings {
   mirroringEnabled: boolean;
+  databaseAuthority: string | undefined;
   connectionsMax: number;
   retentionDays: number;
 }
@@ -83,6 +89,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   }
   return {
     mirroringEnabled: parsed.data.ENABLE_SUPABASE_DUAL_WRITE,
+    databaseAuthority: parsed.data.DATABASE_CA,
     connectionsMax: parsed.data.DATABASE_POOL_MAX,
     retentionDays: parsed.data.RETENTION_DAYS,
   };

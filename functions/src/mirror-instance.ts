@@ -11,21 +11,25 @@ import type { WrittenEvent } from './quests/written-event';
 import { createRtdbReader } from './rtdb/rtdb-reader';
 import { hasChange } from './trigger-guard';
 
-/** What one function instance keeps between invocations: its store, and with it its connections. */
-let store: CompletionStore | null = null;
+/** What one function instance keeps between invocations: settings, and a store's connections. */
+let context: MirrorContext | null = null;
 
 const rtdb = createRtdbReader(async () => {
   if (process.env.FIREBASE_DATABASE_EMULATOR_HOST) return 'owner';
   return (await applicationDefault().getAccessToken()).access_token;
 }, process.env.FIREBASE_DATABASE_EMULATOR_HOST);
 
-function contextNow(): MirrorContext {
+function openContext(): MirrorContext {
   const settings = readSettings(process.env);
+  let store: CompletionStore | null = null;
   return {
     isEnabled: () => settings.mirroringEnabled,
     retentionDays: settings.retentionDays,
     store() {
-      store ??= openCompletionStore(clientConfig(DATABASE_URL.value()), settings.connectionsMax);
+      store ??= openCompletionStore(
+        clientConfig(DATABASE_URL.value(), settings.databaseAuthority),
+        settings.connectionsMax,
+      );
       return store;
     },
     rtdb,
@@ -71,7 +75,8 @@ export function refuseUnreadable(raw: Record<string, unknown>): Promise<void> {
 }
 
 async function mirrorAndLog(event: WrittenEvent): Promise<void> {
-  const outcome = await mirrorEvent(event, contextNow());
+  context ??= openContext();
+  const outcome = await mirrorEvent(event, context);
   const ref = typeof event.ref === 'string' ? pathOfRef(event.ref, event.structured) : '';
   logOutcome(outcome, ref, event.id);
 }

@@ -3,8 +3,13 @@ import { DATABASE_URL, RTDB_INSTANCE, RTDB_REGION } from './config';
 import { COMPLETION_PATTERN } from './quests/completion-path';
 import { guardReadable } from './trigger-guard';
 
-// Loaded at the first event: discovery needs no Postgres client.
-const instance = () => import('./mirror-instance.js');
+/** Loaded at the first event, and once: discovery needs no Postgres client. */
+let instance: typeof import('./mirror-instance') | undefined;
+
+function mirrorInstance(): typeof import('./mirror-instance') {
+  instance ??= require('./mirror-instance') as typeof import('./mirror-instance');
+  return instance;
+}
 
 /** Mirrors every write of a quest completion into Postgres; what fails is delivered again. */
 export const mirrorQuestCompletion = guardReadable(
@@ -20,7 +25,7 @@ export const mirrorQuestCompletion = guardReadable(
       timeoutSeconds: 60,
       secrets: [DATABASE_URL],
     },
-    async (event) => (await instance()).handleWrite(event),
+    (event) => mirrorInstance().handleWrite(event),
   ),
-  async (raw) => (await instance()).refuseUnreadable(raw),
+  (raw) => mirrorInstance().refuseUnreadable(raw),
 );

@@ -39,9 +39,12 @@ async function migratorOf(databaseUrl: string): Promise<string> {
   return url.href;
 }
 
-const WRITER = ['coverage', 'divergence_log', 'quest_completions', 'reconcile_runs'].flatMap(
-  (table) => ['insert', 'select', 'update'].map((privilege) => `${table}:${privilege}`),
-);
+const WRITER = [
+  'beginning:select',
+  ...['coverage', 'divergence_log', 'quest_completions', 'reconcile_runs'].flatMap((table) =>
+    ['insert', 'select', 'update'].map((privilege) => `${table}:${privilege}`),
+  ),
+];
 
 test('a migrator that is no superuser can run them all, with the roles of Supabase', async () => {
   await createSupabaseRoles(server.url);

@@ -67,6 +67,7 @@ const COLUMNS = {
     'error text null',
     'config jsonb',
   ],
+  'mirror.beginning': ['began_on date', 'is_only bool'],
   'mirror.coverage': [
     'id int8',
     'from_at timestamptz',

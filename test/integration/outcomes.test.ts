@@ -148,6 +148,74 @@ describe('what a row and the divergence log show after each outcome', () => {
     ]);
   });
 
+  test('a gap stays open until the last of its events has come', async () => {
+    const at = (second: number) => `2025-11-19T12:00:0${second}Z`;
+    const write = (n: number) =>
+      writeOf({ id: `e${n}`, before: n === 1 ? null : n - 1, after: n, time: at(n) });
+    const gaps = async () =>
+      (
+        await database.query(
+          `select resolved_at is not null as is_resolved, detail -> 'gaps' as gaps
+           from mirror.divergence_log where kind = 'missed_event'`,
+        )
+      )[0];
+    await under.mirror(write(1));
+    await under.mirror(write(5));
+    expect(await gaps()).toMatchObject({ gaps: [{ from_value: 1, to_value: 4 }] });
+    await under.mirror(write(3));
+    await under.mirror(write(3));
+    expect(await gaps()).toMatchObject({
+      is_resolved: false,
+      gaps: [
+        { from_value: 1, to_value: 2 },
+        { from_value: 3, to_value: 4 },
+      ],
+    });
+    await under.mirror(write(4));
+    expect(await gaps()).toMatchObject({
+      is_resolved: false,
+      gaps: [{ from_value: 1, to_value: 2 }],
+    });
+    await under.mirror(write(2));
+    expect(await gaps()).toEqual({ is_resolved: true, gaps: [] });
+  });
+
+  test('a lost first event of a day after mirroring began is not explained away', async () => {
+    await database.query("update mirror.beginning set began_on = '2025-11-17'");
+    try {
+      await under.mirror(writeOf({ id: 'e1', before: true, after: 5 }));
+      expect(await divergences()).toMatchObject([
+        { kind: 'missed_event', cause: 'unknown', severity: 'warning' },
+      ]);
+    } finally {
+      await database.query('update mirror.beginning set began_on = current_date');
+    }
+  });
+
+  test('late events delivered by turns are counted once each', async () => {
+    await under.mirror(writeOf({ id: 'e3', time: '2025-11-19T12:00:02Z' }));
+    for (const id of ['e1', 'e2', 'e1', 'e2']) await under.mirror(writeOf({ id, after: 5 }));
+    expect(await divergences()).toMatchObject([{ kind: 'out_of_order', times_seen: 2 }]);
+  });
+
+  test('a divergence that someone has locked holds up nobody else', async () => {
+    await under.mirror(writeOf({ id: 'e2', time: '2025-11-19T12:00:01Z' }));
+    await under.mirror(writeOf({ id: 'e1' }));
+    const client = await database.pool.connect();
+    try {
+      await client.query('begin');
+      await client.query('select from mirror.divergence_log for update');
+      const late = under.mirror(writeOf({ id: 'e0' }));
+      const other = under.mirror(writeOf({ id: 'o1', ref: REF.replace('quest_1', 'quest_2') }));
+      expect(await other).toMatchObject({ outcome: 'applied' });
+      await expect(late).rejects.toMatchObject({ code: '55P03' });
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+    expect(await under.mirror(writeOf({ id: 'e0' }))).toMatchObject({ outcome: 'stale' });
+  });
+
   test('a leaf that stood before mirroring began is no error', async () => {
     await under.mirror(writeOf({ id: 'e1', before: true, after: 5 }));
     expect(await divergences()).toMatchObject([
@@ -205,7 +273,7 @@ describe('what a row and the divergence log show after each outcome', () => {
       await under.mirror(writeOf({ id: `d${n}`, ref, ...erasure }));
     }
     const told = await database.query(
-      `select ref, cause, severity, detail -> 'evidence' as evidence
+      `select ref, cause, severity, times_seen, detail -> 'evidence' as evidence
        from mirror.divergence_log where kind = 'ancestor_overwrite' order by ref`,
     );
     expect(told).toEqual(
@@ -213,6 +281,7 @@ describe('what a row and the divergence log show after each outcome', () => {
         ref,
         cause: 'ancestor_overwrite',
         severity: 'warning',
+        times_seen: 1,
         evidence: ['siblings_erased'],
       })),
     );

@@ -1,12 +1,10 @@
 import {
   type CloudEvent,
   completionEvent,
-  encodeHeader,
   type JsonValue,
   MODES,
   post,
   send,
-  sendBinary,
 } from '../support/cloud-event';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { completions, divergences, emptyTables, fieldsOf } from '../support/mirror-tables';

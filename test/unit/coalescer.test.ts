@@ -51,13 +51,67 @@ test('a lone item is sent at once, what comes meanwhile goes together in key ord
   expect(await Promise.all(rest)).toEqual(['d1', 'b1', 'c1']);
 });
 
-test('a batch holds one item for each row, the older version first', async () => {
+test('a row is in one batch at a time, the older version first', async () => {
   const { coalescer, sent, turn, keys } = harness(3);
   const all = [2, 1, 3].map((version) => coalescer.submit({ key: 'a', version }));
   await turn();
+  for (const n of [0, 1, 2]) {
+    expect(keys()).toHaveLength(n + 1);
+    sent[n]?.answer();
+    await turn();
+  }
   expect(keys()).toEqual([['a1'], ['a2'], ['a3']]);
-  for (const { answer } of sent) answer();
   expect(await Promise.all(all)).toEqual(['a2', 'a1', 'a3']);
+});
+
+test('a large item is not overtaken by a later one of its row', async () => {
+  const { coalescer, sent, turn, keys } = harness(3);
+  const all = [
+    coalescer.submit({ key: 'a', version: 1, size: 600_000 }),
+    coalescer.submit({ key: 'b', version: 2, size: 600_000 }),
+    coalescer.submit({ key: 'b', version: 3 }),
+  ];
+  await turn();
+  expect(keys()).toEqual([['a1'], ['b2']]);
+  for (const { answer } of sent) answer();
+  await turn();
+  expect(keys()).toEqual([['a1'], ['b2'], ['b3']]);
+  sent[2]?.answer();
+  await Promise.all(all);
+});
+
+test('a repeated batch is not overtaken by a later item of its row', async () => {
+  const { coalescer, sent, turn, keys } = harness(3);
+  const all = [coalescer.submit({ key: 'a', version: 1 })];
+  await turn();
+  all.push(coalescer.submit({ key: 'a', version: 2 }));
+  sent[0]?.answer(new Lost());
+  await turn();
+  expect(keys()).toEqual([['a1'], ['a1']]);
+  sent[1]?.answer();
+  await turn();
+  expect(keys()).toEqual([['a1'], ['a1'], ['a2']]);
+  sent[2]?.answer();
+  await Promise.all(all);
+});
+
+test('a pending result goes into a later batch, but not for ever', async () => {
+  let sends = 0;
+  const coalescer = new Coalescer<Item, string>({
+    send: async (batch) => {
+      sends += 1;
+      return batch.map(({ key }) => (key === 'slow' && sends === 3 ? 'done' : 'pending'));
+    },
+    isPending: (result) => result === 'pending',
+    keyOf: ({ key }) => key,
+    compare: (a, b) => a.version - b.version,
+    sizeOf: () => 1,
+    maxInFlight: () => 1,
+    onFailure: () => 'fail',
+  });
+  expect(await coalescer.submit({ key: 'slow', version: 1 })).toBe('done');
+  expect(sends).toBe(3);
+  await expect(coalescer.submit({ key: 'never', version: 1 })).rejects.toThrow('contended');
 });
 
 test('no more batches are in flight than allowed', async () => {

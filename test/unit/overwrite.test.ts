@@ -58,6 +58,13 @@ describe('evidence of an overwritten ancestor', () => {
     ],
     ['siblings went with it', removal(), null, { ...ALONE, siblingCount: 2 }, ['siblings_erased']],
     [
+      'siblings went with it, and the day could not be read',
+      removal(),
+      undefined,
+      { ...ALONE, siblingCount: 2 },
+      ['siblings_erased_unconfirmed'],
+    ],
+    [
       'siblings went with it, but others of the day stand',
       removal(),
       { completions: { quest_1: { alice: true } } },

@@ -1,7 +1,13 @@
+import { outsideRequest } from './outside-request';
+
 /** How a {@link Coalescer} batches and sends. */
 export interface CoalescerOptions<Item, Result> {
-  /** Sends one batch; answers each item, in the batch's order. */
-  send(batch: readonly Item[]): Promise<Result[]>;
+  /**
+   * Sends one batch; answers each item, in the batch's order.
+   *
+   * @param isAlone whether the one item was told apart from a batch that failed
+   */
+  send(batch: readonly Item[], isAlone: boolean): Promise<Result[]>;
   /** The row an item is about: a batch holds one item for each row. */
   keyOf(item: Item): string;
   /** The order of two items: of rows first, then of versions of one row. */
@@ -10,6 +16,8 @@ export interface CoalescerOptions<Item, Result> {
   sizeOf(item: Item): number;
   /** How many batches may be on their way at once, as things stand. */
   maxInFlight(): number;
+  /** Whether a result is none yet, and the item goes into a later batch once more. */
+  isPending?(result: Result): boolean;
   /**
    * What to do when a batch fails: `split` it (one item is to blame: each is sent alone), `repeat`
    * it (once), or `fail` all of it.
@@ -20,12 +28,15 @@ export interface CoalescerOptions<Item, Result> {
 /** Larger batches gained little when measured (80 rows: 12.8 times single rows). */
 const MAX_ITEMS = 100;
 const MAX_BYTES = 1024 * 1024;
+/** A result that stays pending this often in a row means something stranger than another writer. */
+const MAX_PENDING = 5;
 
 interface Entry<Item, Result> {
   item: Item;
   key: string;
   size: number;
   repeated: boolean;
+  pendingCount: number;
   resolve(result: Result): void;
   reject(error: unknown): void;
 }
@@ -33,12 +44,14 @@ interface Entry<Item, Result> {
 /**
  * Lets concurrent invocations of one instance share statements. What arrives while statements are
  * in flight goes into the next one; there is no timer, so a lone item is sent at once. An item
- * whose row is already in the batch waits for the next: a statement can't touch a row twice, and
- * every claim is judged against the row as the one before left it.
+ * whose row is in a batch already waits until that one is answered: a statement can't touch a row
+ * twice, and every claim is judged against the row as the one before left it, repeats included.
  */
 export class Coalescer<Item, Result> {
   #queue: Entry<Item, Result>[] = [];
   #inFlight = 0;
+  /** Rows of the batches in flight. */
+  readonly #busy = new Set<string>();
   #scheduled = false;
 
   constructor(private readonly options: CoalescerOptions<Item, Result>) {}
@@ -51,6 +64,7 @@ export class Coalescer<Item, Result> {
         key: this.options.keyOf(item),
         size: this.options.sizeOf(item),
         repeated: false,
+        pendingCount: 0,
         resolve,
         reject,
       });
@@ -63,34 +77,56 @@ export class Coalescer<Item, Result> {
     if (this.#inFlight >= this.options.maxInFlight()) return;
     this.#scheduled = true;
     // After the I/O callbacks of this turn, so that what arrived together goes together.
-    setImmediate(() => {
-      this.#scheduled = false;
-      while (this.#queue.length > 0 && this.#inFlight < this.options.maxInFlight()) {
-        void this.#dispatch(this.#takeBatch());
-      }
-    });
+    outsideRequest(() => setImmediate(() => this.#flush()));
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    while (this.#inFlight < this.options.maxInFlight()) {
+      const batch = this.#takeBatch();
+      if (batch.length === 0) return;
+      void this.#dispatch(batch);
+    }
   }
 
   #takeBatch(): Entry<Item, Result>[] {
     const batch = new Map<string, Entry<Item, Result>>();
     const left: Entry<Item, Result>[] = [];
+    /** Rows whose item did not fit: a later one of theirs must not overtake it. */
+    const passedOver = new Set<string>();
     let bytes = 0;
     for (const entry of this.#queue) {
-      const rival = batch.get(entry.key);
-      if (rival !== undefined) {
+      const { key, size } = entry;
+      const rival = batch.get(key);
+      if (this.#busy.has(key) || passedOver.has(key)) {
+        left.push(entry);
+      } else if (rival !== undefined) {
         // The older version of a row goes first, whichever arrived first.
         const entryIsOlder = this.options.compare(entry.item, rival.item) < 0;
-        if (entryIsOlder) batch.set(entry.key, entry);
+        if (entryIsOlder) batch.set(key, entry);
         left.push(entryIsOlder ? rival : entry);
-      } else if (batch.size > 0 && (batch.size >= MAX_ITEMS || bytes + entry.size > MAX_BYTES)) {
+      } else if (batch.size > 0 && (batch.size >= MAX_ITEMS || bytes + size > MAX_BYTES)) {
+        passedOver.add(key);
         left.push(entry);
       } else {
-        batch.set(entry.key, entry);
-        bytes += entry.size;
+        batch.set(key, entry);
+        bytes += size;
       }
     }
     this.#queue = left;
+    for (const key of batch.keys()) this.#busy.add(key);
     return [...batch.values()].sort((a, b) => this.options.compare(a.item, b.item));
+  }
+
+  #settle(entry: Entry<Item, Result>, result: Result): void {
+    if (!this.options.isPending?.(result)) {
+      entry.resolve(result);
+    } else if (entry.pendingCount >= MAX_PENDING) {
+      entry.reject(new Error(`a row stayed contended ${MAX_PENDING} times`));
+    } else {
+      entry.pendingCount += 1;
+      this.#queue.unshift(entry);
+    }
   }
 
   async #dispatch(batch: Entry<Item, Result>[]): Promise<void> {
@@ -99,21 +135,23 @@ export class Coalescer<Item, Result> {
       await this.#send(batch);
     } finally {
       this.#inFlight -= 1;
+      for (const { key } of batch) this.#busy.delete(key);
       this.#schedule();
     }
   }
 
-  async #send(batch: Entry<Item, Result>[]): Promise<void> {
+  async #send(batch: Entry<Item, Result>[], isAlone = false): Promise<void> {
     try {
-      const results = await this.options.send(batch.map((entry) => entry.item));
-      for (const [index, entry] of batch.entries()) entry.resolve(results[index] as Result);
+      const items = batch.map((entry) => entry.item);
+      const results = await this.options.send(items, isAlone);
+      for (const [index, entry] of batch.entries()) this.#settle(entry, results[index] as Result);
     } catch (error) {
       const action = this.options.onFailure(error);
       if (action === 'split' && batch.length > 1) {
-        await Promise.all(batch.map((entry) => this.#send([entry])));
+        await Promise.all(batch.map((entry) => this.#send([entry], true)));
       } else if (action === 'repeat' && !batch.some((entry) => entry.repeated)) {
         for (const entry of batch) entry.repeated = true;
-        await this.#send(batch);
+        await this.#send(batch, isAlone);
       } else {
         for (const entry of batch) entry.reject(error);
       }

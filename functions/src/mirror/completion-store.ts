@@ -35,8 +35,9 @@ export interface CompletionStore {
   close(): Promise<void>;
 }
 
-/** A claim contended this often in a row meets something stranger than another writer. */
-const MAX_CONTENDED = 5;
+/** How long a batch waits for locked rows; one claim that was told apart waits less. */
+const LOCK_WAIT = '500ms';
+const LOCK_WAIT_ALONE = '50ms';
 
 /**
  * The store on Postgres: what concurrent invocations write is coalesced into shared statements.
@@ -48,17 +49,12 @@ export function openCompletionStore(config: ClientConfig, connectionsMax: number
   const claims = coalesceClaims(connections);
   const divergences = coalesceDivergences(connections);
   return {
-    async apply(claim) {
-      for (let attempt = 1; attempt <= MAX_CONTENDED; attempt += 1) {
-        const verdict = await claims.submit(claim);
-        if (verdict.verdict !== 'contended') return verdict;
-      }
-      throw new Error(`a row stayed contended ${MAX_CONTENDED} times`);
-    },
+    apply: (claim) => claims.submit(claim),
     record: (divergence) => divergences.submit(divergence),
-    async resolveMissedEvent({ ref, payload, eventTime, eventId }) {
-      const state = payload === null ? null : JSON.stringify(payload);
-      await connections.run(RESOLVE_MISSED_EVENT, [ref, state, eventTime, eventId]);
+    async resolveMissedEvent({ ref, eventTime, before, payload, eventId }) {
+      const from = before.known ? jsonParameter(before.payload) : null;
+      const values = [ref, eventTime, from, jsonParameter(payload), before.known, eventId];
+      await connections.run(RESOLVE_MISSED_EVENT, values);
     },
     async erasedTogether({ coupleId, dateKey, questId, userId }, eventTime) {
       const values = [coupleId, dateKey, eventTime, questId, userId];
@@ -72,8 +68,11 @@ function coalesceClaims(connections: Connections): Coalescer<Claim, ClaimVerdict
   return new Coalescer({
     maxInFlight: () => connections.capacity,
     onFailure: actionOnFailure,
-    send: async (batch) =>
-      parseVerdicts(await connections.run(APPLY_CLAIMS, [claimsParameter(batch)]), batch.length),
+    send: async (batch, isAlone) => {
+      const values = [claimsParameter(batch), isAlone ? LOCK_WAIT_ALONE : LOCK_WAIT];
+      return parseVerdicts(await connections.run(APPLY_CLAIMS, values), batch.length);
+    },
+    isPending: ({ verdict }) => verdict === 'contended',
     keyOf: (claim) => claim.ref,
     compare: (a, b) =>
       compareText(a.ref, b.ref) ||
@@ -107,6 +106,11 @@ function actionOnFailure(error: unknown): 'split' | 'repeat' | 'fail' {
     case 'transient':
       return 'fail';
   }
+}
+
+/** pg would take a JS string for the JSON text itself. */
+function jsonParameter(value: Json): string | null {
+  return value === null ? null : JSON.stringify(value);
 }
 
 /** By UTF-16 units: any order will do, so long as every writer of the mirror uses this one. */

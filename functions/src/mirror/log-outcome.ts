@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type LogSeverity, write } from 'firebase-functions/logger';
+import type { InputIssue } from '../quests/json';
 import type { Outcome } from './outcome';
 
 /**
@@ -17,11 +18,17 @@ export function logOutcome(outcome: Outcome, ref: string, eventId: unknown): voi
     ref_hash: createHash('sha256').update(ref).digest('hex').slice(0, 16),
     ...('lagMs' in outcome ? { lag_ms: outcome.lagMs } : {}),
     ...('missedEvent' in outcome ? { missed_event: outcome.missedEvent } : {}),
-    ...('issues' in outcome ? { issues: outcome.issues } : {}),
+    ...('issues' in outcome ? { issues: outcome.issues.map(withoutUserText) } : {}),
   });
 }
 
+/** Keys inside a value are the phone's text; the divergence row shows them, a log need not. */
+function withoutUserText({ field, message }: InputIssue): InputIssue {
+  const isUserText = field.startsWith('value.') && field !== 'value.completedAt';
+  return { field: isUserText ? 'value' : field, message };
+}
+
+/** A missing event is told by its divergence, with a severity of its own. */
 function severityOf(outcome: Outcome): LogSeverity {
-  if (outcome.outcome === 'rejected') return 'WARNING';
-  return outcome.outcome === 'applied' && outcome.missedEvent ? 'WARNING' : 'INFO';
+  return outcome.outcome === 'rejected' ? 'WARNING' : 'INFO';
 }

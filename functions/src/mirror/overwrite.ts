@@ -19,7 +19,8 @@ const CLOCK_SKEW_MS = 60_000;
  * - `quest_replaced`: the day's quests in RTDB no longer list this quest;
  * - `day_regenerated`: the day was generated after the completion was made;
  * - `siblings_erased`: the same write erased other leaves of the day, and none is left there (else
- *   it was a user's deletion of several).
+ *   it was a user's deletion of several); `siblings_erased_unconfirmed` where the day could not be
+ *   read.
  *
  * Pure.
  *
@@ -44,7 +45,9 @@ export function overwriteEvidence(
   ) {
     evidence.push('day_regenerated');
   }
-  if (erased.siblingCount > 0 && node.completions === undefined) evidence.push('siblings_erased');
+  if (erased.siblingCount > 0 && node.completions === undefined) {
+    evidence.push(day === undefined ? 'siblings_erased_unconfirmed' : 'siblings_erased');
+  }
   return evidence;
 }
 
@@ -70,12 +73,13 @@ export function overwriteDivergences(
     detail: { evidence, ...originDetail(event.origin) },
     eventId,
   };
-  const siblings = evidence.includes('siblings_erased') ? erased.unlogged : [];
+  const shared = evidence.filter((reason) => reason.startsWith('siblings_erased'));
+  const siblings = shared.length > 0 ? erased.unlogged : [];
   return [
     own,
     ...siblings.map((sibling): Divergence => {
       const key = { ...leaf, ...sibling };
-      const detail: JsonObject = { evidence: ['siblings_erased'], witness_event_id: eventId };
+      const detail: JsonObject = { evidence: shared, witness_event_id: eventId };
       return {
         ...common,
         ref: completionPath(key),

@@ -21,18 +21,31 @@ export interface Divergence {
 }
 
 /**
- * Writes divergences, at most one for each (ref, kind) in a batch. There is one open row for each
- * (ref, kind); what is seen again is counted, but an event delivered again is not seen again.
+ * Neither a pooler in transaction mode nor a lone statement has session settings; a row that someone
+ * has locked by hand must not hold up every other statement on the connection.
  */
-export const RECORD_DIVERGENCES = `
+const WITH_SETTINGS =
+  "with settings as materialized (select set_config('lock_timeout', '500ms', true))";
+
+/**
+ * Writes divergences, at most one for each (ref, kind) in a batch. There is one open row for each
+ * (ref, kind); what is seen again is counted, but not an event that is delivered again (the last 16
+ * ids are known), nor the same overwrite told by another of its leaves.
+ */
+export const RECORD_DIVERGENCES = `${WITH_SETTINGS}
 insert into mirror.divergence_log as log (
   ref, couple_id, date_key, quest_id, user_id, kind, cause, severity, detected_by,
   rtdb_value, postgres_value, detail, event_id, event_time
 )
 select
   d.ref, d.couple_id, d.date_key, d.quest_id, d.user_id, d.kind, d.cause, d.severity, 'trigger',
-  d.rtdb_value, d.postgres_value, d.detail, d.event_id, d.event_time
-from jsonb_to_recordset($1::jsonb) as d (
+  d.rtdb_value, d.postgres_value,
+  d.detail || jsonb_build_object(
+    'event_ids', case when d.event_id is null then '[]'::jsonb else jsonb_build_array(d.event_id) end
+  ),
+  d.event_id, d.event_time
+from settings
+cross join jsonb_to_recordset($1::jsonb) as d (
   ref text,
   couple_id text,
   date_key date,
@@ -49,14 +62,25 @@ from jsonb_to_recordset($1::jsonb) as d (
 )
 on conflict (md5(ref), kind) where resolved_at is null do update
 set
-  times_seen = log.times_seen + case when log.event_id = excluded.event_id then 0 else 1 end,
+  times_seen = log.times_seen + case
+    when log.detail -> 'event_ids' ? excluded.event_id then 0
+    when log.kind = 'ancestor_overwrite' and log.event_time = excluded.event_time then 0
+    else 1
+  end,
   last_seen_at = excluded.last_seen_at,
   cause = excluded.cause,
   severity = excluded.severity,
   rtdb_value = coalesce(excluded.rtdb_value, log.rtdb_value),
   postgres_value = coalesce(excluded.postgres_value, log.postgres_value),
-  detail = coalesce(log.detail, '{}'::jsonb) || excluded.detail,
-  event_id = excluded.event_id,
+  detail = log.detail || excluded.detail || jsonb_build_object(
+    'event_ids', case
+      when log.detail -> 'event_ids' ? excluded.event_id then log.detail -> 'event_ids'
+      when jsonb_array_length(log.detail -> 'event_ids') >= 16
+      then (log.detail -> 'event_ids') - 0 || (excluded.detail -> 'event_ids')
+      else (log.detail -> 'event_ids') || (excluded.detail -> 'event_ids')
+    end
+  ),
+  event_id = coalesce(excluded.event_id, log.event_id),
   event_time = excluded.event_time
 `;
 
@@ -82,36 +106,49 @@ export function divergencesParameter(divergences: readonly Divergence[]): string
 }
 
 /**
- * An event that was missing has come, late: $1 ref, $2 the state it brought (JSON, null = not
- * completed), $3 its time, $4 its id. The leaf's open `missed_event` no longer awaits it, and is
- * resolved when it awaits no other.
+ * An event that was missing has come, late: $1 ref, $2 its time, $3 and $4 the states it led from and
+ * to (JSON, null = not completed), $5 whether the first of them is known, $6 its id. It splits the
+ * gap that it falls into in two; a gap whose ends agree is none. With the last of them the leaf's
+ * `missed_event` is resolved. All is computed from the row at hand, which another late event may
+ * have just changed.
  */
-export const RESOLVE_MISSED_EVENT = `
+export const RESOLVE_MISSED_EVENT = `${WITH_SETTINGS}
 update mirror.divergence_log as log
--- All of it is computed from the row at hand, which a concurrent late event may have just changed.
 set (detail, resolved_at, cause, severity) = (
   select
-    log.detail || jsonb_build_object('awaited', gap.awaited, 'arrived_late_event_id', $4::text),
-    case when gap.awaited = '[]'::jsonb then clock_timestamp() end,
-    case when gap.awaited = '[]'::jsonb then 'race' else log.cause end,
-    case when gap.awaited = '[]'::jsonb then 'info' else log.severity end
+    log.detail || jsonb_build_object('gaps', rest.gaps, 'arrived_late_event_id', $6::text),
+    case when rest.gaps = '[]'::jsonb then clock_timestamp() end,
+    case when rest.gaps = '[]'::jsonb then 'race' else log.cause end,
+    case when rest.gaps = '[]'::jsonb then 'info' else log.severity end
   from (
-    select coalesce(jsonb_agg(a.event), '[]'::jsonb) as awaited
-    from jsonb_array_elements(log.detail -> 'awaited') as a (event)
-    where a.event -> 'value' <> coalesce($2::jsonb, 'null'::jsonb)
-      or (a.event ->> 'from')::timestamptz > $3::timestamptz
-      or (a.event ->> 'to')::timestamptz < $3::timestamptz
-  ) as gap
+    select coalesce(jsonb_agg(piece.gap), '[]'::jsonb) as gaps
+    from jsonb_array_elements(log.detail -> 'gaps') as whole (gap)
+    cross join lateral (
+      select
+        (whole.gap ->> 'from_time')::timestamptz < $2::timestamptz
+          and $2::timestamptz < (whole.gap ->> 'to_time')::timestamptz as is_hit
+    ) as event
+    cross join lateral (
+      select whole.gap
+      where not event.is_hit
+      union all
+      select whole.gap || jsonb_build_object('to_value', $3::jsonb, 'to_time', $2::timestamptz)
+      where event.is_hit and $5::boolean and whole.gap -> 'from_value' <> coalesce($3::jsonb, 'null')
+      union all
+      select whole.gap || jsonb_build_object('from_value', $4::jsonb, 'from_time', $2::timestamptz)
+      where event.is_hit and whole.gap -> 'to_value' <> coalesce($4::jsonb, 'null')
+    ) as piece (gap)
+  ) as rest
 )
+from settings
 where md5(log.ref) = md5($1)
   and log.ref = $1
   and log.kind = 'missed_event'
   and log.resolved_at is null
   and exists (
     select
-    from jsonb_array_elements(log.detail -> 'awaited') as a (event)
-    where a.event -> 'value' = coalesce($2::jsonb, 'null'::jsonb)
-      and coalesce((a.event ->> 'from')::timestamptz, '-infinity') <= $3::timestamptz
-      and (a.event ->> 'to')::timestamptz >= $3::timestamptz
+    from jsonb_array_elements(log.detail -> 'gaps') as whole (gap)
+    where (whole.gap ->> 'from_time')::timestamptz < $2::timestamptz
+      and $2::timestamptz < (whole.gap ->> 'to_time')::timestamptz
   )
 `;

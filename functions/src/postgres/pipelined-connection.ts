@@ -1,8 +1,8 @@
 import { Client, type ClientConfig, DatabaseError } from 'pg';
 import { ConnectError } from './sqlstate';
 
-/** Statements in flight on one connection; more gains nothing, fewer costs a round trip. */
-const PIPELINE_DEPTH = 4;
+/** Statements in flight on one connection: at 20 ms away, 4 would cap it at 200 a second. */
+const PIPELINE_DEPTH = 8;
 
 /**
  * One connection that takes a statement before the last one was answered, where that is safe: only
@@ -35,7 +35,7 @@ export class PipelinedConnection {
     } finally {
       this.load -= 1;
       this.#sent -= 1;
-      this.#waiting.shift()?.();
+      this.#admit();
     }
   }
 
@@ -46,11 +46,19 @@ export class PipelinedConnection {
     await (await client?.catch(() => null))?.end();
   }
 
-  async #turn(): Promise<void> {
-    while (this.#sent >= this.depth) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  /** Resolves when the statement may be sent; in the order of asking. */
+  #turn(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      this.#admit();
+    });
+  }
+
+  #admit(): void {
+    while (this.#sent < this.depth && this.#waiting.length > 0) {
+      this.#sent += 1;
+      this.#waiting.shift()?.();
     }
-    this.#sent += 1;
   }
 
   async #send(text: string, values: unknown[]): Promise<unknown[]> {
@@ -84,6 +92,7 @@ export class PipelinedConnection {
     try {
       await client.connect();
       this.depth = (await isDirect(client)) ? PIPELINE_DEPTH : 1;
+      this.#admit();
       return client;
     } catch (cause) {
       void client.end().catch(() => {});

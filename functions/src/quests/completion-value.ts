@@ -35,6 +35,9 @@ const valueSchema = z.union([
  *   its own (`true`, or a time more than 48 h ahead, before 1970, or that no date can hold)
  */
 export function parseCompletionValue(raw: unknown, eventTime: string): ParsedValue {
+  // What nearly every event brings.
+  if (raw === true)
+    return { ok: true, state: { completed: true, completedAt: eventTime, payload: true } };
   const value = canonicalValue(raw);
   if (value === null || value === false)
     return { ok: true, state: { completed: false, gone: value === null } };

@@ -4,7 +4,9 @@
  * one instant must not look like two versions.
  */
 const ISO_8601 =
-  /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2})(?::(\d{2})(?:[.,](\d{1,18}))?)?(Z|z|[+-]\d{2}:?\d{2})?$/;
+  /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,18}))?)?(Z|z|[+-]\d{2}:?\d{2})?$/;
+
+const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
 /**
  * Brings an ISO 8601 date and time to UTC with six digits of a second. More digits are cut, not
@@ -17,15 +19,18 @@ const ISO_8601 =
 export function normalizeInstant(text: string): string | null {
   const match = ISO_8601.exec(text);
   if (!match) return null;
-  const [, day = '', minutes = '', seconds = '00', fraction = '', zone = 'Z'] = match;
-  if (!isRealDate(day)) return null;
-  const offset = zone.toUpperCase() === 'Z' ? 'Z' : zone.replace(/(\d{2}):?(\d{2})$/, '$1:$2');
-  const epochMs = Date.parse(`${day}T${minutes}:${seconds}${offset}`);
+  const [, day = '', hour = '', minute = '', second = '00', fraction = '', zone = 'Z'] = match;
+  if (!isRealDate(day) || hour > '23' || minute > '59' || second > '59') return null;
+  const micros = fraction.slice(0, 6).padEnd(6, '0');
+  const local = `${day}T${hour}:${minute}:${second}`;
+  // Nearly every time is in UTC already: no Date is needed, on a path that every event takes.
+  if (zone === 'Z' || zone === 'z') return `${local}.${micros}Z`;
+  const epochMs = Date.parse(`${local}${zone.replace(/(\d{2}):?(\d{2})$/, '$1:$2')}`);
   if (Number.isNaN(epochMs)) return null;
-  const whole = new Date(epochMs).toISOString();
+  const utc = new Date(epochMs).toISOString();
   // Outside years 0 to 9999 toISOString adds a sign; Postgres knows no year 0.
-  if (whole.length !== 24 || whole.startsWith('0000')) return null;
-  return `${whole.slice(0, 19)}.${fraction.slice(0, 6).padEnd(6, '0')}Z`;
+  if (utc.length !== 24 || utc.startsWith('0000')) return null;
+  return `${utc.slice(0, 19)}.${micros}Z`;
 }
 
 /** The instant of `ms` milliseconds since 1970 (fractions kept to a microsecond), or null. */
@@ -44,7 +49,11 @@ export function millisOf(instant: string): number {
 
 /** Whether `text` is a calendar date `YYYY-MM-DD` that exists (year 0001 or later). */
 export function isRealDate(text: string): boolean {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text) || text.startsWith('0000')) return false;
-  const epochMs = Date.parse(`${text}T00:00:00Z`);
-  return !Number.isNaN(epochMs) && new Date(epochMs).toISOString().startsWith(text);
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const year = Number(text.slice(0, 4));
+  const month = Number(text.slice(5, 7));
+  const day = Number(text.slice(8, 10));
+  const isLeapDay = month === 2 && day === 29;
+  if (isLeapDay) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) && year > 0;
+  return year > 0 && day > 0 && day <= (DAYS_IN_MONTH[month - 1] ?? 0);
 }

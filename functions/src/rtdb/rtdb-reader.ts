@@ -62,6 +62,7 @@ export function createRtdbReader(
       if (Date.now() < pausedUntil) return Promise.resolve(undefined);
       const glimpse = fetchValue(location, GLIMPSE_TIMEOUT_MS).catch(() => {
         pausedUntil = Date.now() + GLIMPSE_PAUSE_MS;
+        glimpses.delete(key);
         return undefined;
       });
       const oldest = glimpses.size >= GLIMPSES_KEPT ? glimpses.keys().next() : null;

@@ -1,0 +1,2 @@
+export { doNothing } from './do-nothing';
+export { naiveUpsert } from './naive-upsert';

@@ -1,0 +1,13 @@
+import type { ReferenceOptions } from 'firebase-functions/v2/database';
+
+/** The mirror's own options, so that the platform's share of the work is the same for all. */
+export const TRIGGER_OPTIONS: ReferenceOptions<string> = {
+  ref: 'daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}',
+  instance: '*',
+  region: 'us-central1',
+  retry: true,
+  concurrency: 80,
+  maxInstances: 20,
+  memory: '256MiB',
+  timeoutSeconds: 60,
+};

@@ -1,0 +1,30 @@
+import { readSettings } from '../../functions/src/config';
+
+test('a parameter that is not set, or set to nothing, has its default', () => {
+  const defaults = {
+    mirroringEnabled: true,
+    databaseAuthority: undefined,
+    connectionsMax: 1,
+    retentionDays: 0,
+  };
+  expect(readSettings({})).toEqual(defaults);
+  expect(readSettings({ ENABLE_SUPABASE_DUAL_WRITE: '', DATABASE_POOL_MAX: '' })).toEqual(defaults);
+});
+
+test('parameters are read', () => {
+  const env = { ENABLE_SUPABASE_DUAL_WRITE: 'False', DATABASE_POOL_MAX: '3', RETENTION_DAYS: '30' };
+  expect(readSettings(env)).toMatchObject({
+    mirroringEnabled: false,
+    connectionsMax: 3,
+    retentionDays: 30,
+  });
+});
+
+test.each([
+  ['ENABLE_SUPABASE_DUAL_WRITE', 'maybe', 'expected true or false'],
+  ['DATABASE_POOL_MAX', '0', 'DATABASE_POOL_MAX'],
+  ['DATABASE_POOL_MAX', 'many', 'expected a whole number from 1 to 100'],
+  ['RETENTION_DAYS', '1.5', 'RETENTION_DAYS'],
+])('%s=%s is refused by name', (name, value, message) => {
+  expect(() => readSettings({ [name]: value })).toThrow(message);
+});
