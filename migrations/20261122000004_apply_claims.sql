@@ -31,7 +31,7 @@ comment on table mirror.beginning is 'The day on which mirroring began, for caus
 --   verdict       applied, duplicate (the row shows it), stale (the row is newer), tied (another
 --                 event of this instant brought another state), contended (see `held`)
 --   lag_ms        from the write in RTDB until now
---   missed_event  an event before this one did not arrive; it is in mirror.divergence_log
+--   missed_event  an event before this one did not arrive (not: the leaf is older than the mirror)
 --   row_event_id  the event that the row showed before
 --   row_payload, behind_ms  what a stale claim lost against, and by how much
 --
@@ -215,7 +215,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap as missed_event,
+    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then held_payload end as row_payload,
     case

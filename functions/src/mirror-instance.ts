@@ -74,9 +74,8 @@ export function refuseUnreadable(raw: Record<string, unknown>): Promise<void> {
   });
 }
 
-async function mirrorAndLog(event: WrittenEvent): Promise<void> {
+function mirrorAndLog(event: WrittenEvent): Promise<void> {
   context ??= openContext();
-  const outcome = await mirrorEvent(event, context);
   const ref = typeof event.ref === 'string' ? pathOfRef(event.ref, event.structured) : '';
-  logOutcome(outcome, ref, event.id);
+  return mirrorEvent(event, context).then((outcome) => logOutcome(outcome, ref, event.id));
 }

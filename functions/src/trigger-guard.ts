@@ -14,10 +14,10 @@ export function guardReadable<E extends CloudEvent<unknown>>(
   trigger: CloudFunction<E>,
   refuse: (raw: RawEvent) => Promise<void>,
 ): CloudFunction<E> {
-  const guarded = (raw: CloudEvent<unknown>) => {
-    const event: RawEvent = { ...raw };
-    return typeof event.ref === 'string' && hasChange(event.data) ? trigger(raw) : refuse(event);
-  };
+  const guarded = (raw: CloudEvent<unknown>) =>
+    'ref' in raw && typeof raw.ref === 'string' && hasChange(raw.data)
+      ? trigger(raw)
+      : refuse({ ...raw });
   return Object.assign(guarded, trigger);
 }
 

@@ -1,1 +1,1 @@
-export { type EventuallyOptions, eventually } from '../../local/eventually';
+export { eventually } from '../../local/eventually';

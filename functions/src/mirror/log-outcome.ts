@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { type LogSeverity, write } from 'firebase-functions/logger';
 import type { InputIssue } from '../quests/json';
 import type { Outcome } from './outcome';
@@ -15,7 +15,7 @@ export function logOutcome(outcome: Outcome, ref: string, eventId: unknown): voi
     message: `quest completion ${outcome.outcome}`,
     outcome: outcome.outcome,
     event_id: typeof eventId === 'string' ? eventId : null,
-    ref_hash: createHash('sha256').update(ref).digest('hex').slice(0, 16),
+    ref_hash: hash('sha256', ref).slice(0, 16),
     ...('lagMs' in outcome ? { lag_ms: outcome.lagMs } : {}),
     ...('missedEvent' in outcome ? { missed_event: outcome.missedEvent } : {}),
     ...('issues' in outcome ? { issues: outcome.issues.map(withoutUserText) } : {}),
@@ -28,7 +28,7 @@ function withoutUserText({ field, message }: InputIssue): InputIssue {
   return { field: isUserText ? 'value' : field, message };
 }
 
-/** A missing event is told by its divergence, with a severity of its own. */
 function severityOf(outcome: Outcome): LogSeverity {
-  return outcome.outcome === 'rejected' ? 'WARNING' : 'INFO';
+  if (outcome.outcome === 'rejected') return 'WARNING';
+  return outcome.outcome === 'applied' && outcome.missedEvent ? 'WARNING' : 'INFO';
 }

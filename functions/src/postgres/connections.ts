@@ -1,9 +1,12 @@
 import type { ClientConfig } from 'pg';
 import { PipelinedConnection } from './pipelined-connection';
 
+/** Where more connections are allowed, another one is opened before a pipeline is all full. */
+const BUSY_LOAD = 4;
+
 /**
  * Up to `max` connections, one by default: each function instance holds this many, and Postgres has
- * few. A further one is opened only when all others have as much in flight as they may.
+ * few. A further one is opened only when all others are busy.
  */
 export class Connections {
   readonly #open: PipelinedConnection[] = [];
@@ -32,7 +35,10 @@ export class Connections {
     for (const connection of this.#open) {
       if (best === undefined || connection.load < best.load) best = connection;
     }
-    if (best !== undefined && (best.load < best.depth || this.#open.length >= this.max)) {
+    if (
+      best !== undefined &&
+      (best.load < Math.min(best.depth, BUSY_LOAD) || this.#open.length >= this.max)
+    ) {
       return best;
     }
     const added = new PipelinedConnection(this.config);

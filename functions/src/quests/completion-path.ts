@@ -84,7 +84,8 @@ function keyIssues(field: string, key: string): InputIssue[] {
   if (!isStorable(key)) {
     return [{ field, message: 'expected text without U+0000 and lone surrogates' }];
   }
-  if (Buffer.byteLength(key) > MAX_KEY_BYTES) {
+  // A UTF-16 unit takes at most three bytes.
+  if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES) {
     return [{ field, message: `expected at most ${MAX_KEY_BYTES} bytes of UTF-8` }];
   }
   return [];
