@@ -21,18 +21,17 @@ export interface Divergence {
 }
 
 /**
- * Neither a pooler in transaction mode nor a lone statement has session settings; a row that someone
- * has locked by hand must not hold up every other statement on the connection.
- */
-const WITH_SETTINGS =
-  "with settings as materialized (select set_config('lock_timeout', '500ms', true))";
-
-/**
  * Writes divergences, at most one for each (ref, kind) in a batch. There is one open row for each
  * (ref, kind); what is seen again is counted, but not an event that is delivered again (the last 16
  * ids are known), nor the same overwrite told by another of its leaves.
+ *
+ * `lock_timeout` is set here because a transaction pooler takes no session settings: a row that
+ * someone has locked by hand must not hold up every other statement on the connection.
  */
-export const RECORD_DIVERGENCES = `${WITH_SETTINGS}
+export const RECORD_DIVERGENCES = `
+with settings as materialized (
+  select set_config('lock_timeout', '500ms', true)
+)
 insert into mirror.divergence_log as log (
   ref, couple_id, date_key, quest_id, user_id, kind, cause, severity, detected_by,
   rtdb_value, postgres_value, detail, event_id, event_time
@@ -112,7 +111,10 @@ export function divergencesParameter(divergences: readonly Divergence[]): string
  * `missed_event` is resolved. All is computed from the row at hand, which another late event may
  * have just changed.
  */
-export const RESOLVE_MISSED_EVENT = `${WITH_SETTINGS}
+export const RESOLVE_MISSED_EVENT = `
+with settings as materialized (
+  select set_config('lock_timeout', '500ms', true)
+)
 update mirror.divergence_log as log
 set (detail, resolved_at, cause, severity) = (
   select
