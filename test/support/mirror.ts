@@ -6,6 +6,7 @@ import { type MirrorContext, mirrorEvent } from '../../functions/src/mirror/mirr
 import type { Outcome } from '../../functions/src/mirror/outcome';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import type { WrittenEvent } from '../../functions/src/quests/written-event';
+import type { TestDatabase } from './database';
 
 export const REF = 'daily_quests/alice_bob/2025-11-19/completions/quest_1/bob';
 
@@ -48,4 +49,23 @@ export function mirrorOn(
     },
   };
   return { mirror: (event) => mirrorEvent(event, context), store };
+}
+
+/** The one row of `quest_completions`, as the tests of outcomes look at it. */
+export async function onlyRow(database: TestDatabase): Promise<unknown> {
+  const rows = await database.query(
+    `select payload, origin, event_id, deleted_at is not null as is_tombstone,
+       to_char(event_time at time zone 'UTC', 'HH24:MI:SS.US') as time
+     from quest_completions`,
+  );
+  return rows[0];
+}
+
+/** What the divergence log holds, by kind. */
+export function allDivergences(database: TestDatabase): Promise<unknown[]> {
+  return database.query(
+    `select kind, cause, severity, rtdb_value, postgres_value, times_seen,
+       resolved_at is not null as is_resolved
+     from mirror.divergence_log order by kind`,
+  );
 }
