@@ -1,12 +1,9 @@
 import type { ClientConfig } from 'pg';
 import { PipelinedConnection } from './pipelined-connection';
 
-/** Where more connections are allowed, another one is opened before a pipeline is all full. */
-const BUSY_LOAD = 4;
-
 /**
  * Up to `max` connections, one by default: each function instance holds this many, and Postgres has
- * few. A further one is opened only when all others are busy.
+ * few. As in any pool a further one is opened when all others are busy; at `max`, they pipeline.
  */
 export class Connections {
   readonly #open: PipelinedConnection[] = [];
@@ -35,10 +32,7 @@ export class Connections {
     for (const connection of this.#open) {
       if (best === undefined || connection.load < best.load) best = connection;
     }
-    if (
-      best !== undefined &&
-      (best.load < Math.min(best.depth, BUSY_LOAD) || this.#open.length >= this.max)
-    ) {
+    if (best !== undefined && (best.load === 0 || this.#open.length >= this.max)) {
       return best;
     }
     const added = new PipelinedConnection(this.config);
