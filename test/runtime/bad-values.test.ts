@@ -141,7 +141,9 @@ test('what was refused and mirrored is not in the logs', async () => {
   const event = write('MARKER-payload last');
   await expect(send(runtime.url, event)).resolves.toBe(204);
   await runtime.outcomeOf(String(event.id));
-  const secrets = ['MARKER', 'APA91b', database.url, new URL(database.url).password];
+  const secrets = ['MARKER', 'APA91b', database.url, new URL(database.url).password].filter(
+    Boolean,
+  );
   expect(runtime.lines.filter((line) => secrets.some((secret) => line.includes(secret)))).toEqual(
     [],
   );

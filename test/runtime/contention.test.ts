@@ -142,7 +142,7 @@ test('a session ended amid a statement is not noticed by its senders', async () 
 
 test('none of the failures put a row, a value or the password into the logs', () => {
   const { password } = new URL(database.url);
-  const secrets = ['MARKER', 'alice_bob_smith', password];
+  const secrets = ['MARKER', 'alice_bob_smith', password].filter(Boolean);
   expect(runtime.lines.filter((line) => secrets.some((secret) => line.includes(secret)))).toEqual(
     [],
   );

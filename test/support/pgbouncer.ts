@@ -73,7 +73,7 @@ export async function startPgbouncer(databaseUrl: string, poolSize: number): Pro
 function iniFor(server: URL, port: number, poolSize: number): string {
   const { hostname, username, password } = server;
   return `[databases]
-* = host=${hostname} port=${server.port} user=${username} password=${decodeURIComponent(password)}
+* = host=${hostname} port=${server.port} user=${username} password='${decodeURIComponent(password)}'
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = ${port}
