@@ -70,7 +70,10 @@ export class PipelinedConnection {
       // The server ends the session after a FATAL error, but the socket lives a moment longer:
       // whoever repeats the statement must not meet it.
       const isLost = !(error instanceof DatabaseError) || error.severity === 'FATAL';
-      if (isLost && this.#client === connected) this.#client = null;
+      if (isLost && this.#client === connected) {
+        this.#client = null;
+        connected.then((client) => client.end()).catch(() => {});
+      }
       throw error;
     }
   }
