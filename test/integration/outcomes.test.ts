@@ -93,6 +93,16 @@ describe('what a row and the divergence log show after each outcome', () => {
     expect(await divergences()).toMatchObject([{ kind: 'invalid_payload', rtdb_value: 'yes' }]);
   });
 
+  test('tied, and the event names no database to read: recorded, and not tried for ever', async () => {
+    await under.mirror(writeOf({ id: 'e1' }));
+    const other = writeOf({ id: 'e2', before: true, after: 5, instance: undefined });
+    expect(await under.mirror(other)).toMatchObject({ outcome: 'rejected' });
+    expect(await row()).toMatchObject({ payload: true, event_id: 'e1' });
+    expect(await divergences()).toMatchObject([
+      { kind: 'value_mismatch', cause: 'unknown', severity: 'warning', rtdb_value: 5 },
+    ]);
+  });
+
   test('a second event of one instant with the same state is a duplicate', async () => {
     await under.mirror(writeOf({ id: 'e1' }));
     expect(await under.mirror(writeOf({ id: 'e2' }))).toMatchObject({ outcome: 'duplicate' });

@@ -44,6 +44,7 @@ export function mirrorOn(
     retentionDays: settings.retentionDays ?? 0,
     store: () => store,
     rtdb: {
+      isReadable: ({ instance }) => instance !== null,
       read: async ({ path }) => readRtdb(path),
       glimpse: async ({ path }) => readRtdb(path),
     },

@@ -19,6 +19,7 @@ import {
   originDetail,
   outOfOrder,
   retainedDeletion,
+  unsettledTie,
   writeRejected,
 } from './refusals';
 import { isBeyondRetention } from './retention';
@@ -135,7 +136,12 @@ async function settleTie(
   context: MirrorContext,
 ): Promise<Outcome> {
   const { instance, databaseHost } = event.origin;
-  const value = await context.rtdb.read({ instance, databaseHost, path: event.ref });
+  const location = { instance, databaseHost, path: event.ref };
+  if (!context.rtdb.isReadable(location)) {
+    await context.store().record(unsettledTie(event));
+    return { outcome: 'rejected', issues: [{ field: 'instance', message: 'expected a database' }] };
+  }
+  const value = await context.rtdb.read(location);
   const parsed = parseCompletionValue(value, event.eventTime);
   if (!parsed.ok) {
     await context.store().record(invalidReading(event, parsed.value, parsed.issues));

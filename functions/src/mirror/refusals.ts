@@ -84,6 +84,21 @@ export function retainedDeletion(event: CompletionEvent, retentionDays: number):
   };
 }
 
+/** The row for a tie that nothing can settle: the event names no database that could be read. */
+export function unsettledTie(event: CompletionEvent): Divergence {
+  return {
+    ...common(event),
+    ref: event.ref,
+    key: event.leaf,
+    kind: 'value_mismatch',
+    cause: 'unknown',
+    severity: 'warning',
+    rtdbValue: event.after.completed ? asEvidence(event.after.payload) : null,
+    postgresValue: null,
+    detail: { tied: true, ...originDetail(event.origin) },
+  };
+}
+
 /** The row for an event that came after a newer one: the row stays, and is right. */
 export function outOfOrder(
   event: CompletionEvent,

@@ -10,8 +10,9 @@ export interface Divergence {
     | 'invalid_payload'
     | 'missing_in_rtdb'
     | 'out_of_order'
+    | 'value_mismatch'
     | 'write_rejected';
-  cause: 'ancestor_overwrite' | 'race' | 'rejected' | 'retention';
+  cause: 'ancestor_overwrite' | 'race' | 'rejected' | 'retention' | 'unknown';
   severity: 'info' | 'warning' | 'error';
   rtdbValue: Json;
   postgresValue: Json;

@@ -8,6 +8,8 @@ export interface RtdbLocation {
 
 /** Reads RTDB's present state over REST. */
 export interface RtdbReader {
+  /** Whether the location names a database at all; if not, no later try will find it. */
+  isReadable(location: RtdbLocation): boolean;
   /** The value at a location; rejects where it can't be read in time. */
   read(location: RtdbLocation): Promise<unknown>;
   /**
@@ -43,6 +45,7 @@ export function createRtdbReader(
 
   const fetchValue = async (location: RtdbLocation, timeoutMs: number): Promise<unknown> => {
     const url = urlOf(location, emulatorHost);
+    if (url === null) throw new Error('the event names no database to read');
     const signal = AbortSignal.timeout(timeoutMs);
     const token = await orAborted(accessToken(), signal);
     const response = await fetch(url, { signal, headers: { authorization: `Bearer ${token}` } });
@@ -54,6 +57,7 @@ export function createRtdbReader(
   };
 
   return {
+    isReadable: (location) => urlOf(location, emulatorHost) !== null,
     read: (location) => fetchValue(location, READ_TIMEOUT_MS),
     glimpse(location, writeTime) {
       const key = `${location.instance} ${location.path} ${writeTime}`;
@@ -73,19 +77,16 @@ export function createRtdbReader(
   };
 }
 
-function urlOf({ instance, databaseHost, path }: RtdbLocation, emulatorHost?: string): string {
+function urlOf(
+  { instance, databaseHost, path }: RtdbLocation,
+  emulatorHost?: string,
+): string | null {
   const keys = path.split('/').map(encodeURIComponent).join('/');
-  if (instance === null || !/^[A-Za-z0-9-]+$/.test(instance)) {
-    throw new Error('the event names no database instance to read');
-  }
+  if (instance === null || !/^[A-Za-z0-9-]+$/.test(instance)) return null;
   if (emulatorHost) return `http://${emulatorHost}/${keys}.json?ns=${instance}`;
   // The token goes to this host: only to Google's.
-  if (
-    databaseHost === null ||
-    !/^([a-z0-9-]+\.)?(firebaseio\.com|firebasedatabase\.app)$/.test(databaseHost)
-  ) {
-    throw new Error('the event names no database host to read');
-  }
+  const isGoogles = /^([a-z0-9-]+\.)?(firebaseio\.com|firebasedatabase\.app)$/;
+  if (databaseHost === null || !isGoogles.test(databaseHost)) return null;
   return `https://${instance}.${databaseHost}/${keys}.json`;
 }
 
