@@ -103,7 +103,10 @@ export class Coalescer<Item, Result> {
       } else if (rival !== undefined) {
         // The older version of a row goes first, whichever arrived first.
         const entryIsOlder = this.options.compare(entry.item, rival.item) < 0;
-        if (entryIsOlder) batch.set(key, entry);
+        if (entryIsOlder) {
+          batch.set(key, entry);
+          bytes += size - rival.size;
+        }
         left.push(entryIsOlder ? rival : entry);
       } else if (batch.size > 0 && (batch.size >= MAX_ITEMS || bytes + size > MAX_BYTES)) {
         passedOver.add(key);
@@ -125,6 +128,7 @@ export class Coalescer<Item, Result> {
       entry.reject(new Error(`a row stayed contended ${MAX_PENDING} times`));
     } else {
       entry.pendingCount += 1;
+      entry.repeated = false;
       this.#queue.unshift(entry);
     }
   }

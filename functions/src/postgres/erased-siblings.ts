@@ -3,9 +3,8 @@ import type { CompletionKey } from '../quests/completion-path';
 
 /**
  * Tombstones of one day that bear one instant: what a single write erased. $1 couple, $2 date,
- * $3 instant, $4 quest and $5 user of the leaf in question. Of the others, those that no open
- * divergence tells of come along, a few at a time: when their own events came, nothing spoke for an
- * overwrite yet.
+ * $3 instant, $4 quest and $5 user of the leaf in question. Of the oldest others, those that no open
+ * divergence tells of come along: only what was mirrored first can have been alone when it looked.
  */
 export const ERASED_SIBLINGS = `
 with erased as (
@@ -28,20 +27,20 @@ select
   (
     select coalesce(jsonb_agg(jsonb_build_object('quest_id', quest_id, 'user_id', user_id)), '[]')
     from (
-      select quest_id, user_id
+      select quest_id, user_id, ref
       from erased
       where not is_self
-        and not exists (
-          select
-          from mirror.divergence_log as log
-          where md5(log.ref) = md5(erased.ref)
-            and log.ref = erased.ref
-            and log.kind = 'ancestor_overwrite'
-            and log.resolved_at is null
-        )
       order by mirrored_at
       limit 5
-    ) as unlogged
+    ) as oldest
+    where not exists (
+      select
+      from mirror.divergence_log as log
+      where md5(log.ref) = md5(oldest.ref)
+        and log.ref = oldest.ref
+        and log.kind = 'ancestor_overwrite'
+        and log.resolved_at is null
+    )
   ) as unlogged
 `;
 

@@ -39,7 +39,7 @@ export class PipelinedConnection {
     }
   }
 
-  /** Lets what is in flight finish, then closes. */
+  /** Lets what is in flight finish, then closes. Call it when nothing more is submitted or waits. */
   async close(): Promise<void> {
     const client = this.#client;
     this.#client = null;
