@@ -131,13 +131,30 @@ test('no more batches are in flight than allowed', async () => {
 });
 
 test('a batch is bounded in items and in bytes', async () => {
-  const { coalescer, sent, turn } = harness(5);
-  const all = Array.from({ length: 150 }, (_, n) => coalescer.submit({ key: `k${n}`, version: 1 }));
-  const large = [1, 2].map((n) => coalescer.submit({ key: `l${n}`, version: 1, size: 900_000 }));
+  const { coalescer, sent, turn } = harness();
+  // Whatever waits while the one place is taken.
+  const all = [coalescer.submit({ key: 'first', version: 1 })];
   await turn();
-  expect(sent.map(({ batch }) => batch.length)).toEqual([100, 51, 1]);
+  for (let n = 0; n < 150; n += 1) all.push(coalescer.submit({ key: `k${n}`, version: 1 }));
+  for (const key of ['l1', 'l2']) {
+    all.push(coalescer.submit({ key, version: 1, size: 900_000 }));
+  }
+  for (let n = 0; n < 4; n += 1) {
+    sent[n]?.answer();
+    await turn();
+  }
+  expect(sent.map(({ batch }) => batch.length)).toEqual([1, 100, 51, 1]);
+  expect(await Promise.all(all)).toHaveLength(153);
+});
+
+test('of many that arrive in one turn the first are sent while the others still come', async () => {
+  const { coalescer, sent, turn } = harness(8);
+  const all = Array.from({ length: 70 }, (_, n) => coalescer.submit({ key: `k${n}`, version: 1 }));
+  expect(sent.map(({ batch }) => batch.length)).toEqual([32, 32]);
+  await turn();
+  expect(sent.map(({ batch }) => batch.length)).toEqual([32, 32, 6]);
   for (const { answer } of sent) answer();
-  expect(await Promise.all([...all, ...large])).toHaveLength(152);
+  expect(await Promise.all(all)).toHaveLength(70);
 });
 
 test('a poison item fails alone', async () => {

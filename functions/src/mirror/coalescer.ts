@@ -28,6 +28,11 @@ export interface CoalescerOptions<Item, Result> {
 /** Larger batches gained little when measured (80 rows: 12.8 times single rows). */
 const MAX_ITEMS = 100;
 const MAX_BYTES = 1024 * 1024;
+/**
+ * This many waiting items don't wait for the end of the turn: under load a turn brings as many
+ * events as there are in flight, and Postgres would idle until the last of them is read.
+ */
+const EAGER_ITEMS = 32;
 /** A result that stays pending this often in a row means something stranger than another writer. */
 const MAX_PENDING = 5;
 
@@ -43,9 +48,10 @@ interface Entry<Item, Result> {
 
 /**
  * Lets concurrent invocations of one instance share statements. What arrives while statements are
- * in flight goes into the next one; there is no timer, so a lone item is sent at once. An item
- * whose row is in a batch already waits until that one is answered: a statement can't touch a row
- * twice, and every claim is judged against the row as the one before left it, repeats included.
+ * in flight goes into the next one. There is no timer: a lone item goes when its turn of the event
+ * loop ends, of many the first go sooner. An item whose row is in a batch already waits until that
+ * one is answered: a statement can't touch a row twice, and every claim is judged against the row
+ * as the one before left it, repeats included.
  */
 export class Coalescer<Item, Result> {
   #queue: Entry<Item, Result>[] = [];
@@ -73,15 +79,22 @@ export class Coalescer<Item, Result> {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#queue.length === 0) return;
+    if (this.#queue.length === 0) return;
     if (this.#inFlight >= this.options.maxInFlight()) return;
+    // Not at each item from there on: what stays may all wait for rows in flight.
+    if (this.#queue.length % EAGER_ITEMS === 0) outsideRequest(() => this.#flush());
+    if (this.#scheduled || this.#queue.length === 0) return;
     this.#scheduled = true;
     // After the I/O callbacks of this turn, so that what arrived together goes together.
-    outsideRequest(() => setImmediate(() => this.#flush()));
+    outsideRequest(() => setImmediate(() => this.#endTurn()));
+  }
+
+  #endTurn(): void {
+    this.#scheduled = false;
+    this.#flush();
   }
 
   #flush(): void {
-    this.#scheduled = false;
     while (this.#inFlight < this.options.maxInFlight()) {
       const batch = this.#takeBatch();
       if (batch.length === 0) return;
