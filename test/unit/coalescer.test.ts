@@ -147,6 +147,15 @@ test('a batch is bounded in items and in bytes', async () => {
   expect(await Promise.all(all)).toHaveLength(153);
 });
 
+test('where only one may be in flight, what arrives in one turn goes together', async () => {
+  const { coalescer, sent, turn } = harness(1);
+  const all = Array.from({ length: 70 }, (_, n) => coalescer.submit({ key: `k${n}`, version: 1 }));
+  await turn();
+  sent[0]?.answer();
+  expect(await Promise.all(all)).toHaveLength(70);
+  expect(sent.map(({ batch }) => batch.length)).toEqual([70]);
+});
+
 test('of many that arrive in one turn the first are sent while the others still come', async () => {
   const { coalescer, sent, turn } = harness(8);
   const all = Array.from({ length: 70 }, (_, n) => coalescer.submit({ key: `k${n}`, version: 1 }));

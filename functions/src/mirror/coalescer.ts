@@ -80,9 +80,12 @@ export class Coalescer<Item, Result> {
 
   #schedule(): void {
     if (this.#queue.length === 0) return;
-    if (this.#inFlight >= this.options.maxInFlight()) return;
-    // Not at each item from there on: what stays may all wait for rows in flight.
-    if (this.#queue.length % EAGER_ITEMS === 0) outsideRequest(() => this.#flush());
+    const places = this.options.maxInFlight();
+    if (this.#inFlight >= places) return;
+    // Not at each item from there on: what stays may all wait for rows in flight. Nor into an only
+    // place, as through a pooler: the rest of the turn would wait for a whole round trip.
+    const isEager = places > 1 && this.#queue.length % EAGER_ITEMS === 0;
+    if (isEager) outsideRequest(() => this.#flush());
     if (this.#scheduled || this.#queue.length === 0) return;
     this.#scheduled = true;
     // After the I/O callbacks of this turn, so that what arrived together goes together.

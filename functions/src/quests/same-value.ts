@@ -2,7 +2,8 @@ import type { Json } from './json';
 
 /**
  * Whether two values are one and the same to RTDB and to `jsonb`: the order of keys does not
- * matter, nor the sign of zero. Both in canonical form.
+ * matter, nor the sign of zero. Both in canonical form, whose objects have no prototype: the usual
+ * deep equality takes those for another kind of object.
  */
 export function isSameValue(a: Json, b: Json): boolean {
   if (a === b) return true;
