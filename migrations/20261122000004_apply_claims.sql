@@ -53,6 +53,8 @@ as $$
 #variable_conflict use_column
 begin
   perform set_config('lock_timeout', lock_wait, true);
+  -- Tells the mirror's own writes from direct ones.
+  perform set_config('mirror.writer', 'on', true);
   return query
   with claim as materialized (
     select c.*

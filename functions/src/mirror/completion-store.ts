@@ -21,6 +21,7 @@ import {
 import { classifyFailure } from '../postgres/sqlstate';
 import type { CompletionKey } from '../quests/completion-path';
 import type { Json } from '../quests/json';
+import { compareKeys } from '../quests/key-order';
 import { Coalescer } from './coalescer';
 
 /** Where the mirror writes. Every method rejects as Postgres, or the connection to it, does. */
@@ -75,7 +76,8 @@ function coalesceClaims(connections: Connections): Coalescer<Claim, ClaimVerdict
     isPending: ({ verdict }) => verdict === 'contended',
     keyOf: (claim) => claim.ref,
     compare: (a, b) =>
-      compareText(a.ref, b.ref) ||
+      // As every writer of the table takes its rows, or two of them deadlock.
+      compareKeys(a.leaf, b.leaf) ||
       compareText(a.eventTime, b.eventTime) ||
       compareText(a.eventId, b.eventId),
     sizeOf: (claim) => sizeOfJson(claim.payload),
@@ -113,7 +115,7 @@ function jsonParameter(value: Json): string | null {
   return value === null ? null : JSON.stringify(value);
 }
 
-/** By UTF-16 units: any order will do, so long as every writer of the mirror uses this one. */
+/** By UTF-16 units: for versions, and divergences of a batch, any one order will do. */
 function compareText(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
