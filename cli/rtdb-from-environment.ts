@@ -1,0 +1,24 @@
+import { ConfigurationError } from '../functions/src/configuration-error';
+import { accessTokenFor } from '../functions/src/rtdb/access-token';
+import { rtdbDatabase } from '../functions/src/rtdb/rtdb-database';
+import { createRtdbTree, type RtdbTree } from '../functions/src/rtdb/rtdb-tree';
+import type { CommandContext } from './context';
+import { ConfigError } from './errors';
+
+/**
+ * The RTDB that the environment names, as the functions find it: `FIREBASE_DATABASE_EMULATOR_HOST`,
+ * `RTDB_URL`, or `RTDB_INSTANCE` and `RTDB_REGION`; in production with Application Default
+ * Credentials.
+ *
+ * @throws ConfigError that names the variable and what was expected
+ */
+export function rtdbFromEnvironment(env: CommandContext['env']): RtdbTree {
+  try {
+    const database = rtdbDatabase(env);
+    const accessToken = accessTokenFor(env.FIREBASE_DATABASE_EMULATOR_HOST);
+    return createRtdbTree({ database, accessToken });
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw new ConfigError(error.message);
+    throw error;
+  }
+}

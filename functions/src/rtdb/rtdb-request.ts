@@ -1,0 +1,122 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { RtdbDatabase } from './rtdb-database';
+import type { AccessToken } from './rtdb-reader';
+
+/** RTDB did not give what was asked for; the message is fit for a person and holds no secret. */
+export class RtdbReadError extends Error {
+  override name = 'RtdbReadError';
+}
+
+/** An answer of RTDB's REST API. */
+export interface RtdbAnswer {
+  value: unknown;
+  /** Size of the body, decompressed. */
+  bytes: number;
+}
+
+export interface RtdbRequestOptions {
+  database: RtdbDatabase;
+  accessToken: AccessToken;
+  /** Time for one try, body included. */
+  timeoutMs?: number;
+  /** Pause before the second try; doubles with each further one. */
+  firstPauseMs?: number;
+}
+
+const TRIES = 4;
+const TIMEOUT_MS = 30_000;
+const FIRST_PAUSE_MS = 300;
+const MAX_PAUSE_MS = 10_000;
+
+/** Worth another try; anything else that is no success will not get better by it. */
+const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+const HINTS: ReadonlyMap<number, string> = new Map([
+  [401, 'the credentials are not accepted'],
+  [403, 'the credentials may not read this database'],
+  [404, 'there is no such database'],
+  [429, 'too many requests'],
+]);
+
+/**
+ * Reads one path over REST, a few times if need be.
+ *
+ * @param path literal keys, not encoded
+ * @param query REST parameters, such as `shallow`
+ * @throws RtdbReadError when it can't be had: refused, unreachable, too slow, or cut off
+ */
+export async function requestRtdb(
+  path: readonly string[],
+  query: Readonly<Record<string, string>>,
+  options: RtdbRequestOptions,
+): Promise<RtdbAnswer> {
+  const url = urlOf(path, query, options.database);
+  let pauseMs = options.firstPauseMs ?? FIRST_PAUSE_MS;
+  for (let attempt = 1; ; attempt += 1) {
+    const result = await tryOnce(url, options);
+    if ('value' in result) return result;
+    if (attempt === TRIES || !result.mayPass) throw new RtdbReadError(result.reason);
+    // Jitter, lest readers that failed together come back together.
+    await delay(Math.max(result.retryAfterMs, pauseMs * (0.5 + Math.random())));
+    pauseMs *= 2;
+  }
+}
+
+type Failure = { mayPass: boolean; reason: string; retryAfterMs: number };
+
+async function tryOnce(url: string, options: RtdbRequestOptions): Promise<RtdbAnswer | Failure> {
+  const signal = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
+  let response: Response;
+  let body: Buffer;
+  try {
+    const token = await options.accessToken().catch((cause: unknown) => {
+      throw new RtdbReadError(
+        'RTDB: no access token could be had (Application Default Credentials)',
+        {
+          cause,
+        },
+      );
+    });
+    response = await fetch(url, { signal, headers: { authorization: `Bearer ${token}` } });
+    body = Buffer.from(await response.arrayBuffer());
+  } catch (error) {
+    if (error instanceof RtdbReadError) throw error;
+    return { mayPass: true, reason: `RTDB can't be reached: ${reasonOf(error)}`, retryAfterMs: 0 };
+  }
+  if (!response.ok) return refusal(response);
+  try {
+    return { value: JSON.parse(body.toString('utf8')), bytes: body.length };
+  } catch {
+    const reason = `RTDB's answer is not whole JSON (${body.length} bytes)`;
+    return { mayPass: true, reason, retryAfterMs: 0 };
+  }
+}
+
+function refusal({ status, headers }: Response): Failure {
+  const seconds = Number(headers.get('retry-after'));
+  const hint = HINTS.get(status);
+  return {
+    mayPass: PASSING.has(status),
+    reason: `RTDB answered ${status}${hint ? `: ${hint}` : ''}`,
+    retryAfterMs: Number.isFinite(seconds) ? Math.min(seconds * 1000, MAX_PAUSE_MS) : 0,
+  };
+}
+
+function urlOf(
+  path: readonly string[],
+  query: Readonly<Record<string, string>>,
+  { origin, namespace }: RtdbDatabase,
+): string {
+  const parameters = new URLSearchParams(query);
+  if (namespace !== null) parameters.set('ns', namespace);
+  return `${origin}/${path.map(encodeURIComponent).join('/')}.json?${parameters}`;
+}
+
+/** fetch says only "fetch failed"; its cause has the reason. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  const { cause } = error;
+  if (cause instanceof AggregateError) return reasonOf(cause.errors[0]);
+  return cause instanceof Error ? cause.message : error.message;
+}
