@@ -1,10 +1,15 @@
 import { Command, CommanderError } from 'commander';
+import { RtdbReadError } from '../functions/src/rtdb/rtdb-request';
 import { registerMigrate } from './commands/migrate';
+import { registerReconcile } from './commands/reconcile';
 import { type CommandContext, processContext } from './context';
 import { ConfigError, UsageError } from './errors';
 
 /** A verb is one file in commands/ and one line here. */
-const REGISTER_COMMANDS = [registerMigrate];
+const REGISTER_COMMANDS = [registerMigrate, registerReconcile];
+
+/** Bad arguments, and stores that can't be reached. */
+const EXIT_2 = [UsageError, ConfigError, RtdbReadError];
 
 /** Runs one command line (without node and script) and answers the exit code. */
 export async function run(args: string[], context: CommandContext): Promise<number> {
@@ -15,7 +20,7 @@ export async function run(args: string[], context: CommandContext): Promise<numb
     // Commander has printed its own message, or the help or version that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     context.writeError(`mirror: ${error instanceof Error ? error.message : String(error)}\n`);
-    return error instanceof UsageError || error instanceof ConfigError ? 2 : 1;
+    return EXIT_2.some((kind) => error instanceof kind) ? 2 : 1;
   }
 }
 

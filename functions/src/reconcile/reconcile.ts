@@ -21,7 +21,8 @@ export interface ReconcileContext {
   now?: () => Date;
   /** Couples whose RTDB days are read at once. Default 16. */
   concurrency?: number;
-  onProgress?: (done: { couples: number; of: number; mismatches: number }) => void;
+  /** Couples that were looked at, and differences that wait for their second look. */
+  onProgress?: (done: { couples: number; waiting: number }) => void;
 }
 
 /** A run as `mirror.reconcile_runs` shows it. */

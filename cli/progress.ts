@@ -1,0 +1,22 @@
+import { Presets, SingleBar } from 'cli-progress';
+import type { CommandContext } from './context';
+
+export interface Progress {
+  start(total: number): void;
+  update(done: number): void;
+  stop(): void;
+}
+
+/** A progress bar on a terminal's stderr; nothing where nobody watches, or in a test. */
+export function createProgress({ isTerminal }: CommandContext, unit: string): Progress {
+  if (!isTerminal) return { start() {}, update() {}, stop() {} };
+  const bar = new SingleBar(
+    { format: `{bar} {percentage}% {value}/{total} ${unit}, {eta_formatted} left`, etaBuffer: 100 },
+    Presets.shades_classic,
+  );
+  return {
+    start: (total) => bar.start(total, 0),
+    update: (done) => bar.update(done),
+    stop: () => bar.stop(),
+  };
+}

@@ -1,0 +1,62 @@
+import { findingsParameter, LOG_FINDINGS } from '../postgres/reconcile-findings';
+import { DATABASE_CLOCK, parseClock, TALLY_RUN } from '../postgres/reconcile-runs';
+import { FINISH_SHARD, shardValues } from '../postgres/reconcile-shards';
+import { completionPath } from '../quests/completion-path';
+import { escapeText } from '../quests/storable';
+import { countsOf, type FirstLook, settleDifferences } from './compare-shard';
+import { explainMismatches } from './explain-mismatches';
+import type { Finding } from './mismatch';
+import type { Sides } from './read-sides';
+import type { ReconcileContext, ReconcileRequest } from './reconcile';
+
+/** Findings that go into one statement. */
+const FINDINGS_AT_ONCE = 500;
+
+/** Which shard of which run. */
+export interface ShardId {
+  runId: number;
+  shard: number;
+}
+
+/**
+ * What follows a shard's first look: settles what differed, logs what stands with its cause, and
+ * counts the shard as done. All of it may be done twice: the run counts once.
+ */
+export async function completeShard(
+  { runId, shard }: ShardId,
+  look: FirstLook,
+  request: ReconcileRequest,
+  context: ReconcileContext,
+  sides: Sides,
+  rtdbBytes: () => number,
+): Promise<void> {
+  const settled = await settleDifferences(look.differences, request, sides);
+  const now =
+    context.now?.() ?? new Date(parseClock(await context.statements.run(DATABASE_CLOCK, [])));
+  const findings = await explainMismatches(settled.standing, context.statements, {
+    now,
+    retentionDays: context.retentionDays,
+  });
+  for (let start = 0; start < findings.length; start += FINDINGS_AT_ONCE) {
+    const batch = findings.slice(start, start + FINDINGS_AT_ONCE).map(asDivergence);
+    await context.statements.run(LOG_FINDINGS, [runId, findingsParameter(batch)]);
+  }
+  const counts = countsOf(look, settled, { ...sides.meter, rtdbBytes: rtdbBytes() });
+  await context.statements.run(FINISH_SHARD, shardValues(runId, shard, counts));
+  await context.statements.run(TALLY_RUN, [runId]);
+}
+
+/** RTDB's keys may hold what Postgres's text refuses. */
+function asDivergence(finding: Finding) {
+  const { coupleId, dateKey, questId, userId } = finding.key;
+  return {
+    ...finding,
+    ref: escapeText(completionPath(finding.key)),
+    key: {
+      coupleId: escapeText(coupleId),
+      dateKey,
+      questId: escapeText(questId),
+      userId: escapeText(userId),
+    },
+  };
+}
