@@ -60,7 +60,10 @@ async function doShards(
     while (waiting > MAX_WAITING && failures.length === 0) await Promise.race(completing);
     if (failures.length > 0) break;
     const sides = sidesOf(context);
-    const look = await lookAtShard(shard, request, sides);
+    const look = await lookAtShard(shard, request, sides).catch((error: unknown) => {
+      failures.push(error);
+    });
+    if (!look) break;
     waiting += look.differences.length;
     const id = { runId, shard: shard.shard };
     const done = completeShard(id, look, request, context, sides, newBytes)
@@ -73,6 +76,7 @@ async function doShards(
     couples += shard.couples.length;
     context.onProgress?.({ couples, waiting });
   }
+  // Also after a failure: what was looked at need not be looked at again by whoever resumes.
   await Promise.all(completing);
   if (failures.length > 0) throw failures[0];
 }
