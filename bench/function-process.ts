@@ -61,6 +61,8 @@ export async function startFunction(spec: FunctionSpec): Promise<FunctionProcess
       PATH: process.env.PATH,
       SystemRoot: process.env.SystemRoot,
       ...RUNTIME_ENV,
+      // As the platform names the function that an instance runs.
+      FUNCTION_TARGET: spec.target,
       ...spec.env,
     },
   });

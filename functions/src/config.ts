@@ -44,6 +44,15 @@ defineInt('RETENTION_DAYS', {
   description: 'Days that RTDB keeps; deletions of older days leave Postgres alone (0 = off)',
 });
 
+defineInt('RECONCILE_DAYS', {
+  default: 2,
+  description: 'Days, today among them, that the hourly comparison of both stores covers',
+});
+defineInt('RECONCILE_GRACE_SECONDS', {
+  default: 30,
+  description: 'How long a difference may be on its way before both stores are read again',
+});
+
 const boolean = z
   .string()
   .transform((value) => value.trim().toLowerCase())
@@ -62,6 +71,9 @@ const settingsSchema = z.object({
   DATABASE_CA: z.string().optional(),
   DATABASE_POOL_MAX: wholeNumber(1, 100).default(1),
   RETENTION_DAYS: wholeNumber(0, 36_500).default(0),
+  RECONCILE_DAYS: wholeNumber(1, 36_500).default(2),
+  // Three rounds of it have to fit a task's nine minutes.
+  RECONCILE_GRACE_SECONDS: wholeNumber(0, 120).default(30),
 });
 
 export interface Settings {
@@ -69,6 +81,8 @@ export interface Settings {
   databaseAuthority: string | undefined;
   connectionsMax: number;
   retentionDays: number;
+  reconcileDays: number;
+  reconcileGraceMs: number;
 }
 
 /**
@@ -92,5 +106,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     databaseAuthority: parsed.data.DATABASE_CA,
     connectionsMax: parsed.data.DATABASE_POOL_MAX,
     retentionDays: parsed.data.RETENTION_DAYS,
+    reconcileDays: parsed.data.RECONCILE_DAYS,
+    reconcileGraceMs: parsed.data.RECONCILE_GRACE_SECONDS * 1000,
   };
 }

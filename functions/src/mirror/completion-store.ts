@@ -19,10 +19,12 @@ import {
   parseVerdicts,
 } from '../postgres/quest-completions';
 import { classifyFailure } from '../postgres/sqlstate';
+import type { Statements } from '../postgres/statements';
 import type { CompletionKey } from '../quests/completion-path';
 import type { Json } from '../quests/json';
 import { compareKeys } from '../quests/key-order';
 import { Coalescer } from './coalescer';
+import { recordOutages } from './outage-recorder';
 
 /** Where the mirror writes. Every method rejects as Postgres, or the connection to it, does. */
 export interface CompletionStore {
@@ -47,31 +49,35 @@ const LOCK_WAIT_ALONE = '50ms';
  */
 export function openCompletionStore(config: ClientConfig, connectionsMax: number): CompletionStore {
   const connections = new Connections(config, connectionsMax);
-  const claims = coalesceClaims(connections);
-  const divergences = coalesceDivergences(connections);
+  const statements = recordOutages(connections);
+  const claims = coalesceClaims(connections, statements);
+  const divergences = coalesceDivergences(connections, statements);
   return {
     apply: (claim) => claims.submit(claim),
     record: (divergence) => divergences.submit(divergence),
     async resolveMissedEvent({ ref, eventTime, before, payload, eventId }) {
       const from = before.known ? jsonParameter(before.payload) : null;
       const values = [ref, eventTime, from, jsonParameter(payload), before.known, eventId];
-      await connections.run(RESOLVE_MISSED_EVENT, values);
+      await statements.run(RESOLVE_MISSED_EVENT, values);
     },
     async erasedTogether({ coupleId, dateKey, questId, userId }, eventTime) {
       const values = [coupleId, dateKey, eventTime, questId, userId];
-      return parseErasedTogether(await connections.run(ERASED_SIBLINGS, values));
+      return parseErasedTogether(await statements.run(ERASED_SIBLINGS, values));
     },
     close: () => connections.close(),
   };
 }
 
-function coalesceClaims(connections: Connections): Coalescer<Claim, ClaimVerdict> {
+function coalesceClaims(
+  connections: Connections,
+  statements: Statements,
+): Coalescer<Claim, ClaimVerdict> {
   return new Coalescer({
     maxInFlight: () => connections.capacity,
     onFailure: actionOnFailure,
     send: async (batch, isAlone) => {
       const values = [claimsParameter(batch), isAlone ? LOCK_WAIT_ALONE : LOCK_WAIT];
-      return parseVerdicts(await connections.run(APPLY_CLAIMS, values), batch.length);
+      return parseVerdicts(await statements.run(APPLY_CLAIMS, values), batch.length);
     },
     isPending: ({ verdict }) => verdict === 'contended',
     keyOf: (claim) => claim.ref,
@@ -84,12 +90,15 @@ function coalesceClaims(connections: Connections): Coalescer<Claim, ClaimVerdict
   });
 }
 
-function coalesceDivergences(connections: Connections): Coalescer<Divergence, void> {
+function coalesceDivergences(
+  connections: Connections,
+  statements: Statements,
+): Coalescer<Divergence, void> {
   return new Coalescer({
     maxInFlight: () => connections.capacity,
     onFailure: actionOnFailure,
     send: async (batch) => {
-      await connections.run(RECORD_DIVERGENCES, [divergencesParameter(batch)]);
+      await statements.run(RECORD_DIVERGENCES, [divergencesParameter(batch)]);
       return batch.map(() => undefined);
     },
     keyOf: (divergence) => `${divergence.kind} ${divergence.ref}`,

@@ -1,8 +1,8 @@
 import type { Shard } from './compare-shard';
 
-/** Couples of one shard; a task names them all, and a task may have a megabyte. */
+/** Couples of one shard; a task names them all, and the tasks emulator takes 100 KB of base64. */
 const MAX_COUPLES = 250;
-const MAX_BYTES = 200_000;
+const MAX_BYTES = 60_000;
 
 /**
  * Divides all couples there may be into ranges, by those that RTDB lists. Pure. The first range has

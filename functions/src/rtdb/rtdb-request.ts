@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Json } from '../quests/json';
 import type { RtdbDatabase } from './rtdb-database';
 import type { AccessToken } from './rtdb-reader';
 
@@ -39,21 +40,24 @@ const HINTS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /**
- * Reads one path over REST, a few times if need be.
+ * Reads one path over REST, or sets it, a few times if need be.
  *
  * @param path literal keys, not encoded
  * @param query REST parameters, such as `shallow`
- * @throws RtdbReadError when it can't be had: refused, unreachable, too slow, or cut off
+ * @param value what to set there; undefined = read
+ * @throws RtdbReadError when it can't be done: refused, unreachable, too slow, or cut off
  */
 export async function requestRtdb(
   path: readonly string[],
   query: Readonly<Record<string, string>>,
   options: RtdbRequestOptions,
+  value?: Json,
 ): Promise<RtdbAnswer> {
   const url = urlOf(path, query, options.database);
+  const change = value === undefined ? {} : { method: 'PUT', body: JSON.stringify(value) };
   let pauseMs = options.firstPauseMs ?? FIRST_PAUSE_MS;
   for (let attempt = 1; ; attempt += 1) {
-    const result = await tryOnce(url, options);
+    const result = await tryOnce(url, change, options);
     if ('value' in result) return result;
     if (attempt === TRIES || !result.mayPass) throw new RtdbReadError(result.reason);
     // Jitter, lest readers that failed together come back together.
@@ -64,7 +68,11 @@ export async function requestRtdb(
 
 type Failure = { mayPass: boolean; reason: string; retryAfterMs: number };
 
-async function tryOnce(url: string, options: RtdbRequestOptions): Promise<RtdbAnswer | Failure> {
+async function tryOnce(
+  url: string,
+  change: { method?: string; body?: string },
+  options: RtdbRequestOptions,
+): Promise<RtdbAnswer | Failure> {
   const signal = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
   let response: Response;
   let body: Buffer;
@@ -77,7 +85,11 @@ async function tryOnce(url: string, options: RtdbRequestOptions): Promise<RtdbAn
         },
       );
     });
-    response = await fetch(url, { signal, headers: { authorization: `Bearer ${token}` } });
+    response = await fetch(url, {
+      ...change,
+      signal,
+      headers: { authorization: `Bearer ${token}` },
+    });
     body = Buffer.from(await response.arrayBuffer());
   } catch (error) {
     if (error instanceof RtdbReadError) throw error;

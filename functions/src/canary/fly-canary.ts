@@ -1,0 +1,85 @@
+import {
+  CANARY_ROW,
+  CLOSE_COVERAGE_GAP,
+  OPEN_COVERAGE_GAP,
+  openGapValues,
+  parseCanaryRow,
+  RECORD_COVERAGE_GAP,
+} from '../postgres/coverage';
+import type { Statements } from '../postgres/statements';
+import { CANARY_COUPLE } from '../quests/canary-couple';
+import type { CompletionKey } from '../quests/completion-path';
+import { type CanaryVerdict, judgeCanary } from './judge-canary';
+
+/** One leaf for ever, so that canaries don't pile up; its day is that of no app. */
+export const CANARY_KEY: CompletionKey = {
+  coupleId: CANARY_COUPLE,
+  dateKey: '2000-01-01',
+  questId: 'canary',
+  userId: 'canary',
+};
+
+/** How long the schedule leaves between two canaries. */
+export const CANARY_PERIOD_MS = 5 * 60_000;
+
+/** The canary's leaf in RTDB. */
+export interface CanaryPerch {
+  read(): Promise<unknown>;
+  write(ms: number): Promise<void>;
+}
+
+export interface CanaryContext {
+  statements: Statements;
+  perch: CanaryPerch;
+  isMirroring: boolean;
+  /** Milliseconds since 1970. */
+  now(): number;
+}
+
+/**
+ * Looks for the canary that was last written, notes in `mirror.coverage` what became of it, and
+ * writes the next one. With the flag off none is expected, and that is noted instead.
+ *
+ * @returns rejects where a store can't be reached
+ */
+export async function flyCanary(context: CanaryContext): Promise<CanaryVerdict | null> {
+  const { statements, perch, isMirroring, now } = context;
+  if (!isMirroring) {
+    // The last look may have been as long ago as the period: the gap is not made too small.
+    const since = new Date(now() - CANARY_PERIOD_MS).toISOString();
+    await statements.run(OPEN_COVERAGE_GAP, openGapValues('flag_off', since, { by: 'canary' }));
+    return null;
+  }
+  await statements.run(CLOSE_COVERAGE_GAP, ['flag_off']);
+  const written = await perch.read();
+  const { coupleId, dateKey, questId, userId } = CANARY_KEY;
+  const row = await statements.run(CANARY_ROW, [coupleId, dateKey, questId, userId]);
+  const verdict = judgeCanary({
+    writtenMs: typeof written === 'number' ? written : null,
+    arrived: parseCanaryRow(row),
+    nowMs: now(),
+  });
+  await noteVerdict(verdict, context);
+  await perch.write(now());
+  return verdict;
+}
+
+async function noteVerdict(
+  verdict: CanaryVerdict,
+  { statements, now }: CanaryContext,
+): Promise<void> {
+  if (verdict.verdict === 'lost') {
+    const since = new Date(verdict.sinceMs).toISOString();
+    await statements.run(OPEN_COVERAGE_GAP, openGapValues('canary_lost', since, { lost: true }));
+  }
+  if (verdict.verdict === 'arrived' || verdict.verdict === 'late') {
+    await statements.run(CLOSE_COVERAGE_GAP, ['canary_lost']);
+  }
+  if (verdict.verdict === 'late') {
+    const to = new Date(now());
+    const from = new Date(to.getTime() - verdict.lagMs);
+    const detail = JSON.stringify({ late: true, lag_ms: verdict.lagMs });
+    const values = ['canary_lost', from.toISOString(), to.toISOString(), detail];
+    await statements.run(RECORD_COVERAGE_GAP, values);
+  }
+}

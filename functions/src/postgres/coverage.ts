@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import type { JsonObject } from '../quests/json';
+
+/** Why mirroring was not fully on (DESIGN section 3). */
+export type CoverageReason = 'flag_off' | 'percent' | 'outage' | 'canary_lost';
+
+/** $1 reason, $2 since when, $3 evidence. An interval of that reason which still lasts stays one. */
+export const OPEN_COVERAGE_GAP = `
+insert into mirror.coverage (from_at, reason, detail)
+select $2::timestamptz, $1, $3::jsonb
+where not exists (
+  select from mirror.coverage where reason = $1 and to_at is null
+)
+`;
+
+/** $1 reason: it is over. */
+export const CLOSE_COVERAGE_GAP = `
+update mirror.coverage
+set to_at = greatest(from_at, clock_timestamp())
+where reason = $1 and to_at is null
+`;
+
+/** $1 reason, $2 from, $3 to, $4 evidence: an interval that is over already. */
+export const RECORD_COVERAGE_GAP = `
+insert into mirror.coverage (from_at, to_at, reason, detail)
+values ($2::timestamptz, greatest($2::timestamptz, $3::timestamptz), $1, $4::jsonb)
+`;
+
+/** The parameters of OPEN_COVERAGE_GAP. */
+export function openGapValues(reason: CoverageReason, from: string, detail: JsonObject): unknown[] {
+  return [reason, from, JSON.stringify(detail)];
+}
+
+/** $1 to $4: the key of the canary's leaf. */
+export const CANARY_ROW = `
+select
+  payload,
+  (extract(epoch from mirrored_at - event_time) * 1000)::double precision as lag_ms
+from public.quest_completions
+where (couple_id, date_key, quest_id, user_id) = ($1, $2::date, $3, $4)
+  and event_time > '-infinity'
+`;
+
+const ROW = z.object({ payload: z.json(), lag_ms: z.number() });
+
+/** The canary as Postgres has it; null where none has arrived. */
+export function parseCanaryRow(rows: unknown[]): { payload: unknown; lagMs: number } | null {
+  if (rows.length === 0) return null;
+  const { payload, lag_ms } = ROW.parse(rows[0]);
+  return { payload, lagMs: Math.round(lag_ms) };
+}

@@ -1,0 +1,109 @@
+import { getApp, getApps, initializeApp } from 'firebase-admin/app';
+import { getFunctions } from 'firebase-admin/functions';
+import { info, error as logError } from 'firebase-functions/logger';
+import { CANARY_KEY, flyCanary } from './canary/fly-canary';
+import { DATABASE_URL, readSettings } from './config';
+import { clientConfig } from './postgres/client-config';
+import { Connections } from './postgres/connections';
+import { DATABASE_CLOCK, parseClock } from './postgres/reconcile-runs';
+import type { Statements } from './postgres/statements';
+import { recentDays } from './reconcile/date-range';
+import type { ReconcileContext } from './reconcile/reconcile';
+import { doTask, parseTask, startTasks } from './reconcile/reconcile-tasks';
+import { accessTokenFor } from './rtdb/access-token';
+import { rtdbDatabase } from './rtdb/rtdb-database';
+import { type RtdbRequestOptions, requestRtdb } from './rtdb/rtdb-request';
+import { createRtdbTree } from './rtdb/rtdb-tree';
+
+/** A shard reads by slices, several at once: more than a mirror instance needs. */
+const CONNECTIONS = 2;
+
+let connections: Connections | null = null;
+
+function postgres(): Statements {
+  const { databaseAuthority } = readSettings(process.env);
+  connections ??= new Connections(
+    clientConfig(DATABASE_URL.value(), databaseAuthority),
+    CONNECTIONS,
+  );
+  return connections;
+}
+
+function rtdbOptions(): RtdbRequestOptions {
+  return {
+    database: rtdbDatabase(process.env),
+    accessToken: accessTokenFor(process.env.FIREBASE_DATABASE_EMULATOR_HOST),
+  };
+}
+
+function reconcileContext(): ReconcileContext {
+  return {
+    statements: postgres(),
+    rtdb: createRtdbTree(rtdbOptions()),
+    retentionDays: readSettings(process.env).retentionDays,
+  };
+}
+
+/** Begins the hourly run: one task for each shard. */
+export async function startReconcile(): Promise<void> {
+  const context = reconcileContext();
+  const { reconcileDays, reconcileGraceMs } = readSettings(process.env);
+  const now = parseClock(await context.statements.run(DATABASE_CLOCK, []));
+  const request = {
+    ...recentDays(new Date(now), reconcileDays),
+    graceMs: reconcileGraceMs,
+    couples: null,
+  };
+  if (getApps().length === 0) initializeApp();
+  // Tasks are served where the functions are, next to the database.
+  const region = process.env.RTDB_REGION || 'us-central1';
+  const name = `locations/${region}/functions/reconcileCouples`;
+  const queue = getFunctions(getApp()).taskQueue(name);
+  const started = await startTasks(request, context, (task) =>
+    queue.enqueue(task, { dispatchDeadlineSeconds: 540 }),
+  );
+  info('reconcile run started', { run_id: started.runId, shards: started.shards });
+}
+
+/**
+ * Compares one shard.
+ *
+ * @param data the task's payload
+ * @param isLastTry whether the queue gives up when this one fails
+ */
+export async function reconcileShard(data: unknown, isLastTry: boolean): Promise<void> {
+  const summary = await doTask(parseTask(data), reconcileContext(), isLastTry);
+  if (summary?.status === 'finished') {
+    info('reconcile run finished', {
+      run_id: summary.runId,
+      consistency: summary.consistency,
+      couples: summary.couples,
+      matched: summary.matched,
+      missing_in_postgres: summary.missingInPostgres,
+      missing_in_rtdb: summary.missingInRtdb,
+      value_mismatch: summary.valueMismatch,
+      in_flight: summary.inFlight,
+      rtdb_bytes: summary.rtdbBytes,
+    });
+  }
+}
+
+/** Looks for the last canary and writes the next; a lost or late one is an ERROR line. */
+export async function canaryRound(): Promise<void> {
+  const { coupleId, dateKey, questId, userId } = CANARY_KEY;
+  const path = ['daily_quests', coupleId, dateKey, 'completions', questId, userId];
+  const options = rtdbOptions();
+  const verdict = await flyCanary({
+    statements: postgres(),
+    perch: {
+      read: async () => (await requestRtdb(path, {}, options)).value,
+      write: async (ms) => void (await requestRtdb(path, {}, options, ms)),
+    },
+    isMirroring: readSettings(process.env).mirroringEnabled,
+    now: () => Date.now(),
+  });
+  const name = verdict?.verdict ?? 'disabled';
+  const lag = verdict !== null && 'lagMs' in verdict ? { lag_ms: verdict.lagMs } : {};
+  const log = name === 'lost' || name === 'late' ? logError : info;
+  log(`canary ${name}`, { canary: name, ...lag });
+}

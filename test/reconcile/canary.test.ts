@@ -1,0 +1,93 @@
+import { CANARY_KEY, type CanaryContext, flyCanary } from '../../functions/src/canary/fly-canary';
+import { clientConfig } from '../../functions/src/postgres/client-config';
+import { Connections } from '../../functions/src/postgres/connections';
+import { completionPath } from '../../functions/src/quests/completion-path';
+import { cloneDatabase, type TestDatabase } from '../support/database';
+import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
+import { type StandinTree, startStandinTree } from '../support/standin-tree';
+
+const REF = completionPath(CANARY_KEY);
+const PERIOD_MS = 300_000;
+
+let database: TestDatabase;
+let rtdb: StandinTree;
+let mirror: TestMirror;
+let connections: Connections;
+let context: CanaryContext;
+let now: number;
+
+beforeEach(async () => {
+  database = await cloneDatabase();
+  rtdb = await startStandinTree();
+  mirror = mirrorOn(database.url);
+  connections = new Connections(clientConfig(database.url), 1);
+  now = Date.now() - 10 * PERIOD_MS;
+  context = {
+    statements: connections,
+    perch: {
+      read: () => rtdb.tree.readLeaf(CANARY_KEY),
+      write: (ms) => rtdb.rest.set(REF.split('/'), ms),
+    },
+    isMirroring: true,
+    now: () => now,
+  };
+});
+
+afterEach(async () => {
+  await mirror.store.close();
+  await connections.close();
+  await rtdb.standin.stop();
+  await database.drop();
+});
+
+/** The event of the canary that was last written, as the platform would deliver it. */
+const deliver = async (time = new Date(Date.now() - 100).toISOString()) => {
+  const after = await rtdb.tree.readLeaf(CANARY_KEY);
+  return mirror.mirror(writeOf({ id: `canary-${after}`, time, ref: REF, after }));
+};
+
+const gaps = () =>
+  database.query(`select reason, to_at is null as lasts, detail from mirror.coverage order by id`);
+
+test('a canary that arrives leaves no gap, and the next one is written', async () => {
+  expect(await flyCanary(context)).toEqual({ verdict: 'first' });
+  await deliver();
+  now += PERIOD_MS;
+  expect(await flyCanary(context)).toMatchObject({ verdict: 'arrived' });
+  expect(await rtdb.tree.readLeaf(CANARY_KEY)).toBe(now);
+  expect(await gaps()).toEqual([]);
+});
+
+test('a lost canary opens one gap since it was written, and the next that arrives closes it', async () => {
+  await flyCanary(context);
+  const lostAt = new Date(now);
+  now += PERIOD_MS;
+  expect(await flyCanary(context)).toEqual({ verdict: 'lost', sinceMs: lostAt.getTime() });
+  now += PERIOD_MS;
+  expect(await flyCanary(context)).toMatchObject({ verdict: 'lost' });
+  const open = await database.query('select from_at, to_at, reason from mirror.coverage');
+  expect(open).toEqual([{ from_at: lostAt, to_at: null, reason: 'canary_lost' }]);
+  await deliver();
+  now += PERIOD_MS;
+  await flyCanary(context);
+  expect(await gaps()).toEqual([{ reason: 'canary_lost', lasts: false, detail: { lost: true } }]);
+});
+
+test('a late canary leaves a gap that is over', async () => {
+  await flyCanary(context);
+  await deliver(new Date(Date.now() - 120_000).toISOString());
+  now += PERIOD_MS;
+  expect(await flyCanary(context)).toMatchObject({ verdict: 'late' });
+  expect(await gaps()).toMatchObject([
+    { reason: 'canary_lost', lasts: false, detail: { late: true } },
+  ]);
+});
+
+test('with the flag off no canary is expected, and the gap lasts until it is on', async () => {
+  await flyCanary({ ...context, isMirroring: false });
+  await flyCanary({ ...context, isMirroring: false });
+  expect(await gaps()).toMatchObject([{ reason: 'flag_off', lasts: true }]);
+  expect(await rtdb.tree.readLeaf(CANARY_KEY)).toBeNull();
+  await flyCanary(context);
+  expect(await gaps()).toMatchObject([{ reason: 'flag_off', lasts: false }]);
+});
