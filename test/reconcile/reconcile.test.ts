@@ -241,3 +241,29 @@ test('it never writes to quest_completions', async () => {
   await runReconcile(REQUEST, context);
   expect(await database.query(rows)).toEqual(before);
 });
+
+const inPostgresAfter = async (quest: string, lateMs: number) => {
+  const time = new Date(Date.now() - lateMs).toISOString();
+  const ref = path('ann_bob', quest, 'ann').join('/');
+  await mirror.mirror(writeOf({ id: `late-${quest}`, time, ref }));
+};
+
+const late = () =>
+  database.query(
+    `select quest_id, resolved_at is not null as is_healed from mirror.divergence_log
+     where kind = 'late'`,
+  );
+
+test('an event that took ten minutes is told of once, as healed', async () => {
+  await inPostgresAfter('quest_quick', 50);
+  await inPostgresAfter('quest_slow', 600_000);
+  await runReconcile(REQUEST, context);
+  await runReconcile(REQUEST, context);
+  expect(await late()).toEqual([{ quest_id: 'quest_slow', is_healed: true }]);
+});
+
+test('a clock that is ten minutes off makes no event late', async () => {
+  for (const quest of ['quest_1', 'quest_2', 'quest_3']) await inPostgresAfter(quest, 600_000);
+  await runReconcile(REQUEST, context);
+  expect(await late()).toEqual([]);
+});

@@ -2,8 +2,8 @@
 export interface CanarySighting {
   /** When the last canary was written, in milliseconds since 1970, as RTDB has it; null = never. */
   writtenMs: number | null;
-  /** What Postgres has of it; null = nothing. */
-  arrived: { payload: unknown; lagMs: number } | null;
+  /** What Postgres has of it, and for how long; null = nothing. An age, as its clock may be off. */
+  arrived: { payload: unknown; ageMs: number } | null;
   /** Now, in milliseconds since 1970. */
   nowMs: number;
 }
@@ -24,6 +24,6 @@ export function judgeCanary({ writtenMs, arrived, nowMs }: CanarySighting): Cana
     const isFresh = nowMs - writtenMs < LATE_AFTER_MS;
     return isFresh ? { verdict: 'first' } : { verdict: 'lost', sinceMs: writtenMs };
   }
-  const { lagMs } = arrived;
+  const lagMs = nowMs - arrived.ageMs - writtenMs;
   return { verdict: lagMs > LATE_AFTER_MS ? 'late' : 'arrived', lagMs };
 }

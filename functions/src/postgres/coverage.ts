@@ -35,17 +35,17 @@ export function openGapValues(reason: CoverageReason, from: string, detail: Json
 export const CANARY_ROW = `
 select
   payload,
-  (extract(epoch from mirrored_at - event_time) * 1000)::double precision as lag_ms
+  (extract(epoch from clock_timestamp() - mirrored_at) * 1000)::double precision as age_ms
 from public.quest_completions
 where (couple_id, date_key, quest_id, user_id) = ($1, $2::date, $3, $4)
   and event_time > '-infinity'
 `;
 
-const ROW = z.object({ payload: z.json(), lag_ms: z.number() });
+const ROW = z.object({ payload: z.json(), age_ms: z.number() });
 
-/** The canary as Postgres has it; null where none has arrived. */
-export function parseCanaryRow(rows: unknown[]): { payload: unknown; lagMs: number } | null {
+/** The canary as Postgres has it, and for how long; null where none has arrived. */
+export function parseCanaryRow(rows: unknown[]): { payload: unknown; ageMs: number } | null {
   if (rows.length === 0) return null;
-  const { payload, lag_ms } = ROW.parse(rows[0]);
-  return { payload, lagMs: Math.round(lag_ms) };
+  const { payload, age_ms } = ROW.parse(rows[0]);
+  return { payload, ageMs: Math.round(age_ms) };
 }

@@ -100,9 +100,22 @@ where run.id = $1::bigint
 
 /**
  * $1 run, $2 for how many seconds an event may be on its way before it is late. The latest of the
- * last two hours' rows, each event once; healed by itself, so resolved from the start.
+ * last two hours' rows, each event once; healed by itself, so resolved from the start. Lateness
+ * counts from that of the fastest event: all that every event has of it is a clock that is off.
  */
 export const LOG_LATE = `
+with recent as materialized (
+  select
+    q.*,
+    q.mirrored_at - q.event_time - greatest(
+      min(q.mirrored_at - q.event_time) over (), interval '0'
+    ) as lateness
+  from public.quest_completions as q
+  where q.mirrored_at > clock_timestamp() - interval '2 hours'
+    and q.origin = 'rtdb'
+    and q.event_time > '-infinity'
+    and q.couple_id <> $3
+)
 insert into mirror.divergence_log (
   ref, couple_id, date_key, quest_id, user_id, kind, cause, severity, detected_by,
   postgres_value, detail, event_id, event_time, run_id, resolved_at
@@ -120,14 +133,10 @@ from (
       '/', 'daily_quests', q.couple_id, to_char(q.date_key, 'YYYY-MM-DD'),
       'completions', q.quest_id, q.user_id
     ) as ref,
-    round(extract(epoch from q.mirrored_at - q.event_time) * 1000) as lag_ms
-  from public.quest_completions as q
-  where q.mirrored_at > clock_timestamp() - interval '2 hours'
-    and q.origin = 'rtdb'
-    and q.event_time > '-infinity'
-    and q.mirrored_at - q.event_time > make_interval(secs => $2::double precision)
-    and q.couple_id <> $3
-  order by q.mirrored_at - q.event_time desc
+    round(extract(epoch from q.lateness) * 1000) as lag_ms
+  from recent as q
+  where q.lateness > make_interval(secs => $2::double precision)
+  order by q.lateness desc
   limit 1000
 ) as late
 where not exists (
