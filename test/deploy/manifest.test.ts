@@ -55,6 +55,25 @@ test('discovery finds the trigger as designed, offline and without secrets', asy
   });
 });
 
+test('discovery finds the scheduled functions and the task queue', async () => {
+  const { endpoints } = await discover();
+  const region = '{{ params.RTDB_REGION }}';
+  const secretEnvironmentVariables = [{ key: 'DATABASE_URL' }];
+  const common = { platform: 'gcfv2', region, secretEnvironmentVariables };
+  expect(endpoints.reconcileQuestCompletions).toMatchObject({
+    ...common,
+    scheduleTrigger: { schedule: 'every 60 minutes' },
+  });
+  expect(endpoints.canary).toMatchObject({
+    ...common,
+    scheduleTrigger: { schedule: 'every 5 minutes' },
+  });
+  expect(endpoints.reconcileCouples).toMatchObject({
+    ...common,
+    taskQueueTrigger: { retryConfig: { maxAttempts: 5 } },
+  });
+});
+
 test.each([
   ['DATABASE_URL', 'secret', undefined],
   ['RTDB_INSTANCE', 'string', undefined],
@@ -62,6 +81,8 @@ test.each([
   ['ENABLE_SUPABASE_DUAL_WRITE', 'boolean', true],
   ['DATABASE_POOL_MAX', 'int', 1],
   ['RETENTION_DAYS', 'int', 0],
+  ['RECONCILE_DAYS', 'int', 2],
+  ['RECONCILE_GRACE_SECONDS', 'int', 30],
 ])('parameter %s is a %s with the default %s', async (name, type, value) => {
   const { params } = await discover();
   const found = params.filter((param) => param.name === name);
@@ -79,7 +100,7 @@ test('a secret that is in the environment does not get into the manifest', async
 });
 
 /** Loads the functions from a folder, and reports what that brought about. */
-async function load(from: string) {
+async function load(from: string, env: Record<string, string> = {}) {
   const script = `
     const net = require('node:net');
     const dns = require('node:dns');
@@ -90,7 +111,7 @@ async function load(from: string) {
     setImmediate(() => process.stdout.write(JSON.stringify({
       names, opened, modules: Object.keys(require.cache),
     })));`;
-  const { stdout } = await run(node22(), ['-e', script], { cwd: folder, env: {} });
+  const { stdout } = await run(node22(), ['-e', script], { cwd: folder, env });
   return z
     .object({
       names: z.array(z.string()),
@@ -104,7 +125,15 @@ test('loading the functions opens no connection and leaves the Postgres client a
   const loaded = await load(FUNCTIONS);
   expect(loaded.opened).toEqual([]);
   expect(loaded.modules.filter((file) => /node_modules[\\/]pg[\\/]/.test(file))).toEqual([]);
-  expect(loaded.names).toContain('mirrorQuestCompletion');
+  expect(loaded.names.sort()).toEqual([
+    ...['canary', 'mirrorQuestCompletion', 'reconcileCouples', 'reconcileQuestCompletions'],
+  ]);
+});
+
+test('an instance of the mirror does without what the other functions load', async () => {
+  const loaded = await load(FUNCTIONS, { FUNCTION_TARGET: 'mirrorQuestCompletion' });
+  expect(loaded.names).toEqual(['mirrorQuestCompletion']);
+  expect(loaded.modules.filter((file) => /scheduler|tasks/.test(file))).toEqual([]);
 });
 
 test('the folder that is deployed loads anywhere, without the rest of the project', async () => {

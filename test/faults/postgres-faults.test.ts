@@ -42,6 +42,7 @@ afterEach(async () => {
   await runtime?.stop();
   runtime = undefined;
   await emptyTables(dataOfServer);
+  await query('truncate mirror.coverage');
 });
 
 /** A connection of its own each time: the server comes and goes. */
@@ -135,6 +136,10 @@ test('while nothing listens, an event is refused at once and taken when Postgres
   await server.start();
   await expect(send(runtime.url, event)).resolves.toBe(204);
   await expect(rows()).resolves.toHaveLength(1);
+  const gaps = await query<{ reason: string; detail: unknown; is_over: boolean }>(
+    'select reason, detail, to_at > from_at as is_over from mirror.coverage',
+  );
+  expect(gaps).toEqual([{ reason: 'outage', detail: { failures: 1 }, is_over: true }]);
   const { password } = new URL(server.url);
   const secrets = [password, 'alice_bob_smith'];
   expect(runtime.lines.filter((line) => secrets.some((secret) => line.includes(secret)))).toEqual(

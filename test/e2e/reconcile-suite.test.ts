@@ -1,0 +1,85 @@
+import { type Emulators, startEmulators } from '../../local/emulators';
+import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
+import { cloneDatabase, type TestDatabase } from '../support/database';
+import { eventually } from '../support/eventually';
+
+const TODAY = new Date().toISOString().slice(0, 10);
+const leaf = (couple: string, quest: string, user: string) => [
+  ...['daily_quests', couple, TODAY],
+  ...['completions', quest, user],
+];
+
+describe('the scheduled functions on the Firebase emulators', () => {
+  let database: TestDatabase;
+  let emulators: Emulators;
+  let rtdb: RtdbRest;
+
+  beforeAll(async () => {
+    database = await cloneDatabase();
+    emulators = await startEmulators({
+      databaseUrl: database.url,
+      ports: { database: 0, functions: 0 },
+      env: { RECONCILE_GRACE_SECONDS: '0' },
+    });
+    rtdb = rtdbRest(emulators.databaseHost, emulators.namespace);
+  }, 60_000);
+
+  afterAll(async () => {
+    await emulators?.stop();
+    await database?.drop();
+  }, 30_000);
+
+  /** As Cloud Scheduler calls it. */
+  const fire = async (name: string) => {
+    const { functionsOrigin, projectId } = emulators;
+    const trigger = `us-central1-${name}-0`;
+    const url = `${functionsOrigin}/functions/projects/${projectId}/triggers/${trigger}`;
+    const response = await fetch(url, { method: 'POST' });
+    expect(response.status).toBe(200);
+  };
+
+  const runs = () =>
+    database.query<{ status: string; matched: number }>(
+      `select status, matched, missing_in_postgres, consistency::float
+       from mirror.reconcile_runs order by id`,
+    );
+
+  test('a run is fanned out over tasks, and ends with what it counted', async () => {
+    for (const user of ['ann', 'bob']) await rtdb.set(leaf('ann_bob', 'quest_1', user), true);
+    await rtdb.set(leaf('cyd_dan', 'quest_1', 'cyd'), 'rubbish');
+    await eventually(
+      async () => expect(await database.query('select from quest_completions')).toHaveLength(2),
+      { describe: 'the mirror', timeoutMs: 20_000 },
+    );
+    await fire('reconcileQuestCompletions');
+    await eventually(
+      async () =>
+        expect(await runs()).toEqual([
+          { status: 'finished', matched: 2, missing_in_postgres: 1, consistency: 2 / 3 },
+        ]),
+      { describe: 'the run to finish', timeoutMs: 20_000 },
+    );
+    const open = await database.query(
+      `select kind, cause, couple_id from mirror.divergence_log
+       where resolved_at is null and detected_by = 'reconciler'`,
+    );
+    expect(open).toEqual([
+      { kind: 'missing_in_postgres', cause: 'rejected', couple_id: 'cyd_dan' },
+    ]);
+  }, 60_000);
+
+  test('a canary comes through the whole mirror', async () => {
+    await fire('canary');
+    await eventually(
+      async () =>
+        expect(
+          await database.query(
+            `select from quest_completions where couple_id = 'canary_canary-partner'`,
+          ),
+        ).toHaveLength(1),
+      { describe: 'the canary', timeoutMs: 20_000 },
+    );
+    await fire('canary');
+    expect(await database.query('select from mirror.coverage')).toEqual([]);
+  }, 60_000);
+});
