@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const SECTIONS = ['throughput', 'latency', 'first-event', 'memory'] as const;
+export const SECTIONS = ['throughput', 'latency', 'first-event', 'memory', 'reconcile'] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export interface BenchOptions {
@@ -21,6 +21,9 @@ export interface BenchOptions {
   starts: number;
   memoryRuns: number;
   memoryEvents: number;
+  /** Completions in both stores, for the sections that compare or fill them. */
+  storedCompletions: number;
+  storeRounds: number;
 }
 
 export const USAGE = `npm run bench -- [options]
@@ -44,6 +47,8 @@ const FULL = {
   starts: 7,
   memoryRuns: 3,
   memoryEvents: 10_000,
+  storedCompletions: 1_000_000,
+  storeRounds: 3,
 };
 
 const QUICK = {
@@ -54,6 +59,8 @@ const QUICK = {
   starts: 2,
   memoryRuns: 1,
   memoryEvents: 3_000,
+  storedCompletions: 50_000,
+  storeRounds: 1,
 };
 
 /** @throws Error with one line where the arguments are wrong */

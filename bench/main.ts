@@ -8,6 +8,7 @@ import { formatResults, type Results, writeResults } from './report';
 import { measureFirstEvent } from './sections/first-event';
 import { measureLatency } from './sections/latency';
 import { measureMemory } from './sections/memory';
+import { measureReconcile } from './sections/reconcile';
 import { measureThroughput } from './sections/throughput';
 import { judge } from './targets';
 
@@ -44,6 +45,7 @@ async function measure(options: BenchOptions, built: Build): Promise<Results> {
     latency: async () => ({ latency: await measureLatency(context) }),
     'first-event': async () => ({ firstEvent: await measureFirstEvent(context) }),
     memory: async () => ({ memory: await measureMemory(context) }),
+    reconcile: async () => ({ reconcile: await measureReconcile(context) }),
   };
   try {
     for (const section of SECTIONS.filter((name) => options.sections.includes(name))) {

@@ -5,6 +5,7 @@ import { SEED_ROWS } from './databases';
 import type { FirstEventRow } from './sections/first-event';
 import type { LatencyRow } from './sections/latency';
 import type { MemoryRow } from './sections/memory';
+import type { ReconcileRow } from './sections/reconcile';
 import type { ThroughputRow } from './sections/throughput';
 import type { Target } from './targets';
 
@@ -13,6 +14,7 @@ export interface Results {
   latency?: LatencyRow[];
   firstEvent?: FirstEventRow[];
   memory?: MemoryRow[];
+  reconcile?: ReconcileRow[];
 }
 
 type Cell = string | number | null;
@@ -25,6 +27,7 @@ export function formatResults(results: Results, targets: readonly Target[]): str
   if (results.firstEvent)
     parts.push('First event of a process', firstEventTable(results.firstEvent));
   if (results.memory) parts.push('Resident memory', memoryTable(results.memory));
+  if (results.reconcile) parts.push('Reconcile', reconcileTable(results.reconcile));
   const problems = Object.values(results)
     .flat()
     .flatMap((row) => row.problems.map((problem: string) => `FAILED ${row.contender}: ${problem}`));
@@ -112,6 +115,19 @@ function memoryTable(rows: MemoryRow[]): string {
       fixed(row.peakMb, 0),
       fixed(row.rssAboveDoNothingMb, 1),
       fixed(row.peakAboveDoNothingMb, 1),
+    ]),
+  );
+}
+
+function reconcileTable(rows: ReconcileRow[]): string {
+  return table(
+    ['contender', 'completions', 'completions/s', 'x reading only', 'peak RSS MB'],
+    rows.map((row) => [
+      row.contender,
+      row.completions,
+      fixed(row.perSecond, 0),
+      fixed(row.ofReadingOnly, 2),
+      fixed(row.peakMb, 0),
     ]),
   );
 }

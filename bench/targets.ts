@@ -9,7 +9,7 @@ export interface Target {
   met: boolean | null;
 }
 
-/** What issue 2 asks of the mirror. */
+/** What the issues ask of the mirror. */
 export function judge(results: Results): Target[] {
   const at = (roundTripMs: number) =>
     results.throughput?.find(
@@ -17,11 +17,14 @@ export function judge(results: Results): Target[] {
         row.contender === MIRROR && row.roundTripMs === roundTripMs && row.concurrency === 80,
     );
   const memory = results.memory?.find((row) => row.contender === MIRROR);
+  const reconcile = results.reconcile?.find((row) => row.contender === 'reconcile');
   return [
     atLeast(`${MIRROR} / ${DO_NOTHING}, 0 ms, concurrency 80`, at(0)?.ofDoNothing, 0.85),
     atLeast(`${MIRROR} / ${NAIVE_1}, 20 ms, concurrency 80`, at(20)?.ofNaive1, 20),
     atLeast(`${MIRROR} / ${NAIVE_10}, 20 ms, concurrency 80`, at(20)?.ofNaive10, 4),
     atMost('RSS above do-nothing, MB', memory?.rssAboveDoNothingMb, 30),
+    atLeast('reconcile / reading both sides only', reconcile?.ofReadingOnly, 0.5),
+    atMost('peak RSS of reconcile, MB', reconcile?.peakMb, 300),
     atMost('contenders that lost an event', losers(results), 0),
   ];
 }
