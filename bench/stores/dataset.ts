@@ -1,6 +1,5 @@
 /** What both stores hold in the bench: the same completions, made from a couple's number. */
 
-export const FIRST_DAY = '2026-11-01';
 export const DAYS = ['2026-11-01', '2026-11-02'];
 const QUESTS = 3;
 /** Two days of three quests, done by both. */

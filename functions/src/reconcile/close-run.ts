@@ -1,6 +1,9 @@
+import { EXPLAIN_MISSED_EVENTS } from '../postgres/missed-events';
 import { LOG_LATE, RESOLVE_GONE } from '../postgres/reconcile-findings';
 import { CANARY_COUPLE } from '../quests/canary-couple';
+import { RETRY_WINDOW_MS } from './explain-mismatches';
 import type { ReconcileContext, ReconcileRequest } from './reconcile';
+import { timeOf } from './time-of';
 
 /** An event that took longer than the canary's period is told of. */
 const LATE_AFTER_SECONDS = 300;
@@ -9,8 +12,16 @@ const LATE_AFTER_SECONDS = 300;
 export async function closeRun(
   runId: number,
   request: ReconcileRequest,
-  { statements }: ReconcileContext,
+  context: ReconcileContext,
 ): Promise<void> {
+  const { statements } = context;
+  const asOf = (await timeOf(context)).toISOString();
   await statements.run(RESOLVE_GONE, [runId, request.couples]);
+  await statements.run(EXPLAIN_MISSED_EVENTS, [
+    runId,
+    request.couples,
+    asOf,
+    RETRY_WINDOW_MS / 1000,
+  ]);
   await statements.run(LOG_LATE, [runId, LATE_AFTER_SECONDS, CANARY_COUPLE]);
 }

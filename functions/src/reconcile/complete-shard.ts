@@ -1,5 +1,5 @@
 import { findingsParameter, LOG_FINDINGS } from '../postgres/reconcile-findings';
-import { DATABASE_CLOCK, parseClock, TALLY_RUN } from '../postgres/reconcile-runs';
+import { TALLY_RUN } from '../postgres/reconcile-runs';
 import { FINISH_SHARD, shardValues } from '../postgres/reconcile-shards';
 import { completionPath } from '../quests/completion-path';
 import { escapeText } from '../quests/storable';
@@ -8,6 +8,7 @@ import { explainMismatches } from './explain-mismatches';
 import type { Finding } from './mismatch';
 import type { Sides } from './read-sides';
 import type { ReconcileContext, ReconcileRequest } from './reconcile';
+import { timeOf } from './time-of';
 
 /** Findings that go into one statement. */
 const FINDINGS_AT_ONCE = 500;
@@ -31,8 +32,7 @@ export async function completeShard(
   rtdbBytes: () => number,
 ): Promise<void> {
   const settled = await settleDifferences(look.differences, request, sides);
-  const now =
-    context.now?.() ?? new Date(parseClock(await context.statements.run(DATABASE_CLOCK, [])));
+  const now = await timeOf(context);
   const findings = await explainMismatches(settled.standing, context.statements, {
     now,
     retentionDays: context.retentionDays,

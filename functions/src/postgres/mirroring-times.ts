@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import type { CoverageReason } from './coverage';
+
+/** When mirroring began (a day), and the intervals in which it was not fully on, merged. */
+export const MIRRORING_TIMES = `
+select
+  (select to_char(began_on, 'YYYY-MM-DD') from mirror.beginning) as began_on,
+  coalesce(
+    (
+      select jsonb_agg(jsonb_build_object(
+        'reason', gap.reason,
+        'from_at', to_char(lower(gap.span) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        'to_at', to_char(upper(gap.span) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+      ))
+      from (
+        select c.reason, unnest(range_agg(tstzrange(c.from_at, c.to_at, '[]'))) as span
+        from mirror.coverage as c
+        group by c.reason
+      ) as gap
+    ),
+    '[]'
+  ) as gaps
+`;
+
+const TIMES = z.object({
+  began_on: z.string(),
+  gaps: z.array(
+    z.object({
+      reason: z.enum(['flag_off', 'percent', 'outage', 'canary_lost']),
+      from_at: z.string(),
+      to_at: z.string().nullable(),
+    }),
+  ),
+});
+
+/** An interval in which mirroring was not fully on; `toAt` null: it lasts. */
+export interface CoverageGap {
+  reason: CoverageReason;
+  fromAt: string;
+  toAt: string | null;
+}
+
+export interface MirroringTimes {
+  /** `YYYY-MM-DD` */
+  beganOn: string;
+  gaps: CoverageGap[];
+}
+
+export function parseMirroringTimes(rows: unknown[]): MirroringTimes {
+  const { began_on, gaps } = TIMES.parse(rows[0]);
+  return {
+    beganOn: began_on,
+    gaps: gaps.map(({ reason, from_at, to_at }) => ({ reason, fromAt: from_at, toAt: to_at })),
+  };
+}

@@ -1,0 +1,77 @@
+/**
+ * Tells why events were missed, once that is known, and closes what no longer matters: $1 run, $2
+ * couples it was asked for (null = all), $3 as of when, $4 for how many seconds the platform delivers
+ * an event again.
+ *
+ * The log's `gaps` say between which instants the event must have been. What mirroring being off
+ * explains, or a write past the mirror, is told at once; else the event may still come, until its
+ * retries are over. A leaf that the run found in agreement has got over the loss: resolved.
+ */
+export const EXPLAIN_MISSED_EVENTS = `
+with missed as materialized (
+  select
+    log.id,
+    log.ref,
+    log.cause,
+    (
+      select jsonb_build_object('reason', c.reason, 'from_at', c.from_at, 'to_at', c.to_at)
+      from jsonb_array_elements(log.detail -> 'gaps') as hole (gap)
+      join mirror.coverage as c
+        on c.reason in ('flag_off', 'percent')
+        and c.from_at <= (hole.gap ->> 'to_time')::timestamptz
+        and coalesce(c.to_at, 'infinity') >= (hole.gap ->> 'from_time')::timestamptz
+      order by c.from_at
+      limit 1
+    ) as coverage,
+    exists (
+      select
+      from mirror.direct_writes as direct
+      where (direct.couple_id, direct.date_key, direct.quest_id, direct.user_id)
+          = (log.couple_id, log.date_key, log.quest_id, log.user_id)
+        and direct.written_at <= log.first_seen_at
+        and direct.new_payload is not distinct from log.postgres_value
+    ) as is_direct_write,
+    log.event_time < $3::timestamptz - make_interval(secs => $4::double precision) as is_over,
+    run.id as run_id
+  from mirror.reconcile_runs as run
+  join mirror.divergence_log as log
+    on log.date_key between run.from_date and run.to_date
+  where run.id = $1::bigint
+    and run.status = 'finished'
+    and log.kind = 'missed_event'
+    and log.resolved_at is null
+    and log.last_seen_at < run.started_at
+    and ($2::text[] is null or log.couple_id = any ($2))
+),
+judged as (
+  select
+    missed.id,
+    missed.coverage,
+    case
+      when missed.cause <> 'unknown' then missed.cause
+      when missed.is_direct_write then 'direct_postgres_write'
+      when missed.coverage is not null then 'flag_disabled'
+      when missed.is_over then 'retries_exhausted'
+      else 'unknown'
+    end as cause,
+    not exists (
+      select
+      from mirror.divergence_log as standing
+      where standing.ref = missed.ref
+        and standing.resolved_at is null
+        and standing.run_id = missed.run_id
+        and standing.kind <> 'missed_event'
+    ) as agrees
+  from missed
+)
+update mirror.divergence_log as log
+set
+  cause = judged.cause,
+  detail = log.detail || case
+    when judged.cause = 'flag_disabled' then jsonb_build_object('coverage', judged.coverage)
+    else '{}'
+  end,
+  resolved_at = case when judged.agrees then clock_timestamp() end
+from judged
+where log.id = judged.id and judged.cause <> 'unknown'
+`;
