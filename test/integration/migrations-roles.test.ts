@@ -40,11 +40,12 @@ async function migratorOf(databaseUrl: string): Promise<string> {
 }
 
 const WRITER = [
-  'beginning:select',
-  ...['coverage', 'divergence_log', 'quest_completions', 'reconcile_runs'].flatMap((table) =>
-    ['insert', 'select', 'update'].map((privilege) => `${table}:${privilege}`),
-  ),
-];
+  ...['beginning:select', 'direct_writes:select'],
+  ...[
+    ...['coverage', 'divergence_log', 'quest_completions'],
+    ...['reconcile_runs', 'reconcile_shards'],
+  ].flatMap((table) => ['insert', 'select', 'update'].map((privilege) => `${table}:${privilege}`)),
+].sort();
 
 test('a migrator that is no superuser can run them all, with the roles of Supabase', async () => {
   await createSupabaseRoles(server.url);

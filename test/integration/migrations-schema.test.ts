@@ -75,6 +75,33 @@ const COLUMNS = {
     'reason text',
     'detail jsonb null',
   ],
+  'mirror.reconcile_shards': [
+    'run_id int8',
+    'shard int4',
+    'after_couple text null',
+    'up_to_couple text null',
+    'finished_at timestamptz null',
+    'couples int4',
+    'matched int4',
+    'missing_in_postgres int4',
+    'missing_in_rtdb int4',
+    'value_mismatch int4',
+    'in_flight int4',
+    'rtdb_ms int4',
+    'postgres_ms int4',
+    'rtdb_bytes int8',
+  ],
+  'mirror.direct_writes': [
+    'couple_id text',
+    'date_key date',
+    'quest_id text',
+    'user_id text',
+    'operation text',
+    'written_by text',
+    'written_at timestamptz',
+    'old_payload jsonb null',
+    'new_payload jsonb null',
+  ],
 };
 
 test.each(Object.entries(COLUMNS))('%s has the columns of the contract', async (table, columns) => {

@@ -6,6 +6,8 @@ test('a parameter that is not set, or set to nothing, has its default', () => {
     databaseAuthority: undefined,
     connectionsMax: 1,
     retentionDays: 0,
+    reconcileDays: 2,
+    reconcileGraceMs: 30_000,
   };
   expect(readSettings({})).toEqual(defaults);
   expect(readSettings({ ENABLE_SUPABASE_DUAL_WRITE: '', DATABASE_POOL_MAX: '' })).toEqual(defaults);
@@ -25,6 +27,8 @@ test.each([
   ['DATABASE_POOL_MAX', '0', 'DATABASE_POOL_MAX'],
   ['DATABASE_POOL_MAX', 'many', 'expected a whole number from 1 to 100'],
   ['RETENTION_DAYS', '1.5', 'RETENTION_DAYS'],
+  ['RECONCILE_DAYS', '0', 'RECONCILE_DAYS'],
+  ['RECONCILE_GRACE_SECONDS', 'soon', 'RECONCILE_GRACE_SECONDS'],
 ])('%s=%s is refused by name', (name, value, message) => {
   expect(() => readSettings({ [name]: value })).toThrow(message);
 });
