@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Enum, Root, type Type } from 'protobufjs';
+import loggingApi from '@google-cloud/logging-api/build/protos/protos.json';
+import monitoring from '@google-cloud/monitoring/build/protos/protos.json';
+import dashboards from '@google-cloud/monitoring-dashboards/build/protos/protos.json';
+import { type Enum, type INamespace, Root, type Type } from 'protobufjs';
 
 /**
  * The files of ops/ against the public schemas of Google's APIs, as their client libraries bring
@@ -9,13 +12,13 @@ import { type Enum, Root, type Type } from 'protobufjs';
 
 const OPS = join(__dirname, '..', '..', 'ops');
 
-const schemaOf = (packageName: string, message: string): Type =>
-  Root.fromJSON(require(`${packageName}/build/protos/protos.json`)).lookupType(message);
+const schemaOf = (protos: INamespace, message: string): Type =>
+  Root.fromJSON(protos).lookupType(message);
 
 const SCHEMAS: Record<string, Type> = {
-  metrics: schemaOf('@google-cloud/logging-api', 'google.logging.v2.LogMetric'),
-  alerts: schemaOf('@google-cloud/monitoring', 'google.monitoring.v3.AlertPolicy'),
-  '.': schemaOf('@google-cloud/monitoring-dashboards', 'google.monitoring.dashboard.v1.Dashboard'),
+  metrics: schemaOf(loggingApi, 'google.logging.v2.LogMetric'),
+  alerts: schemaOf(monitoring, 'google.monitoring.v3.AlertPolicy'),
+  '.': schemaOf(dashboards, 'google.monitoring.dashboard.v1.Dashboard'),
 };
 
 /** Well-known types have a JSON form of their own. */
