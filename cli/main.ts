@@ -1,12 +1,21 @@
 import { Command, CommanderError } from 'commander';
 import { RtdbReadError } from '../functions/src/rtdb/rtdb-request';
+import { registerBackfill } from './commands/backfill';
 import { registerMigrate } from './commands/migrate';
+import { registerPurge } from './commands/purge';
 import { registerReconcile } from './commands/reconcile';
+import { registerRepair } from './commands/repair';
 import { type CommandContext, processContext } from './context';
 import { ConfigError, UsageError } from './errors';
 
 /** A verb is one file in commands/ and one line here. */
-const REGISTER_COMMANDS = [registerMigrate, registerReconcile];
+const REGISTER_COMMANDS = [
+  registerMigrate,
+  registerBackfill,
+  registerReconcile,
+  registerRepair,
+  registerPurge,
+];
 
 /** Bad arguments, and stores that can't be reached. */
 const EXIT_2 = [UsageError, ConfigError, RtdbReadError];

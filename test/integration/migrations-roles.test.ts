@@ -40,7 +40,7 @@ async function migratorOf(databaseUrl: string): Promise<string> {
 }
 
 const WRITER = [
-  ...['beginning:select', 'direct_writes:select'],
+  ...['backfills:select', 'beginning:select', 'direct_writes:select'],
   ...[
     ...['coverage', 'divergence_log', 'quest_completions'],
     ...['reconcile_runs', 'reconcile_shards'],

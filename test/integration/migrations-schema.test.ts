@@ -102,6 +102,19 @@ const COLUMNS = {
     'old_payload jsonb null',
     'new_payload jsonb null',
   ],
+  'mirror.backfills': [
+    'id int8',
+    'started_at timestamptz',
+    'finished_at timestamptz null',
+    'status text',
+    'config jsonb',
+    'checkpoint text null',
+    'couples int4',
+    'leaves int8',
+    'inserted int8',
+    'rejected int8',
+    'error text null',
+  ],
 };
 
 test.each(Object.entries(COLUMNS))('%s has the columns of the contract', async (table, columns) => {

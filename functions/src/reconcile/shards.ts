@@ -10,14 +10,14 @@ const MAX_BYTES = 60_000;
  *
  * @param couples in UTF-8 byte order
  */
-export function shardsOf(couples: readonly string[]): Shard[] {
+export function shardsOf(couples: readonly string[], maxCouples = MAX_COUPLES): Shard[] {
   const shards: Shard[] = [];
   let part: string[] = [];
   let bytes = 0;
   let after: string | null = null;
   for (const coupleId of couples) {
     const size = Buffer.byteLength(coupleId);
-    if (part.length === MAX_COUPLES || (part.length > 0 && bytes + size > MAX_BYTES)) {
+    if (part.length === maxCouples || (part.length > 0 && bytes + size > MAX_BYTES)) {
       const upTo: string | null = part.at(-1) ?? null;
       shards.push({ range: { after, upTo }, couples: part });
       [after, part, bytes] = [upTo, [], 0];

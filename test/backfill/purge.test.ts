@@ -1,0 +1,67 @@
+import { runCommand } from '../support/command';
+import { cloneDatabase, type TestDatabase } from '../support/database';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await cloneDatabase();
+  await database.query(
+    `begin; set local mirror.writer = 'on';
+     insert into quest_completions
+       (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time, deleted_at)
+     select 'a_b', '2025-11-19', 'quest_' || days, 'a', now(), null, 'rtdb',
+       now() - make_interval(days => days), now() - make_interval(days => days)
+     from unnest(array[1, 3, 6, 8, 40]) as days;
+     insert into quest_completions
+       (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time)
+     values ('a_b', '2025-01-01', 'quest_old', 'a', now(), 'true', 'rtdb', '2025-01-01');
+     commit`,
+  );
+  await database.query(
+    `insert into mirror.reconcile_runs (from_date, to_date, status, started_at, finished_at)
+     select '2025-11-19', '2025-11-19', 'finished', now() - make_interval(days => days),
+       now() - make_interval(days => days)
+     from unnest(array[1, 31]) as days`,
+  );
+  await database.query(
+    'insert into mirror.reconcile_shards (run_id, shard) select id, 0 from mirror.reconcile_runs',
+  );
+});
+
+afterAll(() => database.drop());
+
+const purge = (...args: string[]) => runCommand(['purge', ...args], { DATABASE_URL: database.url });
+const tombstones = () =>
+  database.query('select from quest_completions where deleted_at is not null');
+
+test('a dry run counts, and removes nothing', async () => {
+  const { out } = await purge('--dry-run', '--json');
+  expect(JSON.parse(out)).toEqual({ tombstones: 2, shards: 1, directWrites: 0 });
+  expect(await tombstones()).toHaveLength(5);
+});
+
+test.each(['1d', '0', 'week'])(
+  '--older-than %s is refused: late writes may yet come',
+  async (age) => {
+    const { code, errors } = await purge('--older-than', age);
+    expect(code).toBe(2);
+    expect(errors).toContain('at least 2d');
+    expect(await tombstones()).toHaveLength(5);
+  },
+);
+
+test('tombstones of over a week are removed, live rows of any age stay', async () => {
+  const { out } = await purge();
+  expect(out).toContain('Removed 2 tombstones older than 7 days, 1 parts of old runs');
+  expect(await tombstones()).toHaveLength(3);
+  expect(await database.query('select from quest_completions')).toHaveLength(4);
+  expect(await database.query('select from mirror.reconcile_runs')).toHaveLength(2);
+  // Through the mirror's own door.
+  expect(await database.query('select from mirror.direct_writes')).toEqual([]);
+});
+
+test('a shorter age can be asked for', async () => {
+  expect(JSON.parse((await purge('--older-than', '2d', '--json')).out)).toMatchObject({
+    tombstones: 2,
+  });
+});
