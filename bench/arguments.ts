@@ -1,6 +1,13 @@
 import { parseArgs } from 'node:util';
 
-export const SECTIONS = ['throughput', 'latency', 'first-event', 'memory', 'reconcile'] as const;
+export const SECTIONS = [
+  'throughput',
+  'latency',
+  'first-event',
+  'memory',
+  'reconcile',
+  'backfill',
+] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export interface BenchOptions {
@@ -23,6 +30,8 @@ export interface BenchOptions {
   memoryEvents: number;
   /** Completions in both stores, for the sections that compare or fill them. */
   storedCompletions: number;
+  /** Completions that a backfill inserts. */
+  filledCompletions: number;
   storeRounds: number;
 }
 
@@ -48,6 +57,7 @@ const FULL = {
   memoryRuns: 3,
   memoryEvents: 10_000,
   storedCompletions: 1_000_000,
+  filledCompletions: 240_000,
   storeRounds: 3,
 };
 
@@ -60,6 +70,7 @@ const QUICK = {
   memoryRuns: 1,
   memoryEvents: 3_000,
   storedCompletions: 50_000,
+  filledCompletions: 24_000,
   storeRounds: 1,
 };
 

@@ -5,6 +5,7 @@ import type { Context } from './context';
 import { Databases } from './databases';
 import { LoadGenerator } from './load/load-generator';
 import { formatResults, type Results, writeResults } from './report';
+import { measureBackfill } from './sections/backfill';
 import { measureFirstEvent } from './sections/first-event';
 import { measureLatency } from './sections/latency';
 import { measureMemory } from './sections/memory';
@@ -46,6 +47,7 @@ async function measure(options: BenchOptions, built: Build): Promise<Results> {
     'first-event': async () => ({ firstEvent: await measureFirstEvent(context) }),
     memory: async () => ({ memory: await measureMemory(context) }),
     reconcile: async () => ({ reconcile: await measureReconcile(context) }),
+    backfill: async () => ({ backfill: await measureBackfill(context) }),
   };
   try {
     for (const section of SECTIONS.filter((name) => options.sections.includes(name))) {

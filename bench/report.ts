@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { SEED_ROWS } from './databases';
+import type { BackfillRow } from './sections/backfill';
 import type { FirstEventRow } from './sections/first-event';
 import type { LatencyRow } from './sections/latency';
 import type { MemoryRow } from './sections/memory';
@@ -15,6 +16,7 @@ export interface Results {
   firstEvent?: FirstEventRow[];
   memory?: MemoryRow[];
   reconcile?: ReconcileRow[];
+  backfill?: BackfillRow[];
 }
 
 type Cell = string | number | null;
@@ -28,6 +30,7 @@ export function formatResults(results: Results, targets: readonly Target[]): str
     parts.push('First event of a process', firstEventTable(results.firstEvent));
   if (results.memory) parts.push('Resident memory', memoryTable(results.memory));
   if (results.reconcile) parts.push('Reconcile', reconcileTable(results.reconcile));
+  if (results.backfill) parts.push('Backfill', backfillTable(results.backfill));
   const problems = Object.values(results)
     .flat()
     .flatMap((row) => row.problems.map((problem: string) => `FAILED ${row.contender}: ${problem}`));
@@ -127,6 +130,19 @@ function reconcileTable(rows: ReconcileRow[]): string {
       row.completions,
       fixed(row.perSecond, 0),
       fixed(row.ofReadingOnly, 2),
+      fixed(row.peakMb, 0),
+    ]),
+  );
+}
+
+function backfillTable(rows: BackfillRow[]): string {
+  return table(
+    ['contender', 'completions', 'completions/s', 'x COPY', 'peak RSS MB'],
+    rows.map((row) => [
+      row.contender,
+      row.completions,
+      fixed(row.perSecond, 0),
+      fixed(row.ofCopy, 2),
       fixed(row.peakMb, 0),
     ]),
   );

@@ -18,6 +18,8 @@ export function judge(results: Results): Target[] {
     );
   const memory = results.memory?.find((row) => row.contender === MIRROR);
   const reconcile = results.reconcile?.find((row) => row.contender === 'reconcile');
+  const backfill = (name: string) =>
+    results.backfill?.find(({ contender }) => contender === name)?.ofCopy;
   return [
     atLeast(`${MIRROR} / ${DO_NOTHING}, 0 ms, concurrency 80`, at(0)?.ofDoNothing, 0.85),
     atLeast(`${MIRROR} / ${NAIVE_1}, 20 ms, concurrency 80`, at(20)?.ofNaive1, 20),
@@ -25,6 +27,8 @@ export function judge(results: Results): Target[] {
     atMost('RSS above do-nothing, MB', memory?.rssAboveDoNothingMb, 30),
     atLeast('reconcile / reading both sides only', reconcile?.ofReadingOnly, 0.5),
     atMost('peak RSS of reconcile, MB', reconcile?.peakMb, 300),
+    atLeast('inserting what is missing / COPY', backfill('insert-missing'), 0.5),
+    atLeast('backfill / reading RTDB and COPY', backfill('backfill'), 0.5),
     atMost('contenders that lost an event', losers(results), 0),
   ];
 }

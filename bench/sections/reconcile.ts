@@ -1,10 +1,9 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { join } from 'node:path';
 import { Client } from 'pg';
 import type { Context } from '../context';
 import { median } from '../statistics';
 import { COMPLETIONS_PER_COUPLE, SEED_COMPLETIONS } from '../stores/dataset';
-import type { WorkerReport } from '../stores/reconcile-worker';
+import type { WorkerReport } from '../stores/worker-report';
+import { runWorker, startRtdb } from './worker';
 
 export interface ReconcileRow {
   contender: string;
@@ -16,7 +15,6 @@ export interface ReconcileRow {
 }
 
 const NAME = 'bench_reconcile';
-const STORES = join(__dirname, '..', 'stores');
 const MODES = ['read-only', 'reconcile'] as const;
 type Mode = (typeof MODES)[number];
 
@@ -27,20 +25,23 @@ export async function measureReconcile(context: Context): Promise<ReconcileRow[]
   say(`reconcile: making ${couples * COMPLETIONS_PER_COUPLE} completions`);
   await databases.create(NAME);
   await seed(databases.url(NAME), couples);
-  const rtdb = fork(join(STORES, 'rtdb-server.ts'), [String(couples)]);
+  const rtdb = await startRtdb(couples);
   try {
-    const { port } = await message<{ port: number }>(rtdb);
     const reports: Record<Mode, WorkerReport[]> = { 'read-only': [], reconcile: [] };
     for (let round = 1; round <= options.storeRounds; round += 1) {
       for (const mode of MODES) {
-        const report = await work(mode, port, databases.url(NAME));
+        const report = await runWorker(
+          'reconcile-worker',
+          [mode, String(rtdb.port)],
+          databases.url(NAME),
+        );
         say(`reconcile: round ${round}, ${mode} ${Math.round(report.ms)} ms`);
         reports[mode].push(report);
       }
     }
     return MODES.map((mode) => rowOf(mode, reports));
   } finally {
-    rtdb.disconnect();
+    rtdb.stop();
     await databases.drop(NAME);
   }
 }
@@ -60,18 +61,6 @@ function rowOf(mode: Mode, reports: Record<Mode, WorkerReport[]>): ReconcileRow 
     peakMb: Math.max(...reports[mode].map(({ peakMb }) => peakMb)),
     problems: [],
   };
-}
-
-async function work(mode: Mode, rtdbPort: number, databaseUrl: string): Promise<WorkerReport> {
-  const env = { ...process.env, DATABASE_URL: databaseUrl };
-  return message(fork(join(STORES, 'reconcile-worker.ts'), [mode, String(rtdbPort)], { env }));
-}
-
-function message<T>(child: ChildProcess): Promise<T> {
-  return new Promise((resolve, reject) => {
-    child.once('message', (value) => resolve(value as T));
-    child.once('exit', (code) => reject(new Error(`a bench process ended with ${code}`)));
-  });
 }
 
 async function seed(url: string, couples: number): Promise<void> {

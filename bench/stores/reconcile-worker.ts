@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { ROWS_OF_RANGE } from '../../functions/src/postgres/completion-rows';
 import { Connections } from '../../functions/src/postgres/connections';
@@ -7,13 +6,7 @@ import { limitConcurrency } from '../../functions/src/reconcile/limit-concurrenc
 import { runReconcile } from '../../functions/src/reconcile/run-reconcile';
 import { createRtdbTree } from '../../functions/src/rtdb/rtdb-tree';
 import { COMPLETIONS_PER_COUPLE, DAYS } from './dataset';
-
-/** What a worker reports to the bench. */
-export interface WorkerReport {
-  completions: number;
-  ms: number;
-  peakMb: number;
-}
+import { peakMb, type WorkerReport } from './worker-report';
 
 const SLICE = 50;
 const [mode, rtdbPort] = process.argv.slice(2);
@@ -61,9 +54,7 @@ async function main(): Promise<void> {
   const startedAt = performance.now();
   const completions = await (mode === 'reconcile' ? reconcile() : readOnly());
   const ms = performance.now() - startedAt;
-  const status = process.platform === 'linux' ? readFileSync('/proc/self/status', 'utf8') : '';
-  const peakMb = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? Number.NaN) / 1024;
-  process.send?.({ completions, ms, peakMb } satisfies WorkerReport);
+  process.send?.({ completions, ms, peakMb: peakMb() } satisfies WorkerReport);
   await connections.close();
 }
 

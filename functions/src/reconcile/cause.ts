@@ -27,6 +27,9 @@ export interface Known {
   retryWindowMs: number;
 }
 
+/** Times of RTDB's servers tell the order of writes that are further apart. */
+const CLOCK_PRECISION_MS = 1_000;
+
 type Rule = (mismatch: Mismatch, known: Known) => Judgement | null;
 
 /**
@@ -130,11 +133,16 @@ function retention({ kind, key }: Mismatch, known: Known): Judgement | null {
 }
 
 /** Events whose order could not be told from their times: what lost is what RTDB shows. */
-function race({ leaf }: Mismatch, { leaf: { divergences } }: Known): Judgement | null {
+function race({ leaf }: Mismatch, { leaf: { divergences, row } }: Known): Judgement | null {
   const present = leaf?.completed ? asEvidence(leaf.payload) : null;
+  const wonMs = row?.eventTime == null ? null : millisOf(row.eventTime);
   const lost = divergences.find(
-    ({ kind, isTie, detectedBy, rtdbValue }) =>
-      (isTie || (kind === 'out_of_order' && detectedBy === 'trigger')) &&
+    ({ kind, isTie, eventTime, rtdbValue }) =>
+      (isTie ||
+        (kind === 'out_of_order' &&
+          eventTime !== null &&
+          wonMs !== null &&
+          wonMs - millisOf(eventTime) <= CLOCK_PRECISION_MS)) &&
       isSameValue(rtdbValue, present),
   );
   if (lost === undefined) return null;

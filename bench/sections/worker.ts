@@ -1,0 +1,29 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
+import type { WorkerReport } from '../stores/worker-report';
+
+const STORES = join(__dirname, '..', 'stores');
+
+/** RTDB's REST API for so many couples, in a process of its own. */
+export async function startRtdb(couples: number): Promise<{ port: number; stop(): void }> {
+  const child = fork(join(STORES, 'rtdb-server.ts'), [String(couples)]);
+  const { port } = await message<{ port: number }>(child);
+  return { port, stop: () => child.disconnect() };
+}
+
+/** What a worker of bench/stores/ measured, in a process of its own. */
+export function runWorker(
+  name: string,
+  args: readonly string[],
+  databaseUrl: string,
+): Promise<WorkerReport> {
+  const env = { ...process.env, DATABASE_URL: databaseUrl };
+  return message(fork(join(STORES, `${name}.ts`), args, { env }));
+}
+
+function message<T>(child: ChildProcess): Promise<T> {
+  return new Promise((resolve, reject) => {
+    child.once('message', (value) => resolve(value as T));
+    child.once('exit', (code) => reject(new Error(`a bench process ended with ${code}`)));
+  });
+}
