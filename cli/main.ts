@@ -2,11 +2,12 @@ import { Command, CommanderError } from 'commander';
 import { RtdbReadError } from '../functions/src/rtdb/rtdb-request';
 import { registerMigrate } from './commands/migrate';
 import { registerReconcile } from './commands/reconcile';
+import { registerSimulate } from './commands/simulate';
 import { type CommandContext, processContext } from './context';
 import { ConfigError, UsageError } from './errors';
 
 /** A verb is one file in commands/ and one line here. */
-const REGISTER_COMMANDS = [registerMigrate, registerReconcile];
+const REGISTER_COMMANDS = [registerMigrate, registerReconcile, registerSimulate];
 
 /** Bad arguments, and stores that can't be reached. */
 const EXIT_2 = [UsageError, ConfigError, RtdbReadError];

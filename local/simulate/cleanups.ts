@@ -1,9 +1,9 @@
 /** What is to be undone, the last first, once. */
 export class Cleanups {
-  #steps: (() => Promise<unknown> | void)[] = [];
+  #steps: (() => unknown)[] = [];
   #running: Promise<void> | null = null;
 
-  add(step: () => Promise<unknown> | void): void {
+  add(step: () => unknown): void {
     this.#steps.push(step);
   }
 
@@ -15,7 +15,11 @@ export class Cleanups {
 
   async #undo(): Promise<void> {
     for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
-      await Promise.resolve(step()).catch(() => {});
+      try {
+        await step();
+      } catch {
+        // Already gone, or going.
+      }
     }
   }
 }
