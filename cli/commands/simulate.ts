@@ -6,10 +6,18 @@ import { Cleanups } from '../../local/simulate/cleanups';
 import { EACH_FAULT, simulateAlone } from '../../local/simulate/each-fault';
 import { disappointments } from '../../local/simulate/expectations';
 import { FAULTS, type Fault } from '../../local/simulate/faults';
-import { formatEachFault, formatSimulation } from '../../local/simulate/format-simulation';
+import {
+  formatEachFault,
+  formatSimulation,
+  plainSimulation,
+} from '../../local/simulate/format-simulation';
 import { createDatabase, isEmptyDatabase } from '../../local/simulate/scratch-database';
 import { simulate } from '../../local/simulate/simulate';
-import type { Simulation, SimulationRequest } from '../../local/simulate/simulation';
+import {
+  environmentOf,
+  type Simulation,
+  type SimulationRequest,
+} from '../../local/simulate/simulation';
 import type { CommandContext } from '../context';
 import { databaseUrlFrom } from '../database-url';
 import { UsageError } from '../errors';
@@ -77,10 +85,7 @@ async function runSimulate(options: SimulateOptions, context: CommandContext): P
       ? await playEachFault(options, context, cleanups)
       : [await playOnce(options, context, cleanups)];
     context.writeOut(textOf(simulations, options));
-    if (options.keep) {
-      context.writeError('Ctrl-C ends it, and removes both stores.\n');
-      await forever();
-    }
+    if (options.keep) await keep(simulations, context);
     const failures = simulations.flatMap(disappointments);
     if (failures.length > 0) throw new Error('the simulation did not come out as expected');
   } catch (error) {
@@ -119,7 +124,6 @@ async function playOnce(
     onProgress: (fraction) => progress.update(Math.floor(fraction * 100)),
   });
   progress.stop();
-  if (options.keep) context.writeError(`Postgres: ${server ? databaseUrl : 'as given'}\n`);
   return simulation;
 }
 
@@ -166,16 +170,11 @@ async function emptyDatabase({ env }: CommandContext, name: string): Promise<str
 }
 
 function textOf(simulations: readonly Simulation[], { json, eachFault }: SimulateOptions): string {
-  if (!json) {
-    return eachFault
-      ? formatEachFault(simulations)
-      : simulations.map((simulation) => formatSimulation(simulation)).join('');
+  if (json) {
+    const plain = simulations.map(plainSimulation);
+    return `${JSON.stringify(eachFault ? plain : plain[0])}\n`;
   }
-  const plain = simulations.map(({ request, ...rest }) => ({
-    ...{ ...request, plan: undefined, faults: [...request.plan.faults], rate: request.plan.rate },
-    ...rest,
-  }));
-  return `${JSON.stringify(eachFault ? plain : plain[0])}\n`;
+  return eachFault ? formatEachFault(simulations) : simulations.map(formatSimulation).join('');
 }
 
 function faultList(text: string): Fault[] {
@@ -185,6 +184,14 @@ function faultList(text: string): Fault[] {
       throw new UsageError(`--faults: ${name} is none of ${FAULTS.join(', ')}`);
     return fault;
   });
+}
+
+/** Tells where both stores are, in a form that the other verbs can be given. */
+function keep([simulation]: readonly Simulation[], { writeError }: CommandContext): Promise<never> {
+  const environment = simulation === undefined ? {} : environmentOf(simulation.stores);
+  const settings = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  writeError(`${settings.join(' ')}\nCtrl-C ends it, and removes what it started.\n`);
+  return forever();
 }
 
 /** The signal's handler cleans up and ends the process. */

@@ -20,15 +20,18 @@ interface Expectation {
 /** Kinds that are a difference between the two stores, and count against consistency. */
 const DIFFERENCES = ['missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'client_only'];
 
+/**
+ * What also explains a row whose deletion was lost: the day was overwritten, a later event had
+ * overtaken it, or all that Postgres ever had of the completion is an old phone's second write.
+ */
+const LOST_DELETIONS: readonly Cause[] = ['ancestor_overwrite', 'race', 'client_without_rtdb'];
+
 const atLeastOne = () => 1;
 
-/**
- * What each fault alone must end in, and with several at once, together. A deletion that is lost
- * leaves a row which the day's overwrite, or an event that came too late, may explain as well.
- */
+/** What each fault alone must end in, and with several at once, together. */
 export const EXPECTATIONS: Record<Fault, Expectation> = {
   drop: {
-    leaves: { cause: 'retries_exhausted', alsoNamed: ['ancestor_overwrite', 'race'] },
+    leaves: { cause: 'retries_exhausted', alsoNamed: LOST_DELETIONS },
     sign: {
       where: 'divergences retries_exhausted',
       seen: (simulation) => openWith(simulation, 'retries_exhausted'),
@@ -68,7 +71,7 @@ export const EXPECTATIONS: Record<Fault, Expectation> = {
     },
   },
   'flag-off': {
-    leaves: { cause: 'flag_disabled', alsoNamed: ['ancestor_overwrite', 'race'] },
+    leaves: { cause: 'flag_disabled', alsoNamed: LOST_DELETIONS },
     sign: {
       where: 'coverage flag_off, outcomes disabled',
       seen: ({ outcomes, findings }) => (outcomes.disabled ? intervals(findings, 'flag_off') : 0),

@@ -21,6 +21,17 @@ group by reason
 order by reason
 `;
 
+const LAG = `
+select
+  percentile_cont(0.5) within group (order by lag.ms) as p50_ms,
+  percentile_cont(0.99) within group (order by lag.ms) as p99_ms
+from public.quest_completions as q
+cross join lateral (
+  select (extract(epoch from q.mirrored_at - q.event_time) * 1000)::double precision as ms
+) as lag
+where q.event_time > '-infinity'
+`;
+
 const FINDING = z.object({
   kind: z.string(),
   cause: z.string(),
@@ -29,6 +40,7 @@ const FINDING = z.object({
   resolved: z.number(),
 });
 const GAP = z.object({ reason: z.string(), intervals: z.number() });
+const QUANTILES = z.object({ p50_ms: z.number().nullable(), p99_ms: z.number().nullable() });
 
 /** Divergences of one kind and cause: how many stand, how many healed. */
 export type FindingCount = z.infer<typeof FINDING>;
@@ -40,12 +52,22 @@ export type GapCount = z.infer<typeof GAP>;
 export interface Findings {
   divergences: FindingCount[];
   gaps: GapCount[];
+  /** From the write in RTDB until Postgres has it, in milliseconds; null without any row. */
+  lagP50Ms: number | null;
+  lagP99Ms: number | null;
 }
 
 export async function readFindings(statements: Statements): Promise<Findings> {
-  const [divergences, gaps] = await Promise.all([
+  const [divergences, gaps, lag] = await Promise.all([
     statements.run(FINDINGS, []),
     statements.run(GAPS, []),
+    statements.run(LAG, []),
   ]);
-  return { divergences: z.array(FINDING).parse(divergences), gaps: z.array(GAP).parse(gaps) };
+  const { p50_ms, p99_ms } = QUANTILES.parse(lag[0]);
+  return {
+    divergences: z.array(FINDING).parse(divergences),
+    gaps: z.array(GAP).parse(gaps),
+    lagP50Ms: p50_ms,
+    lagP99Ms: p99_ms,
+  };
 }

@@ -6,7 +6,7 @@ import type { Simulation } from './simulation';
 
 /** A simulation in words, for a terminal. */
 export function formatSimulation(simulation: Simulation): string {
-  const { request, counts, findings } = simulation;
+  const { request, findings } = simulation;
   const lines = [
     ...dayLines(simulation),
     '',
@@ -18,12 +18,11 @@ export function formatSimulation(simulation: Simulation): string {
     ...[...request.plan.faults].map((fault) => `${fault}: ${signOf(fault, simulation)}`),
     ...verdictLines(simulation),
   ];
-  if (counts.exhausted > 0) lines.push(`${counts.exhausted} events failed to the end`);
   return `${lines.join('\n')}\n`;
 }
 
 function dayLines(simulation: Simulation): string[] {
-  const { request, counts, outcomes } = simulation;
+  const { request, counts, outcomes, findings } = simulation;
   const seconds = (simulation.durationMs / 1_000).toFixed(1);
   const faults = [...request.plan.faults];
   const percent = request.plan.rate * 100;
@@ -37,6 +36,7 @@ function dayLines(simulation: Simulation): string[] {
     `  dropped ${counts.dropped}, duplicated ${counts.duplicated}, delayed ${counts.delayed}, ` +
       `leaves with an event overtaken ${counts.overtakenLeaves}`,
     `  outcomes: ${listOf(Object.entries(outcomes))}`,
+    `  lag p50 ${millis(findings.lagP50Ms)}, p99 ${millis(findings.lagP99Ms)}`,
   ];
 }
 
@@ -82,6 +82,18 @@ export function formatEachFault(simulations: readonly Simulation[]): string {
     return disappointments(simulation).map((failure) => `${fault}: ${failure}`);
   });
   return `${[...formatTable(heading, rows), ...failures].join('\n')}\n`;
+}
+
+function millis(value: number | null): string {
+  return value === null ? '-' : `${Math.round(value)} ms`;
+}
+
+/** A simulation for machines; without where its stores were, which a password belongs to. */
+export function plainSimulation(simulation: Simulation): Record<string, unknown> {
+  const { request, stores: _stores, ...rest } = simulation;
+  const { plan, ...asked } = request;
+  const faults = [...plan.faults];
+  return { ...asked, faults, rate: plan.rate, ...rest, failures: disappointments(simulation) };
 }
 
 function listOf(entries: readonly (readonly [string, number])[]): string {

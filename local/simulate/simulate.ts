@@ -20,7 +20,7 @@ const MIGRATIONS = join(__dirname, '..', '..', 'migrations');
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Where the caller does not say: the least, and for each action of the day. */
 const LEAST_DAY_MS = 2_500;
-const ACTION_MS = 2;
+const ACTION_MS = 1;
 /** The day began long after mirroring did, so that no leaf stood before it. */
 const BEGAN_DAYS_BEFORE = 2;
 /** When the comparison looks again: the last retry of the day is over anywhere on earth. */
@@ -63,12 +63,14 @@ export async function simulate(options: SimulateOptions): Promise<Simulation> {
     onProgress: options.onProgress ?? (() => {}),
   });
   const { rtdb, durationMs, counts, ...rest } = played;
-  const run = await reconcileLater(dateKey, rtdb.address, statements);
+  const rtdbAddress = rtdb.address;
+  const run = await reconcileLater(dateKey, rtdbAddress, statements);
   return {
     ...{ request, dateKey, run, durationMs, counts, ...rest },
     speed: DAY_MS / durationMs,
     eventsPerSecond: (counts.acknowledged / durationMs) * 1_000,
     findings: await readFindings(statements),
+    stores: { databaseUrl, rtdbAddress },
   };
 }
 

@@ -34,4 +34,21 @@ export interface Simulation {
   /** The last comparison, as of days later. */
   run: RunSummary;
   findings: Findings;
+  /** Both stores, for as long as they are kept. */
+  stores: Stores;
+}
+
+export interface Stores {
+  databaseUrl: string;
+  /** `host:port` */
+  rtdbAddress: string;
+}
+
+/** The environment in which the other verbs find both stores. */
+export function environmentOf({ databaseUrl, rtdbAddress }: Stores): Record<string, string> {
+  return {
+    DATABASE_URL: databaseUrl,
+    FIREBASE_DATABASE_EMULATOR_HOST: rtdbAddress,
+    GCLOUD_PROJECT: 'demo-quests',
+  };
 }
