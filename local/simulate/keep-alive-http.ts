@@ -21,7 +21,8 @@ export class KeepAliveHttp {
   }
 
   /** Answers the status; 0 where no answer came. */
-  send({ method, port, path, headers, body }: HttpCall): Promise<number> {
+  send(one: HttpCall): Promise<number> {
+    const { method, port, path, headers, body } = one;
     return new Promise((resolve) => {
       const call = request({
         ...{ host: '127.0.0.1', port, path, method, agent: this.#agent },
@@ -32,7 +33,12 @@ export class KeepAliveHttp {
         response.on('end', () => resolve(response.statusCode ?? 0));
         response.on('error', () => resolve(0));
       });
-      call.on('error', () => resolve(0));
+      call.on('error', (error: NodeJS.ErrnoException) => {
+        // A socket that the server had just closed for idleness: nothing was received, send anew.
+        // https://nodejs.org/api/http.html#requestreusedsocket
+        if (call.reusedSocket && error.code === 'ECONNRESET') void this.send(one).then(resolve);
+        else resolve(0);
+      });
       call.setTimeout(TIMEOUT_MS, () => call.destroy());
       call.end(body);
     });
