@@ -1,4 +1,4 @@
-import { between, type Random } from './seeded-random';
+import type { Random } from './seeded-random';
 import type { WorldClaim } from './world';
 
 /** Two people who share their quests. */
@@ -31,12 +31,12 @@ export function coupleOf(index: number, random: Random): Couple {
   };
 }
 
-/** Claims of completions that never reached RTDB: the two writes of an old phone disagree. */
-export function strayClaims(couple: Couple, dateKey: string, random: Random): WorldClaim[] {
-  const [userId, partnerId] = couple.users;
-  const questId = `quest_offline_${couple.index}`;
-  const leaf = { coupleId: couple.id, dateKey, questId, userId, partnerId };
-  return [{ kind: 'claim', minute: between(random, 500, 1_400), leaf }];
+/** A claim of a completion that never reached RTDB: the two writes of an old phone disagree. */
+export function strayClaim({ id, index, users }: Couple, dateKey: string): WorldClaim {
+  const [userId, partnerId] = users;
+  const questId = `quest_offline_${index}`;
+  const minute = 8 * 60 + ((index * 37) % (15 * 60));
+  return { kind: 'claim', minute, leaf: { coupleId: id, dateKey, questId, userId, partnerId } };
 }
 
 function text(random: Random, letters: string, length: number): string {

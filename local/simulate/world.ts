@@ -1,7 +1,7 @@
 import type { CompletionLeaf } from '../../functions/src/quests/completion-path';
 import type { Json } from '../../functions/src/quests/json';
 import { coupleDay } from './couple-day';
-import { type Couple, coupleOf, strayClaims } from './couples';
+import { type Couple, coupleOf, strayClaim } from './couples';
 import { seededRandom } from './seeded-random';
 
 /** Something a phone, or the app's backend, does at a minute of the day. */
@@ -29,7 +29,7 @@ export interface WorldOptions {
   /** The day that everybody plays, `YYYY-MM-DD`. */
   dateKey: string;
   seed: number;
-  /** The share of couples with an old phone that claims what it never wrote to RTDB. */
+  /** The share of couples with a phone that claims what it never wrote to RTDB, from 0 to 1. */
   strayClaimRate: number;
 }
 
@@ -44,9 +44,13 @@ export function worldOf({ couples, dateKey, seed, strayClaimRate }: WorldOptions
     // A couple's day is the same whatever the number of couples and the faults.
     const couple: Couple = coupleOf(index, seededRandom(seed * 7_919 + index * 2));
     actions.push(...coupleDay(couple, dateKey, seededRandom(seed * 104_729 + index)));
-    const random = seededRandom(seed * 15_485_863 + index);
-    if (random() < strayClaimRate) actions.push(...strayClaims(couple, dateKey, random));
+    if (isStray(index, strayClaimRate)) actions.push(strayClaim(couple, dateKey));
   }
   // Stable: what one couple does at one minute stays in its order.
   return actions.sort((a, b) => a.minute - b.minute);
+}
+
+/** Evenly spread, the first couple among them, so that a small world has one as well. */
+function isStray(index: number, rate: number): boolean {
+  return Math.ceil(index * rate) < Math.ceil((index + 1) * rate);
 }
