@@ -26,7 +26,7 @@ export interface Fate {
 
 export interface FaultPlan {
   faults: ReadonlySet<Fault>;
-  /** The share of events, and of couples with an old phone, that a fault befalls. */
+  /** The share of events, or of couples, that a fault befalls: from 0 to 1. */
   rate: number;
 }
 

@@ -76,7 +76,7 @@ export function formatEachFault(simulations: readonly Simulation[]): string {
       disappointments(simulation).length === 0 ? 'ok' : 'FAILED',
     ];
   });
-  const heading = ['fault', 'events', 'consistency', 'causes of what stands', 'shows in', ''];
+  const heading = ['fault', 'events', 'consistency', 'causes of what stands', 'shows in', 'result'];
   const failures = simulations.flatMap((simulation) => {
     const [fault = 'none'] = simulation.request.plan.faults;
     return disappointments(simulation).map((failure) => `${fault}: ${failure}`);

@@ -180,6 +180,7 @@ export class Platform {
       return;
     }
     this.counts.retries += 1;
+    // Not the seed's numbers: how often something fails depends on the machine.
     const backoffMs = Math.min(BACKOFF_MS.most, BACKOFF_MS.first * 2 ** delivery.attempt);
     const again = { ...delivery, attempt: delivery.attempt + 1 };
     void delay(backoffMs * (0.5 + Math.random())).then(() => this.#push(again));

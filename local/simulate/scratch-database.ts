@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { Client } from 'pg';
+import type { Client } from 'pg';
 import { z } from 'zod';
+import { connect } from '../../cli/migrate/connect';
 
 /** Tables and views of anybody but Postgres itself. */
 const RELATIONS = `
@@ -21,16 +22,18 @@ export async function createDatabase(serverUrl: string): Promise<string> {
   return url.href;
 }
 
-/** Whether the database holds no table and no view: nothing that a simulation could spoil. */
+/**
+ * Whether the database holds no table and no view: nothing that a simulation could spoil.
+ *
+ * @throws ConfigError where it can't be reached
+ */
 export async function isEmptyDatabase(url: string): Promise<boolean> {
   const { rows } = await withClient(url, (client) => client.query(RELATIONS));
   return z.array(z.object({ count: z.number() })).parse(rows)[0]?.count === 0;
 }
 
 async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url });
-  client.on('error', () => {});
-  await client.connect();
+  const client = await connect(url);
   try {
     return await work(client);
   } finally {

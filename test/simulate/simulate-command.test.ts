@@ -51,11 +51,15 @@ test.each([
   ['an outage of someone else', ['--faults', 'outage', '--database-url-env', 'X'], 'outage'],
   ['no couples', ['--couples', '0'], '--couples'],
   ['a rate beyond all', ['--rate', '101'], '--rate'],
+  ['a database out of reach', ['--database-url-env', 'AWAY'], 'Cannot connect to Postgres'],
 ])('%s ends with 2 and one line', async (_case, args, part) => {
-  const { code, errors } = await runCommand(['simulate', ...args], {});
+  const { code, errors } = await runCommand(['simulate', ...args], {
+    AWAY: 'postgres://somebody:secret@127.0.0.1:9/scratch',
+  });
   expect(code).toBe(2);
   expect(errors).toContain(part);
   expect(errors.trim().split('\n')).toHaveLength(1);
+  expect(errors).not.toContain('secret');
 });
 
 test('what is kept can be asked, and an interrupt leaves nothing', async () => {
