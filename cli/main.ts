@@ -5,6 +5,7 @@ import { registerMigrate } from './commands/migrate';
 import { registerPurge } from './commands/purge';
 import { registerReconcile } from './commands/reconcile';
 import { registerRepair } from './commands/repair';
+import { registerSimulate } from './commands/simulate';
 import { type CommandContext, processContext } from './context';
 import { ConfigError, UsageError } from './errors';
 
@@ -15,6 +16,7 @@ const REGISTER_COMMANDS = [
   registerReconcile,
   registerRepair,
   registerPurge,
+  registerSimulate,
 ];
 
 /** Bad arguments, and stores that can't be reached. */

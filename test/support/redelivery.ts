@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Random, seededRandom } from '../../local/simulate/seeded-random';
 import {
   type CloudEvent,
   type CompletionWrite,
@@ -7,19 +8,7 @@ import {
 } from './cloud-event';
 import type { CompletionRow } from './mirror-tables';
 
-/** Numbers from 0 to 1, the same ones for the same seed. */
-export type Random = () => number;
-
-/** mulberry32: a test that failed can be run again as it was. */
-export function seededRandom(seed: number): Random {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+export { seededRandom };
 
 export function shuffled<T>(items: readonly T[], random: Random): T[] {
   const keyed = items.map((item) => ({ item, at: random() }));
