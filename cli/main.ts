@@ -1,21 +1,34 @@
 import { Command, CommanderError } from 'commander';
 import { RtdbReadError } from '../functions/src/rtdb/rtdb-request';
+import { registerDoctor } from './commands/doctor';
+import { registerExplain } from './commands/explain';
 import { registerMigrate } from './commands/migrate';
 import { registerReconcile } from './commands/reconcile';
-import { type CommandContext, processContext } from './context';
+import { registerReport } from './commands/report';
+import { type CommandContext, type ExitCode, type ExitWith, processContext } from './context';
 import { ConfigError, UsageError } from './errors';
 
 /** A verb is one file in commands/ and one line here. */
-const REGISTER_COMMANDS = [registerMigrate, registerReconcile];
+const REGISTER_COMMANDS = [
+  registerMigrate,
+  registerReconcile,
+  registerReport,
+  registerExplain,
+  registerDoctor,
+];
 
 /** Bad arguments, and stores that can't be reached. */
 const EXIT_2 = [UsageError, ConfigError, RtdbReadError];
 
 /** Runs one command line (without node and script) and answers the exit code. */
 export async function run(args: string[], context: CommandContext): Promise<number> {
+  let code: ExitCode = 0;
+  const exitWith = (answer: ExitCode) => {
+    code = answer;
+  };
   try {
-    await createProgram(context).parseAsync(args, { from: 'user' });
-    return 0;
+    await createProgram(context, exitWith).parseAsync(args, { from: 'user' });
+    return code;
   } catch (error) {
     // Commander has printed its own message, or the help or version that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
@@ -24,13 +37,13 @@ export async function run(args: string[], context: CommandContext): Promise<numb
   }
 }
 
-function createProgram(context: CommandContext): Command {
+function createProgram(context: CommandContext, exitWith: ExitWith): Command {
   const program = new Command('mirror')
     .description('Operate the mirror of quest completions')
     .exitOverride()
     .showSuggestionAfterError(false)
     .configureOutput({ writeOut: context.writeOut, writeErr: context.writeError });
-  for (const register of REGISTER_COMMANDS) register(program, context);
+  for (const register of REGISTER_COMMANDS) register(program, context, exitWith);
   return program;
 }
 

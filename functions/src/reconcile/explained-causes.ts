@@ -1,12 +1,15 @@
 import type { Cause } from './mismatch';
 
-/** Causes that evidence accounts for: what the explained rate leaves out. The verdict does not. */
+/**
+ * Causes that lie outside of the mirror: what it did is what it should have done, or it was told not
+ * to. The report shows the rate without them beside the raw one, and judges by the raw one.
+ */
 export const EXPLAINED_CAUSES: readonly Cause[] = [
   'in_flight',
-  'before_mirroring',
+  'rejected',
+  'direct_postgres_write',
+  'client_without_rtdb',
   'retention',
   'flag_disabled',
-  'client_without_rtdb',
-  'rejected',
-  'ancestor_overwrite',
+  'before_mirroring',
 ];
