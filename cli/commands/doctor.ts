@@ -4,8 +4,8 @@ import { accessTokenFor } from '../../functions/src/rtdb/access-token';
 import { rtdbDatabase } from '../../functions/src/rtdb/rtdb-database';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
 import { databaseUrlFrom, withDatabaseUrlOption } from '../database-url';
-import type { Doctor } from '../doctor/check';
-import { type Deployment, discoverDeployment } from '../doctor/deployment';
+import { type Doctor, fail, skipped } from '../doctor/check';
+import { discoverDeployment } from '../doctor/deployment';
 import { type Examination, examine } from '../doctor/examine';
 import { UsageError } from '../errors';
 import { withPostgres } from '../open-postgres';
@@ -44,7 +44,7 @@ export function registerDoctor(
 
 async function doctor(
   options: DoctorOptions,
-  { env, writeOut }: CommandContext,
+  { env, writeOut, writeError }: CommandContext,
   exitWith: ExitWith,
 ): Promise<void> {
   const databaseUrl = databaseUrlFrom(env, options.databaseUrlEnv);
@@ -66,15 +66,16 @@ async function doctor(
   );
   const code = exitCodeOf(examination);
   writeOut(options.json ? jsonLine({ exitCode: code, ...examination }) : format(examination));
+  for (const store of examination.unreachable) writeError(`mirror: ${store} does not answer.\n`);
   exitWith(code);
 }
 
 async function deploymentOf(
   { project: named }: DoctorOptions,
   env: CommandContext['env'],
-): Promise<Deployment | { problem: string }> {
+): Promise<Doctor['deployment']> {
   const project = named ?? env.GCLOUD_PROJECT ?? env.GOOGLE_CLOUD_PROJECT;
-  if (!project) return { problem: 'no project is named: --project, or GCLOUD_PROJECT' };
+  if (!project) return skipped('no project is named: --project, or GCLOUD_PROJECT');
   if (!/^[a-z0-9-]+$/.test(project)) {
     throw new UsageError('--project: expected a project id: letters, digits and -');
   }
@@ -82,7 +83,7 @@ async function deploymentOf(
     return await discoverDeployment(project);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { problem: printable(message.split('\n')[0] ?? '') };
+    return fail(printable(message.split('\n')[0] ?? ''), 'run npm run build and try again');
   }
 }
 

@@ -25,7 +25,8 @@ export interface Doctor {
   /** `DATABASE_CA`. */
   authority: string | undefined;
   statements: Statements;
-  deployment: Deployment | { problem: string };
+  /** What would be deployed, or why that is not known. */
+  deployment: Deployment | Diagnosis;
   /** How RTDB is asked, or why it can't be. */
   rtdb: RtdbRequestOptions | { problem: string };
   isEmulator: boolean;

@@ -1,6 +1,7 @@
 import { requestRtdb } from '../../functions/src/rtdb/rtdb-request';
 import { type Check, type Diagnosis, type Doctor, fail, ok, skipped } from './check';
 import { type Deployment, resolve } from './deployment';
+import { ONE_CHILD } from './rtdb-checks';
 
 const TRIGGER = 'mirrorQuestCompletion';
 
@@ -63,7 +64,7 @@ const check = (
   name,
   needs: null,
   run: async (doctor) => {
-    if ('problem' in doctor.deployment) return skipped(doctor.deployment.problem);
+    if (!('manifest' in doctor.deployment)) return doctor.deployment;
     const trigger = triggerOf(doctor.deployment);
     if (trigger !== null) return judge(trigger, doctor);
     return fail(`${TRIGGER} is not among the functions`, 'build functions/ and look at its index');
@@ -81,11 +82,7 @@ export const DEPLOYMENT_CHECKS: readonly Check[] = [
     if (region !== null) return regionCheck(trigger, region);
     if ('problem' in rtdb) return skipped(rtdb.problem);
     // RTDB answers only at the address of its region, and this one is made of RTDB_REGION.
-    await requestRtdb(
-      ['daily_quests'],
-      { shallow: 'true', orderBy: '"$key"', limitToFirst: '1' },
-      rtdb,
-    );
+    await requestRtdb(['daily_quests'], ONE_CHILD, rtdb);
     return regionCheck(trigger, regionOfUrl(rtdb.database.origin) ?? 'an unknown region');
   }),
 ];

@@ -40,7 +40,7 @@ export interface Deployment {
 /** Discovers the built functions as `firebase deploy` does, offline, with a project's parameters. */
 export async function discoverDeployment(project: string): Promise<Deployment> {
   if (!existsSync(join(FUNCTIONS, 'lib', 'index.js'))) {
-    throw new Error('functions/ is not built: run npm run build');
+    throw new Error('functions/ is not built');
   }
   const [manifest, values] = await Promise.all([discover(project), parametersOf(project)]);
   return { project, manifest, values };

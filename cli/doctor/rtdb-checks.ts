@@ -15,6 +15,9 @@ const RULES_FILE = join(__dirname, '..', '..', 'database.rules.json');
 /** Functions that one write may trigger. Source: Firebase documentation, "Realtime Database Limits". */
 const MAX_FAN_OUT = 500;
 
+/** The least that shows whether the database answers; `shallow` would list every couple. */
+export const ONE_CHILD = { orderBy: '"$key"', limitToFirst: '1' };
+
 const rulesSchema = z.looseObject({
   rules: z.looseObject({ '.read': z.unknown(), '.write': z.unknown() }),
 });
@@ -83,7 +86,7 @@ const setting = (name: string, key: string, judge: (value: unknown) => Promise<D
 
 export const RTDB_CHECKS: readonly Check[] = [
   check('rtdb', async (options) => {
-    await requestRtdb(['daily_quests'], { shallow: 'true' }, options);
+    await requestRtdb(['daily_quests'], ONE_CHILD, options);
     return ok(`${options.database.instance} answers`);
   }),
   setting('rules', 'rules', async (deployed) =>
