@@ -24,7 +24,7 @@ const manifestSchema = z.looseObject({
         .optional(),
     }),
   ),
-  params: z.array(z.looseObject({ name: z.string(), default: z.unknown() })).default([]),
+  params: z.array(z.looseObject({ name: z.string(), default: z.unknown().optional() })).default([]),
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { probePooler } from '../../cli/doctor/pooler';
 import { emptyDatabase } from '../integration/support/empty-database';
 import { runCommand } from '../support/command';
@@ -14,6 +16,7 @@ let writerUrl: string;
 beforeAll(async () => {
   [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
   await database.query(`create role ${login} login password 'x' in role quest_mirror_writer`);
+  await deployRules(readFileSync(join(__dirname, '..', '..', 'database.rules.json'), 'utf8'));
   const url = new URL(database.url);
   [url.username, url.password] = [login, 'x'];
   writerUrl = url.href;
@@ -23,6 +26,13 @@ afterAll(async () => {
   await database.query(`drop role ${login}`);
   await Promise.all([rtdb.standin.stop(), database.drop()]);
 });
+
+const deployRules = (text: string) =>
+  fetch(`http://${rtdb.standin.address}/.settings/rules.json?ns=demo-quests-default-rtdb`, {
+    method: 'PUT',
+    headers: { authorization: 'Bearer owner' },
+    body: text,
+  });
 
 const examine = async (env: Record<string, string> = {}, ...args: string[]) => {
   const result = await runCommand(['doctor', '--json', ...args], {
@@ -54,6 +64,7 @@ test('a deployment as the guide makes it has nothing that fails', async () => {
     grants: { status: 'ok' },
     beginning: { status: 'ok' },
     rtdb: { status: 'ok' },
+    rules: { status: 'ok' },
     'strict trigger validation': { status: 'skipped' },
     'largest fan-out': {
       status: 'ok',
