@@ -48,7 +48,8 @@ async function doctor(
   exitWith: ExitWith,
 ): Promise<void> {
   const databaseUrl = databaseUrlFrom(env, options.databaseUrlEnv);
-  const deployment = await deploymentOf(options, env);
+  const project = options.project ?? env.GCLOUD_PROJECT ?? env.GOOGLE_CLOUD_PROJECT;
+  const deployment = await deploymentOf(project);
   const parameters = 'values' in deployment ? deployment.values : {};
   const examination = await readStores(() =>
     withPostgres(env, options.databaseUrlEnv, async (statements) =>
@@ -57,7 +58,11 @@ async function doctor(
         authority: env.DATABASE_CA,
         statements,
         deployment,
-        rtdb: await rtdbOf({ ...parameters, ...env }),
+        rtdb: await rtdbOf({
+          ...parameters,
+          ...env,
+          ...(project ? { GCLOUD_PROJECT: project } : {}),
+        }),
         isEmulator: Boolean(env.FIREBASE_DATABASE_EMULATOR_HOST),
         rtdbUrl: env.RTDB_URL,
         sample: options.sample,
@@ -66,15 +71,11 @@ async function doctor(
   );
   const code = exitCodeOf(examination);
   writeOut(options.json ? jsonLine({ exitCode: code, ...examination }) : format(examination));
-  for (const store of examination.unreachable) writeError(`mirror: ${store} does not answer.\n`);
+  for (const { reason } of examination.unreachable) writeError(`mirror: ${reason}.\n`);
   exitWith(code);
 }
 
-async function deploymentOf(
-  { project: named }: DoctorOptions,
-  env: CommandContext['env'],
-): Promise<Doctor['deployment']> {
-  const project = named ?? env.GCLOUD_PROJECT ?? env.GOOGLE_CLOUD_PROJECT;
+async function deploymentOf(project: string | undefined): Promise<Doctor['deployment']> {
   if (!project) return skipped('no project is named: --project, or GCLOUD_PROJECT');
   if (!/^[a-z0-9-]+$/.test(project)) {
     throw new UsageError('--project: expected a project id: letters, digits and -');

@@ -17,23 +17,24 @@ export type NamedDiagnosis = Diagnosis & { name: string };
 
 export interface Examination {
   checks: NamedDiagnosis[];
-  /** Stores that did not answer. */
-  unreachable: Store[];
+  /** Stores that did not answer, and why. */
+  unreachable: { store: Store; reason: string }[];
 }
 
 /** Runs all checks, one after the other. A check that throws has failed; it ends no other. */
 export async function examine(doctor: Doctor): Promise<Examination> {
   const checks: NamedDiagnosis[] = [];
   const asked = new Set<Store>();
-  const unreachable: Store[] = [];
+  const unreachable: Examination['unreachable'] = [];
   for (const { name, needs, run } of CHECKS) {
-    if (needs !== null && unreachable.includes(needs)) {
-      checks.push({ name, status: 'skipped', finding: `${needs} does not answer` });
+    if (unreachable.some(({ store }) => store === needs)) {
+      checks.push({ name, status: 'skipped', finding: `${needs} could not be asked` });
       continue;
     }
     const result = await run(doctor).catch((error: unknown): Diagnosis => {
-      if (needs !== null && !asked.has(needs)) unreachable.push(needs);
-      return { status: 'fail', finding: reasonOf(error) };
+      const reason = reasonOf(error);
+      if (needs !== null && !asked.has(needs)) unreachable.push({ store: needs, reason });
+      return { status: 'fail', finding: reason };
     });
     if (needs !== null) asked.add(needs);
     checks.push({ name, ...result });

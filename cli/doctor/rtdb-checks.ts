@@ -80,6 +80,12 @@ const setting = (name: string, key: string, judge: (value: unknown) => Promise<D
       return await judge(value);
     } catch (error) {
       if (!(error instanceof RtdbReadError)) throw error;
+      if (/not whole JSON/.test(error.message)) {
+        return warn(
+          'the setting is no plain JSON, as rules with comments are',
+          'compare it by hand',
+        );
+      }
       return skipped(`/.settings/${key}.json could not be read: ${error.message}`);
     }
   });

@@ -128,11 +128,12 @@ test('an unreachable Postgres is exit code 2; the other checks are made all the 
   const { code, errors, byName } = await examine({
     DATABASE_URL: 'postgres://someone:s3cret@127.0.0.1:9/quests',
   });
-  expect([code, errors]).toEqual([2, 'mirror: postgres does not answer.\n']);
+  expect(code).toBe(2);
+  expect(errors).toMatch(/^mirror: no connection to Postgres: .*ECONNREFUSED.*\n$/);
   expect(JSON.stringify(byName)).not.toContain('s3cret');
   expect(byName).toMatchObject({
     postgres: { status: 'fail', finding: expect.stringContaining('ECONNREFUSED') },
-    grants: { status: 'skipped', finding: 'postgres does not answer' },
+    grants: { status: 'skipped', finding: 'postgres could not be asked' },
     'trigger retry': { status: 'ok' },
   });
 });

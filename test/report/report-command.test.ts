@@ -200,6 +200,17 @@ test('both witnesses, and what the mirror would have scored alone', async () => 
   expect(out).toContain('both 1, only RTDB 2, only the phone 2');
 });
 
+test.each([-10, 10])('a clock here that is %i minutes off does not matter', async (minutes) => {
+  await addRun({ age: '115 minutes' });
+  const real = Date.now.bind(Date);
+  const clock = jest.spyOn(Date, 'now').mockImplementation(() => real() + minutes * 60_000);
+  try {
+    expect((await reportJson()).code).toBe(0);
+  } finally {
+    clock.mockRestore();
+  }
+});
+
 test('it can be asked as of another time', async () => {
   await addRun({ matched: 100, missing_in_postgres: 900 });
   const before = new Date(Date.now() - 10 * 60_000).toISOString();
