@@ -33,8 +33,8 @@ const addRun = async (run: Record<string, unknown> = {}) => {
        missing_in_postgres, missing_in_rtdb, value_mismatch, in_flight, error, config
      )
      select now() - interval '2 minutes', now() - coalesce(age, '1 minute'),
-       coalesce(status, 'finished'), current_date + coalesce(from_day, -1),
-       current_date + coalesce(to_day, 1), 5, coalesce(matched, 1000),
+       coalesce(status, 'finished'), (now() at time zone 'UTC')::date + coalesce(from_day, -1),
+       (now() at time zone 'UTC')::date + coalesce(to_day, 1), 5, coalesce(matched, 1000),
        coalesce(missing_in_postgres, 0), coalesce(missing_in_rtdb, 0),
        coalesce(value_mismatch, 0), coalesce(in_flight, 0), error, coalesce(config, '{}')
      from jsonb_to_record($1::jsonb) as r (
