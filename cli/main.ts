@@ -7,6 +7,7 @@ import { registerReconcile } from './commands/reconcile';
 import { registerReport } from './commands/report';
 import { type CommandContext, type ExitCode, type ExitWith, processContext } from './context';
 import { ConfigError, UsageError } from './errors';
+import { printable } from './printable';
 
 /** A verb is one file in commands/ and one line here. */
 const REGISTER_COMMANDS = [
@@ -42,7 +43,11 @@ function createProgram(context: CommandContext, exitWith: ExitWith): Command {
     .description('Operate the mirror of quest completions')
     .exitOverride()
     .showSuggestionAfterError(false)
-    .configureOutput({ writeOut: context.writeOut, writeErr: context.writeError });
+    .configureOutput({
+      writeOut: context.writeOut,
+      // It quotes the arguments, which may have been pasted from anywhere.
+      writeErr: (text) => context.writeError(text.split('\n').map(printable).join('\n')),
+    });
   for (const register of REGISTER_COMMANDS) register(program, context, exitWith);
   return program;
 }

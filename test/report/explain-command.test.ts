@@ -117,7 +117,7 @@ test.each([
 ])('what a terminal would act on is written out: %s', async (_name, user, expected) => {
   await addRow(`alice_${user}`, user, true);
   const ref = `daily_quests/alice_${user}/2025-11-19/completions/quest_1/${user}`;
-  for (const args of [[ref], [ref, '--json'], [`${ref}/more`]]) {
+  for (const args of [[ref], [ref, '--json'], [`${ref}/more`], [`--${ref}`]]) {
     const { code, out, errors } = await explain(...args);
     expect(code).toBe(args[0] === ref ? expected : 2);
     expect(`${out}${errors}`.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Cf}]/u);
