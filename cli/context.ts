@@ -7,6 +7,12 @@ export interface CommandContext {
   isTerminal?: boolean;
 }
 
+/** 1 = the answer is no; 2 = there is none: bad arguments, or a store that can't be reached. */
+export type ExitCode = 0 | 1 | 2;
+
+/** For verbs whose answer is their exit code; without it, 0. */
+export type ExitWith = (code: ExitCode) => void;
+
 export const processContext: CommandContext = {
   env: process.env,
   writeOut: (text) => void process.stdout.write(text),

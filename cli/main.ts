@@ -1,13 +1,17 @@
 import { Command, CommanderError } from 'commander';
 import { RtdbReadError } from '../functions/src/rtdb/rtdb-request';
 import { registerBackfill } from './commands/backfill';
+import { registerDoctor } from './commands/doctor';
+import { registerExplain } from './commands/explain';
 import { registerMigrate } from './commands/migrate';
 import { registerPurge } from './commands/purge';
 import { registerReconcile } from './commands/reconcile';
 import { registerRepair } from './commands/repair';
+import { registerReport } from './commands/report';
 import { registerSimulate } from './commands/simulate';
-import { type CommandContext, processContext } from './context';
+import { type CommandContext, type ExitCode, type ExitWith, processContext } from './context';
 import { ConfigError, UsageError } from './errors';
+import { printable } from './printable';
 
 /** A verb is one file in commands/ and one line here. */
 const REGISTER_COMMANDS = [
@@ -17,6 +21,9 @@ const REGISTER_COMMANDS = [
   registerRepair,
   registerPurge,
   registerSimulate,
+  registerReport,
+  registerExplain,
+  registerDoctor,
 ];
 
 /** Bad arguments, and stores that can't be reached. */
@@ -24,9 +31,13 @@ const EXIT_2 = [UsageError, ConfigError, RtdbReadError];
 
 /** Runs one command line (without node and script) and answers the exit code. */
 export async function run(args: string[], context: CommandContext): Promise<number> {
+  let code: ExitCode = 0;
+  const exitWith = (answer: ExitCode) => {
+    code = answer;
+  };
   try {
-    await createProgram(context).parseAsync(args, { from: 'user' });
-    return 0;
+    await createProgram(context, exitWith).parseAsync(args, { from: 'user' });
+    return code;
   } catch (error) {
     // Commander has printed its own message, or the help or version that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
@@ -35,13 +46,17 @@ export async function run(args: string[], context: CommandContext): Promise<numb
   }
 }
 
-function createProgram(context: CommandContext): Command {
+function createProgram(context: CommandContext, exitWith: ExitWith): Command {
   const program = new Command('mirror')
     .description('Operate the mirror of quest completions')
     .exitOverride()
     .showSuggestionAfterError(false)
-    .configureOutput({ writeOut: context.writeOut, writeErr: context.writeError });
-  for (const register of REGISTER_COMMANDS) register(program, context);
+    .configureOutput({
+      writeOut: context.writeOut,
+      // It quotes the arguments, which may have been pasted from anywhere.
+      writeErr: (text) => context.writeError(text.split('\n').map(printable).join('\n')),
+    });
+  for (const register of REGISTER_COMMANDS) register(program, context, exitWith);
   return program;
 }
 

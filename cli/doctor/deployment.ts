@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseEnv, promisify } from 'node:util';
+import { z } from 'zod';
+
+const FUNCTIONS = join(__dirname, '..', '..', 'functions');
+const DISCOVERY = join(FUNCTIONS, 'node_modules/firebase-functions/lib/bin/firebase-functions.js');
+const DISCOVERY_TIMEOUT_MS = 30_000;
+
+const manifestSchema = z.looseObject({
+  endpoints: z.record(
+    z.string(),
+    z.looseObject({
+      region: z.union([z.string(), z.array(z.string())]).optional(),
+      eventTrigger: z
+        .looseObject({
+          retry: z.boolean().optional(),
+          eventFilters: z.record(z.string(), z.string()).optional(),
+          eventFilterPathPatterns: z.record(z.string(), z.string()).optional(),
+        })
+        .optional(),
+    }),
+  ),
+  params: z.array(z.looseObject({ name: z.string(), default: z.unknown().optional() })).default([]),
+});
+
+export type Manifest = z.infer<typeof manifestSchema>;
+
+/** What `firebase deploy` would deploy to a project. */
+export interface Deployment {
+  project: string;
+  manifest: Manifest;
+  /** What `functions/.env` and `functions/.env.<project>` set. */
+  values: Record<string, string>;
+}
+
+/** Discovers the built functions as `firebase deploy` does, offline, with a project's parameters. */
+export async function discoverDeployment(project: string): Promise<Deployment> {
+  if (!existsSync(join(FUNCTIONS, 'lib', 'index.js'))) {
+    throw new Error('functions/ is not built');
+  }
+  const [manifest, values] = await Promise.all([discover(project), parametersOf(project)]);
+  return { project, manifest, values };
+}
+
+/** A manifest's text, with a parameter in place of its name; undefined where nothing sets it. */
+export function resolve(text: string | undefined, deployment: Deployment): string | undefined {
+  const name = /^\{\{ params\.(\w+) \}\}$/.exec(text ?? '')?.[1];
+  if (name === undefined) return text;
+  const byDefault = deployment.manifest.params.find((param) => param.name === name)?.default;
+  return deployment.values[name] || (byDefault === undefined ? undefined : String(byDefault));
+}
+
+async function discover(project: string): Promise<Manifest> {
+  const folder = await mkdtemp(join(tmpdir(), 'quest-mirror-doctor-'));
+  const file = join(folder, 'manifest.json');
+  try {
+    await promisify(execFile)(process.execPath, [DISCOVERY, FUNCTIONS], {
+      cwd: FUNCTIONS,
+      timeout: DISCOVERY_TIMEOUT_MS,
+      // Nothing else: what is deployed does not know this shell's environment.
+      env: {
+        PATH: process.env.PATH,
+        GCLOUD_PROJECT: project,
+        FUNCTIONS_MANIFEST_OUTPUT_PATH: file,
+      },
+    });
+    return manifestSchema.parse(JSON.parse(await readFile(file, 'utf8')));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function parametersOf(project: string): Promise<Record<string, string>> {
+  const texts = await Promise.all(
+    ['.env', `.env.${project}`].map((name) =>
+      readFile(join(FUNCTIONS, name), 'utf8').catch(() => ''),
+    ),
+  );
+  const values: Record<string, string> = {};
+  for (const text of texts) {
+    for (const [name, value] of Object.entries(parseEnv(text))) values[name] = value ?? '';
+  }
+  return values;
+}

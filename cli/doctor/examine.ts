@@ -1,0 +1,48 @@
+import { printable } from '../printable';
+import type { Check, Diagnosis, Doctor, Store } from './check';
+import { DATABASE_CHECKS } from './database-checks';
+import { DEPLOYMENT_CHECKS } from './deployment-checks';
+import { RTDB_CHECKS } from './rtdb-checks';
+import { SCHEMA_CHECKS } from './schema-checks';
+
+/** All checks, in order; the first that needs a store shows whether it answers. */
+const CHECKS: readonly Check[] = [
+  ...DATABASE_CHECKS,
+  ...SCHEMA_CHECKS,
+  ...RTDB_CHECKS,
+  ...DEPLOYMENT_CHECKS,
+];
+
+export type NamedDiagnosis = Diagnosis & { name: string };
+
+export interface Examination {
+  checks: NamedDiagnosis[];
+  /** Stores that did not answer, and why. */
+  unreachable: { store: Store; reason: string }[];
+}
+
+/** Runs all checks, one after the other. A check that throws has failed; it ends no other. */
+export async function examine(doctor: Doctor): Promise<Examination> {
+  const checks: NamedDiagnosis[] = [];
+  const asked = new Set<Store>();
+  const unreachable: Examination['unreachable'] = [];
+  for (const { name, needs, run } of CHECKS) {
+    if (unreachable.some(({ store }) => store === needs)) {
+      checks.push({ name, status: 'skipped', finding: `${needs} could not be asked` });
+      continue;
+    }
+    const result = await run(doctor).catch((error: unknown): Diagnosis => {
+      const reason = reasonOf(error);
+      if (needs !== null && !asked.has(needs)) unreachable.push({ store: needs, reason });
+      return { status: 'fail', finding: reason };
+    });
+    if (needs !== null) asked.add(needs);
+    checks.push({ name, ...result });
+  }
+  return { checks, unreachable };
+}
+
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return printable(message.split('\n')[0] ?? '');
+}

@@ -1,0 +1,191 @@
+import { grantsCheck, rowSecurityCheck } from '../../cli/doctor/access-checks';
+import { poolerCheck, tlsCheck } from '../../cli/doctor/database-checks';
+import type { Deployment } from '../../cli/doctor/deployment';
+import {
+  instanceCheck,
+  regionCheck,
+  regionOfUrl,
+  retryCheck,
+  triggerOf,
+} from '../../cli/doctor/deployment-checks';
+import { fanOutCheck, rulesCheck, strictnessCheck } from '../../cli/doctor/rtdb-checks';
+import { loginCheck } from '../../cli/doctor/schema-checks';
+import type { TableAccess } from '../../functions/src/postgres/access-catalog';
+
+const SERVER = 'postgres://u:p@db.example.com:5432/q';
+
+test.each([
+  [SERVER, undefined, 'ok'],
+  [SERVER, '-----BEGIN CERTIFICATE-----', 'ok'],
+  ['postgres://u:p@127.0.0.1:5432/q', undefined, 'ok'],
+  [`${SERVER}?sslmode=verify-full`, undefined, 'ok'],
+  [`${SERVER}?sslmode=require`, undefined, 'ok'],
+  [`${SERVER}?sslmode=require&uselibpqcompat=true`, undefined, 'fail'],
+  [`${SERVER}?sslmode=disable`, undefined, 'fail'],
+  [`${SERVER}?sslmode=no-verify`, undefined, 'fail'],
+])('TLS of %s with authority %s: %s', (url, authority, status) => {
+  expect(tlsCheck(url, authority).status).toBe(status);
+});
+
+test.each([
+  ['direct', 'ok'],
+  ['transaction', 'ok'],
+  ['session', 'warn'],
+] as const)('a pooler in mode %s: %s', (mode, status) => {
+  expect(poolerCheck(mode).status).toBe(status);
+});
+
+const deploymentOf = (values: Record<string, string>, retry = true): Deployment => ({
+  project: 'my-project',
+  values,
+  manifest: {
+    endpoints: {
+      mirrorQuestCompletion: {
+        region: '{{ params.RTDB_REGION }}',
+        eventTrigger: {
+          retry,
+          eventFilterPathPatterns: { instance: '{{ params.RTDB_INSTANCE }}' },
+        },
+      },
+    },
+    params: [{ name: 'RTDB_REGION', default: 'us-central1' }, { name: 'RTDB_INSTANCE' }],
+  },
+});
+
+const trigger = (values: Record<string, string>, retry?: boolean) => {
+  const found = triggerOf(deploymentOf(values, retry));
+  if (found === null) throw new Error('no trigger');
+  return found;
+};
+
+test('the trigger has the parameters of its project, or their defaults', () => {
+  expect(trigger({ RTDB_INSTANCE: 'my-project-default-rtdb' })).toEqual({
+    region: 'us-central1',
+    instance: 'my-project-default-rtdb',
+    retry: true,
+  });
+});
+
+test('events that are not retried fail', () => {
+  expect(retryCheck(trigger({})).status).toBe('ok');
+  expect(retryCheck(trigger({}, false)).status).toBe('fail');
+});
+
+test.each<[Record<string, string>, string, string]>([
+  [{ RTDB_INSTANCE: 'my-project-default-rtdb' }, 'my-project', 'ok'],
+  [{ RTDB_INSTANCE: '*' }, 'my-project', 'fail'],
+  [{}, 'my-project', 'fail'],
+  [{ RTDB_INSTANCE: '*' }, 'demo-quests', 'skipped'],
+])('an instance given by %j in %s: %s', (values, project, status) => {
+  expect(instanceCheck(trigger(values), project).status).toBe(status);
+});
+
+test('a trigger in another region than its database fails', () => {
+  const here = trigger({ RTDB_REGION: 'europe-west1' });
+  const url = 'https://x.europe-west1.firebasedatabase.app';
+  expect(regionCheck(here, regionOfUrl(url) ?? '').status).toBe('ok');
+  expect(regionCheck(here, regionOfUrl('https://x.firebaseio.com') ?? '')).toMatchObject({
+    status: 'fail',
+    finding: 'the trigger is in europe-west1, the database in us-central1',
+  });
+});
+
+const WRITER = (privilege: string) => ({ grantee: 'quest_mirror_writer', privilege });
+const ALL = ['SELECT', 'INSERT', 'UPDATE'].map(WRITER);
+
+const tables = (changes: Partial<TableAccess> = {}): TableAccess[] => [
+  ...['divergence_log', 'reconcile_runs', 'reconcile_shards', 'coverage'].map((name) => ({
+    name: `mirror.${name}`,
+    hasRowSecurity: true,
+    grants: ALL,
+    writerPolicies: ['r', 'a', 'w'],
+  })),
+  ...['beginning', 'direct_writes'].map((name) => ({
+    name: `mirror.${name}`,
+    hasRowSecurity: true,
+    grants: [WRITER('SELECT')],
+    writerPolicies: ['r'],
+  })),
+  {
+    name: 'public.quest_completions',
+    hasRowSecurity: true,
+    grants: [...ALL, { grantee: 'authenticated', privilege: 'SELECT' }],
+    writerPolicies: ['r', 'a', 'w'],
+    ...changes,
+  },
+];
+
+test.each<[string, Partial<TableAccess>, string]>([
+  ['as the migrations leave them', {}, 'ok'],
+  ['delete for the writer', { grants: [...ALL, WRITER('DELETE')] }, 'may delete'],
+  ['truncate for the writer', { grants: [...ALL, WRITER('TRUNCATE')] }, 'may truncate'],
+  ['too little', { grants: [WRITER('SELECT')] }, 'quest_mirror_writer may not insert'],
+  [
+    'everything for everybody',
+    { grants: [...ALL, { grantee: 'public', privilege: 'SELECT' }] },
+    'public may select',
+  ],
+  [
+    'what Supabase gives by default',
+    { grants: [...ALL, { grantee: 'anon', privilege: 'TRUNCATE' }] },
+    'anon may truncate',
+  ],
+  ['another role of the team', { grants: [...ALL, { grantee: 'bi', privilege: 'SELECT' }] }, 'ok'],
+])('grants: %s', (_name, changes, found) => {
+  const { status, finding } = grantsCheck(tables(changes));
+  expect(found === 'ok' ? status : finding).toContain(found);
+});
+
+test('row level security that is off, or that shuts the writer out, fails', () => {
+  expect(rowSecurityCheck(tables()).status).toBe('ok');
+  expect(rowSecurityCheck(tables({ hasRowSecurity: false })).finding).toContain(
+    'off on public.quest_completions',
+  );
+  expect(rowSecurityCheck(tables({ writerPolicies: ['r'] })).finding).toContain(
+    'no policy lets the writer insert on public.quest_completions, update on',
+  );
+  expect(rowSecurityCheck([]).status).toBe('fail');
+});
+
+const LOGIN = {
+  version: '18.4',
+  versionNumber: 180_004,
+  isSuperuser: false,
+  bypassesRowSecurity: false,
+  isWriter: true,
+  mayDestroy: false,
+  mayCreate: false,
+};
+
+test.each([
+  [{}, 'ok'],
+  [{ isWriter: false }, 'fail'],
+  [{ mayDestroy: true }, 'warn'],
+  [{ isSuperuser: true, isWriter: false }, 'warn'],
+])('a login that has %j: %s', (changes, status) => {
+  expect(loginCheck({ ...LOGIN, ...changes }).status).toBe(status);
+});
+
+const CLOSED = { rules: { '.read': false, '.write': false, daily_quests: {} } };
+
+test.each<[string, unknown, string]>([
+  ['ours', CLOSED, 'ok'],
+  ['others', { rules: { '.read': 'auth != null', '.write': false } }, 'warn'],
+  ['open ones', { rules: { '.read': true, '.write': false } }, 'fail'],
+  ['none', null, 'fail'],
+])('rules: %s', (_name, deployed, status) => {
+  expect(rulesCheck(deployed, CLOSED).status).toBe(status);
+});
+
+test('strict validation that is off is told of', () => {
+  expect(strictnessCheck(true).status).toBe('ok');
+  expect(strictnessCheck(false).status).toBe('warn');
+});
+
+test.each([
+  [500, 500, 'ok'],
+  [500, 501, 'warn'],
+  [501, 501, 'fail'],
+])('%i completions under a day, %i under a couple: %s', (ofDay, ofCouple, status) => {
+  expect(fanOutCheck({ ofDay, ofCouple, couplesRead: 1, couples: 1 }).status).toBe(status);
+});

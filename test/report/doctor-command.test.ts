@@ -1,0 +1,176 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { probePooler } from '../../cli/doctor/pooler';
+import { emptyDatabase } from '../integration/support/empty-database';
+import { runCommand } from '../support/command';
+import { cloneDatabase, type TestDatabase } from '../support/database';
+import { PGBOUNCER, startPgbouncer } from '../support/pgbouncer';
+import { type StandinTree, startStandinTree } from '../support/standin-tree';
+
+const login = `mirror_doctor_${process.pid}`;
+
+let database: TestDatabase;
+let rtdb: StandinTree;
+let writerUrl: string;
+
+beforeAll(async () => {
+  [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
+  await database.query(`create role ${login} login password 'x' in role quest_mirror_writer`);
+  await deployRules(readFileSync(join(__dirname, '..', '..', 'database.rules.json'), 'utf8'));
+  const url = new URL(database.url);
+  [url.username, url.password] = [login, 'x'];
+  writerUrl = url.href;
+});
+
+afterAll(async () => {
+  await database.query(`drop role ${login}`);
+  await Promise.all([rtdb.standin.stop(), database.drop()]);
+});
+
+const deployRules = (text: string) =>
+  fetch(`http://${rtdb.standin.address}/.settings/rules.json?ns=demo-quests-default-rtdb`, {
+    method: 'PUT',
+    headers: { authorization: 'Bearer owner' },
+    body: text,
+  });
+
+const examine = async (env: Record<string, string> = {}, ...args: string[]) => {
+  const result = await runCommand(['doctor', '--json', ...args], {
+    DATABASE_URL: writerUrl,
+    ...rtdb.env,
+    ...env,
+  });
+  const { checks = [] } = result.out ? JSON.parse(result.out) : {};
+  const byName: Record<string, { status: string; finding: string }> = Object.fromEntries(
+    checks.map((check: { name: string }) => [check.name, check]),
+  );
+  return { ...result, byName };
+};
+
+test('a deployment as the guide makes it has nothing that fails', async () => {
+  await rtdb.rest.set(['daily_quests', 'a_b', '2025-11-19', 'completions'], {
+    q1: { a: true, b: true },
+    q2: { a: true },
+  });
+  const { code, byName, errors } = await examine();
+  expect([code, errors]).toEqual([0, '']);
+  expect(byName).toMatchObject({
+    postgres: { status: 'ok' },
+    tls: { status: 'ok' },
+    pooler: { status: 'ok', finding: expect.stringContaining('direct') },
+    migrations: { status: 'skipped', finding: expect.stringContaining('may not read the history') },
+    login: { status: 'ok' },
+    'row level security': { status: 'ok' },
+    grants: { status: 'ok' },
+    beginning: { status: 'ok' },
+    rtdb: { status: 'ok' },
+    rules: { status: 'ok' },
+    'strict trigger validation': { status: 'skipped' },
+    'largest fan-out': {
+      status: 'ok',
+      finding: 'at most 3 completions under a day, 3 under a couple (1 of 1 couples read)',
+    },
+    'trigger retry': { status: 'ok' },
+    'trigger instance': { status: 'skipped' },
+    'trigger region': { status: 'skipped' },
+  });
+});
+
+test('the owner sees the history, and is told not to give this login to the functions', async () => {
+  const { code, byName } = await examine({ DATABASE_URL: database.url });
+  expect(code).toBe(0);
+  expect(byName.migrations).toMatchObject({ status: 'ok' });
+  expect(byName.login).toMatchObject({ status: 'warn' });
+});
+
+test('a project whose parameters are not set fails', async () => {
+  const { code, byName } = await examine({}, '--project', 'some-project');
+  expect(code).toBe(1);
+  expect(byName['trigger instance']).toMatchObject({ status: 'fail' });
+});
+
+test('a database that misses a migration, a grant and row level security fails', async () => {
+  const broken = await cloneDatabase();
+  try {
+    await broken.query(
+      `delete from mirror.schema_migrations
+       where name = (select max(name) from mirror.schema_migrations)`,
+    );
+    await broken.query('grant delete on public.quest_completions to quest_mirror_writer');
+    await broken.query('alter table mirror.coverage disable row level security');
+    await broken.query(`update mirror.beginning set began_on = current_date + 3`);
+    const { code, byName } = await examine({ DATABASE_URL: broken.url });
+    expect(code).toBe(1);
+    expect(byName).toMatchObject({
+      migrations: { status: 'fail', finding: expect.stringContaining('1 not applied') },
+      'row level security': { status: 'fail', finding: 'it is off on mirror.coverage' },
+      grants: { status: 'fail', finding: expect.stringContaining('may delete') },
+      beginning: { status: 'fail' },
+    });
+  } finally {
+    await broken.drop();
+  }
+});
+
+test('a database without the migrations fails, line by line', async () => {
+  const empty = await emptyDatabase();
+  try {
+    const { code, out } = await runCommand(['doctor'], { DATABASE_URL: empty.url, ...rtdb.env });
+    expect(code).toBe(1);
+    expect(out).toMatch(/^fail {4}migrations: the tables are not there; run `npm run mirror/m);
+    expect(out).toMatch(/^fail {4}grants: the tables are not there/m);
+  } finally {
+    await empty.drop();
+  }
+});
+
+test('an unreachable Postgres is exit code 2; the other checks are made all the same', async () => {
+  const { code, errors, byName } = await examine({
+    DATABASE_URL: 'postgres://someone:s3cret@127.0.0.1:9/quests',
+  });
+  expect(code).toBe(2);
+  expect(errors).toMatch(/^mirror: no connection to Postgres: .*ECONNREFUSED.*\n$/);
+  expect(JSON.stringify(byName)).not.toContain('s3cret');
+  expect(byName).toMatchObject({
+    postgres: { status: 'fail', finding: expect.stringContaining('ECONNREFUSED') },
+    grants: { status: 'skipped', finding: 'postgres could not be asked' },
+    'trigger retry': { status: 'ok' },
+  });
+});
+
+test('an unreachable RTDB is exit code 2', async () => {
+  const { code, byName } = await examine({ FIREBASE_DATABASE_EMULATOR_HOST: '127.0.0.1:9' });
+  expect(code).toBe(2);
+  expect(byName).toMatchObject({
+    rtdb: { status: 'fail' },
+    'largest fan-out': { status: 'skipped' },
+    grants: { status: 'ok' },
+  });
+});
+
+test.each([
+  ['no DATABASE_URL', { DATABASE_URL: '' }, [], 'DATABASE_URL is not set'],
+  ['one that is none', { DATABASE_URL: 'mysql://x' }, [], 'DATABASE_URL is not usable'],
+  ['a project id that is a path', {}, ['--project', '../x'], '--project'],
+])('%s is exit code 2 and one line', async (_name, env, args, part) => {
+  const { code, errors } = await examine(env, ...args);
+  expect(code).toBe(2);
+  expect(errors).toContain(part);
+  expect(errors.trim().split('\n')).toHaveLength(1);
+});
+
+const testWithPooler = PGBOUNCER === null ? test.skip : test;
+
+testWithPooler('a pooler in transaction mode is known by what it does', async () => {
+  const pooler = await startPgbouncer(database.url, 3);
+  try {
+    expect(await probePooler({ connectionString: pooler.url })).toBe('transaction');
+    const { byName } = await examine({ DATABASE_URL: pooler.url });
+    expect(byName.pooler).toMatchObject({
+      status: 'ok',
+      finding: expect.stringContaining('transaction mode'),
+    });
+  } finally {
+    await pooler.stop();
+  }
+});
