@@ -6,11 +6,11 @@ import {
   type RepairStep,
   repair,
 } from '../../functions/src/reconcile/repair';
-import { completionRef } from '../completion-ref';
 import type { CommandContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { dateRangeOption } from '../date-range-option';
 import { UsageError } from '../errors';
+import { parseRef } from '../explain/parse-ref';
 import { withPostgres } from '../open-postgres';
 import { wholeNumber } from '../options';
 import { formatStep, formatTotals } from '../repair/format-repair';
@@ -83,7 +83,7 @@ function requestOf(refs: string[], options: RepairOptions): RepairRequest {
   if (options.from || options.to || options.couple) {
     throw new UsageError('either leaves, or --from and --to (and --couple)');
   }
-  const keys: CompletionKey[] = refs.map(completionRef);
+  const keys: CompletionKey[] = refs.map(parseRef);
   const dates = keys.map(({ dateKey }) => dateKey).sort();
   return {
     fromDate: dates[0] ?? '',

@@ -14,7 +14,7 @@ import { readStores } from '../read-stores';
 import { formatReport } from '../report/format-report';
 import { reportJson } from '../report/report-json';
 
-interface ReportOptions {
+export interface ReportOptions {
   databaseUrlEnv: string;
   window: string;
   threshold: string;
@@ -51,7 +51,8 @@ export function registerReport(
   );
 }
 
-async function report(
+/** Asks the gate and prints what it says. */
+export async function report(
   options: ReportOptions,
   context: CommandContext,
   exitWith: ExitWith,

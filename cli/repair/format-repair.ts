@@ -1,5 +1,7 @@
 import { completionPath } from '../../functions/src/quests/completion-path';
+import type { LeafReading } from '../../functions/src/reconcile/compare-leaf';
 import type { RepairOutcome, RepairStep } from '../../functions/src/reconcile/repair';
+import { printable, printableValue } from '../printable';
 
 const SAYS: Record<RepairOutcome, string> = {
   would_write: 'would be set to what RTDB holds',
@@ -14,11 +16,10 @@ const MAX_VALUE_CHARS = 60;
 /** One row that differs, and what became of it. */
 export function formatStep({ difference, outcome }: RepairStep): string {
   const { key, leaf, row } = difference;
-  const inRtdb = leaf === null ? 'nothing' : leaf.completed === null ? leaf.value : stateOf(leaf);
-  const inPostgres = row === null ? 'no row' : row.isTombstone ? 'a tombstone' : row.payload;
+  const inPostgres = row === null ? 'no row' : row.isTombstone ? 'a tombstone' : short(row.payload);
   return (
     `${printable(completionPath(key))}\n` +
-    `  RTDB: ${shortened(inRtdb)}, Postgres: ${shortened(inPostgres)}: ${SAYS[outcome]}\n`
+    `  RTDB: ${inRtdb(leaf)}, Postgres: ${inPostgres}: ${SAYS[outcome]}\n`
   );
 }
 
@@ -30,17 +31,11 @@ export function formatTotals(totals: ReadonlyMap<RepairOutcome, number>): string
   return `${lines.join('\n')}\n${hint}`;
 }
 
-function stateOf(leaf: { completed: true; payload: unknown } | { completed: false }): unknown {
-  return leaf.completed ? leaf.payload : 'nothing';
+function inRtdb(leaf: LeafReading | null): string {
+  if (leaf === null || leaf.completed === false) return 'nothing';
+  return short(leaf.completed === null ? leaf.value : leaf.payload);
 }
 
-function shortened(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  const short = text.length > MAX_VALUE_CHARS ? `${text.slice(0, MAX_VALUE_CHARS)}…` : text;
-  return printable(short);
-}
-
-/** Without what moves a terminal's cursor or turns text around. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}]/gu, '\u{fffd}');
+function short(value: unknown): string {
+  return printableValue(value, MAX_VALUE_CHARS);
 }

@@ -17,6 +17,7 @@ import {
   type Simulation,
   type SimulationRequest,
 } from '../../local/simulate/simulation';
+import { report } from '../commands/report';
 import type { CommandContext } from '../context';
 import { databaseUrlFrom } from '../database-url';
 import { UsageError } from '../errors';
@@ -57,6 +58,8 @@ export async function runSimulate(
       ? await playEachFault(options, context, cleanups)
       : [await playOnce(options, context, cleanups)];
     context.writeOut(textOf(simulations, options));
+    const [only] = simulations;
+    if (only && !options.eachFault && !options.json) await printReport(only, context);
     if (options.keep) await keep(simulations, options, context);
     const failures = simulations.flatMap(disappointments);
     if (failures.length > 0) throw new Error('the simulation did not come out as expected');
@@ -147,6 +150,18 @@ function textOf(simulations: readonly Simulation[], { json, eachFault }: Simulat
     return `${JSON.stringify(eachFault ? plain : plain[0])}\n`;
   }
   return eachFault ? formatEachFault(simulations) : simulations.map(formatSimulation).join('');
+}
+
+/** What the team would be told. The simulation itself is judged by its books. */
+function printReport({ stores }: Simulation, context: CommandContext): Promise<void> {
+  context.writeOut('\nmirror report:\n');
+  const asked = {
+    databaseUrlEnv: 'DATABASE_URL',
+    window: '24h',
+    threshold: '0.99',
+    minSample: 100,
+  };
+  return report(asked, { ...context, env: environmentOf(stores) }, () => {});
 }
 
 /** Tells where both stores are, in a form that the other verbs can be given. */

@@ -5,6 +5,7 @@ import { Connections } from '../../functions/src/postgres/connections';
 import { LOG_LATE } from '../../functions/src/postgres/reconcile-findings';
 import type { Statements } from '../../functions/src/postgres/statements';
 import { CANARY_COUPLE } from '../../functions/src/quests/canary-couple';
+import { recentDays } from '../../functions/src/reconcile/date-range';
 import type { RunSummary } from '../../functions/src/reconcile/reconcile';
 import { runReconcile } from '../../functions/src/reconcile/run-reconcile';
 import { createRtdbTree } from '../../functions/src/rtdb/rtdb-tree';
@@ -82,7 +83,9 @@ async function reconcileLater(
 ): Promise<RunSummary> {
   const database = { origin: `http://${rtdbAddress}`, namespace: NAMESPACE, instance: NAMESPACE };
   const rtdb = createRtdbTree({ database, accessToken: async () => 'owner' });
-  const request = { fromDate: dateKey, toDate: dateKey, graceMs: 100, couples: null };
+  // The days of a report over 24 hours, as the hourly function compares them.
+  const days = recentDays(new Date(`${dateKey}T12:00:00Z`), 2);
+  const request = { ...days, graceMs: 100, couples: null };
   const context = { statements, rtdb, retentionDays: 0 };
   const first = await runReconcile(request, context, null);
   await statements.run(LOG_LATE, [first.runId, LATE_AFTER_SECONDS, CANARY_COUPLE]);
