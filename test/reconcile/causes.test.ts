@@ -319,6 +319,21 @@ test('retries_exhausted: a deletion, from when it was first seen', async () => {
   ]);
 });
 
+test('what the reconciler opened, the trigger counts on', async () => {
+  await lost(leaf(), 'rubbish');
+  await database.query(
+    `insert into mirror.divergence_log (ref, kind, cause, severity, detected_by, detail)
+     values ($1, 'invalid_payload', 'rejected', 'error', 'backfill', '{"found_by": "backfill"}')`,
+    [leaf().join('/')],
+  );
+  for (const id of ['e1', 'e2', 'e2', 'e3']) await event(id, AT(12), leaf(), { after: 'rubbish' });
+  expect(
+    await database.query(
+      `select times_seen, detail -> 'event_ids' as events from mirror.divergence_log`,
+    ),
+  ).toEqual([{ times_seen: 4, events: ['e1', 'e2', 'e3'] }]);
+});
+
 test('unknown: nothing fits', async () => {
   await lost(leaf(), true);
   await reconcile(SAME_DAY);

@@ -72,8 +72,11 @@ set
   severity = excluded.severity,
   rtdb_value = coalesce(excluded.rtdb_value, log.rtdb_value),
   postgres_value = coalesce(excluded.postgres_value, log.postgres_value),
-  detail = log.detail || excluded.detail || jsonb_build_object(
+  detail = coalesce(log.detail, '{}') || excluded.detail || jsonb_build_object(
     'event_ids', case
+      -- A row that the reconciler or a backfill opened knows of no event.
+      when jsonb_typeof(log.detail -> 'event_ids') is distinct from 'array'
+      then excluded.detail -> 'event_ids'
       when log.detail -> 'event_ids' ? excluded.event_id then log.detail -> 'event_ids'
       when jsonb_array_length(log.detail -> 'event_ids') >= 16
       then (log.detail -> 'event_ids') - 0 || (excluded.detail -> 'event_ids')
