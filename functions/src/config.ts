@@ -1,5 +1,6 @@
 import { defineBoolean, defineInt, defineSecret, defineString } from 'firebase-functions/params';
 import { z } from 'zod';
+import { FIREBASE_KEYS_URL, type TokenSettings } from './api/token-settings';
 import { ConfigurationError } from './configuration-error';
 
 /**
@@ -51,6 +52,12 @@ defineInt('RECONCILE_DAYS', {
 defineInt('RECONCILE_GRACE_SECONDS', {
   default: 30,
   description: 'How long a difference may be on its way before both stores are read again',
+});
+
+defineString('SUPABASE_JWT_ISSUER', {
+  default: '',
+  description:
+    "Issuer of Supabase's JWTs that the API accepts, such as https://abc.supabase.co/auth/v1",
 });
 
 const boolean = z
@@ -108,5 +115,38 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     retentionDays: parsed.data.RETENTION_DAYS,
     reconcileDays: parsed.data.RECONCILE_DAYS,
     reconcileGraceMs: parsed.data.RECONCILE_GRACE_SECONDS * 1000,
+  };
+}
+
+const apiSchema = z.object({
+  GCLOUD_PROJECT: z.string({ error: 'expected the id of the Firebase project' }),
+  SUPABASE_JWT_ISSUER: z
+    .url({ protocol: /^https?$/, error: 'expected a URL' })
+    .refine(isSafeIssuer, 'expected https: its keys are trusted')
+    .transform((url) => url.replace(/\/+$/, ''))
+    .optional(),
+});
+
+function isSafeIssuer(url: string): boolean {
+  return url.startsWith('https:') || ['127.0.0.1', 'localhost'].includes(new URL(url).hostname);
+}
+
+/**
+ * Whose tokens the API accepts.
+ *
+ * @throws ConfigurationError that names the parameter and what was expected
+ */
+export function apiSettings(env: NodeJS.ProcessEnv): TokenSettings {
+  const parsed = apiSchema.safeParse({
+    GCLOUD_PROJECT: env.GCLOUD_PROJECT,
+    SUPABASE_JWT_ISSUER: env.SUPABASE_JWT_ISSUER || undefined,
+  });
+  if (!parsed.success) throw new ConfigurationError(z.prettifyError(parsed.error));
+  const isEmulator = env.FUNCTIONS_EMULATOR === 'true';
+  return {
+    projectId: parsed.data.GCLOUD_PROJECT,
+    firebaseKeysUrl: FIREBASE_KEYS_URL,
+    supabaseIssuer: parsed.data.SUPABASE_JWT_ISSUER ?? null,
+    acceptsUnsigned: isEmulator && Boolean(env.FIREBASE_AUTH_EMULATOR_HOST),
   };
 }

@@ -74,6 +74,15 @@ test('discovery finds the scheduled functions and the task queue', async () => {
   });
 });
 
+test('discovery finds the API, which anybody may call', async () => {
+  const { endpoints } = await discover();
+  expect(endpoints.api).toMatchObject({
+    ...{ platform: 'gcfv2', region: '{{ params.RTDB_REGION }}', concurrency: 80 },
+    secretEnvironmentVariables: [{ key: 'DATABASE_URL' }],
+    httpsTrigger: { invoker: ['public'] },
+  });
+});
+
 test.each([
   ['DATABASE_URL', 'secret', undefined],
   ['RTDB_INSTANCE', 'string', undefined],
@@ -83,6 +92,7 @@ test.each([
   ['RETENTION_DAYS', 'int', 0],
   ['RECONCILE_DAYS', 'int', 2],
   ['RECONCILE_GRACE_SECONDS', 'int', 30],
+  ['SUPABASE_JWT_ISSUER', 'string', ''],
 ])('parameter %s is a %s with the default %s', async (name, type, value) => {
   const { params } = await discover();
   const found = params.filter((param) => param.name === name);
@@ -126,7 +136,8 @@ test('loading the functions opens no connection and leaves the Postgres client a
   expect(loaded.opened).toEqual([]);
   expect(loaded.modules.filter((file) => /node_modules[\\/]pg[\\/]/.test(file))).toEqual([]);
   expect(loaded.names.sort()).toEqual([
-    ...['canary', 'mirrorQuestCompletion', 'reconcileCouples', 'reconcileQuestCompletions'],
+    ...['api', 'canary', 'mirrorQuestCompletion'],
+    ...['reconcileCouples', 'reconcileQuestCompletions'],
   ]);
 });
 

@@ -31,6 +31,8 @@ export interface RuntimeOptions {
   /** Overrides of the environment. */
   env?: Record<string, string>;
   port?: number;
+  /** The function that it runs; an HTTP one other than the mirror. */
+  target?: 'mirrorQuestCompletion' | 'api' | 'dashboard';
 }
 
 /** The production runtime (functions-framework on Node 22) with the built functions in it. */
@@ -56,7 +58,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     throw new Error('functions/lib is missing: run "npm run build", or the tests by "npm test".');
   }
   const port = options.port ?? (await findFreePort());
-  const child = spawn(node22(), [FRAMEWORK, ...frameworkArguments(port)], {
+  const child = spawn(node22(), [FRAMEWORK, ...frameworkArguments(port, options)], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     // Nothing of this machine's environment: no credentials, no emulators of somebody else.
@@ -92,18 +94,27 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   };
 }
 
-function frameworkArguments(port: number): string[] {
+const MIRROR = 'mirrorQuestCompletion';
+
+function frameworkArguments(port: number, { target = MIRROR }: RuntimeOptions): string[] {
   return [
-    '--target=mirrorQuestCompletion',
-    '--signature-type=cloudevent',
+    `--target=${target}`,
+    `--signature-type=${target === MIRROR ? 'cloudevent' : 'http'}`,
     '--source=functions',
     `--port=${port}`,
   ];
 }
 
-function environment({ databaseUrl, rtdbHost, env }: RuntimeOptions): Record<string, string> {
+function environment({
+  databaseUrl,
+  rtdbHost,
+  env,
+  target,
+}: RuntimeOptions): Record<string, string> {
   return {
     DATABASE_URL: databaseUrl,
+    // As the platform names it: an instance loads what its function needs.
+    FUNCTION_TARGET: target ?? MIRROR,
     RTDB_INSTANCE: '*',
     RTDB_REGION: 'us-central1',
     ENABLE_SUPABASE_DUAL_WRITE: 'true',

@@ -18,9 +18,9 @@ export interface FoundDivergence {
 }
 
 /**
- * $1 run, $2 findings as JSON. One open row for each (ref, kind); a run counts each once, however
- * often its shard is done over. Another run may have found it gone after this one had read it: then
- * it is not opened again.
+ * $1 run (null = none), $2 findings as JSON, $3 who found them. One open row for each (ref, kind); a run
+ * counts each once, however often its shard is done over. Another run may have found it gone after
+ * this one had read it: then it is not opened again.
  */
 export const LOG_FINDINGS = `
 insert into mirror.divergence_log as log (
@@ -28,7 +28,7 @@ insert into mirror.divergence_log as log (
   rtdb_value, postgres_value, detail, event_id, event_time, run_id
 )
 select
-  f.ref, f.couple_id, f.date_key, f.quest_id, f.user_id, f.kind, f.cause, f.severity, 'reconciler',
+  f.ref, f.couple_id, f.date_key, f.quest_id, f.user_id, f.kind, f.cause, f.severity, $3,
   f.rtdb_value, f.postgres_value, f.detail, f.event_id, f.event_time, $1::bigint
 from jsonb_to_recordset($2::jsonb) as f (
   ref text,
@@ -58,13 +58,16 @@ set
   last_seen_at = excluded.last_seen_at,
   cause = excluded.cause,
   severity = excluded.severity,
-  detected_by = excluded.detected_by,
+  detected_by = case
+    when excluded.run_id is null then log.detected_by
+    else excluded.detected_by
+  end,
   rtdb_value = excluded.rtdb_value,
   postgres_value = excluded.postgres_value,
   detail = coalesce(log.detail, '{}') || excluded.detail,
   event_id = excluded.event_id,
   event_time = excluded.event_time,
-  run_id = excluded.run_id
+  run_id = coalesce(excluded.run_id, log.run_id)
 `;
 
 /**

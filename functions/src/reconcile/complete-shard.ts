@@ -1,11 +1,9 @@
-import { findingsParameter, LOG_FINDINGS } from '../postgres/reconcile-findings';
+import { LOG_FINDINGS } from '../postgres/reconcile-findings';
 import { TALLY_RUN } from '../postgres/reconcile-runs';
 import { FINISH_SHARD, shardValues } from '../postgres/reconcile-shards';
-import { completionPath } from '../quests/completion-path';
-import { escapeText } from '../quests/storable';
 import { countsOf, type FirstLook, settleDifferences } from './compare-shard';
 import { explainMismatches } from './explain-mismatches';
-import type { Finding } from './mismatch';
+import { findingsOf } from './findings-of';
 import type { Sides } from './read-sides';
 import type { ReconcileContext, ReconcileRequest } from './reconcile';
 import { timeOf } from './time-of';
@@ -38,25 +36,10 @@ export async function completeShard(
     retentionDays: context.retentionDays,
   });
   for (let start = 0; start < findings.length; start += FINDINGS_AT_ONCE) {
-    const batch = findings.slice(start, start + FINDINGS_AT_ONCE).map(asDivergence);
-    await context.statements.run(LOG_FINDINGS, [runId, findingsParameter(batch)]);
+    const batch = findingsOf(findings.slice(start, start + FINDINGS_AT_ONCE));
+    await context.statements.run(LOG_FINDINGS, [runId, batch, 'reconciler']);
   }
   const counts = countsOf(look, settled, { ...sides.meter, rtdbBytes: rtdbBytes() });
   await context.statements.run(FINISH_SHARD, shardValues(runId, shard, counts));
   await context.statements.run(TALLY_RUN, [runId]);
-}
-
-/** RTDB's keys may hold what Postgres's text refuses. */
-function asDivergence(finding: Finding) {
-  const { coupleId, dateKey, questId, userId } = finding.key;
-  return {
-    ...finding,
-    ref: escapeText(completionPath(finding.key)),
-    key: {
-      coupleId: escapeText(coupleId),
-      dateKey,
-      questId: escapeText(questId),
-      userId: escapeText(userId),
-    },
-  };
 }

@@ -1,0 +1,96 @@
+import { error as logError, write } from 'firebase-functions/logger';
+import type { Request as PlatformRequest } from 'firebase-functions/v2/https';
+import type { Hono } from 'hono';
+import { createApi } from './api/app';
+import { unavailable } from './api/problem';
+import { createTokenVerifier } from './api/token-verifier';
+import { apiSettings, DATABASE_URL, readSettings } from './config';
+import { ConfigurationError } from './configuration-error';
+import { clientConfig } from './postgres/client-config';
+import { Connections } from './postgres/connections';
+import { sqlstateOf } from './postgres/sqlstate';
+import { accessTokenFor } from './rtdb/access-token';
+import { rtdbDatabase } from './rtdb/rtdb-database';
+import { createRtdbTree } from './rtdb/rtdb-tree';
+
+type PlatformResponse = NonNullable<PlatformRequest['res']>;
+
+let app: Hono | null = null;
+
+function openApi(): Hono {
+  const settings = readSettings(process.env);
+  const { databaseAuthority, connectionsMax, retentionDays } = settings;
+  return createApi({
+    statements: new Connections(
+      clientConfig(DATABASE_URL.value(), databaseAuthority),
+      connectionsMax,
+    ),
+    rtdb: createRtdbTree({
+      database: rtdbDatabase(process.env),
+      accessToken: accessTokenFor(process.env.FIREBASE_DATABASE_EMULATOR_HOST),
+    }),
+    retentionDays,
+    verifyToken: createTokenVerifier(apiSettings(process.env)),
+    onFailure: (error) =>
+      logError('api failed', { sqlstate: sqlstateOf(error), error: nameOf(error) }),
+  });
+}
+
+/** Answers one request of the platform's, and logs what was answered: no ids, no bodies. */
+export async function answer(request: PlatformRequest, response: PlatformResponse): Promise<void> {
+  const startedAt = performance.now();
+  const answered = await answerOf(request);
+  response.status(answered.status);
+  answered.headers.forEach((value, name) => {
+    response.setHeader(name, value);
+  });
+  response.setHeader('cache-control', 'no-store');
+  response.end(Buffer.from(await answered.arrayBuffer()));
+  write({
+    severity: answered.status === 503 ? 'WARNING' : 'INFO',
+    message: `api ${answered.status}`,
+    api_status: answered.status,
+    api_method: METHODS.has(request.method) ? request.method : 'other',
+    api_ms: Math.round(performance.now() - startedAt),
+  });
+}
+
+async function answerOf(request: PlatformRequest): Promise<Response> {
+  try {
+    app ??= openApi();
+    return await app.fetch(webRequest(request));
+  } catch (error) {
+    // Settings that are missing or wrong: an operator must look, the phone may try again.
+    logError('api is not configured', { error: nameOf(error), detail: configurationDetail(error) });
+    return unavailable();
+  }
+}
+
+/** Names parameters and what was expected of them, never their values. */
+function configurationDetail(error: unknown): string | null {
+  return error instanceof ConfigurationError ? error.message : null;
+}
+
+const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']);
+
+/** The platform has read the body already. */
+function webRequest(request: PlatformRequest): Request {
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(request.headers)) {
+    if (typeof value === 'string') headers.set(name, value);
+  }
+  const hasBody = request.method !== 'GET' && request.method !== 'HEAD';
+  // Hono looks at the path and the query alone; a Host of the sender's may not even be a host. Joined
+  // as text: resolved as a reference, a path such as `//` would name a host.
+  const path = request.originalUrl || request.url;
+  const url = new URL(`http://localhost${path.startsWith('/') ? path : '/'}`);
+  return new Request(url, {
+    method: request.method,
+    headers,
+    ...(hasBody ? { body: request.rawBody ?? Buffer.alloc(0) } : {}),
+  });
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown';
+}

@@ -1,0 +1,127 @@
+import { Hono } from 'hono';
+import {
+  CLAIM_BY_CLIENT,
+  COMPLETIONS_OF_DAY,
+  clientClaimValues,
+  IS_ALIVE,
+  parseClientVerdict,
+  parseShownCompletions,
+} from '../postgres/client-claims';
+import { classifyFailure } from '../postgres/sqlstate';
+import { instantOfMillis } from '../quests/event-time';
+import { authenticate } from './authenticate';
+import { coupleIdOf, parseClaimBody } from './claim-body';
+import { type CompareDayContext, compareDay } from './compare-day';
+import { completionsQuerySchema } from './completions-query';
+import { fieldErrorsOf } from './field-errors';
+import { openApiDocument } from './openapi';
+import { problem, unavailable } from './problem';
+import type { VerifyToken } from './token-verifier';
+import { within } from './within';
+
+export interface ApiContext extends CompareDayContext {
+  verifyToken: VerifyToken;
+  /** Told of what was answered by 503. */
+  onFailure?: (error: unknown) => void;
+}
+
+/** Paths as Hosting's rewrite sends them; the function's own URL leaves `/api` out. */
+export const CLAIM_PATH = '/sync/daily-quests/completion';
+export const READ_PATH = '/sync/daily-quests/completions';
+
+const MAX_BODY_BYTES = 16 * 1024;
+/** How long a row that an event writes just now is waited for. */
+const LOCK_WAIT = '500ms';
+/** An answer within three seconds, whatever Postgres does. */
+const ANSWER_WITHIN_MS = 2_500;
+const ALIVE_WITHIN_MS = 1_000;
+
+/** The endpoints of DESIGN section 6, on Web requests: no port is needed to test them. */
+export function createApi(context: ApiContext): Hono {
+  const app = new Hono();
+  const failed = (error: unknown) => {
+    context.onFailure?.(error);
+    return unavailable();
+  };
+
+  app.post(CLAIM_PATH, async (c) => {
+    const body = await readJson(c.req.raw);
+    if (body instanceof Response) return body;
+    const subject = await authenticate(c.req.header('authorization'), context.verifyToken);
+    if (subject instanceof Response) return subject;
+    const claim = parseClaimBody(body.json, instantOfMillis(Date.now()) ?? '');
+    if (!claim.ok) return problem(400, { errors: claim.errors });
+    if (claim.leaf.userId !== subject) {
+      return problem(403, { detail: "the token's subject is not user_id" });
+    }
+    const values = clientClaimValues(claim.leaf, claim.completedAt, LOCK_WAIT);
+    try {
+      const rows = await within(ANSWER_WITHIN_MS, context.statements.run(CLAIM_BY_CLIENT, values));
+      return c.json({ status: parseClientVerdict(rows) });
+    } catch (error) {
+      if (classifyFailure(error) !== 'permanent') throw error;
+      return problem(400, { detail: 'Postgres refuses this completion' });
+    }
+  });
+
+  app.get(READ_PATH, async (c) => {
+    const subject = await authenticate(c.req.header('authorization'), context.verifyToken);
+    if (subject instanceof Response) return subject;
+    const query = completionsQuerySchema.safeParse(c.req.query());
+    if (!query.success) return problem(400, { errors: fieldErrorsOf(query.error, 'query') });
+    const { partner_id, date } = query.data;
+    const coupleId = coupleIdOf(subject, partner_id);
+    const [rows, consistent] = await within(
+      ANSWER_WITHIN_MS,
+      Promise.all([
+        context.statements.run(COMPLETIONS_OF_DAY, [coupleId, date]),
+        compareDay(coupleId, date, context),
+      ]),
+    );
+    return c.json({ completions: parseShownCompletions(rows), consistent });
+  });
+
+  app.get('/healthz', async (c) => {
+    await within(ALIVE_WITHIN_MS, context.statements.run(IS_ALIVE, []));
+    return c.json({ status: 'ok' });
+  });
+
+  app.get('/openapi.json', (c) => c.json(openApiDocument()));
+
+  for (const [path, allow] of Object.entries(ALLOWED)) {
+    app.all(path, () => problem(405, { headers: { allow } }));
+  }
+  app.notFound(() => problem(404));
+  app.onError(failed);
+
+  const root = new Hono();
+  root.route('/api', app).route('/', app);
+  root.notFound(() => problem(404));
+  root.onError(failed);
+  return root;
+}
+
+const ALLOWED = {
+  [CLAIM_PATH]: 'POST',
+  [READ_PATH]: 'GET',
+  '/healthz': 'GET',
+  '/openapi.json': 'GET',
+};
+
+/** A JSON body within the limit, or the problem with it. */
+async function readJson(request: Request): Promise<{ json: unknown } | Response> {
+  const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
+  const encoding = request.headers.get('content-encoding') ?? 'identity';
+  if (type !== 'application/json' || encoding !== 'identity') {
+    return problem(415, { detail: 'expected application/json, not compressed' });
+  }
+  const bytes = new Uint8Array(await request.arrayBuffer());
+  if (bytes.byteLength > MAX_BODY_BYTES) {
+    return problem(413, { detail: `expected at most ${MAX_BODY_BYTES} bytes` });
+  }
+  try {
+    return { json: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) };
+  } catch {
+    return problem(400, { errors: [{ field: 'body', message: 'expected JSON in UTF-8' }] });
+  }
+}

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { type CompletionLeaf, parseCompletionPath } from '../quests/completion-path';
+import { isRealDate, millisOf, normalizeInstant } from '../quests/event-time';
+import { fieldErrorsOf } from './field-errors';
+import type { FieldError } from './problem';
+import { rtdbKeySchema } from './rtdb-key';
+
+const MAX_AHEAD_MS = 48 * 60 * 60 * 1000;
+
+/** The body of an old phone's second write (DESIGN section 6). */
+export const claimBodySchema = z.object({
+  quest_id: rtdbKeySchema.describe('Made on the phone, such as quest_1763618460006_quiz'),
+  user_id: rtdbKeySchema.describe('Who completed the quest; the subject of the token'),
+  partner_id: rtdbKeySchema.describe('The other user of the couple'),
+  timestamp: z
+    .string()
+    .describe(
+      "The phone's local time, ISO 8601, with or without an offset; its first ten characters are " +
+        'the day. Without an offset it is taken as UTC.',
+    ),
+});
+
+export type ParsedClaim =
+  | { ok: true; leaf: CompletionLeaf; completedAt: string }
+  | { ok: false; errors: FieldError[] };
+
+/**
+ * Reads the body of a claim. Pure.
+ *
+ * @param body whatever JSON came
+ * @param now normalized instant; a phone's time more than 48 h ahead of it counts as now
+ */
+export function parseClaimBody(body: unknown, now: string): ParsedClaim {
+  const parsed = claimBodySchema.safeParse(body);
+  if (!parsed.success) {
+    return { ok: false, errors: fieldErrorsOf(parsed.error, 'body') };
+  }
+  const { quest_id, user_id, partner_id, timestamp } = parsed.data;
+  const dateKey = timestamp.slice(0, 10);
+  const instant = normalizeInstant(timestamp);
+  if (!isRealDate(dateKey) || instant === null) {
+    const message = 'expected an ISO 8601 date and time, such as 2025-11-20T06:01:00.006';
+    return { ok: false, errors: [{ field: 'timestamp', message }] };
+  }
+  const coupleId = coupleIdOf(user_id, partner_id);
+  const path = parseCompletionPath(
+    `daily_quests/${coupleId}/${dateKey}/completions/${quest_id}/${user_id}`,
+  );
+  if (!path.ok) return { ok: false, errors: path.issues.map(asBodyField) };
+  if (path.leaf.partnerId !== partner_id) {
+    const message = 'expected ids whose couple can be told apart';
+    return { ok: false, errors: [{ field: 'partner_id', message }] };
+  }
+  const isSane = millisOf(instant) - millisOf(now) <= MAX_AHEAD_MS && millisOf(instant) >= 0;
+  return { ok: true, leaf: path.leaf, completedAt: isSane ? instant : now };
+}
+
+/** Both ids in the order of their UTF-16 units (as Dart and JavaScript sort), joined by `_`. */
+export function coupleIdOf(userId: string, partnerId: string): string {
+  return [userId, partnerId].sort().join('_');
+}
+
+const BODY_FIELDS: Record<string, string> = {
+  questId: 'quest_id',
+  userId: 'user_id',
+  coupleId: 'partner_id',
+};
+
+function asBodyField({ field, message }: FieldError): FieldError {
+  return { field: BODY_FIELDS[field] ?? 'body', message };
+}

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+
+/** One field of a request that is wrong, and what was expected of it. */
+export const fieldErrorSchema = z.object({ field: z.string(), message: z.string() });
+
+/** What every error answers, as `application/problem+json`. Source: RFC 9457. */
+export const problemSchema = z.object({
+  type: z.literal('about:blank'),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string().optional(),
+  errors: z.array(fieldErrorSchema).optional(),
+});
+
+export type FieldError = z.infer<typeof fieldErrorSchema>;
+
+const TITLES = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  503: 'Service Unavailable',
+} as const;
+
+export type ProblemStatus = keyof typeof TITLES;
+
+interface ProblemExtras {
+  detail?: string;
+  errors?: FieldError[];
+  headers?: Record<string, string>;
+}
+
+/** The answer for an error; its text never repeats what the request said. */
+export function problem(status: ProblemStatus, extras: ProblemExtras = {}): Response {
+  const { detail, errors, headers } = extras;
+  const body = { type: 'about:blank', title: TITLES[status], status, detail, errors };
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'content-type': 'application/problem+json', ...headers },
+  });
+}
+
+/** For what may work in a moment. */
+export function unavailable(): Response {
+  return problem(503, { headers: { 'retry-after': '30' } });
+}

@@ -1,0 +1,7 @@
+/** What `work` answers, or a rejection when it takes longer; the work itself is not stopped. */
+export function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}

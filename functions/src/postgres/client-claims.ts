@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import type { CompletionLeaf } from '../quests/completion-path';
+
+/** An old phone's second write: migrations/20261123000002_client_claims.sql. */
+export const CLAIM_BY_CLIENT = `
+select mirror.claim_by_client($1, $2::date, $3, $4, $5, $6::timestamptz, $7) as verdict
+`;
+
+/** A couple's live completions of a day, in key order. $1 couple, $2 day. */
+export const COMPLETIONS_OF_DAY = `
+select
+  q.quest_id,
+  q.user_id,
+  q.payload,
+  to_char(q.completed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as completed_at
+from public.quest_completions as q
+where q.couple_id = $1 and q.date_key = $2::date and q.deleted_at is null
+order by q.quest_id, q.user_id
+`;
+
+export const IS_ALIVE = 'select 1 as is_alive';
+
+const VERDICT = z.object({ verdict: z.enum(['applied', 'duplicate']) });
+
+/** The parameters of CLAIM_BY_CLIENT; `lockWait` such as `500ms`. */
+export function clientClaimValues(
+  { coupleId, dateKey, questId, userId, partnerId }: CompletionLeaf,
+  completedAt: string,
+  lockWait: string,
+): unknown[] {
+  return [coupleId, dateKey, questId, userId, partnerId, completedAt, lockWait];
+}
+
+export function parseClientVerdict(rows: unknown[]): 'applied' | 'duplicate' {
+  return VERDICT.parse(rows[0]).verdict;
+}
+
+const COMPLETION = z.object({
+  quest_id: z.string(),
+  user_id: z.string(),
+  payload: z.json(),
+  completed_at: z.string(),
+});
+
+/** A completion as the validation read shows it. */
+export type ShownCompletion = z.infer<typeof COMPLETION>;
+
+export function parseShownCompletions(rows: unknown[]): ShownCompletion[] {
+  return rows.map((row) => COMPLETION.parse(row));
+}

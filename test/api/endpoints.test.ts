@@ -1,0 +1,364 @@
+import type { Hono } from 'hono';
+import { createApi } from '../../functions/src/api/app';
+import { createTokenVerifier } from '../../functions/src/api/token-verifier';
+import { clientConfig } from '../../functions/src/postgres/client-config';
+import { Connections } from '../../functions/src/postgres/connections';
+import { cloneDatabase, type TestDatabase } from '../support/database';
+import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
+import { type StandinTree, startStandinTree } from '../support/standin-tree';
+import { PROJECT, startTokenMint, type TokenMint } from '../support/tokens';
+
+const CLAIM = '/api/sync/daily-quests/completion';
+const READ = '/api/sync/daily-quests/completions';
+const DATE = '2025-11-20';
+const BODY = {
+  quest_id: 'quest_1',
+  user_id: 'ann',
+  partner_id: 'bob',
+  timestamp: '2025-11-20T06:01:00.006',
+};
+
+let mint: TokenMint;
+let database: TestDatabase;
+let rtdb: StandinTree;
+let mirror: TestMirror;
+let connections: Connections;
+let app: Hono;
+
+beforeAll(async () => {
+  mint = await startTokenMint();
+});
+
+afterAll(() => mint.stop());
+
+beforeEach(async () => {
+  database = await cloneDatabase();
+  rtdb = await startStandinTree();
+  mirror = mirrorOn(database.url, (path) => rtdb.rest.get(path.split('/')));
+  connections = new Connections(clientConfig(database.url), 2);
+  app = appOn(connections);
+});
+
+afterEach(async () => {
+  await mirror.store.close();
+  await connections.close();
+  await rtdb.standin.stop();
+  await database.drop();
+});
+
+const appOn = (statements: Pick<Connections, 'run'>) =>
+  createApi({
+    ...{ statements, rtdb: rtdb.tree, retentionDays: 0 },
+    verifyToken: createTokenVerifier({
+      projectId: PROJECT,
+      firebaseKeysUrl: mint.keysUrl,
+      supabaseIssuer: null,
+      acceptsUnsigned: false,
+    }),
+  });
+
+const bearer = async (subject: string) => ({
+  authorization: `Bearer ${await mint.firebase(subject)}`,
+});
+
+const post = async (
+  body: unknown,
+  headers: Record<string, string | undefined> = {},
+  subject = 'ann',
+) => {
+  const all = { 'content-type': 'application/json', ...(await bearer(subject)), ...headers };
+  const given = Object.entries(all).flatMap(([name, value]) => (value ? [[name, value]] : []));
+  return app.request(CLAIM, {
+    method: 'POST',
+    headers: Object.fromEntries(given),
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+};
+
+const rows = () =>
+  database.query(
+    `select couple_id, date_key::text, quest_id, user_id, partner_id, payload, origin,
+       event_time = '-infinity' as is_unversioned,
+       client_claimed_at is not null as is_claimed, deleted_at is not null as is_tombstone
+     from quest_completions`,
+  );
+
+const path = (user = 'ann', quest = 'quest_1') => [
+  ...['daily_quests', 'ann_bob', DATE],
+  ...['completions', quest, user],
+];
+
+const event = (id: string, after: unknown, before: unknown = null) =>
+  mirror.mirror({
+    ...writeOf({ id, ref: path().join('/'), time: `2025-11-20T06:01:0${id.slice(1)}Z` }),
+    ...{ before, after },
+  });
+
+describe('a claim', () => {
+  test('makes a row where none is, and is a duplicate from then on', async () => {
+    const first = await post(BODY);
+    expect([first.status, await first.json()]).toEqual([200, { status: 'applied' }]);
+    const again = await post(BODY);
+    expect([again.status, await again.json()]).toEqual([200, { status: 'duplicate' }]);
+    expect(await rows()).toEqual([
+      {
+        ...{ couple_id: 'ann_bob', date_key: DATE, quest_id: 'quest_1', user_id: 'ann' },
+        ...{ partner_id: 'bob', payload: true, origin: 'client', is_unversioned: true },
+        ...{ is_claimed: true, is_tombstone: false },
+      },
+    ]);
+    expect(await database.query('select from mirror.direct_writes')).toEqual([]);
+  });
+
+  test('twenty at once make one row', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => post(BODY)));
+    const said = await Promise.all(
+      answers.map(async (one) => ((await one.json()) as { status: string }).status),
+    );
+    expect(said.filter((status) => status === 'applied')).toHaveLength(1);
+    expect(said.filter((status) => status === 'duplicate')).toHaveLength(19);
+    expect(await rows()).toHaveLength(1);
+  });
+
+  test("never overrides RTDB's word: only its time is noted", async () => {
+    await event('e1', 1763618460000);
+    expect(await (await post(BODY)).json()).toEqual({ status: 'duplicate' });
+    expect(await rows()).toMatchObject([
+      { payload: 1763618460000, origin: 'rtdb', is_claimed: true },
+    ]);
+    await event('e2', null, 1763618460000);
+    await post(BODY);
+    expect(await rows()).toMatchObject([{ payload: null, is_tombstone: true, is_claimed: true }]);
+  });
+
+  test('gives way to any event that comes later, which misses nothing', async () => {
+    await post(BODY);
+    await event('e1', 1763618460000);
+    expect(await rows()).toMatchObject([
+      { payload: 1763618460000, origin: 'rtdb', is_unversioned: false, is_claimed: true },
+    ]);
+    expect(await database.query('select from mirror.divergence_log')).toEqual([]);
+  });
+
+  test('sorts the couple, whoever claims', async () => {
+    await post({ ...BODY, user_id: 'bob', partner_id: 'ann' }, {}, 'bob');
+    expect(await rows()).toMatchObject([
+      { couple_id: 'ann_bob', user_id: 'bob', partner_id: 'ann' },
+    ]);
+  });
+
+  test.each([
+    ['2025-11-20T06:01:00.006', '2025-11-20', '2025-11-20 06:01:00'],
+    ['2025-11-20T23:30:00+05:30', '2025-11-20', '2025-11-20 18:00:00'],
+    ['2025-11-20 06:01:00Z', '2025-11-20', '2025-11-20 06:01:00'],
+  ])('of %s is of the day %s', async (timestamp, date, completedAt) => {
+    expect((await post({ ...BODY, timestamp })).status).toBe(200);
+    const [row] = await database.query(
+      `select date_key::text, to_char(completed_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as at
+       from quest_completions`,
+    );
+    expect(row).toEqual({ date_key: date, at: completedAt });
+  });
+
+  test('ids may hold what ids hold: underscores, colons, 160 characters', async () => {
+    const token = `${'f'.repeat(22)}:APA91b${'_x-'.repeat(44)}`;
+    const body = { ...BODY, user_id: token, partner_id: 'a_b' };
+    expect((await post(body, {}, token)).status).toBe(200);
+    expect(await rows()).toMatchObject([{ user_id: token, partner_id: 'a_b' }]);
+  });
+});
+
+test.each<[string, unknown, string]>([
+  ['no body', '', 'body'],
+  ['no JSON', '{"quest_id":', 'body'],
+  ['a list', [BODY], 'body'],
+  ['null', null, 'body'],
+  ['a missing field', { ...BODY, quest_id: undefined }, 'quest_id'],
+  ['a number as an id', { ...BODY, partner_id: 7 }, 'partner_id'],
+  ['an empty id', { ...BODY, quest_id: '' }, 'quest_id'],
+  ['a slash in an id', { ...BODY, quest_id: 'a/b' }, 'quest_id'],
+  ['a dot in an id', { ...BODY, partner_id: 'a.b' }, 'partner_id'],
+  ['U+0000 in an id', { ...BODY, quest_id: 'a\u0000b' }, 'quest_id'],
+  [
+    'a lone surrogate in an id',
+    '{"quest_id":"\\ud800","user_id":"ann","partner_id":"bob","timestamp":"2025-11-20T06:01:00"}',
+    'quest_id',
+  ],
+  ['an id of 769 bytes', { ...BODY, quest_id: 'q'.repeat(769) }, 'quest_id'],
+  ['a couple of over 768 bytes', { ...BODY, partner_id: 'p'.repeat(766) }, 'partner_id'],
+  ['oneself as the partner, who is nobody', { ...BODY, partner_id: '' }, 'partner_id'],
+  ['a date that no calendar has', { ...BODY, timestamp: '2025-02-30T06:01:00' }, 'timestamp'],
+  ['a date alone', { ...BODY, timestamp: '2025-11-20' }, 'timestamp'],
+  ['words for a time', { ...BODY, timestamp: 'yesterday' }, 'timestamp'],
+  ['a number for a time', { ...BODY, timestamp: 1763618460000 }, 'timestamp'],
+])('%s is a 400 that names the field', async (_case, body, field) => {
+  const response = await post(body);
+  expect(response.status).toBe(400);
+  expect(response.headers.get('content-type')).toBe('application/problem+json');
+  const said = (await response.json()) as { status: number; errors: { field: string }[] };
+  expect(said.status).toBe(400);
+  expect(said.errors.map((error) => error.field)).toContain(field);
+  expect(await rows()).toEqual([]);
+});
+
+test.each<[number, string, Record<string, string | undefined>]>([
+  [401, 'no token', { authorization: undefined }],
+  [401, 'another scheme', { authorization: 'Basic YW5uOmFubg==' }],
+  [401, 'rubbish', { authorization: 'Bearer rubbish' }],
+  [401, 'two tokens', { authorization: 'Bearer a.b.c d.e.f' }],
+  [415, 'a form', { 'content-type': 'application/x-www-form-urlencoded' }],
+  [415, 'no type', { 'content-type': undefined }],
+  [415, 'compressed', { 'content-encoding': 'gzip' }],
+])('%i for %s', async (status, _case, headers) => {
+  const response = await post(BODY, headers);
+  expect(response.status).toBe(status);
+  expect(await response.json()).toMatchObject({ type: 'about:blank', status });
+  expect(await rows()).toEqual([]);
+});
+
+test("403 where the token's subject is not user_id", async () => {
+  expect((await post(BODY, {}, 'bob')).status).toBe(403);
+  expect((await post(BODY, {}, 'eve')).status).toBe(403);
+  expect(await rows()).toEqual([]);
+});
+
+test('413 for more than 16 KiB', async () => {
+  expect((await post({ ...BODY, note: 'x'.repeat(16 * 1024) })).status).toBe(413);
+  expect((await post({ ...BODY, note: 'x'.repeat(15 * 1024) })).status).toBe(200);
+});
+
+test('405 says which method is expected, and 404 what there is not', async () => {
+  for (const method of ['GET', 'PUT', 'DELETE', 'OPTIONS', 'PATCH']) {
+    const response = await app.request(CLAIM, { method });
+    expect([response.status, response.headers.get('allow')]).toEqual([405, 'POST']);
+  }
+  expect((await app.request(READ, { method: 'POST' })).headers.get('allow')).toBe('GET');
+  for (const unknown of ['/', '/api', '/api/sync', '/api/sync/daily-quests/completion/x', '/etc']) {
+    expect((await app.request(unknown)).status).toBe(404);
+  }
+});
+
+test("the function's own URL leaves /api out", async () => {
+  const headers = { 'content-type': 'application/json', ...(await bearer('ann')) };
+  const response = await app.request('/sync/daily-quests/completion', {
+    ...{ method: 'POST', headers, body: JSON.stringify(BODY) },
+  });
+  expect(response.status).toBe(200);
+});
+
+describe('while Postgres', () => {
+  test.each<[string, () => Promise<unknown[]>]>([
+    ['is away', () => Promise.reject(new Error('connection refused'))],
+    ['hangs', () => new Promise(() => {})],
+  ])('%s, everything answers 503 within three seconds', async (_case, run) => {
+    app = appOn({ run });
+    const startedAt = performance.now();
+    const answers = await Promise.all([
+      post(BODY),
+      app.request(`${READ}?partner_id=bob&date=${DATE}`, { headers: await bearer('ann') }),
+      app.request('/api/healthz'),
+    ]);
+    expect(performance.now() - startedAt).toBeLessThan(3_000);
+    for (const response of answers) {
+      expect(response.status).toBe(503);
+      expect(response.headers.get('retry-after')).toBe('30');
+      expect(await response.json()).toEqual({
+        ...{ type: 'about:blank', title: 'Service Unavailable', status: 503 },
+      });
+    }
+  });
+
+  test('holds the row for somebody else, a claim is a 503', async () => {
+    await post(BODY);
+    const client = await database.pool.connect();
+    try {
+      await client.query('begin; select from quest_completions for update');
+      expect((await post(BODY)).status).toBe(503);
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  });
+
+  test('refuses the row for good, a claim is a 400', async () => {
+    await database.query(
+      `alter table quest_completions add constraint no_quiz check (quest_id <> 'quest_1')`,
+    );
+    expect((await post(BODY)).status).toBe(400);
+  });
+});
+
+test('healthz tells that Postgres answers, and nothing else', async () => {
+  const response = await app.request('/api/healthz');
+  expect([response.status, await response.json()]).toEqual([200, { status: 'ok' }]);
+});
+
+describe('the validation read', () => {
+  const read = async (query: string, subject = 'ann') => {
+    const response = await app.request(`${READ}?${query}`, { headers: await bearer(subject) });
+    return { status: response.status, body: (await response.json()) as { errors?: unknown } };
+  };
+  const inBoth = async () => {
+    await rtdb.rest.set(path(), true);
+    await event('e1', true);
+  };
+
+  test('shows what Postgres has, and that RTDB shows the same', async () => {
+    await inBoth();
+    const expected = {
+      completions: [
+        {
+          ...{ quest_id: 'quest_1', user_id: 'ann', payload: true },
+          completed_at: '2025-11-20T06:01:01.000Z',
+        },
+      ],
+      consistent: true,
+    };
+    expect(await read(`partner_id=bob&date=${DATE}`)).toEqual({ status: 200, body: expected });
+    expect((await read(`partner_id=ann&date=${DATE}`, 'bob')).body).toEqual(expected);
+    expect((await read(`partner_id=bob&date=2025-11-21`)).body).toEqual({
+      ...{ completions: [], consistent: true },
+    });
+  });
+
+  test('a disagreement is told, and logged once with its cause', async () => {
+    await inBoth();
+    await rtdb.rest.set(path('bob'), 'rubbish');
+    for (let n = 0; n < 2; n += 1) {
+      expect((await read(`partner_id=bob&date=${DATE}`)).body).toMatchObject({ consistent: false });
+    }
+    expect(
+      await database.query(
+        'select kind, cause, detected_by, user_id, times_seen from mirror.divergence_log',
+      ),
+    ).toEqual([
+      {
+        ...{ kind: 'missing_in_postgres', cause: 'rejected', detected_by: 'api' },
+        ...{ user_id: 'bob', times_seen: 2 },
+      },
+    ]);
+  });
+
+  test("shows no other couple's completions", async () => {
+    await inBoth();
+    expect((await read(`partner_id=bob&date=${DATE}`, 'eve')).body).toEqual({
+      ...{ completions: [], consistent: true },
+    });
+  });
+
+  test.each([
+    ['date=2025-11-20', 'partner_id'],
+    ['partner_id=bob', 'date'],
+    ['partner_id=bob&date=2025-02-30', 'date'],
+    ['partner_id=a%2Fb&date=2025-11-20', 'partner_id'],
+  ])('%s is a 400 that names the field', async (query, field) => {
+    const { status, body } = await read(query);
+    expect(status).toBe(400);
+    expect(body.errors).toEqual([expect.objectContaining({ field })]);
+  });
+
+  test('RTDB away is a 503', async () => {
+    await rtdb.standin.stop();
+    expect((await read(`partner_id=bob&date=${DATE}`)).status).toBe(503);
+  });
+});
