@@ -74,7 +74,7 @@ export function createApi(context: ApiContext): Hono {
     const [rows, consistent] = await within(
       ANSWER_WITHIN_MS,
       Promise.all([
-        context.statements.run(COMPLETIONS_OF_DAY, [coupleId, date]),
+        context.statements.run(COMPLETIONS_OF_DAY, [coupleId, date, subject, partner_id]),
         compareDay(coupleId, date, context),
       ]),
     );
