@@ -26,6 +26,7 @@ async function migrate(options: MigrateOptions, context: CommandContext): Promis
   const dryRun = options.dryRun === true;
   const result = await applyMigrations({
     databaseUrl: databaseUrlFrom(context.env, options.databaseUrlEnv),
+    authority: context.env.DATABASE_CA,
     directory: MIGRATIONS_DIRECTORY,
     dryRun,
     log: (line) => {

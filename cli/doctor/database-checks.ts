@@ -1,27 +1,21 @@
+import { ConfigurationError } from '../../functions/src/configuration-error';
 import { parseServerAndLogin, SERVER_AND_LOGIN } from '../../functions/src/postgres/access-catalog';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { type Check, type Diagnosis, fail, ok, warn } from './check';
 import { type PoolerMode, probePooler } from './pooler';
 
 const OLDEST_VERSION = 150_000;
-/** What pg takes for "encrypted, and the certificate and host name are verified". */
-const VERIFYING = ['prefer', 'require', 'verify-ca', 'verify-full'];
 
 /** Whether the connection is encrypted, and with whom. Pure. */
 export function tlsCheck(databaseUrl: string, authority: string | undefined): Diagnosis {
-  const { hostname, searchParams } = new URL(databaseUrl);
-  const { ssl } = clientConfig(databaseUrl, authority);
-  if (ssl) return ok(`verified against ${authority ? 'DATABASE_CA' : 'public authorities'}`);
-  const mode = searchParams.get('sslmode');
-  if (mode === null) return ok(`${hostname} is this machine: none is needed`);
-  const isLikeLibpq = searchParams.get('uselibpqcompat') === 'true';
-  if (VERIFYING.includes(mode) && (!isLikeLibpq || mode === 'verify-full')) {
-    return ok(`verified, by sslmode=${mode}`);
+  try {
+    const { ssl } = clientConfig(databaseUrl, authority);
+    if (ssl) return ok(`verified against ${authority ? 'DATABASE_CA' : 'public authorities'}`);
+    return ok(`${new URL(databaseUrl).hostname} is this machine: none is needed`);
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return fail(error.message, 'give DATABASE_URL as postgres://user:password@host:port/database');
   }
-  return fail(
-    `sslmode=${mode} does not verify whom it talks to`,
-    "leave sslmode out of DATABASE_URL, and set DATABASE_CA where the authority isn't public",
-  );
 }
 
 /** What the mode of a pooler means for the functions. Pure. */

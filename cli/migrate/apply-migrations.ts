@@ -8,6 +8,8 @@ import { ensureHistory, readHistory, recordMigration } from './schema-migrations
 
 export interface MigrationOptions {
   databaseUrl: string;
+  /** `DATABASE_CA`. */
+  authority?: string;
   directory: string;
   log?: (line: string) => void;
   /** Answer what would be applied, and change nothing. */
@@ -24,7 +26,8 @@ export interface MigrationResult {
 
 interface Run {
   client: Client;
-  databaseUrl: string;
+  /** One more connection, for what can't run in a transaction. */
+  connectBeside: () => Promise<Client>;
   files: MigrationFile[];
   log: (line: string) => void;
   lockWaitMs: number;
@@ -36,14 +39,15 @@ interface Run {
  * transaction pooler.
  */
 export async function applyMigrations(options: MigrationOptions): Promise<MigrationResult> {
-  const { databaseUrl, directory, log = () => {}, lockWaitMs = 60_000 } = options;
+  const { databaseUrl, authority, directory, log = () => {}, lockWaitMs = 60_000 } = options;
   const files = await readMigrationFiles(directory);
-  const client = await connect(databaseUrl);
+  const connectBeside = () => connect(databaseUrl, authority);
+  const client = await connectBeside();
   client.on('notice', ({ severity, message }) => {
     if (severity === 'WARNING') log(`warning: ${message}`);
   });
   try {
-    const run = { client, databaseUrl, files, log, lockWaitMs };
+    const run = { client, connectBeside, files, log, lockWaitMs };
     const applied = options.dryRun ? await listPending(run) : await applyPending(run);
     const alreadyApplied = files.map(({ name }) => name).filter((name) => !applied.includes(name));
     return { applied, alreadyApplied };
@@ -69,13 +73,13 @@ async function applyPending(run: Run): Promise<string[]> {
   }
 }
 
-async function applyNext({ client, databaseUrl, files }: Run): Promise<string | undefined> {
+async function applyNext({ client, connectBeside, files }: Run): Promise<string | undefined> {
   await ensureHistory(client);
   const [file] = planMigrations(files, await readHistory(client));
   if (!file) return undefined;
   try {
     if (file.transactional) await client.query(file.sql);
-    else await runBesideLock(client, databaseUrl, file);
+    else await runBesideLock(client, connectBeside, file);
   } catch (error) {
     throw migrationFailure(file, error);
   }
@@ -89,11 +93,11 @@ async function applyNext({ client, databaseUrl, files }: Run): Promise<string | 
  */
 async function runBesideLock(
   lockHolder: Client,
-  databaseUrl: string,
+  connectBeside: Run['connectBeside'],
   file: MigrationFile,
 ): Promise<void> {
   await lockHolder.query('set local idle_in_transaction_session_timeout = 0');
-  const client = await connect(databaseUrl);
+  const client = await connectBeside();
   try {
     await client.query(file.sql);
   } finally {

@@ -1,11 +1,18 @@
 import { Client } from 'pg';
+import { ConfigurationError } from '../../functions/src/configuration-error';
+import { clientConfig } from '../../functions/src/postgres/client-config';
 import { ConfigError } from '../errors';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** One connection, or one clear line about why not; neither shows the URL, which has a password. */
-export async function connect(databaseUrl: string): Promise<Client> {
-  const client = createClient(databaseUrl);
+/**
+ * One connection, encrypted and verified as the functions' are; or one clear line about why not. Neither
+ * shows the URL, which has a password.
+ *
+ * @param authority the certificate (PEM) that signs the server's: `DATABASE_CA`
+ */
+export async function connect(databaseUrl: string, authority?: string): Promise<Client> {
+  const client = createClient(databaseUrl, authority);
   // A connection that breaks between two statements is reported here; unheard, it ends the process.
   // The next statement fails, and says so.
   client.on('error', () => {});
@@ -21,7 +28,7 @@ export async function connect(databaseUrl: string): Promise<Client> {
   }
 }
 
-function createClient(databaseUrl: string): Client {
+function createClient(databaseUrl: string, authority: string | undefined): Client {
   // No cause is attached: Node's "Invalid URL" error carries its input, the password with it.
   const invalid = new ConfigError(
     'The database URL is not valid: postgres://user:password@host:port/database is expected, ' +
@@ -31,11 +38,11 @@ function createClient(databaseUrl: string): Client {
   try {
     // An unencoded / # or ? ends the host early: what is left of the password would be the port.
     if (databaseUrl.includes('@') && new URL(databaseUrl).username === '') throw invalid;
-    return new Client({
-      connectionString: databaseUrl,
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    });
-  } catch {
+    // Without the functions' limit on a statement: a migration may take its time.
+    const { connectionString, ssl } = clientConfig(databaseUrl, authority);
+    return new Client({ connectionString, ssl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw new ConfigError(error.message);
     throw invalid;
   }
 }

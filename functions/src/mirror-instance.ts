@@ -6,6 +6,7 @@ import { type CompletionStore, openCompletionStore } from './mirror/completion-s
 import { logOutcome } from './mirror/log-outcome';
 import { type MirrorContext, mirrorEvent } from './mirror/mirror-event';
 import { clientConfig } from './postgres/client-config';
+import { loggableFailure } from './postgres/loggable-failure';
 import { pathOfRef } from './quests/event-ref';
 import type { WrittenEvent } from './quests/written-event';
 import { createRtdbReader } from './rtdb/rtdb-reader';
@@ -77,5 +78,10 @@ export function refuseUnreadable(raw: Record<string, unknown>): Promise<void> {
 function mirrorAndLog(event: WrittenEvent): Promise<void> {
   context ??= openContext();
   const ref = typeof event.ref === 'string' ? pathOfRef(event.ref, event.structured) : '';
-  return mirrorEvent(event, context).then((outcome) => logOutcome(outcome, ref, event.id));
+  return mirrorEvent(event, context).then(
+    (outcome) => logOutcome(outcome, ref, event.id),
+    (error: unknown) => {
+      throw loggableFailure(error);
+    },
+  );
 }

@@ -5,6 +5,7 @@ import { CANARY_KEY, flyCanary } from './canary/fly-canary';
 import { DATABASE_URL, readSettings } from './config';
 import { clientConfig } from './postgres/client-config';
 import { Connections } from './postgres/connections';
+import { failingLoggably } from './postgres/loggable-failure';
 import { DATABASE_CLOCK, parseClock } from './postgres/reconcile-runs';
 import type { Statements } from './postgres/statements';
 import { recentDays } from './reconcile/date-range';
@@ -45,7 +46,11 @@ function reconcileContext(): ReconcileContext {
 }
 
 /** Begins the hourly run: one task for each shard. */
-export async function startReconcile(): Promise<void> {
+export function startReconcile(): Promise<void> {
+  return failingLoggably(beginRun());
+}
+
+async function beginRun(): Promise<void> {
   const context = reconcileContext();
   const { reconcileDays, reconcileGraceMs } = readSettings(process.env);
   const now = parseClock(await context.statements.run(DATABASE_CLOCK, []));
@@ -71,7 +76,11 @@ export async function startReconcile(): Promise<void> {
  * @param data the task's payload
  * @param isLastTry whether the queue gives up when this one fails
  */
-export async function reconcileShard(data: unknown, isLastTry: boolean): Promise<void> {
+export function reconcileShard(data: unknown, isLastTry: boolean): Promise<void> {
+  return failingLoggably(compareShard(data, isLastTry));
+}
+
+async function compareShard(data: unknown, isLastTry: boolean): Promise<void> {
   const summary = await doTask(parseTask(data), reconcileContext(), isLastTry);
   if (summary?.status === 'finished') {
     info('reconcile run finished', {
@@ -89,7 +98,11 @@ export async function reconcileShard(data: unknown, isLastTry: boolean): Promise
 }
 
 /** Looks for the last canary and writes the next; a lost or late one is an ERROR line. */
-export async function canaryRound(): Promise<void> {
+export function canaryRound(): Promise<void> {
+  return failingLoggably(flyAndLog());
+}
+
+async function flyAndLog(): Promise<void> {
   const { coupleId, dateKey, questId, userId } = CANARY_KEY;
   const path = ['daily_quests', coupleId, dateKey, 'completions', questId, userId];
   const options = rtdbOptions();

@@ -316,6 +316,19 @@ describe('the validation read', () => {
     await event('e1', true);
   };
 
+  test("of ids that make another couple's id shows none of their completions", async () => {
+    const leaf = ['daily_quests', 'a_b_c', DATE, 'completions', 'quest_1'].join('/');
+    for (const user of ['a_b', 'c', 'a']) {
+      await mirror.mirror(writeOf({ id: user, ref: `${leaf}/${user}` }));
+    }
+    const usersSeen = async (subject: string, partner: string) => {
+      const { body } = await read(`partner_id=${partner}&date=${DATE}`, subject);
+      return (body as { completions: { user_id: string }[] }).completions.map((one) => one.user_id);
+    };
+    expect(await usersSeen('a', 'b_c')).toEqual(['a']);
+    expect(await usersSeen('c', 'a_b')).toEqual(['a_b', 'c']);
+  });
+
   test('shows what Postgres has, and that RTDB shows the same', async () => {
     await inBoth();
     const expected = {

@@ -83,6 +83,14 @@ test('discovery finds the API, which anybody may call', async () => {
   });
 });
 
+test('no other function lets everybody in', async () => {
+  const { endpoints } = await discover();
+  const open = Object.entries(endpoints).filter(([, { httpsTrigger, taskQueueTrigger }]) =>
+    JSON.stringify([httpsTrigger, taskQueueTrigger]).includes('"public"'),
+  );
+  expect(open.map(([name]) => name)).toEqual(['api']);
+});
+
 test.each([
   ['DATABASE_URL', 'secret', undefined],
   ['RTDB_INSTANCE', 'string', undefined],

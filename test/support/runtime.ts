@@ -24,6 +24,14 @@ const outcomeLineSchema = z.looseObject({
 /** The one structured line that the mirror logs for each event. */
 export type OutcomeLine = z.infer<typeof outcomeLineSchema>;
 
+type Target =
+  | 'mirrorQuestCompletion'
+  | 'api'
+  | 'dashboard'
+  | 'reconcileQuestCompletions'
+  | 'reconcileCouples'
+  | 'canary';
+
 export interface RuntimeOptions {
   databaseUrl: string;
   /** `host:port` of something that answers RTDB's REST reads; default: nobody does. */
@@ -32,7 +40,7 @@ export interface RuntimeOptions {
   env?: Record<string, string>;
   port?: number;
   /** The function that it runs; an HTTP one other than the mirror. */
-  target?: 'mirrorQuestCompletion' | 'api' | 'dashboard';
+  target?: Target;
 }
 
 /** The production runtime (functions-framework on Node 22) with the built functions in it. */

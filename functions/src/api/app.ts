@@ -72,7 +72,7 @@ export function createApi(context: ApiContext): Hono {
     const { partner_id, date } = query.data;
     const coupleId = coupleIdOf(subject, partner_id);
     const [rows, consistent] = await Promise.all([
-      context.statements.run(COMPLETIONS_OF_DAY, [coupleId, date]),
+      context.statements.run(COMPLETIONS_OF_DAY, [coupleId, date, subject, partner_id]),
       compareDay(coupleId, date, context),
     ]);
     return c.json({ completions: parseShownCompletions(rows), consistent });

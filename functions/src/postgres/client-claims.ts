@@ -6,7 +6,10 @@ export const CLAIM_BY_CLIENT = `
 select mirror.claim_by_client($1, $2::date, $3, $4, $5, $6::timestamptz, $7) as verdict
 `;
 
-/** A couple's live completions of a day, in key order. $1 couple, $2 day. */
+/**
+ * A couple's live completions of a day, in key order. $1 couple, $2 day, $3 and $4 its two users: `a_b_c`
+ * is the id of `a` with `b_c` and of `a_b` with `c`, and neither may see the others' rows.
+ */
 export const COMPLETIONS_OF_DAY = `
 select
   q.quest_id,
@@ -14,7 +17,7 @@ select
   q.payload,
   to_char(q.completed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as completed_at
 from public.quest_completions as q
-where q.couple_id = $1 and q.date_key = $2::date and q.deleted_at is null
+where q.couple_id = $1 and q.date_key = $2::date and q.user_id in ($3, $4) and q.deleted_at is null
 order by q.quest_id, q.user_id
 `;
 

@@ -1,17 +1,20 @@
 import type { ClientConfig } from 'pg';
 import { ConfigurationError } from '../configuration-error';
+import { tlsOptions } from './tls-options';
 
 /** Time limits of a connection, in milliseconds. All are well inside the function's own 60 s. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 10_000;
 
-/** What in a connection string would overrule the host that is checked, or TLS. */
-const REFUSED_PARAMETERS = ['host', 'hostaddr', 'ssl'];
+/** What in a connection string would overrule the host that is checked, or how it is. */
+const REFUSED_PARAMETERS = [
+  ...['host', 'hostaddr', 'ssl', 'sslcert', 'sslkey', 'sslrootcert'],
+  ...['sslnegotiation', 'uselibpqcompat'],
+];
 
 /**
- * Reads a Postgres connection string.
+ * Reads a Postgres connection string. TLS is verified for every host but this machine.
  *
- * TLS is verified for every host but this machine, unless the string says otherwise by `sslmode`.
  * The time limit of a statement is the client's: poolers in transaction mode refuse
  * `statement_timeout` at start-up. A statement over it loses its connection, and is delivered again.
  *
@@ -34,7 +37,7 @@ export function clientConfig(databaseUrl: string | undefined, authority?: string
     throw new ConfigurationError(`DATABASE_URL is not usable: it must not have ?${refused}=`);
   }
   return {
-    connectionString: databaseUrl,
+    connectionString: withoutSslmode(databaseUrl, url),
     application_name: 'quest-mirror',
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: STATEMENT_TIMEOUT_MS,
@@ -43,15 +46,10 @@ export function clientConfig(databaseUrl: string | undefined, authority?: string
   };
 }
 
-function tlsOptions(url: URL, authority: string | undefined): Pick<ClientConfig, 'ssl'> {
-  const hasSslmode = url.searchParams.has('sslmode');
-  if (authority && hasSslmode) {
-    // pg would drop the authority without a word.
-    throw new ConfigurationError('DATABASE_CA goes with a DATABASE_URL that has no sslmode');
-  }
-  // A certificate on one line, as an environment file holds it.
-  if (authority)
-    return { ssl: { rejectUnauthorized: true, ca: authority.replaceAll('\\n', '\n') } };
-  const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
-  return hasSslmode || isLocal ? {} : { ssl: { rejectUnauthorized: true } };
+/** pg would let `sslmode` overrule the options given beside it, and drop the authority. */
+function withoutSslmode(databaseUrl: string, url: URL): string {
+  if (!url.searchParams.has('sslmode')) return databaseUrl;
+  const without = new URL(url);
+  without.searchParams.delete('sslmode');
+  return without.href;
 }

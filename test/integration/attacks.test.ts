@@ -1,0 +1,154 @@
+import { type AttackedDatabase, DENIED, startAttackedDatabase } from './support/attacked-database';
+import { queryOnce } from './support/empty-database';
+
+/**
+ * What each login tries that it must not do. What roles see and may write at all:
+ * row-level-security.test.ts; attempts on rows: attacks-on-rows.test.ts.
+ */
+
+let database: AttackedDatabase;
+
+beforeAll(async () => {
+  database = await startAttackedDatabase();
+});
+
+afterAll(() => database.stop());
+
+const CALLS = [
+  `select mirror.apply_claims('[]', '1s')`,
+  `select mirror.claim_by_client('a_b', '2025-11-20', 'q', 'a', 'b', now(), '1s')`,
+  `select mirror.insert_missing('[]')`,
+  `select mirror.repair_rows('[]', '1s')`,
+  'select mirror.note_direct_write()',
+];
+
+/** What nobody but the owner may do; not even who writes the mirror. */
+const OWNERS_ONLY = [
+  'delete from public.quest_completions',
+  'truncate public.quest_completions',
+  'alter table public.quest_completions disable row level security',
+  'alter table public.quest_completions disable trigger quest_completions_direct_write',
+  'alter table public.quest_completions owner to current_user',
+  'drop table public.quest_completions',
+  'drop policy own_live_completions on public.quest_completions',
+  'create policy mine on public.quest_completions using (true)',
+  'create index on public.quest_completions (user_id)',
+  `create trigger mine before insert on public.quest_completions
+     for each row execute function pg_catalog.suppress_redundant_updates_trigger()`,
+  'create function public.mine() returns integer language sql as $$ select 1 $$',
+  'create schema mine',
+  'create extension pg_trgm',
+  'create role mine',
+  'grant quest_mirror_writer to stranger',
+  'alter role quest_mirror_writer login',
+  'alter function mirror.note_direct_write() security invoker',
+  'create or replace function mirror.insert_missing(completions jsonb) returns bigint language sql as $$ select 1 $$',
+  `update mirror.beginning set began_on = '2000-01-01'`,
+  'delete from mirror.direct_writes',
+  'select from mirror.schema_migrations',
+  ...CALLS.slice(2),
+  `copy public.quest_completions to program 'true'`,
+  `copy public.quest_completions to '/tmp/quest-mirror-stolen'`,
+  `select pg_read_file('PG_VERSION')`,
+  `select lo_import('/etc/hostname')`,
+  'select from pg_catalog.pg_authid',
+  'select pg_reload_conf()',
+  `set session_replication_role = 'replica'`,
+  'set role postgres',
+  'set session authorization postgres',
+  'set role service_role',
+];
+
+/** Beyond that, what only the writer may do. */
+const WRITERS_ONLY = [
+  `insert into public.quest_completions
+     (couple_id, date_key, quest_id, user_id, completed_at, origin, event_time)
+   values ('a_b', '2025-11-20', 'q', 'a', now(), 'rtdb', now())`,
+  'update public.quest_completions set payload = null',
+  'select from public.quest_completions for update',
+  'lock table public.quest_completions in row exclusive mode',
+  ...['divergence_log', 'reconcile_runs', 'coverage', 'beginning', 'direct_writes'].map(
+    (table) => `select from mirror.${table}`,
+  ),
+  `select nextval('mirror.divergence_log_id_seq')`,
+  ...CALLS.slice(0, 2),
+  'set role quest_mirror_writer',
+];
+
+/** service_role is PostgREST's own for the app's backend: its login may become it. */
+const forAnna = OWNERS_ONLY.filter((text) => text !== 'set role service_role');
+
+describe.each([
+  ['an app user', () => database.asAnna, [...forAnna, ...WRITERS_ONLY]],
+  ['the functions', () => database.asLogin('mirror_functions'), OWNERS_ONLY],
+  [
+    'a stranger',
+    () => database.asLogin('stranger'),
+    [
+      ...OWNERS_ONLY,
+      ...WRITERS_ONLY,
+      'select from public.quest_completions',
+      'set role authenticated',
+    ],
+  ],
+] as const)('%s may not', (_who, as, attempts) => {
+  test.each(attempts)('%s', async (text) => {
+    await expect(as()((client) => client.query(text))).rejects.toMatchObject(DENIED);
+  });
+});
+
+test.each(['authenticator', 'mirror_functions'] as const)(
+  'what %s grants to everybody is nothing: a warning, and no privilege',
+  (login) =>
+    database.asLogin(login)(async (client) => {
+      await client.query(login === 'authenticator' ? 'set local role authenticated' : 'select 1');
+      const warned = new Promise((resolve) => client.once('notice', resolve));
+      await client.query('grant select on public.quest_completions to public');
+      expect(await warned).toMatchObject({ severity: 'WARNING', code: '01007' });
+      const may = `select has_table_privilege('stranger', 'public.quest_completions', 'select') as may`;
+      expect((await client.query(may)).rows).toEqual([{ may: false }]);
+    }),
+);
+
+describe('nothing was left open', () => {
+  test('no function of schema mirror is for everybody, and the writer has two', async () => {
+    const rows = await queryOnce<{ name: string; callers: string[] }>(
+      database.url,
+      `select p.proname as name, array(
+         select r.rolname::text from pg_roles as r
+         where r.rolname in ('anon', 'authenticated', 'service_role', 'stranger', 'mirror_functions')
+           and has_function_privilege(r.oid, p.oid, 'execute')
+       ) as callers
+       from pg_proc as p where p.pronamespace = 'mirror'::regnamespace order by 1`,
+    );
+    const open = rows.filter(({ callers }) => callers.length > 0);
+    const writers = { callers: ['mirror_functions'] };
+    expect(open).toEqual([
+      { name: 'apply_claims', ...writers },
+      { name: 'claim_by_client', ...writers },
+    ]);
+    expect(rows.length).toBeGreaterThan(open.length);
+  });
+
+  test('every function names the schemas that it looks into, and only the note runs as owner', async () => {
+    const rows = await queryOnce<{ name: string }>(
+      database.url,
+      `select proname as name, prosecdef as is_definer, coalesce(proconfig::text, '') as settings
+       from pg_proc where pronamespace = 'mirror'::regnamespace
+         and (prosecdef or proconfig is null or not 'search_path=""' = any (proconfig))`,
+    );
+    expect(rows).toEqual([
+      { name: 'note_direct_write', is_definer: true, settings: '{"search_path=\\"\\""}' },
+    ]);
+  });
+
+  test('row level security is on for every table, and views are none', async () => {
+    const rows = await queryOnce(
+      database.url,
+      `select relname from pg_class
+       where relnamespace::regnamespace::text in ('public', 'mirror')
+         and (relkind in ('v', 'm', 'f') or (relkind in ('r', 'p') and not relrowsecurity))`,
+    );
+    expect(rows).toEqual([]);
+  });
+});
