@@ -3,37 +3,48 @@ import type { Change } from 'firebase-functions/v2/core';
 import type { DatabaseEvent, DataSnapshot } from 'firebase-functions/v2/database';
 import { DATABASE_URL, readSettings } from './config';
 import { type CompletionStore, openCompletionStore } from './mirror/completion-store';
-import { logOutcome } from './mirror/log-outcome';
+import { logBatch } from './mirror/log-batch';
+import { logFailure } from './mirror/log-failure';
+import { type LogSettings, logOutcome } from './mirror/log-outcome';
 import { type MirrorContext, mirrorEvent } from './mirror/mirror-event';
 import { clientConfig } from './postgres/client-config';
-import { pathOfRef } from './quests/event-ref';
 import type { WrittenEvent } from './quests/written-event';
 import { createRtdbReader } from './rtdb/rtdb-reader';
 import { hasChange } from './trigger-guard';
 
 /** What one function instance keeps between invocations: settings, and a store's connections. */
-let context: MirrorContext | null = null;
+let instance: Instance | null = null;
+
+interface Instance {
+  context: MirrorContext;
+  log: LogSettings;
+}
+
+/** While the settings can't be read, nothing is shown that they might forbid. */
+const CAUTIOUS: LogSettings = { showsRefs: false, appliedSample: 1 };
 
 const rtdb = createRtdbReader(async () => {
   if (process.env.FIREBASE_DATABASE_EMULATOR_HOST) return 'owner';
   return (await applicationDefault().getAccessToken()).access_token;
 }, process.env.FIREBASE_DATABASE_EMULATOR_HOST);
 
-function openContext(): MirrorContext {
+function openInstance(): Instance {
   const settings = readSettings(process.env);
   let store: CompletionStore | null = null;
-  return {
+  const context: MirrorContext = {
     isEnabled: () => settings.mirroringEnabled,
     retentionDays: settings.retentionDays,
     store() {
       store ??= openCompletionStore(
         clientConfig(DATABASE_URL.value(), settings.databaseAuthority),
         settings.connectionsMax,
+        logBatch,
       );
       return store;
     },
     rtdb,
   };
+  return { context, log: settings.log };
 }
 
 /**
@@ -75,7 +86,15 @@ export function refuseUnreadable(raw: Record<string, unknown>): Promise<void> {
 }
 
 function mirrorAndLog(event: WrittenEvent): Promise<void> {
-  context ??= openContext();
-  const ref = typeof event.ref === 'string' ? pathOfRef(event.ref, event.structured) : '';
-  return mirrorEvent(event, context).then((outcome) => logOutcome(outcome, ref, event.id));
+  const fail = (error: unknown): never => {
+    logFailure(error, event, instance?.log ?? CAUTIOUS);
+    throw error;
+  };
+  try {
+    instance ??= openInstance();
+    const { context, log } = instance;
+    return mirrorEvent(event, context).then((outcome) => logOutcome(outcome, event, log), fail);
+  } catch (error) {
+    return fail(error);
+  }
 }

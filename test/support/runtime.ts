@@ -18,7 +18,7 @@ const outcomeLineSchema = z.looseObject({
   message: z.string(),
   outcome: z.string(),
   event_id: z.string().nullable(),
-  ref_hash: z.string(),
+  ref_hash: z.string().optional(),
 });
 
 /** The one structured line that the mirror logs for each event. */
