@@ -2,11 +2,15 @@ import { applicationDefault } from 'firebase-admin/app';
 import type { Change } from 'firebase-functions/v2/core';
 import type { DatabaseEvent, DataSnapshot } from 'firebase-functions/v2/database';
 import { DATABASE_URL, readSettings } from './config';
-import { type CompletionStore, openCompletionStore } from './mirror/completion-store';
+import type { FlagChange, FlagWatch } from './flag/flag-watch';
+import { openFlag } from './flag-instance';
+import { openCompletionStore } from './mirror/completion-store';
+import { HeldStore } from './mirror/held-store';
 import { logBatch } from './mirror/log-batch';
 import { logFailure } from './mirror/log-failure';
 import { type LogSettings, logOutcome } from './mirror/log-outcome';
 import { type MirrorContext, mirrorEvent } from './mirror/mirror-event';
+import { noteFlagChange } from './mirror/note-flag-change';
 import { clientConfig } from './postgres/client-config';
 import type { WrittenEvent } from './quests/written-event';
 import { createRtdbReader } from './rtdb/rtdb-reader';
@@ -17,6 +21,8 @@ let instance: Instance | null = null;
 
 interface Instance {
   context: MirrorContext;
+  flag: FlagWatch;
+  store: HeldStore;
   log: LogSettings;
 }
 
@@ -30,21 +36,19 @@ const rtdb = createRtdbReader(async () => {
 
 function openInstance(): Instance {
   const settings = readSettings(process.env);
-  let store: CompletionStore | null = null;
-  const context: MirrorContext = {
-    isEnabled: () => settings.mirroringEnabled,
-    retentionDays: settings.retentionDays,
-    store() {
-      store ??= openCompletionStore(
-        clientConfig(DATABASE_URL.value(), settings.databaseAuthority),
-        settings.connectionsMax,
-        logBatch,
-      );
-      return store;
-    },
-    rtdb,
-  };
-  return { context, log: settings.log };
+  const { mirroringEnabled, databaseAuthority, connectionsMax, retentionDays, log } = settings;
+  const store = new HeldStore(() =>
+    openCompletionStore(
+      clientConfig(DATABASE_URL.value(), databaseAuthority),
+      connectionsMax,
+      logBatch,
+    ),
+  );
+  const onChange = (change: FlagChange) => noteFlagChange(change, store);
+  const flag = openFlag(process.env, mirroringEnabled, onChange);
+  const isEnabled = (coupleId: string | null) => flag.isEnabled(coupleId);
+  const context = { isEnabled, retentionDays, store: () => store.get(), rtdb };
+  return { context, flag, store, log };
 }
 
 /**
@@ -86,14 +90,32 @@ export function refuseUnreadable(raw: Record<string, unknown>): Promise<void> {
 }
 
 function mirrorAndLog(event: WrittenEvent): Promise<void> {
-  const fail = (error: unknown): never => {
-    logFailure(error, event, instance?.log ?? CAUTIOUS);
+  try {
+    instance ??= openInstance();
+  } catch (error) {
+    logFailure(error, event, CAUTIOUS);
+    throw error;
+  }
+  const open = instance;
+  const due = open.flag.due();
+  // Nearly always; see mirrorEvent for what a promise costs.
+  if (due === null) return mirrorNow(event, open);
+  return due.decided.then(() => mirrorNow(event, open)).finally(() => due.settled);
+}
+
+function mirrorNow(event: WrittenEvent, { context, flag, store, log }: Instance): Promise<void> {
+  store.enter();
+  const leave = () => store.leave(flag.mode !== 'off');
+  const fail = async (error: unknown) => {
+    logFailure(error, event, log);
+    await leave();
     throw error;
   };
   try {
-    instance ??= openInstance();
-    const { context, log } = instance;
-    return mirrorEvent(event, context).then((outcome) => logOutcome(outcome, event, log), fail);
+    return mirrorEvent(event, context).then((outcome) => {
+      logOutcome(outcome, event, log);
+      return leave();
+    }, fail);
   } catch (error) {
     return fail(error);
   }

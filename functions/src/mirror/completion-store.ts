@@ -1,5 +1,6 @@
 import type { ClientConfig } from 'pg';
 import { Connections } from '../postgres/connections';
+import { type FlagNote, flagNoteValues, NOTE_FLAG } from '../postgres/coverage';
 import {
   type Divergence,
   divergencesParameter,
@@ -36,6 +37,8 @@ export interface CompletionStore {
   resolveMissedEvent(claim: Claim): Promise<void>;
   /** What the write at `eventTime` erased of the leaf's day. */
   erasedTogether(leaf: CompletionKey, eventTime: string): Promise<ErasedTogether>;
+  /** Notes in `mirror.coverage` what this instance sees of the flag. */
+  noteFlag(note: FlagNote): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -69,6 +72,9 @@ export function openCompletionStore(
     async erasedTogether({ coupleId, dateKey, questId, userId }, eventTime) {
       const values = [coupleId, dateKey, eventTime, questId, userId];
       return parseErasedTogether(await statements.run(ERASED_SIBLINGS, values));
+    },
+    async noteFlag(note) {
+      await statements.run(NOTE_FLAG, flagNoteValues(note));
     },
     close: () => connections.close(),
   };
