@@ -102,3 +102,25 @@ test('with the flag off no canary is expected, and the gap lasts until it is on'
   await flyCanary(context);
   expect(await gaps()).toMatchObject([{ reason: 'flag_off', lasts: false }]);
 });
+
+test('a canary that was written just before the flag went off is not lost', async () => {
+  now -= 2 * PERIOD_MS;
+  await flyCanary(context);
+  now += PERIOD_MS;
+  await flyCanary({ ...context, flag: OFF });
+  now += PERIOD_MS;
+  expect(await flyCanary(context)).toBeNull();
+  expect(await gaps()).toMatchObject([{ reason: 'flag_off', lasts: false }]);
+  await deliver();
+  expect(await flyCanary(context)).toMatchObject({ verdict: 'arrived' });
+});
+
+test('on for a part of the couples the canary flies, and the gap lasts', async () => {
+  const percent = { mode: 'percent' as const, version: 3, detail: { conditions: [] } };
+  expect(await flyCanary({ ...context, flag: percent })).toEqual({ verdict: 'first' });
+  await deliver();
+  expect(await flyCanary({ ...context, flag: percent })).toMatchObject({ verdict: 'arrived' });
+  expect(await gaps()).toEqual([
+    { reason: 'percent', lasts: true, detail: { by: 'canary', conditions: [], version: 3 } },
+  ]);
+});

@@ -33,6 +33,8 @@ export interface RuntimeOptions {
   port?: number;
   /** The function that it runs; an HTTP one other than the mirror. */
   target?: 'mirrorQuestCompletion' | 'api' | 'dashboard';
+  /** A file that Node loads before all else. */
+  preload?: string;
 }
 
 /** The production runtime (functions-framework on Node 22) with the built functions in it. */
@@ -58,7 +60,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     throw new Error('functions/lib is missing: run "npm run build", or the tests by "npm test".');
   }
   const port = options.port ?? (await findFreePort());
-  const child = spawn(node22(), [FRAMEWORK, ...frameworkArguments(port, options)], {
+  const preload = options.preload ? ['--require', options.preload] : [];
+  const child = spawn(node22(), [...preload, FRAMEWORK, ...frameworkArguments(port, options)], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     // Nothing of this machine's environment: no credentials, no emulators of somebody else.
