@@ -23,8 +23,9 @@ export class HeldStore {
   leave(isWanted: boolean): Promise<void> | undefined {
     this.#users -= 1;
     if (isWanted || this.#users > 0 || this.#store === null) return undefined;
-    const closing = this.#store.close();
+    const store = this.#store;
     this.#store = null;
-    return closing;
+    // Not worth failing an event for: all that was sent has been answered.
+    return store.close().catch(() => {});
   }
 }
