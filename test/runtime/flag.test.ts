@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { completionEvent, type JsonValue, send } from '../support/cloud-event';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { flagTemplate, percent } from '../support/flag-template';
@@ -30,12 +31,19 @@ afterEach(async () => {
 
 afterAll(() => database?.drop());
 
-async function start(parameter: boolean, answer: RemoteConfigStub['answer'] = stub.answer) {
+async function start(
+  parameter: boolean,
+  answer: RemoteConfigStub['answer'] = stub.answer,
+  databaseUrl = database.url,
+) {
   stub.answer = answer;
   const env = { ...stub.env, ENABLE_SUPABASE_DUAL_WRITE: String(parameter) };
-  runtime = await startRuntime({ databaseUrl: database.url, env });
+  const preload = join(__dirname, '..', 'support', 'clock-ahead.cjs');
+  runtime = await startRuntime({ databaseUrl, env, preload });
   return runtime;
 }
+
+const aMinutePasses = (running: Runtime) => process.kill(running.pid, 'SIGUSR2');
 
 /** Mirrors one event; answers its outcome, and how long it took. */
 async function mirrored(running: Runtime, coupleId = 'alice_bob', userId = 'alice') {
@@ -97,6 +105,33 @@ test('a Remote Config that hangs holds the first events up once, for less than a
   const { ms } = await mirrored(running);
   expect(ms).toBeLessThan(800);
   expect(stub.looks).toBe(1);
+});
+
+test('what was last known holds while Remote Config is away, with one line when it goes and comes', async () => {
+  const running = await start(false, { template: ON });
+  const seen = [await mirrored(running)];
+  for (const answer of [{ status: 500 }, { status: 500 }, { template: ON }]) {
+    stub.answer = answer;
+    aMinutePasses(running);
+    seen.push(await mirrored(running));
+  }
+  expect(seen.map(({ outcome }) => outcome)).not.toContain('disabled');
+  expect(stub.looks).toBe(4);
+  const severities = flagLines(running).map(({ severity, flag }) => [severity, flag]);
+  expect(severities).toEqual([
+    ['INFO', 'on'],
+    ['WARNING', 'on'],
+    ['INFO', 'on'],
+  ]);
+});
+
+test('turned off because Postgres is away: events are acknowledged all the same', async () => {
+  const running = await start(true, { template: ON }, 'postgres://127.0.0.1:9/x');
+  expect(await send(running.url, completionEvent())).toBe(500);
+  stub.answer = { template: OFF };
+  aMinutePasses(running);
+  expect(await mirrored(running)).toMatchObject({ outcome: 'disabled' });
+  expect(running.lines.join('\n')).toContain('the change of the flag was not noted');
 });
 
 test('a percentage keeps a couple in or out, whatever instance it meets', async () => {
