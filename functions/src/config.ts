@@ -2,6 +2,7 @@ import { defineBoolean, defineInt, defineSecret, defineString } from 'firebase-f
 import { z } from 'zod';
 import { FIREBASE_KEYS_URL, type TokenSettings } from './api/token-settings';
 import { ConfigurationError } from './configuration-error';
+import type { LogSettings } from './mirror/log-outcome';
 
 /**
  * What a deployment sets. The definitions put the names into the functions manifest, so that
@@ -45,6 +46,16 @@ defineInt('RETENTION_DAYS', {
   description: 'Days that RTDB keeps; deletions of older days leave Postgres alone (0 = off)',
 });
 
+defineBoolean('LOG_REFS', {
+  default: false,
+  description: 'Whether log lines show refs, which hold user ids, instead of their hashes',
+});
+// A text: parameters have no type for fractions.
+defineString('LOG_APPLIED_SAMPLE', {
+  default: '1',
+  description: 'The part, 0 to 1, of the lines of applied events that is logged',
+});
+
 defineInt('RECONCILE_DAYS', {
   default: 2,
   description: 'Days, today among them, that the hourly comparison of both stores covers',
@@ -73,11 +84,15 @@ const wholeNumber = (least: number, most: number) =>
     .min(least)
     .max(most);
 
+const part = z.coerce.number({ error: 'expected a number from 0 to 1' }).min(0).max(1);
+
 const settingsSchema = z.object({
   ENABLE_SUPABASE_DUAL_WRITE: boolean.default(true),
   DATABASE_CA: z.string().optional(),
   DATABASE_POOL_MAX: wholeNumber(1, 100).default(1),
   RETENTION_DAYS: wholeNumber(0, 36_500).default(0),
+  LOG_REFS: boolean.default(false),
+  LOG_APPLIED_SAMPLE: part.default(1),
   RECONCILE_DAYS: wholeNumber(1, 36_500).default(2),
   // Three rounds of it have to fit a task's nine minutes.
   RECONCILE_GRACE_SECONDS: wholeNumber(0, 120).default(30),
@@ -88,6 +103,7 @@ export interface Settings {
   databaseAuthority: string | undefined;
   connectionsMax: number;
   retentionDays: number;
+  log: LogSettings;
   reconcileDays: number;
   reconcileGraceMs: number;
 }
@@ -113,6 +129,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     databaseAuthority: parsed.data.DATABASE_CA,
     connectionsMax: parsed.data.DATABASE_POOL_MAX,
     retentionDays: parsed.data.RETENTION_DAYS,
+    log: { showsRefs: parsed.data.LOG_REFS, appliedSample: parsed.data.LOG_APPLIED_SAMPLE },
     reconcileDays: parsed.data.RECONCILE_DAYS,
     reconcileGraceMs: parsed.data.RECONCILE_GRACE_SECONDS * 1000,
   };

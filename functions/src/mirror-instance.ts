@@ -2,39 +2,54 @@ import { applicationDefault } from 'firebase-admin/app';
 import type { Change } from 'firebase-functions/v2/core';
 import type { DatabaseEvent, DataSnapshot } from 'firebase-functions/v2/database';
 import { DATABASE_URL, readSettings } from './config';
-import { type CompletionStore, openCompletionStore } from './mirror/completion-store';
-import { logOutcome } from './mirror/log-outcome';
+import type { FlagChange, FlagWatch } from './flag/flag-watch';
+import { openFlag } from './flag-instance';
+import { openCompletionStore } from './mirror/completion-store';
+import { HeldStore } from './mirror/held-store';
+import { logBatch } from './mirror/log-batch';
+import { logFailure } from './mirror/log-failure';
+import { type LogSettings, logOutcome } from './mirror/log-outcome';
 import { type MirrorContext, mirrorEvent } from './mirror/mirror-event';
+import { noteFlagChange } from './mirror/note-flag-change';
 import { clientConfig } from './postgres/client-config';
 import { loggableFailure } from './postgres/loggable-failure';
-import { pathOfRef } from './quests/event-ref';
 import type { WrittenEvent } from './quests/written-event';
 import { createRtdbReader } from './rtdb/rtdb-reader';
 import { hasChange } from './trigger-guard';
 
 /** What one function instance keeps between invocations: settings, and a store's connections. */
-let context: MirrorContext | null = null;
+let instance: Instance | null = null;
+
+interface Instance {
+  context: MirrorContext;
+  flag: FlagWatch;
+  store: HeldStore;
+  log: LogSettings;
+}
+
+/** While the settings can't be read, nothing is shown that they might forbid. */
+const CAUTIOUS: LogSettings = { showsRefs: false, appliedSample: 1 };
 
 const rtdb = createRtdbReader(async () => {
   if (process.env.FIREBASE_DATABASE_EMULATOR_HOST) return 'owner';
   return (await applicationDefault().getAccessToken()).access_token;
 }, process.env.FIREBASE_DATABASE_EMULATOR_HOST);
 
-function openContext(): MirrorContext {
+function openInstance(): Instance {
   const settings = readSettings(process.env);
-  let store: CompletionStore | null = null;
-  return {
-    isEnabled: () => settings.mirroringEnabled,
-    retentionDays: settings.retentionDays,
-    store() {
-      store ??= openCompletionStore(
-        clientConfig(DATABASE_URL.value(), settings.databaseAuthority),
-        settings.connectionsMax,
-      );
-      return store;
-    },
-    rtdb,
-  };
+  const { mirroringEnabled, databaseAuthority, connectionsMax, retentionDays, log } = settings;
+  const store = new HeldStore(() =>
+    openCompletionStore(
+      clientConfig(DATABASE_URL.value(), databaseAuthority),
+      connectionsMax,
+      logBatch,
+    ),
+  );
+  const onChange = (change: FlagChange) => noteFlagChange(change, store);
+  const flag = openFlag(process.env, mirroringEnabled, onChange);
+  const isEnabled = (coupleId: string | null) => flag.isEnabled(coupleId);
+  const context = { isEnabled, retentionDays, store: () => store.get(), rtdb };
+  return { context, flag, store, log };
 }
 
 /**
@@ -76,12 +91,33 @@ export function refuseUnreadable(raw: Record<string, unknown>): Promise<void> {
 }
 
 function mirrorAndLog(event: WrittenEvent): Promise<void> {
-  context ??= openContext();
-  const ref = typeof event.ref === 'string' ? pathOfRef(event.ref, event.structured) : '';
-  return mirrorEvent(event, context).then(
-    (outcome) => logOutcome(outcome, ref, event.id),
-    (error: unknown) => {
-      throw loggableFailure(error);
-    },
-  );
+  try {
+    instance ??= openInstance();
+  } catch (error) {
+    logFailure(error, event, CAUTIOUS);
+    throw error;
+  }
+  const open = instance;
+  const due = open.flag.due();
+  // Nearly always; see mirrorEvent for what a promise costs.
+  if (due === null) return mirrorNow(event, open);
+  return due.decided.then(() => mirrorNow(event, open)).finally(() => due.settled);
+}
+
+function mirrorNow(event: WrittenEvent, { context, flag, store, log }: Instance): Promise<void> {
+  store.enter();
+  const leave = () => store.leave(flag.mode !== 'off');
+  const fail = async (error: unknown) => {
+    logFailure(error, event, log);
+    await leave();
+    throw loggableFailure(error);
+  };
+  try {
+    return mirrorEvent(event, context).then((outcome) => {
+      logOutcome(outcome, event, log);
+      return leave();
+    }, fail);
+  } catch (error) {
+    return fail(error);
+  }
 }

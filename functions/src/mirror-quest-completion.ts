@@ -1,5 +1,7 @@
 import { onValueWritten } from 'firebase-functions/v2/database';
 import { DATABASE_URL, RTDB_INSTANCE, RTDB_REGION } from './config';
+// Loaded now, not with the instance: at the first event it would keep that event's context for ever.
+import './mirror/outside-request';
 import { COMPLETION_PATTERN } from './quests/completion-path';
 import { guardReadable } from './trigger-guard';
 

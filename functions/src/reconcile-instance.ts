@@ -3,6 +3,8 @@ import { getFunctions } from 'firebase-admin/functions';
 import { info, error as logError } from 'firebase-functions/logger';
 import { CANARY_KEY, flyCanary } from './canary/fly-canary';
 import { DATABASE_URL, readSettings } from './config';
+import type { FlagRule } from './flag/flag-rule';
+import { createLook } from './flag-instance';
 import { clientConfig } from './postgres/client-config';
 import { Connections } from './postgres/connections';
 import { failingLoggably } from './postgres/loggable-failure';
@@ -20,6 +22,8 @@ import { createRtdbTree } from './rtdb/rtdb-tree';
 const CONNECTIONS = 2;
 
 let connections: Connections | null = null;
+let look: ReturnType<typeof createLook> | null = null;
+let flag: FlagRule | null = null;
 
 function postgres(): Statements {
   const { databaseAuthority } = readSettings(process.env);
@@ -97,6 +101,13 @@ async function compareShard(data: unknown, isLastTry: boolean): Promise<void> {
   }
 }
 
+/** The canary flies less often than what is known of the flag holds: it looks each time. */
+async function lookAtFlag(): Promise<FlagRule> {
+  look ??= createLook(process.env, readSettings(process.env).mirroringEnabled);
+  flag = await look(flag);
+  return flag;
+}
+
 /** Looks for the last canary and writes the next; a lost or late one is an ERROR line. */
 export function canaryRound(): Promise<void> {
   return failingLoggably(flyAndLog());
@@ -112,7 +123,7 @@ async function flyAndLog(): Promise<void> {
       read: async () => (await requestRtdb(path, {}, options)).value,
       write: async (ms) => void (await requestRtdb(path, {}, options, ms)),
     },
-    isMirroring: readSettings(process.env).mirroringEnabled,
+    flag: await lookAtFlag(),
     now: () => Date.now(),
   });
   const name = verdict?.verdict ?? 'disabled';

@@ -1,4 +1,5 @@
 import { CANARY_KEY, type CanaryContext, flyCanary } from '../../functions/src/canary/fly-canary';
+import { ruleOfParameter } from '../../functions/src/flag/flag-rule';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import { completionPath } from '../../functions/src/quests/completion-path';
@@ -7,6 +8,8 @@ import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
 const REF = completionPath(CANARY_KEY);
+const ON = ruleOfParameter(true);
+const OFF = ruleOfParameter(false);
 const PERIOD_MS = 300_000;
 
 let database: TestDatabase;
@@ -28,7 +31,7 @@ beforeEach(async () => {
       read: () => rtdb.tree.readLeaf(CANARY_KEY),
       write: (ms) => rtdb.rest.set(REF.split('/'), ms),
     },
-    isMirroring: true,
+    flag: ON,
     now: () => now,
   };
 });
@@ -92,10 +95,32 @@ test('a late canary leaves a gap that is over', async () => {
 });
 
 test('with the flag off no canary is expected, and the gap lasts until it is on', async () => {
-  await flyCanary({ ...context, isMirroring: false });
-  await flyCanary({ ...context, isMirroring: false });
+  await flyCanary({ ...context, flag: OFF });
+  await flyCanary({ ...context, flag: OFF });
   expect(await gaps()).toMatchObject([{ reason: 'flag_off', lasts: true }]);
   expect(await rtdb.tree.readLeaf(CANARY_KEY)).toBeNull();
   await flyCanary(context);
   expect(await gaps()).toMatchObject([{ reason: 'flag_off', lasts: false }]);
+});
+
+test('a canary that was written just before the flag went off is not lost', async () => {
+  now -= 2 * PERIOD_MS;
+  await flyCanary(context);
+  now += PERIOD_MS;
+  await flyCanary({ ...context, flag: OFF });
+  now += PERIOD_MS;
+  expect(await flyCanary(context)).toBeNull();
+  expect(await gaps()).toMatchObject([{ reason: 'flag_off', lasts: false }]);
+  await deliver();
+  expect(await flyCanary(context)).toMatchObject({ verdict: 'arrived' });
+});
+
+test('on for a part of the couples the canary flies, and the gap lasts', async () => {
+  const percent = { mode: 'percent' as const, version: 3, detail: { conditions: [] } };
+  expect(await flyCanary({ ...context, flag: percent })).toEqual({ verdict: 'first' });
+  await deliver();
+  expect(await flyCanary({ ...context, flag: percent })).toMatchObject({ verdict: 'arrived' });
+  expect(await gaps()).toEqual([
+    { reason: 'percent', lasts: true, detail: { by: 'canary', conditions: [], version: 3 } },
+  ]);
 });

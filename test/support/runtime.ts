@@ -18,7 +18,7 @@ const outcomeLineSchema = z.looseObject({
   message: z.string(),
   outcome: z.string(),
   event_id: z.string().nullable(),
-  ref_hash: z.string(),
+  ref_hash: z.string().optional(),
 });
 
 /** The one structured line that the mirror logs for each event. */
@@ -41,6 +41,8 @@ export interface RuntimeOptions {
   port?: number;
   /** The function that it runs; an HTTP one other than the mirror. */
   target?: Target;
+  /** A file that Node loads before all else. */
+  preload?: string;
 }
 
 /** The production runtime (functions-framework on Node 22) with the built functions in it. */
@@ -66,7 +68,8 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     throw new Error('functions/lib is missing: run "npm run build", or the tests by "npm test".');
   }
   const port = options.port ?? (await findFreePort());
-  const child = spawn(node22(), [FRAMEWORK, ...frameworkArguments(port, options)], {
+  const preload = options.preload ? ['--require', options.preload] : [];
+  const child = spawn(node22(), [...preload, FRAMEWORK, ...frameworkArguments(port, options)], {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     // Nothing of this machine's environment: no credentials, no emulators of somebody else.

@@ -6,6 +6,7 @@ test('a parameter that is not set, or set to nothing, has its default', () => {
     databaseAuthority: undefined,
     connectionsMax: 1,
     retentionDays: 0,
+    log: { showsRefs: false, appliedSample: 1 },
     reconcileDays: 2,
     reconcileGraceMs: 30_000,
   };
@@ -27,6 +28,9 @@ test.each([
   ['DATABASE_POOL_MAX', '0', 'DATABASE_POOL_MAX'],
   ['DATABASE_POOL_MAX', 'many', 'expected a whole number from 1 to 100'],
   ['RETENTION_DAYS', '1.5', 'RETENTION_DAYS'],
+  ['LOG_REFS', 'some', 'expected true or false'],
+  ['LOG_APPLIED_SAMPLE', '2', 'LOG_APPLIED_SAMPLE'],
+  ['LOG_APPLIED_SAMPLE', 'few', 'expected a number from 0 to 1'],
   ['RECONCILE_DAYS', '0', 'RECONCILE_DAYS'],
   ['RECONCILE_GRACE_SECONDS', 'soon', 'RECONCILE_GRACE_SECONDS'],
 ])('%s=%s is refused by name', (name, value, message) => {

@@ -1,10 +1,15 @@
+import type { FlagRule } from '../flag/flag-rule';
 import {
   CANARY_ROW,
   CLOSE_COVERAGE_GAP,
+  flagNoteValues,
+  NOTE_FLAG,
   OPEN_COVERAGE_GAP,
   openGapValues,
   parseCanaryRow,
+  parseWasFlagOff,
   RECORD_COVERAGE_GAP,
+  WAS_FLAG_OFF,
 } from '../postgres/coverage';
 import type { Statements } from '../postgres/statements';
 import { CANARY_COUPLE } from '../quests/canary-couple';
@@ -31,26 +36,23 @@ export interface CanaryPerch {
 export interface CanaryContext {
   statements: Statements;
   perch: CanaryPerch;
-  isMirroring: boolean;
+  /** What the flag says now. */
+  flag: Pick<FlagRule, 'mode' | 'version' | 'detail'>;
   /** Milliseconds since 1970. */
   now(): number;
 }
 
 /**
- * Looks for the canary that was last written, notes in `mirror.coverage` what became of it, and
- * writes the next one. With the flag off none is expected, and that is noted instead.
+ * Notes in `mirror.coverage` what the flag says; looks for the canary that was last written, notes what
+ * became of it, and writes the next one. With the flag off none flies. A part of the couples always has
+ * the canary's in it.
  *
- * @returns rejects where a store can't be reached
+ * @returns null where no canary was expected; rejects where a store can't be reached
  */
 export async function flyCanary(context: CanaryContext): Promise<CanaryVerdict | null> {
-  const { statements, perch, isMirroring, now } = context;
-  if (!isMirroring) {
-    // The last look may have been as long ago as the period: the gap is not made too small.
-    const since = new Date(now() - CANARY_PERIOD_MS).toISOString();
-    await statements.run(OPEN_COVERAGE_GAP, openGapValues('flag_off', since, { by: 'canary' }));
-    return null;
-  }
-  await statements.run(CLOSE_COVERAGE_GAP, ['flag_off']);
+  const { statements, perch, flag, now } = context;
+  await noteFlag(context);
+  if (flag.mode === 'off') return null;
   const written = await perch.read();
   const { coupleId, dateKey, questId, userId } = CANARY_KEY;
   const row = await statements.run(CANARY_ROW, [coupleId, dateKey, questId, userId]);
@@ -59,9 +61,27 @@ export async function flyCanary(context: CanaryContext): Promise<CanaryVerdict |
     arrived: parseCanaryRow(row),
     nowMs: now(),
   });
-  await noteVerdict(verdict, context);
+  const isExcused = verdict.verdict === 'lost' && (await wasFlagOff(verdict.sinceMs, statements));
+  if (!isExcused) await noteVerdict(verdict, context);
   await perch.write(now());
-  return verdict;
+  return isExcused ? null : verdict;
+}
+
+async function noteFlag({ statements, flag, now }: CanaryContext): Promise<void> {
+  const values = flagNoteValues({
+    seen: flag.mode,
+    // The last look may have been as long ago as the period: the gap is not made too small.
+    since: new Date(now() - CANARY_PERIOD_MS),
+    offSince: null,
+    version: flag.version,
+    evidence: { by: 'canary', ...flag.detail },
+  });
+  await statements.run(NOTE_FLAG, values);
+}
+
+/** Also for a minute after it is on again: the instances don't all look at once. */
+async function wasFlagOff(atMs: number, statements: Statements): Promise<boolean> {
+  return parseWasFlagOff(await statements.run(WAS_FLAG_OFF, [new Date(atMs).toISOString()]));
 }
 
 async function noteVerdict(

@@ -1,5 +1,6 @@
 import type { ClientConfig } from 'pg';
 import { Connections } from '../postgres/connections';
+import { type FlagNote, flagNoteValues, NOTE_FLAG } from '../postgres/coverage';
 import {
   type Divergence,
   divergencesParameter,
@@ -25,6 +26,7 @@ import type { Json } from '../quests/json';
 import { compareKeys } from '../quests/key-order';
 import { Coalescer } from './coalescer';
 import { recordOutages } from './outage-recorder';
+import { type OnBatch, reportBatch } from './report-batch';
 
 /** Where the mirror writes. Every method rejects as Postgres, or the connection to it, does. */
 export interface CompletionStore {
@@ -35,6 +37,8 @@ export interface CompletionStore {
   resolveMissedEvent(claim: Claim): Promise<void>;
   /** What the write at `eventTime` erased of the leaf's day. */
   erasedTogether(leaf: CompletionKey, eventTime: string): Promise<ErasedTogether>;
+  /** Notes in `mirror.coverage` what this instance sees of the flag. */
+  noteFlag(note: FlagNote): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -46,12 +50,17 @@ const LOCK_WAIT_ALONE = '50ms';
  * The store on Postgres: what concurrent invocations write is coalesced into shared statements.
  *
  * @param connectionsMax connections this instance may hold
+ * @param onBatch told of every batch that was sent
  */
-export function openCompletionStore(config: ClientConfig, connectionsMax: number): CompletionStore {
+export function openCompletionStore(
+  config: ClientConfig,
+  connectionsMax: number,
+  onBatch: OnBatch = () => {},
+): CompletionStore {
   const connections = new Connections(config, connectionsMax);
   const statements = recordOutages(connections);
-  const claims = coalesceClaims(connections, statements);
-  const divergences = coalesceDivergences(connections, statements);
+  const claims = coalesceClaims(connections, statements, onBatch);
+  const divergences = coalesceDivergences(connections, statements, onBatch);
   return {
     apply: (claim) => claims.submit(claim),
     record: (divergence) => divergences.submit(divergence),
@@ -64,6 +73,9 @@ export function openCompletionStore(config: ClientConfig, connectionsMax: number
       const values = [coupleId, dateKey, eventTime, questId, userId];
       return parseErasedTogether(await statements.run(ERASED_SIBLINGS, values));
     },
+    async noteFlag(note) {
+      await statements.run(NOTE_FLAG, flagNoteValues(note));
+    },
     close: () => connections.close(),
   };
 }
@@ -71,13 +83,18 @@ export function openCompletionStore(config: ClientConfig, connectionsMax: number
 function coalesceClaims(
   connections: Connections,
   statements: Statements,
+  onBatch: OnBatch,
 ): Coalescer<Claim, ClaimVerdict> {
   return new Coalescer({
     maxInFlight: () => connections.capacity,
     onFailure: actionOnFailure,
-    send: async (batch, isAlone) => {
+    send: (batch, isAlone) => {
       const values = [claimsParameter(batch), isAlone ? LOCK_WAIT_ALONE : LOCK_WAIT];
-      return parseVerdicts(await statements.run(APPLY_CLAIMS, values), batch.length);
+      const send = async () =>
+        parseVerdicts(await statements.run(APPLY_CLAIMS, values), batch.length);
+      return reportBatch('apply_claims', batch.length, onBatch, send, (verdicts) => ({
+        applied: verdicts.filter((verdict, n) => isApplied(verdict, batch[n])).length,
+      }));
     },
     isPending: ({ verdict }) => verdict === 'contended',
     keyOf: (claim) => claim.ref,
@@ -93,18 +110,25 @@ function coalesceClaims(
 function coalesceDivergences(
   connections: Connections,
   statements: Statements,
+  onBatch: OnBatch,
 ): Coalescer<Divergence, void> {
   return new Coalescer({
     maxInFlight: () => connections.capacity,
     onFailure: actionOnFailure,
-    send: async (batch) => {
-      await statements.run(RECORD_DIVERGENCES, [divergencesParameter(batch)]);
-      return batch.map(() => undefined);
-    },
+    send: (batch) =>
+      reportBatch('record_divergences', batch.length, onBatch, async () => {
+        await statements.run(RECORD_DIVERGENCES, [divergencesParameter(batch)]);
+        return batch.map(() => undefined);
+      }),
     keyOf: (divergence) => `${divergence.kind} ${divergence.ref}`,
     compare: (a, b) => compareText(a.ref, b.ref) || compareText(a.kind, b.kind),
     sizeOf: (divergence) => sizeOfJson(divergence.rtdbValue),
   });
+}
+
+/** Whether its event's outcome will be `applied`; one that settles a tie is `tied`. */
+function isApplied({ verdict }: ClaimVerdict, claim: Claim | undefined): boolean {
+  return verdict === 'applied' && claim?.settlesTie !== true;
 }
 
 function actionOnFailure(error: unknown): 'split' | 'repeat' | 'fail' {

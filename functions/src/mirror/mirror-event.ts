@@ -199,14 +199,14 @@ function payloadOf(state: CompletionState): Json {
 }
 
 function outcomeOf(verdict: ClaimVerdict, { settlesTie }: Claim): Outcome {
-  const { lagMs, missedEvent } = verdict;
-  if (settlesTie && verdict.verdict !== 'stale') return { outcome: 'tied', lagMs };
+  const { lagMs, batch, missedEvent } = verdict;
+  if (settlesTie && verdict.verdict !== 'stale') return { outcome: 'tied', lagMs, batch };
   switch (verdict.verdict) {
     case 'applied':
-      return { outcome: 'applied', lagMs, missedEvent };
+      return { outcome: 'applied', lagMs, batch, missedEvent };
     case 'duplicate':
     case 'stale':
-      return { outcome: verdict.verdict, lagMs };
+      return { outcome: verdict.verdict, lagMs, batch };
     case 'tied':
     case 'contended':
       throw new Error(`a claim ended ${verdict.verdict}`);

@@ -13,7 +13,15 @@ import type { InputIssue } from '../quests/json';
  * - `disabled`: mirroring is off for this couple
  */
 export type Outcome =
-  | { outcome: 'applied'; lagMs: number; missedEvent: boolean }
-  | { outcome: 'duplicate' | 'stale' | 'tied'; lagMs: number }
+  | ({ outcome: 'applied'; missedEvent: boolean } & Carried)
+  | ({ outcome: 'duplicate' | 'stale' | 'tied' } & Carried)
   | { outcome: 'rejected'; issues: InputIssue[] }
   | { outcome: 'retained' | 'disabled' };
+
+/** How an event reached Postgres. */
+interface Carried {
+  /** From the write in RTDB until Postgres had it. */
+  lagMs: number;
+  /** How many claims the statement carried. */
+  batch: number;
+}

@@ -26,6 +26,42 @@ insert into mirror.coverage (from_at, to_at, reason, detail)
 values ($2::timestamptz, greatest($2::timestamptz, $3::timestamptz), $1, $4::jsonb)
 `;
 
+/** What an instance sees of the flag: `migrations/20261125000002_flag.sql`. */
+export const NOTE_FLAG =
+  'select mirror.note_flag($1, $2::timestamptz, $3::timestamptz, $4::bigint, $5::jsonb)';
+
+export interface FlagNote {
+  seen: 'on' | 'off' | 'percent';
+  /** Since when it may have been so. */
+  since: Date;
+  /** Since when this instance saw it off until now; null = it did not. */
+  offSince: Date | null;
+  /** Of Remote Config's template; 0 = of none. */
+  version: number;
+  evidence: JsonObject;
+}
+
+/** The parameters of NOTE_FLAG. */
+export function flagNoteValues({ seen, since, offSince, version, evidence }: FlagNote): unknown[] {
+  const off = offSince?.toISOString() ?? null;
+  return [seen, since.toISOString(), off, version, JSON.stringify(evidence)];
+}
+
+/** $1 an instant: whether the flag was off then. */
+export const WAS_FLAG_OFF = `
+select exists (
+  select
+  from mirror.coverage
+  where reason = 'flag_off'
+    and from_at <= $1::timestamptz
+    and coalesce(to_at, 'infinity') >= $1::timestamptz
+) as was_off
+`;
+
+export function parseWasFlagOff(rows: unknown[]): boolean {
+  return z.object({ was_off: z.boolean() }).parse(rows[0]).was_off;
+}
+
 /** The parameters of OPEN_COVERAGE_GAP. */
 export function openGapValues(reason: CoverageReason, from: string, detail: JsonObject): unknown[] {
   return [reason, from, JSON.stringify(detail)];

@@ -37,6 +37,8 @@ export interface ClaimVerdict {
   verdict: z.infer<typeof RESULT>['verdict'];
   /** From the write in RTDB until now. */
   lagMs: number;
+  /** How many claims the statement carried. */
+  batch: number;
   missedEvent: boolean;
   /** The event that the row showed before; null where there was no row, or no event made it. */
   rowEventId: string | null;
@@ -78,6 +80,7 @@ export function parseVerdicts(rows: unknown[], count: number): ClaimVerdict[] {
     verdicts[result.n] = {
       verdict: result.verdict,
       lagMs: Math.round(result.lag_ms),
+      batch: count,
       missedEvent: result.missed_event,
       rowEventId: result.row_event_id,
       newer:

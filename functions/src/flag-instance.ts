@@ -1,0 +1,52 @@
+import { type FlagRule, ruleOfParameter } from './flag/flag-rule';
+import { type FlagChange, FlagWatch } from './flag/flag-watch';
+import { createFlagLog } from './flag/log-flag';
+import { lookAtRemoteConfig } from './flag/look-at-remote-config';
+import { outsideRequest } from './mirror/outside-request';
+import { accessTokenFor } from './rtdb/access-token';
+
+const REMOTE_CONFIG = 'https://firebaseremoteconfig.googleapis.com';
+
+/**
+ * Whether there is a Remote Config to look at: on Google's platform, or where a base URL names another
+ * (the variable is firebase-admin's). The emulators and a bare runtime have neither credentials nor a
+ * template; there the parameter decides.
+ */
+function remoteConfigUrl(env: NodeJS.ProcessEnv): string | null {
+  if (env.FIREBASE_REMOTE_CONFIG_URL_BASE) return env.FIREBASE_REMOTE_CONFIG_URL_BASE;
+  return env.K_SERVICE && env.FUNCTIONS_EMULATOR !== 'true' ? REMOTE_CONFIG : null;
+}
+
+/**
+ * What the flag says now, by one look.
+ *
+ * @param parameter ENABLE_SUPABASE_DUAL_WRITE of the deployment
+ */
+export function createLook(
+  env: NodeJS.ProcessEnv,
+  parameter: boolean,
+): (known: FlagRule | null) => Promise<FlagRule> {
+  const log = createFlagLog();
+  const baseUrl = remoteConfigUrl(env);
+  const accessToken = accessTokenFor(undefined);
+  const projectId = env.GCLOUD_PROJECT ?? '';
+  return async (known) => {
+    const rule =
+      baseUrl === null
+        ? ruleOfParameter(parameter)
+        : await outsideRequest(() =>
+            lookAtRemoteConfig(known, { projectId, baseUrl, accessToken, parameter }),
+          );
+    log(rule);
+    return rule;
+  };
+}
+
+/** The flag of one function instance. */
+export function openFlag(
+  env: NodeJS.ProcessEnv,
+  parameter: boolean,
+  onChange: (change: FlagChange) => Promise<void>,
+): FlagWatch {
+  return new FlagWatch({ look: createLook(env, parameter), now: Date.now, onChange });
+}

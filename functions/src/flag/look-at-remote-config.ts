@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { type FlagRule, ruleOfParameter, ruleOfTemplate } from './flag-rule';
+import { prepareEvaluation } from './prepare-evaluation';
+import { parseServerTemplate } from './server-template';
+
+export interface RemoteConfigOptions {
+  projectId: string;
+  /** Where Remote Config answers, without a slash at its end. */
+  baseUrl: string;
+  accessToken(): Promise<string>;
+  /** What the parameter of the deployment says. */
+  parameter: boolean;
+  timeoutMs?: number;
+}
+
+/** With what comes before and after it, an event waits for less than a second. */
+const LOOK_TIMEOUT_MS = 900;
+
+/**
+ * Looks at Remote Config's server template. Never rejects: where it can't be had, what is known holds
+ * on, and before anything is known, the parameter.
+ *
+ * The request is made here and not by firebase-admin's `load()`, which repeats a 503 for seven seconds
+ * and can't be called off, so that it would run on behind the response. Evaluating is firebase-admin's.
+ *
+ * Source: firebase-admin, `remote-config-api-client-internal.js` (`getServerTemplate`)
+ */
+export async function lookAtRemoteConfig(
+  known: FlagRule | null,
+  options: RemoteConfigOptions,
+): Promise<FlagRule> {
+  const { parameter, timeoutMs = LOOK_TIMEOUT_MS } = options;
+  const signal = AbortSignal.timeout(timeoutMs);
+  try {
+    const template = parseServerTemplate(await orAborted(fetchTemplate(options, signal), signal));
+    return ruleOfTemplate(template, parameter, await prepareEvaluation());
+  } catch (error) {
+    const complaint = `Remote Config can't be read: ${reasonOf(error)}`;
+    return known === null ? ruleOfParameter(parameter, complaint) : { ...known, complaint };
+  }
+}
+
+class RefusedError extends Error {
+  override name = 'RefusedError';
+}
+
+async function fetchTemplate(
+  { projectId, baseUrl, accessToken }: RemoteConfigOptions,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const path = `/v1/projects/${projectId}/namespaces/firebase-server/serverRemoteConfig`;
+  const headers = { authorization: `Bearer ${await accessToken()}` };
+  const response = await fetch(`${baseUrl}${path}`, { headers, signal });
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new RefusedError(`it answered ${response.status}`);
+  }
+  return response.json();
+}
+
+/** The token has no deadline of its own. */
+function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return Promise.race([
+    work,
+    new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    }),
+  ]);
+}
+
+/** Few and steady, as each new one is a line in the log. */
+function reasonOf(error: unknown): string {
+  if (error instanceof RefusedError) return error.message;
+  if (error instanceof z.ZodError || error instanceof SyntaxError) return 'it answered no template';
+  if (error instanceof Error && error.name === 'TimeoutError') return 'no answer in time';
+  return 'no connection, or no credentials';
+}

@@ -1,0 +1,27 @@
+import { write } from 'firebase-functions/logger';
+import { sqlstateOf } from '../postgres/sqlstate';
+import { millisOf, normalizeInstant } from '../quests/event-time';
+import type { WrittenEvent } from '../quests/written-event';
+import { eventFields, type LogSettings } from './log-outcome';
+
+/**
+ * One line for each attempt that fails, and that the platform repeats: why, and how old the event is
+ * by now (the platform gives it up at 24 hours). No message: it may hold what must not be logged.
+ */
+export function logFailure(error: unknown, event: WrittenEvent, settings: LogSettings): void {
+  write({
+    severity: 'ERROR',
+    message: 'quest completion failed',
+    outcome: 'failed',
+    ...eventFields(event, settings),
+    sqlstate: sqlstateOf(error),
+    error: error instanceof Error ? error.name : 'unknown',
+    age_ms: ageMsOf(event.time),
+  });
+}
+
+/** Null where the event has no time; clocks differ, so one from the future is new. */
+function ageMsOf(time: unknown): number | null {
+  const instant = typeof time === 'string' ? normalizeInstant(time) : null;
+  return instant === null ? null : Math.max(0, Date.now() - millisOf(instant));
+}

@@ -1,0 +1,123 @@
+import {
+  type FlagNote,
+  flagNoteValues,
+  NOTE_FLAG,
+  parseWasFlagOff,
+  WAS_FLAG_OFF,
+} from '../../functions/src/postgres/coverage';
+import { cloneDatabase, type TestDatabase } from '../support/database';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await cloneDatabase();
+});
+
+beforeEach(() => database.query('truncate mirror.coverage'));
+
+afterAll(() => database.drop());
+
+const ago = (seconds: number) => new Date(Date.now() - seconds * 1000);
+
+function note(seen: FlagNote['seen'], more: Partial<FlagNote> = {}) {
+  const note = { seen, since: ago(5), offSince: null, version: 0, evidence: { by: 'mirror' } };
+  return database.query(NOTE_FLAG, flagNoteValues({ ...note, ...more }));
+}
+
+const gaps = () =>
+  database.query(
+    `select reason, round(extract(epoch from clock_timestamp() - from_at))::int as since_s,
+       round(extract(epoch from to_at - clock_timestamp()))::int as over_in_s
+     from mirror.coverage order by id`,
+  );
+
+const atOnce = (work: () => Promise<unknown>) => Promise.all(Array.from({ length: 10 }, work));
+
+test('ten instances that see it go off at once open one interval', async () => {
+  await atOnce(() => note('off', { since: ago(30) }));
+  expect(await gaps()).toEqual([{ reason: 'flag_off', since_s: 30, over_in_s: null }]);
+});
+
+test('it is over a minute after it was first seen to be: the others may not have looked', async () => {
+  await note('off');
+  await atOnce(() => note('on', { offSince: ago(5) }));
+  expect(await gaps()).toEqual([{ reason: 'flag_off', since_s: 5, over_in_s: 61 }]);
+});
+
+test('ten instances that saw it off, and that nobody noted, record it once', async () => {
+  await atOnce(() => note('on', { offSince: ago(40) }));
+  expect(await gaps()).toEqual([{ reason: 'flag_off', since_s: 40, over_in_s: 61 }]);
+});
+
+test('off again within that minute is an interval of its own', async () => {
+  await note('off', { since: ago(60), version: 2 });
+  await note('on', { version: 3 });
+  await note('off', { since: ago(1), version: 4 });
+  expect(await gaps()).toEqual([
+    { reason: 'flag_off', since_s: 60, over_in_s: 61 },
+    { reason: 'flag_off', since_s: 1, over_in_s: null },
+  ]);
+});
+
+test('what is seen of an older template comes too late', async () => {
+  await note('off', { version: 4 });
+  await note('on', { version: 3 });
+  expect(await gaps()).toMatchObject([{ reason: 'flag_off', over_in_s: null }]);
+  await note('on', { version: 5 });
+  await note('off', { version: 4 });
+  expect(await gaps()).toMatchObject([{ reason: 'flag_off', over_in_s: 61 }]);
+});
+
+test('a rollout goes from off by percent to on', async () => {
+  await note('off', { since: ago(300), version: 1 });
+  const condition = { name: 'some', condition: { percent: { microPercent: 1_000_000 } } };
+  await note('percent', { version: 2, evidence: { conditions: [condition] } });
+  await note('percent', { version: 3, evidence: { conditions: [] } });
+  expect(await gaps()).toMatchObject([
+    { reason: 'flag_off', over_in_s: 61 },
+    { reason: 'percent', over_in_s: null },
+  ]);
+  await note('on', { version: 4 });
+  expect(await gaps()).toMatchObject([{ over_in_s: 61 }, { reason: 'percent', over_in_s: 61 }]);
+  const [, percent] = await database.query('select detail from mirror.coverage order by id');
+  expect(percent).toEqual({
+    detail: { conditions: [condition], version: 2, over_by_version: 4 },
+  });
+});
+
+test('outages and canaries are left alone', async () => {
+  await database.query(
+    `insert into mirror.coverage (from_at, reason) values (now(), 'canary_lost')`,
+  );
+  await note('on');
+  expect(await gaps()).toMatchObject([{ reason: 'canary_lost', over_in_s: null }]);
+});
+
+test('whether the flag was off at an instant', async () => {
+  const wasOff = async (at: Date) => parseWasFlagOff(await database.query(WAS_FLAG_OFF, [at]));
+  await note('percent', { since: ago(100) });
+  await note('off', { since: ago(50) });
+  expect(await wasOff(ago(60))).toBe(false);
+  expect(await wasOff(ago(10))).toBe(true);
+  await note('on');
+  expect(await wasOff(ago(-30))).toBe(true);
+  expect(await wasOff(ago(-90))).toBe(false);
+});
+
+test('the login of the functions may note', async () => {
+  const client = await database.pool.connect();
+  try {
+    await client.query('begin; set local role quest_mirror_writer');
+    await client.query(
+      NOTE_FLAG,
+      flagNoteValues({
+        ...{ seen: 'off', since: ago(5), offSince: ago(9), version: 1, evidence: {} },
+      }),
+    );
+    const { rows } = await client.query('select reason from mirror.coverage');
+    expect(rows).toHaveLength(2);
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+});
