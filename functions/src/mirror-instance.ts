@@ -7,6 +7,7 @@ import { logBatch } from './mirror/log-batch';
 import { logFailure } from './mirror/log-failure';
 import { type LogSettings, logOutcome } from './mirror/log-outcome';
 import { type MirrorContext, mirrorEvent } from './mirror/mirror-event';
+import { RoutineLines } from './mirror/routine-lines';
 import { clientConfig } from './postgres/client-config';
 import type { WrittenEvent } from './quests/written-event';
 import { createRtdbReader } from './rtdb/rtdb-reader';
@@ -21,7 +22,7 @@ interface Instance {
 }
 
 /** While the settings can't be read, nothing is shown that they might forbid. */
-const CAUTIOUS: LogSettings = { showsRefs: false, appliedSample: 1 };
+const CAUTIOUS = { showsRefs: false };
 
 const rtdb = createRtdbReader(async () => {
   if (process.env.FIREBASE_DATABASE_EMULATOR_HOST) return 'owner';
@@ -44,7 +45,8 @@ function openInstance(): Instance {
     },
     rtdb,
   };
-  return { context, log: settings.log };
+  const { showsRefs, appliedSample } = settings;
+  return { context, log: { showsRefs, routineLines: new RoutineLines(appliedSample) } };
 }
 
 /**
