@@ -2,7 +2,6 @@ import { defineBoolean, defineInt, defineSecret, defineString } from 'firebase-f
 import { z } from 'zod';
 import { FIREBASE_KEYS_URL, type TokenSettings } from './api/token-settings';
 import { ConfigurationError } from './configuration-error';
-import type { LogSettings } from './mirror/log-outcome';
 
 /**
  * What a deployment sets. The definitions put the names into the functions manifest, so that
@@ -52,8 +51,9 @@ defineBoolean('LOG_REFS', {
 });
 // A text: parameters have no type for fractions.
 defineString('LOG_APPLIED_SAMPLE', {
-  default: '1',
-  description: 'The part, 0 to 1, of the lines of applied events that is logged',
+  default: '0.01',
+  description:
+    'The part, 0 to 1, of the lines of applied events that an instance logs beyond 50 a second',
 });
 
 defineInt('RECONCILE_DAYS', {
@@ -92,7 +92,7 @@ const settingsSchema = z.object({
   DATABASE_POOL_MAX: wholeNumber(1, 100).default(1),
   RETENTION_DAYS: wholeNumber(0, 36_500).default(0),
   LOG_REFS: boolean.default(false),
-  LOG_APPLIED_SAMPLE: part.default(1),
+  LOG_APPLIED_SAMPLE: part.default(0.01),
   RECONCILE_DAYS: wholeNumber(1, 36_500).default(2),
   // Three rounds of it have to fit a task's nine minutes.
   RECONCILE_GRACE_SECONDS: wholeNumber(0, 120).default(30),
@@ -103,7 +103,10 @@ export interface Settings {
   databaseAuthority: string | undefined;
   connectionsMax: number;
   retentionDays: number;
-  log: LogSettings;
+  /** Whether log lines show refs, not their hashes. */
+  showsRefs: boolean;
+  /** The part, 0 to 1, of the lines of applied events that is logged at scale. */
+  appliedSample: number;
   reconcileDays: number;
   reconcileGraceMs: number;
 }
@@ -129,7 +132,8 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     databaseAuthority: parsed.data.DATABASE_CA,
     connectionsMax: parsed.data.DATABASE_POOL_MAX,
     retentionDays: parsed.data.RETENTION_DAYS,
-    log: { showsRefs: parsed.data.LOG_REFS, appliedSample: parsed.data.LOG_APPLIED_SAMPLE },
+    showsRefs: parsed.data.LOG_REFS,
+    appliedSample: parsed.data.LOG_APPLIED_SAMPLE,
     reconcileDays: parsed.data.RECONCILE_DAYS,
     reconcileGraceMs: parsed.data.RECONCILE_GRACE_SECONDS * 1000,
   };

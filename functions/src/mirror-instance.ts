@@ -11,6 +11,7 @@ import { logFailure } from './mirror/log-failure';
 import { type LogSettings, logOutcome } from './mirror/log-outcome';
 import { type MirrorContext, mirrorEvent } from './mirror/mirror-event';
 import { noteFlagChange } from './mirror/note-flag-change';
+import { RoutineLines } from './mirror/routine-lines';
 import { clientConfig } from './postgres/client-config';
 import { loggableFailure } from './postgres/loggable-failure';
 import type { WrittenEvent } from './quests/written-event';
@@ -28,7 +29,7 @@ interface Instance {
 }
 
 /** While the settings can't be read, nothing is shown that they might forbid. */
-const CAUTIOUS: LogSettings = { showsRefs: false, appliedSample: 1 };
+const CAUTIOUS = { showsRefs: false };
 
 const rtdb = createRtdbReader(async () => {
   if (process.env.FIREBASE_DATABASE_EMULATOR_HOST) return 'owner';
@@ -37,7 +38,8 @@ const rtdb = createRtdbReader(async () => {
 
 function openInstance(): Instance {
   const settings = readSettings(process.env);
-  const { mirroringEnabled, databaseAuthority, connectionsMax, retentionDays, log } = settings;
+  const { mirroringEnabled, databaseAuthority, connectionsMax, retentionDays } = settings;
+  const { showsRefs, appliedSample } = settings;
   const store = new HeldStore(() =>
     openCompletionStore(
       clientConfig(DATABASE_URL.value(), databaseAuthority),
@@ -49,6 +51,7 @@ function openInstance(): Instance {
   const flag = openFlag(process.env, mirroringEnabled, onChange);
   const isEnabled = (coupleId: string | null) => flag.isEnabled(coupleId);
   const context = { isEnabled, retentionDays, store: () => store.get(), rtdb };
+  const log = { showsRefs, routineLines: new RoutineLines(appliedSample) };
   return { context, flag, store, log };
 }
 

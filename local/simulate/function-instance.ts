@@ -88,6 +88,8 @@ function environment(options: InstanceOptions): Record<string, string> {
     DATABASE_URL: options.databaseUrl,
     FIREBASE_DATABASE_EMULATOR_HOST: options.rtdbAddress,
     ENABLE_SUPABASE_DUAL_WRITE: String(options.mirroringEnabled),
+    // Outcomes are counted by their lines.
+    LOG_APPLIED_SAMPLE: '1',
     RTDB_INSTANCE: '*',
     RTDB_REGION: 'us-central1',
     GCLOUD_PROJECT: 'demo-quests',

@@ -99,7 +99,7 @@ test.each([
   ['DATABASE_POOL_MAX', 'int', 1],
   ['RETENTION_DAYS', 'int', 0],
   ['LOG_REFS', 'boolean', false],
-  ['LOG_APPLIED_SAMPLE', 'string', '1'],
+  ['LOG_APPLIED_SAMPLE', 'string', '0.01'],
   ['RECONCILE_DAYS', 'int', 2],
   ['RECONCILE_GRACE_SECONDS', 'int', 30],
   ['SUPABASE_JWT_ISSUER', 'string', ''],

@@ -129,6 +129,8 @@ function environment({
     RTDB_INSTANCE: '*',
     RTDB_REGION: 'us-central1',
     ENABLE_SUPABASE_DUAL_WRITE: 'true',
+    // Tests read the line of each event.
+    LOG_APPLIED_SAMPLE: '1',
     GCLOUD_PROJECT: 'demo-quests',
     FIREBASE_CONFIG: '{}',
     // Port 9 refuses at once: without an emulator the reader would look for Google's credentials.

@@ -6,7 +6,7 @@ test('a parameter that is not set, or set to nothing, has its default', () => {
     databaseAuthority: undefined,
     connectionsMax: 1,
     retentionDays: 0,
-    log: { showsRefs: false, appliedSample: 1 },
+    ...{ showsRefs: false, appliedSample: 0.01 },
     reconcileDays: 2,
     reconcileGraceMs: 30_000,
   };

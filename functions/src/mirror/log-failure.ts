@@ -8,7 +8,11 @@ import { eventFields, type LogSettings } from './log-outcome';
  * One line for each attempt that fails, and that the platform repeats: why, and how old the event is
  * by now (the platform gives it up at 24 hours). No message: it may hold what must not be logged.
  */
-export function logFailure(error: unknown, event: WrittenEvent, settings: LogSettings): void {
+export function logFailure(
+  error: unknown,
+  event: WrittenEvent,
+  settings: Pick<LogSettings, 'showsRefs'>,
+): void {
   write({
     severity: 'ERROR',
     message: 'quest completion failed',

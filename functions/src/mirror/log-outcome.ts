@@ -4,22 +4,22 @@ import { pathOfRef } from '../quests/event-ref';
 import type { InputIssue } from '../quests/json';
 import type { WrittenEvent } from '../quests/written-event';
 import type { Outcome } from './outcome';
+import type { RoutineLines } from './routine-lines';
 
 export interface LogSettings {
   /** Refs as they are; else hashed. They hold user ids, and some of those are push tokens. */
   showsRefs: boolean;
-  /** The part, 0 to 1, of `applied` lines that is logged; every other outcome is. */
-  appliedSample: number;
+  /** Which lines of events that were applied are written. */
+  routineLines: RoutineLines;
 }
 
 /**
- * One structured line for each event; `applied` ones by the sample. Which are left out is chance, not
- * the event: a slow one is as likely as any, so the lag of the rest is that of all. The line of a
+ * One structured line for each event; at scale a part of the `applied` ones is left out. The line of a
  * batch counts what it applied, whether or not that was logged.
  */
 export function logOutcome(outcome: Outcome, event: WrittenEvent, settings: LogSettings): void {
   const isRoutine = outcome.outcome === 'applied' && !outcome.missedEvent;
-  if (isRoutine && settings.appliedSample < 1 && Math.random() >= settings.appliedSample) return;
+  if (isRoutine && !settings.routineLines.takes()) return;
   const entry: LogEntry = {
     severity: isRoutine ? 'INFO' : severityOf(outcome),
     message: `quest completion ${outcome.outcome}`,
@@ -38,7 +38,7 @@ export function logOutcome(outcome: Outcome, event: WrittenEvent, settings: LogS
 /** What names an event in a line: its id, and its leaf as `sha256(ref)`, 16 digits, or the ref. */
 export function eventFields(
   { id, ref, structured }: WrittenEvent,
-  { showsRefs }: LogSettings,
+  { showsRefs }: Pick<LogSettings, 'showsRefs'>,
 ): { event_id: string | null; ref?: string; ref_hash?: string } {
   const path = typeof ref === 'string' ? pathOfRef(ref, structured) : '';
   const event_id = typeof id === 'string' ? id : null;
