@@ -32,7 +32,7 @@ export interface RuntimeOptions {
   env?: Record<string, string>;
   port?: number;
   /** The function that it runs; an HTTP one other than the mirror. */
-  target?: 'mirrorQuestCompletion' | 'api' | 'dashboard';
+  target?: 'mirrorQuestCompletion' | 'api' | 'dashboard' | 'canary' | 'reconcileCouples';
 }
 
 /** The production runtime (functions-framework on Node 22) with the built functions in it. */
