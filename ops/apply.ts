@@ -13,8 +13,14 @@ A channel is a name such as projects/my-project/notificationChannels/123
 
 const run = promisify(execFile);
 
+/** Not in every gcloud's own track: 528 has it in alpha only. */
+const POLICIES = ['alpha', 'monitoring', 'policies'] as const;
+
 /** How gcloud is called: its arguments in, its stdout out. */
 type Gcloud = (...args: string[]) => Promise<string>;
+
+/** Says what was done; a dry run has done nothing. */
+let done = (line: string): void => console.log(line);
 
 function gcloudFor(project: string): Gcloud {
   return async (...args) => {
@@ -41,7 +47,7 @@ async function applyMetrics(gcloud: Gcloud): Promise<void> {
     const name = String(read(file).name);
     const verb = present.includes(name) ? 'update' : 'create';
     await gcloud('logging', 'metrics', verb, name, `--config-from-file=${file}`);
-    console.log(`${verb}d metric ${name}`);
+    done(`${verb}d metric ${name}`);
   }
 }
 
@@ -53,11 +59,11 @@ async function applyAlerts(gcloud: Gcloud, channels: string[], folder: string): 
     const path = join(folder, `${id}.json`);
     writeFileSync(path, JSON.stringify(policy));
     const filter = `--filter=userLabels.quest_mirror_alert=${id}`;
-    const known = await gcloud('monitoring', 'policies', 'list', filter, '--format=value(name)');
+    const known = await gcloud(...POLICIES, 'list', filter, '--format=value(name)');
     const [name] = known.split('\n');
-    if (name) await gcloud('monitoring', 'policies', 'update', name, `--policy-from-file=${path}`);
-    else await gcloud('monitoring', 'policies', 'create', `--policy-from-file=${path}`);
-    console.log(`${name ? 'updated' : 'created'} alert ${id}`);
+    if (name) await gcloud(...POLICIES, 'update', name, `--policy-from-file=${path}`);
+    else await gcloud(...POLICIES, 'create', `--policy-from-file=${path}`);
+    done(`${name ? 'updated' : 'created'} alert ${id}`);
   }
 }
 
@@ -77,7 +83,7 @@ async function applyDashboard(gcloud: Gcloud, folder: string): Promise<void> {
   writeFileSync(path, JSON.stringify(name ? { ...dashboard, etag } : dashboard));
   if (name) await gcloud('monitoring', 'dashboards', 'update', name, `--config-from-file=${path}`);
   else await gcloud('monitoring', 'dashboards', 'create', `--config-from-file=${path}`);
-  console.log(`${name ? 'updated' : 'created'} dashboard`);
+  done(`${name ? 'updated' : 'created'} dashboard`);
 }
 
 async function apply(gcloud: Gcloud, channels: string[]): Promise<void> {
@@ -108,6 +114,7 @@ async function main(): Promise<number> {
     if (!args.includes('list')) console.log(`gcloud ${args.join(' ')}`);
     return '';
   };
+  if (values['dry-run']) done = () => {};
   await apply(values['dry-run'] ? dryRun : gcloudFor(values.project), values.channel);
   return 0;
 }

@@ -29,10 +29,17 @@ export function registerSimulate(program: Command, context: CommandContext): voi
     )
     .option('--instances <n>', 'function instances', wholeNumber('--instances', 1, 20), 2)
     .option('--each-fault', 'no fault, then each alone (default: 20 couples, rate 20)')
+    .option('--outage-drain', 'only reckon how a backlog drains after Postgres was away')
     .option('--database-url-env <name>', 'environment variable with the URL of an EMPTY database')
     .option('--json', 'print one JSON object')
     .option('--keep', 'keep both stores until Ctrl-C')
-    .action(async (options: SimulateOptions) => {
+    .action(async ({ outageDrain, ...options }: SimulateOptions & { outageDrain?: true }) => {
+      if (outageDrain) {
+        const { formatOutages, playOutages } = await import('../../local/outage/outage-table');
+        const rows = playOutages(options.seed);
+        context.writeOut(options.json ? `${JSON.stringify(rows)}\n` : formatOutages(rows));
+        return;
+      }
       // The local stack is more than all other verbs load together.
       const { runSimulate } = await import('../simulate/run-simulate');
       await runSimulate(options, context);

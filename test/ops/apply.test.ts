@@ -38,7 +38,7 @@ test('on a new project everything is created, metrics before what asks for them'
   await apply('--project', 'demo', '--channel', 'projects/demo/notificationChannels/1');
   const made = calls().filter((call) => call.includes(' create '));
   expect(made.filter((call) => call.startsWith('logging metrics'))).toHaveLength(8);
-  expect(made.filter((call) => call.startsWith('monitoring policies'))).toHaveLength(7);
+  expect(made.filter((call) => call.startsWith('alpha monitoring policies'))).toHaveLength(7);
   expect(made.at(-1)).toMatch(/^monitoring dashboards create/);
   expect(made.every((call) => call.includes('--project=demo'))).toBe(true);
   expect(made.findLastIndex((call) => call.startsWith('logging'))).toBe(7);
@@ -57,6 +57,7 @@ test('a dry run calls nothing', async () => {
   fakeGcloud('');
   const { stdout } = await apply('--project', 'demo', '--dry-run');
   expect(stdout).toContain('gcloud logging metrics create quest_mirror_events');
+  expect(stdout).not.toContain('created');
   expect(() => calls()).toThrow();
 });
 

@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { LINES_A_SECOND } from '../../functions/src/mirror/routine-lines';
 import { completionEvent, encodeHeader, refOf, send, sendBinary } from '../support/cloud-event';
@@ -135,25 +133,4 @@ test.each([
     expect.objectContaining({ statement: 'apply_claims', size: 1, sqlstate }),
   ]);
   expect(running.lines.join('\n')).not.toContain('MARKER');
-});
-
-test('what the metrics extract of the mirror\u2019s lines is in them', async () => {
-  const folder = join(__dirname, '..', '..', 'ops', 'metrics');
-  const extracted = readdirSync(folder)
-    .map((name) => readFileSync(join(folder, name), 'utf8'))
-    .filter((text) => text.includes('mirrorquestcompletion'))
-    .flatMap((text) => [...text.matchAll(/EXTRACT\(jsonPayload\.(\w+)\)/g)])
-    .map(([, field]) => field);
-  const running = await start();
-  await send(running.url, completionEvent());
-  await send(running.url, completionEvent({ questId: 'invalid', after: 'yes' }));
-  await eventually(() => appliedIn(running) === 1, { describe: 'the line of the batch' });
-  await runtime?.stop();
-  const failing = await start({}, 'postgres://127.0.0.1:9/x');
-  await send(failing.url, completionEvent());
-  await eventually(() => failing.outcomes().length === 1, { describe: 'the line of the failure' });
-  const logged = [...running.lines, ...failing.lines].filter((line) => line.startsWith('{'));
-  const fields = new Set(logged.flatMap((line) => Object.keys(JSON.parse(line))));
-  expect(extracted.length).toBeGreaterThanOrEqual(4);
-  expect(extracted.filter((field) => !fields.has(field ?? ''))).toEqual([]);
 });

@@ -4,38 +4,61 @@ import type { Statements } from '../postgres/statements';
 
 /** The server is away or going down: PostgreSQL manual, appendix A. */
 const SERVER_AWAY = /^(08|53|57P)/;
+/** Where some statements fail and others do not, an interval a minute tells it. */
+const LEAST_BETWEEN_MS = 60_000;
+
+interface Outage {
+  from: number;
+  /** Since when statements succeed again; null while they fail. */
+  to: number | null;
+  failures: number;
+}
 
 /**
  * Statements that remember since when Postgres did not answer, and write the interval to
  * `mirror.coverage` once it does: what happened meanwhile is then explained. Each instance writes
- * what it met itself.
+ * what it met itself, at most one interval a minute: however long Postgres is away, it is one row.
+ *
+ * @param now milliseconds since 1970
  */
-export function recordOutages(statements: Statements): Statements {
-  let since: Date | null = null;
-  let failures = 0;
+export function recordOutages(statements: Statements, now = () => Date.now()): Statements {
+  let outage: Outage | null = null;
+  let writtenAt = Number.NEGATIVE_INFINITY;
 
-  const recordOver = async (from: Date) => {
-    const detail = JSON.stringify({ failures });
-    since = null;
-    failures = 0;
-    const values = ['outage', from.toISOString(), new Date().toISOString(), detail];
+  const noteFailure = () => {
+    outage = { from: outage?.from ?? now(), to: null, failures: (outage?.failures ?? 0) + 1 };
+  };
+
+  const noteSuccess = async (met: Outage): Promise<void> => {
+    met.to ??= now();
+    if (now() - writtenAt < LEAST_BETWEEN_MS) return;
+    outage = null;
+    writtenAt = now();
+    const [from, to] = [new Date(met.from), new Date(met.to)].map((date) => date.toISOString());
+    const values = ['outage', from, to, JSON.stringify({ failures: met.failures })];
     // Not worth failing an event for: it would be delivered again.
-    await statements.run(RECORD_COVERAGE_GAP, values).catch(() => {});
+    await statements.run(RECORD_COVERAGE_GAP, values).catch(() => {
+      outage = merged(met, outage);
+      writtenAt = Number.NEGATIVE_INFINITY;
+    });
   };
 
   return {
     run: (text, values) =>
       statements.run(text, values).then(
-        (rows) => (since === null ? rows : recordOver(since).then(() => rows)),
+        (rows) => (outage === null ? rows : noteSuccess(outage).then(() => rows)),
         (error: unknown) => {
-          if (isOutage(error)) {
-            since ??= new Date();
-            failures += 1;
-          }
+          if (isOutage(error)) noteFailure();
           throw error;
         },
       ),
   };
+}
+
+/** What could not be written, with what was met since. */
+function merged(unwritten: Outage, later: Outage | null): Outage {
+  if (later === null) return unwritten;
+  return { from: unwritten.from, to: later.to, failures: unwritten.failures + later.failures };
 }
 
 /** Whatever the server did not say itself is a connection that broke, or was never made. */

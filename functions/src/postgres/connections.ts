@@ -1,4 +1,5 @@
 import type { ClientConfig } from 'pg';
+import { ConnectGate } from './connect-gate';
 import { PipelinedConnection } from './pipelined-connection';
 
 /**
@@ -7,6 +8,7 @@ import { PipelinedConnection } from './pipelined-connection';
  */
 export class Connections {
   readonly #open: PipelinedConnection[] = [];
+  readonly #gate = new ConnectGate();
 
   constructor(
     private readonly config: ClientConfig,
@@ -35,7 +37,7 @@ export class Connections {
     if (best !== undefined && (best.load === 0 || this.#open.length >= this.max)) {
       return best;
     }
-    const added = new PipelinedConnection(this.config);
+    const added = new PipelinedConnection(this.config, this.#gate);
     this.#open.push(added);
     return added;
   }

@@ -1,4 +1,5 @@
 import { Client, type ClientConfig, DatabaseError } from 'pg';
+import type { ConnectGate } from './connect-gate';
 import { ConnectError } from './sqlstate';
 
 /** Statements in flight on one connection: at 20 ms away, 4 would cap it at 200 a second. */
@@ -24,7 +25,10 @@ export class PipelinedConnection {
   readonly #waiting: (() => void)[] = [];
   #client: Promise<Client> | null = null;
 
-  constructor(private readonly config: ClientConfig) {}
+  constructor(
+    private readonly config: ClientConfig,
+    private readonly gate: ConnectGate,
+  ) {}
 
   /** Runs one statement. Rejects with pg's error, or a {@link ConnectError}. */
   async run(text: string, values: unknown[]): Promise<unknown[]> {
@@ -93,11 +97,14 @@ export class PipelinedConnection {
 
   async #open(client: Client): Promise<Client> {
     try {
+      await this.gate.pass();
       await client.connect();
       this.depth = (await isDirect(client)) ? PIPELINE_DEPTH : 1;
+      this.gate.succeeded();
       this.#admit();
       return client;
     } catch (cause) {
+      this.gate.failed();
       void client.end().catch(() => {});
       const message = cause instanceof Error ? cause.message : String(cause);
       throw new ConnectError(`no connection to Postgres: ${message}`, { cause });
