@@ -100,7 +100,8 @@ test('a Remote Config that hangs holds the first events up once, for less than a
   for (const { ms, outcome } of first) {
     expect(outcome).toBe('applied');
     expect(ms).toBeGreaterThan(800);
-    expect(ms).toBeLessThan(3_000);
+    // A second, and what a busy machine takes to load the function.
+    expect(ms).toBeLessThan(10_000);
   }
   const { ms } = await mirrored(running);
   expect(ms).toBeLessThan(800);
