@@ -30,10 +30,12 @@ export async function lookAtRemoteConfig(
   options: RemoteConfigOptions,
 ): Promise<FlagRule> {
   const { parameter, timeoutMs = LOOK_TIMEOUT_MS } = options;
-  const signal = AbortSignal.timeout(timeoutMs);
   try {
+    // Before the time runs: loading keeps the CPU, and an answer that came meanwhile would be too late.
+    const prepare = await prepareEvaluation();
+    const signal = AbortSignal.timeout(timeoutMs);
     const template = parseServerTemplate(await orAborted(fetchTemplate(options, signal), signal));
-    return ruleOfTemplate(template, parameter, await prepareEvaluation());
+    return ruleOfTemplate(template, parameter, prepare);
   } catch (error) {
     const complaint = `Remote Config can't be read: ${reasonOf(error)}`;
     return known === null ? ruleOfParameter(parameter, complaint) : { ...known, complaint };
