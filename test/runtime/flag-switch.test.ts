@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { COMPLETION_PATTERN } from '../../functions/src/quests/completion-path';
 import { findFreePort } from '../../local/free-port';
 import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
@@ -7,6 +6,7 @@ import { runCommand } from '../support/command';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
 import { flagTemplate } from '../support/flag-template';
+import { CLOCK_AHEAD, putClockAhead } from '../support/put-clock-ahead';
 import { type RemoteConfigStub, startRemoteConfigStub } from '../support/remote-config-stub';
 import { type Runtime, startRuntime } from '../support/runtime';
 
@@ -38,7 +38,7 @@ beforeAll(async () => {
     rtdbHost: standin.address,
     env: stub.env,
     port,
-    preload: join(__dirname, '..', 'support', 'clock-ahead.cjs'),
+    preload: CLOCK_AHEAD,
   });
 });
 
@@ -57,7 +57,7 @@ const leaf = (quest: string) => [
 /** A minute passes on the function's clock: what it knows of the flag is too old to decide by. */
 async function turn(value: 'true' | 'false', version: number): Promise<void> {
   stub.answer = { template: flagTemplate({ value, version }) };
-  process.kill(runtime.pid, 'SIGUSR2');
+  await putClockAhead(runtime);
 }
 
 /** Writes one by one, as phones do, while the events are delivered; answers the median time. */

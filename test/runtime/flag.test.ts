@@ -1,9 +1,9 @@
-import { join } from 'node:path';
 import { completionEvent, type JsonValue, send } from '../support/cloud-event';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
 import { flagTemplate, percent } from '../support/flag-template';
 import { completions, emptyTables } from '../support/mirror-tables';
+import { CLOCK_AHEAD, putClockAhead } from '../support/put-clock-ahead';
 import { type RemoteConfigStub, startRemoteConfigStub } from '../support/remote-config-stub';
 import { type Runtime, startRuntime } from '../support/runtime';
 
@@ -39,12 +39,9 @@ async function start(
 ) {
   stub.answer = answer;
   const env = { ...stub.env, ENABLE_SUPABASE_DUAL_WRITE: String(parameter) };
-  const preload = join(__dirname, '..', 'support', 'clock-ahead.cjs');
-  runtime = await startRuntime({ databaseUrl, env, preload });
+  runtime = await startRuntime({ databaseUrl, env, preload: CLOCK_AHEAD });
   return runtime;
 }
-
-const aMinutePasses = (running: Runtime) => process.kill(running.pid, 'SIGUSR2');
 
 /** Mirrors one event; answers its outcome, and how long it took. */
 async function mirrored(running: Runtime, coupleId = 'alice_bob', userId = 'alice') {
@@ -114,14 +111,14 @@ test('what was last known holds while Remote Config is away, with one line when 
   // A machine that is very busy may take over a second for the first look.
   await eventually(async () => {
     const { outcome } = await mirrored(running);
-    if (outcome === 'disabled') aMinutePasses(running);
+    if (outcome === 'disabled') await putClockAhead(running);
     return outcome !== 'disabled';
   });
   const [looks, lines] = [stub.looks, flagLines(running).length];
   const seen: { outcome: string }[] = [];
   for (const answer of [{ status: 500 }, { status: 500 }, { template: ON }]) {
     stub.answer = answer;
-    aMinutePasses(running);
+    await putClockAhead(running);
     seen.push(await mirrored(running));
   }
   expect(seen.map(({ outcome }) => outcome)).not.toContain('disabled');
@@ -139,7 +136,7 @@ test('turned off because Postgres is away: events are acknowledged all the same'
   const running = await start(true, { template: ON }, 'postgres://127.0.0.1:9/x');
   expect(await send(running.url, completionEvent())).toBe(500);
   stub.answer = { template: OFF };
-  aMinutePasses(running);
+  await putClockAhead(running);
   expect(await mirrored(running)).toMatchObject({ outcome: 'disabled' });
   expect(running.lines.join('\n')).toContain('the change of the flag was not noted');
 });
