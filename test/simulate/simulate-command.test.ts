@@ -29,7 +29,7 @@ test('a day on an empty database that is named, for machines; no password in it'
   } finally {
     await database.drop();
   }
-}, 60_000);
+}, 120_000);
 
 test('a database that holds anything is refused, and stays as it is', async () => {
   const database = await cloneDatabase();
@@ -72,7 +72,7 @@ test('what is kept can be asked, and an interrupt leaves nothing', async () => {
   });
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   try {
-    await eventually(() => told.includes('Ctrl-C'), { timeoutMs: 40_000 });
+    await eventually(() => told.includes('Ctrl-C'), { timeoutMs: 90_000 });
     const [, url = ''] = /DATABASE_URL=(\S+)/.exec(told) ?? [];
     expect(await queryOnce(url, 'select from quest_completions')).not.toEqual([]);
     child.kill('SIGINT');
@@ -81,4 +81,4 @@ test('what is kept can be asked, and an interrupt leaves nothing', async () => {
   } finally {
     child.kill('SIGKILL');
   }
-}, 60_000);
+}, 120_000);
