@@ -4,17 +4,20 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import type { EmulatorPorts } from './emulator-ports';
 
 export interface EmulatorProjectOptions {
   functionsDir: string;
-  rulesFile: string;
+  /** Where firebase.json, the rules and what Hosting serves are. */
+  projectDir: string;
   ports: EmulatorPorts;
   /** Secrets by name. */
   secrets: Record<string, string>;
@@ -57,19 +60,33 @@ export function createEmulatorProject(options: EmulatorProjectOptions): Emulator
   const params = Object.entries(options.params).filter(([name]) => !RESERVED.test(name));
   if (params.length > 0) writeEnvFile(join(source, '.env.local'), Object.fromEntries(params));
 
-  const rules = join(directory, 'database.rules.json');
-  if (existsSync(options.rulesFile)) copyFileSync(options.rulesFile, rules);
-  else writeFileSync(rules, JSON.stringify(CLOSED_RULES));
-  const config = firebaseConfig(options.ports);
+  const rules = 'database.rules.json';
+  const rulesFile = join(options.projectDir, rules);
+  if (existsSync(rulesFile)) copyFileSync(rulesFile, join(directory, rules));
+  else writeFileSync(join(directory, rules), JSON.stringify(CLOSED_RULES));
+  const config = firebaseConfig(options);
+  symlinkSync(
+    join(options.projectDir, config.hosting.public),
+    join(directory, config.hosting.public),
+    'junction',
+  );
   writeFileSync(join(directory, 'firebase.json'), JSON.stringify(config, null, 2));
   return { directory, remove: () => removeFolder(directory) };
 }
 
-function firebaseConfig(ports: EmulatorPorts): unknown {
+/** What is deployed, as far as the emulators take it. */
+const committedSchema = z.object({
+  hosting: z.looseObject({ public: z.string(), rewrites: z.array(z.unknown()) }),
+});
+
+function firebaseConfig({ ports, projectDir }: EmulatorProjectOptions) {
+  const text = readFileSync(join(projectDir, 'firebase.json'), 'utf8');
+  const { hosting } = committedSchema.parse(JSON.parse(text));
   const listen = Object.entries(ports).map(([name, port]) => [name, { host: '127.0.0.1', port }]);
   return {
     functions: [{ source: 'functions', codebase: 'quest-mirror', runtime: 'nodejs22' }],
     database: { rules: 'database.rules.json' },
+    hosting,
     emulators: { ...Object.fromEntries(listen), ui: { enabled: false }, singleProjectMode: true },
   };
 }

@@ -17,6 +17,8 @@ export interface EmulatorsOptions {
   /** More for the functions' environment; params among it go before the committed values. */
   env?: Record<string, string>;
   ports?: RequestedPorts;
+  /** Users with ID tokens, for the API; it takes longest of all to start. */
+  withAuth?: boolean;
   /** Default: the official database emulator where it can be had, else the stand-in. */
   databaseKind?: DatabaseKind;
   /** Default: this project's. */
@@ -31,6 +33,10 @@ export interface Emulators {
   /** host:port, as FIREBASE_DATABASE_EMULATOR_HOST wants it */
   databaseHost: string;
   functionsOrigin: string;
+  /** Hosting, whose rewrite leads to the API. */
+  hostingOrigin: string;
+  /** host:port, as FIREBASE_AUTH_EMULATOR_HOST wants it; nobody listens there unless asked for. */
+  authHost: string;
   projectId: string;
   /** Rules and triggers belong to this one; name it explicitly everywhere. */
   namespace: string;
@@ -40,7 +46,7 @@ export interface Emulators {
   stop(): Promise<void>;
 }
 
-/** Starts firebase-tools' functions and database emulators; resolves once both are ready. */
+/** Starts firebase-tools' emulators of all that is deployed; resolves once they are ready. */
 export async function startEmulators(options: EmulatorsOptions): Promise<Emulators> {
   const { projectId = 'demo-quests', onProgress = () => {}, onOutput = () => {} } = options;
   const functionsDir = options.functionsDir ?? join(ROOT, 'functions');
@@ -50,7 +56,7 @@ export async function startEmulators(options: EmulatorsOptions): Promise<Emulato
   const ports = await chooseEmulatorPorts(options.ports);
   const project = createEmulatorProject({
     functionsDir,
-    rulesFile: join(ROOT, 'database.rules.json'),
+    projectDir: ROOT,
     ports,
     secrets: { DATABASE_URL: options.databaseUrl },
     params: options.env ?? {},
@@ -69,13 +75,16 @@ export async function startEmulators(options: EmulatorsOptions): Promise<Emulato
     if (database.kind === 'stand-in') {
       onProgress(`RTDB stand-in, not the official emulator (${database.reason})`);
     }
-    onProgress('Starting the Firebase emulators (functions, database)');
-    const start = [firebaseBin, 'emulators:start', '--only', 'functions,database'];
+    const only = ['functions', 'database', 'hosting', ...(options.withAuth ? ['auth'] : [])];
+    onProgress(`Starting the Firebase emulators (${only.join(', ')})`);
+    const start = [firebaseBin, 'emulators:start', '--only', only.join(',')];
     const args = [...start, '--project', projectId, '--non-interactive'];
     const firebase = await runFirebase({ args, env, cwd, hubPort: ports.hub, onOutput });
     return {
       databaseHost: `127.0.0.1:${ports.database}`,
       functionsOrigin: `http://127.0.0.1:${ports.functions}`,
+      hostingOrigin: `http://127.0.0.1:${ports.hosting}`,
+      authHost: `127.0.0.1:${ports.auth}`,
       projectId,
       namespace: `${projectId}-default-rtdb`,
       databaseKind: database.kind,

@@ -1,42 +1,52 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Statements } from '../../functions/src/postgres/statements';
 import type { CompletionLeaf } from '../../functions/src/quests/completion-path';
+import type { KeepAliveHttp } from './keep-alive-http';
 
-/**
- * An old phone's second write as the API leaves it (DESIGN section 4): a row only where none is,
- * older than any event; else the row is told of a second witness. In one statement, and as one of
- * the mirror's own writers. $1 to $5: the leaf and its partner.
- */
-const CLAIM = `
-with writer as materialized (
-  select set_config('mirror.writer', 'on', true) as is_on
-)
-insert into public.quest_completions as q (
-  couple_id, date_key, quest_id, user_id, partner_id,
-  completed_at, payload, origin, event_time, client_claimed_at
-)
-select
-  $1, $2::date, $3, $4, $5,
-  clock_timestamp(), 'true', 'client', '-infinity', clock_timestamp()
-from writer
-where is_on = 'on'
-on conflict (couple_id, date_key, quest_id, user_id) do update
-set client_claimed_at = excluded.client_claimed_at
-`;
-
+const PATH = '/api/sync/daily-quests/completion';
 const RETRY_MS = 100;
 const GIVE_UP_AFTER = 600;
 
-/** Writes the claim as a phone does that the API answers 503 while Postgres is away: again. */
-export async function claimByClient(leaf: CompletionLeaf, statements: Statements): Promise<void> {
-  const { coupleId, dateKey, questId, userId, partnerId } = leaf;
+/**
+ * An old phone's second write, sent to the API: again while that answers 503 (Postgres is away).
+ *
+ * @param port where an instance of the API listens
+ */
+export async function claimByClient(
+  { dateKey, questId, userId, partnerId }: CompletionLeaf,
+  port: number,
+  http: KeepAliveHttp,
+): Promise<void> {
+  const claim = {
+    quest_id: questId,
+    user_id: userId,
+    partner_id: partnerId,
+    // The phone's local time, which names no offset; the day is the one that is played.
+    timestamp: `${dateKey}T${new Date().toISOString().slice(11, -1)}`,
+  };
+  const headers = {
+    'content-type': 'application/json',
+    authorization: `Bearer ${tokenOf(userId)}`,
+  };
   for (let attempt = 1; ; attempt += 1) {
-    try {
-      await statements.run(CLAIM, [coupleId, dateKey, questId, userId, partnerId]);
-      return;
-    } catch (error) {
-      if (attempt === GIVE_UP_AFTER) throw error;
-      await delay(RETRY_MS);
-    }
+    const body = JSON.stringify(claim);
+    const status = await http.send({ method: 'POST', port, path: PATH, headers, body });
+    if (status === 200) return;
+    if (status !== 0 && status !== 503) throw new Error(`the API answered a claim with ${status}`);
+    if (attempt === GIVE_UP_AFTER) throw new Error('the API answered no claim');
+    await delay(RETRY_MS);
   }
+}
+
+/** An ID token as the auth emulator makes them: unsigned. */
+function tokenOf(userId: string): string {
+  const now = Math.floor(Date.now() / 1000);
+  const claims = {
+    ...{ iss: 'https://securetoken.google.com/demo-quests', aud: 'demo-quests', sub: userId },
+    ...{ iat: now, exp: now + 3_600 },
+  };
+  return `${encoded({ alg: 'none', typ: 'JWT' })}.${encoded(claims)}.`;
+}
+
+function encoded(part: object): string {
+  return Buffer.from(JSON.stringify(part)).toString('base64url');
 }

@@ -12,10 +12,18 @@ const FRAMEWORK = join(ROOT, 'node_modules/@google-cloud/functions-framework/bui
 const READY_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 5_000;
 
+/** As beside the auth emulator, whose tokens nobody signs; it is never asked. */
+const UNSIGNED_TOKENS = {
+  FUNCTIONS_EMULATOR: 'true',
+  FIREBASE_AUTH_EMULATOR_HOST: '127.0.0.1:9',
+};
+
 /** What the mirror logs of each event. */
 const OUTCOME_LINE = z.object({ outcome: z.string() });
 
 export interface InstanceOptions {
+  /** The function that it runs. */
+  target: 'mirrorQuestCompletion' | 'api';
   databaseUrl: string;
   /** `host:port` of RTDB, which a tie or an overwrite is settled by. */
   rtdbAddress: string;
@@ -23,7 +31,7 @@ export interface InstanceOptions {
   mirroringEnabled: boolean;
 }
 
-/** An instance of `mirrorQuestCompletion` under the runtime that production uses. */
+/** An instance of a function under the runtime that production uses. */
 export interface FunctionInstance {
   readonly port: number;
   readonly isMirroring: boolean;
@@ -35,7 +43,8 @@ export interface FunctionInstance {
 /** Starts an instance; resolves once it listens. */
 export async function startInstance(options: InstanceOptions): Promise<FunctionInstance> {
   const port = await findFreePort();
-  const args = ['--target=mirrorQuestCompletion', '--signature-type=cloudevent'];
+  const signature = options.target === 'api' ? 'http' : 'cloudevent';
+  const args = [`--target=${options.target}`, `--signature-type=${signature}`];
   const watchdog = watchOver();
   const child = spawn(
     process.execPath,
@@ -73,6 +82,9 @@ export async function startInstance(options: InstanceOptions): Promise<FunctionI
 
 function environment(options: InstanceOptions): Record<string, string> {
   return {
+    // As the platform names it: an instance loads what its function needs.
+    FUNCTION_TARGET: options.target,
+    ...(options.target === 'api' ? UNSIGNED_TOKENS : {}),
     DATABASE_URL: options.databaseUrl,
     FIREBASE_DATABASE_EMULATOR_HOST: options.rtdbAddress,
     ENABLE_SUPABASE_DUAL_WRITE: String(options.mirroringEnabled),

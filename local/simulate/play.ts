@@ -1,6 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Statements } from '../../functions/src/postgres/statements';
-import { COMPLETION_PATTERN } from '../../functions/src/quests/completion-path';
+import {
+  COMPLETION_PATTERN,
+  type CompletionLeaf,
+} from '../../functions/src/quests/completion-path';
 import type { LocalPostgres } from '../embedded-postgres';
 import { eventually } from '../eventually';
 import { type RtdbStandin, startRtdbStandin } from '../rtdb-standin/server';
@@ -9,6 +12,7 @@ import { claimByClient } from './client-claims';
 import { FLAG_OFF, OUTAGE } from './faults';
 import { FlagSwitch } from './flag-switch';
 import { type FunctionInstance, startInstance } from './function-instance';
+import { KeepAliveHttp } from './keep-alive-http';
 import { Ledger, type Prediction } from './ledger';
 import { causeOutage } from './outage';
 import { playDay } from './phones';
@@ -20,6 +24,7 @@ import type { WorldAction } from './world';
 export const NAMESPACE = 'demo-quests-default-rtdb';
 const MAX_BACKLOG = 2_000;
 const PACE_MS = 5;
+const CLAIMS_AT_ONCE = 8;
 
 export interface PlayOptions {
   request: SimulationRequest;
@@ -56,6 +61,7 @@ export async function play(options: PlayOptions): Promise<Played> {
   });
   cleanups.add(() => rtdb.stop());
   const instances = await startInstances(options, rtdb.address);
+  const claim = await startPhonesApi(options, rtdb.address);
   const switchedOff = instances.filter(({ isMirroring }) => !isMirroring);
   const mirroring = instances.filter(({ isMirroring }) => isMirroring);
   platform = new Platform({
@@ -67,7 +73,13 @@ export async function play(options: PlayOptions): Promise<Played> {
   });
   cleanups.add(() => platform.stop());
   const startedAt = performance.now();
-  const { writes, claims } = await playWithFaults(options, rtdb, platform, flag, ledger);
+  const { writes, claims } = await playWithFaults(
+    ...([options, rtdb, platform, flag] as const),
+    async (leaf) => {
+      await claim(leaf);
+      ledger.claimed(leaf);
+    },
+  );
   await rtdb.eventsDelivered();
   await platform.settle();
   const durationMs = performance.now() - startedAt;
@@ -85,20 +97,37 @@ async function startInstances(
   if (request.plan.faults.has('flag-off')) flags.push(false);
   return Promise.all(
     flags.map(async (mirroringEnabled) => {
-      const instance = await startInstance({ databaseUrl, rtdbAddress, mirroringEnabled });
+      const target = 'mirrorQuestCompletion';
+      const instance = await startInstance({
+        ...{ target, databaseUrl, rtdbAddress, mirroringEnabled },
+      });
       cleanups.add(instance.stop);
       return instance;
     }),
   );
 }
 
+/** What old phones send their second writes to: an instance of the API. */
+async function startPhonesApi(
+  { databaseUrl, cleanups }: PlayOptions,
+  rtdbAddress: string,
+): Promise<(leaf: CompletionLeaf) => Promise<void>> {
+  const { port, stop } = await startInstance({
+    ...{ target: 'api', databaseUrl, rtdbAddress, mirroringEnabled: true },
+  });
+  const http = new KeepAliveHttp(CLAIMS_AT_ONCE);
+  cleanups.add(async () => http.close());
+  cleanups.add(stop);
+  return (leaf) => claimByClient(leaf, port, http);
+}
+
 /** The phones play, and at their moments the flag is turned and Postgres is killed. */
 async function playWithFaults(
-  { request, actions, dayMs, server, statements, onProgress }: PlayOptions,
+  { request, actions, dayMs, server, onProgress }: PlayOptions,
   rtdb: RtdbStandin,
   platform: Platform,
   flag: FlagSwitch,
-  ledger: Ledger,
+  claim: (leaf: CompletionLeaf) => Promise<void>,
 ) {
   const { faults } = request.plan;
   let outage: Promise<unknown> | null = null;
@@ -106,10 +135,7 @@ async function playWithFaults(
     port: rtdb.port,
     namespace: NAMESPACE,
     dayMs,
-    claim: async (leaf) => {
-      await claimByClient(leaf, statements);
-      ledger.claimed(leaf);
-    },
+    claim,
     pace: async () => {
       while (platform.backlog > MAX_BACKLOG) await delay(PACE_MS);
     },

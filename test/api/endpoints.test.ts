@@ -268,6 +268,19 @@ describe('while Postgres', () => {
     }
   });
 
+  test("hangs, and so nearly does the token's issuer, the answer still comes in time", async () => {
+    // Each alone is within its own limit; one after the other they would not be.
+    app = appOn({ run: () => new Promise(() => {}) });
+    mint.delayMs = 1_200;
+    try {
+      const startedAt = performance.now();
+      expect((await post(BODY)).status).toBe(503);
+      expect(performance.now() - startedAt).toBeLessThan(3_000);
+    } finally {
+      mint.delayMs = 0;
+    }
+  });
+
   test('holds the row for somebody else, a claim is a 503', async () => {
     await post(BODY);
     const client = await database.pool.connect();

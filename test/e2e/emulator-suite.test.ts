@@ -1,5 +1,6 @@
 import { deleteApp, initializeApp } from 'firebase-admin/app';
 import { getDatabase } from 'firebase-admin/database';
+import { ANY_PORTS } from '../../local/emulator-ports';
 import { type Emulators, startEmulators } from '../../local/emulators';
 import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
 import { cloneDatabase, type TestDatabase } from '../support/database';
@@ -26,7 +27,7 @@ describe('the mirror on the Firebase emulators', () => {
     database = await cloneDatabase();
     emulators = await startEmulators({
       databaseUrl: database.url,
-      ports: { database: 0, functions: 0 },
+      ports: ANY_PORTS,
     });
     rtdb = rtdbRest(emulators.databaseHost, emulators.namespace);
   }, 60_000);

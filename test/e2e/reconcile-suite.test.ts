@@ -1,3 +1,4 @@
+import { ANY_PORTS } from '../../local/emulator-ports';
 import { type Emulators, startEmulators } from '../../local/emulators';
 import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
 import { cloneDatabase, type TestDatabase } from '../support/database';
@@ -18,7 +19,7 @@ describe('the scheduled functions on the Firebase emulators', () => {
     database = await cloneDatabase();
     emulators = await startEmulators({
       databaseUrl: database.url,
-      ports: { database: 0, functions: 0 },
+      ports: ANY_PORTS,
       env: { RECONCILE_GRACE_SECONDS: '0' },
     });
     rtdb = rtdbRest(emulators.databaseHost, emulators.namespace);

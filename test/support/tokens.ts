@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type CryptoKey,
   exportJWK,
@@ -26,6 +27,8 @@ export interface TokenMint {
   withPublicKeyAsSecret(subject: string): Promise<string>;
   /** How the keys are answered; null = as they are. */
   fault: 'hangs' | 500 | 'rubbish' | null;
+  /** How long the keys take, in milliseconds. */
+  delayMs: number;
   stop(): Promise<void>;
 }
 
@@ -44,7 +47,8 @@ export async function startTokenMint(): Promise<TokenMint> {
     { ...(await exportJWK(rsa.publicKey)), kid: 'rsa-1', alg: 'RS256', use: 'sig' },
     { ...(await exportJWK(ec.publicKey)), kid: 'ec-1', alg: 'ES256', use: 'sig' },
   ];
-  const server = createServer((_request, response) => {
+  const server = createServer(async (_request, response) => {
+    await delay(mint.delayMs);
     if (mint.fault === 'hangs') return;
     if (mint.fault === 500) return void response.writeHead(500).end();
     response.setHeader('content-type', 'application/json');
@@ -60,6 +64,7 @@ export async function startTokenMint(): Promise<TokenMint> {
     keysUrl: `${origin}/keys`,
     supabaseIssuer,
     fault: null,
+    delayMs: 0,
     firebase: (subject, { claims, kid = 'rsa-1', forged } = {}) =>
       sign('RS256', kid, forged ? stranger.privateKey : rsa.privateKey, {
         ...{ ...base(subject), iss: FIREBASE_ISSUER, aud: PROJECT },

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { ANY_PORTS } from '../../local/emulator-ports';
+import { type Emulators, startEmulators } from '../../local/emulators';
+import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
+import { cloneDatabase, type TestDatabase } from '../support/database';
+
+/** The API as phones reach it: Hosting's rewrite, and ID tokens of Firebase Auth. */
+
+const DATE = '2026-11-22';
+const PARTNER = 'bob_smith';
+const signUpSchema = z.object({ idToken: z.string(), localId: z.string() });
+
+describe('the API on the Firebase emulators', () => {
+  let database: TestDatabase;
+  let emulators: Emulators;
+  let rtdb: RtdbRest;
+  let user: { idToken: string; localId: string };
+
+  beforeAll(async () => {
+    database = await cloneDatabase();
+    emulators = await startEmulators({
+      ...{ databaseUrl: database.url, ports: ANY_PORTS, withAuth: true },
+    });
+    rtdb = rtdbRest(emulators.databaseHost, emulators.namespace);
+    const signUp = await fetch(
+      `http://${emulators.authHost}/identitytoolkit.googleapis.com/v1/accounts:signUp?key=any`,
+      {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ email: 'ann@example.com', password: 'a password' }),
+      },
+    );
+    user = signUpSchema.parse(await signUp.json());
+  }, 60_000);
+
+  afterAll(async () => {
+    await emulators?.stop();
+    await database?.drop();
+  }, 30_000);
+
+  const call = (path: string, init: RequestInit = {}, token = user.idToken) =>
+    fetch(`${emulators.hostingOrigin}${path}`, {
+      ...init,
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+    });
+
+  const claim = (token?: string) =>
+    call(
+      '/api/sync/daily-quests/completion',
+      {
+        method: 'POST',
+        body: JSON.stringify({
+          ...{ quest_id: 'quest_1', user_id: user.localId, partner_id: PARTNER },
+          timestamp: `${DATE}T06:01:00.006`,
+        }),
+      },
+      token,
+    );
+
+  test("a signed-in user's claim is taken once, and the validation read compares it", async () => {
+    expect(await (await claim()).json()).toEqual({ status: 'applied' });
+    expect(await (await claim()).json()).toEqual({ status: 'duplicate' });
+    const read = () =>
+      call(`/api/sync/daily-quests/completions?partner_id=${PARTNER}&date=${DATE}`);
+    expect(await (await read()).json()).toMatchObject({
+      ...{ completions: [{ user_id: user.localId }], consistent: false },
+    });
+    const couple = [user.localId, PARTNER].sort().join('_');
+    await rtdb.set(['daily_quests', couple, DATE, 'completions', 'quest_1', user.localId], true);
+    expect(await (await read()).json()).toMatchObject({ consistent: true });
+  });
+
+  test('a claim without a token that Firebase made is refused', async () => {
+    expect((await claim('e30.e30.')).status).toBe(401);
+    expect((await call('/api/healthz', {}, 'none')).status).toBe(200);
+  });
+});
