@@ -43,7 +43,7 @@ export async function readStory(
     return { ref, divergences: parseLeafDivergences(rows) };
   });
   if (known === null) return { kind: 'gone' };
-  if ('ref' in known) return { kind: 'log', ...known };
+  if (known.side === undefined) return { kind: 'log', ...known };
   // After the transaction: nothing of Postgres is held while RTDB is waited for.
   const read = await readRtdb(known.side.leaf, rtdb);
   return 'reason' in read

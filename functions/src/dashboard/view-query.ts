@@ -54,7 +54,7 @@ const schema = z.object({
   state: z.enum(STATES).catch('open').default('open'),
   sort: z
     .string()
-    .refine((value) => SORTS.includes(value.replace(/^-/, '')))
+    .refine((value) => SORTS.some((name) => value === name || value === `-${name}`))
     .catch('-first_seen')
     .default('-first_seen'),
   page: wholeNumber(MAX_PAGE).catch(1).default(1),
