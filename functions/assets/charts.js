@@ -4,6 +4,10 @@
   const DASHES = [[], [7, 4], [2, 3]];
   const HEIGHT = 210;
   const DAY = 86_400;
+  /** 0.1, 0.2, 0.5, 1, 2, 5 and so on, to days in milliseconds. */
+  const ROUND = Array.from({ length: 10 }, (_, power) =>
+    [1, 2, 5].map((n) => n * 10 ** (power - 1)),
+  ).flat();
   /** @type {Map<Element, { plot: any, resize: () => void }>} */
   const drawn = new Map();
 
@@ -53,7 +57,7 @@
     const { ctx, bbox } = plot;
     ctx.save();
     ctx.beginPath();
-    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.rect(bbox.left, 0, bbox.width, bbox.top + bbox.height);
     ctx.clip();
     ctx.font = `${11 * devicePixelRatio}px system-ui, sans-serif`;
     ctx.textBaseline = 'top';
@@ -68,7 +72,7 @@
       const room = ctx.measureText(band.reason).width;
       const at = Math.min(left + 2 * devicePixelRatio, bbox.left + bbox.width - room);
       if (at > labelledTo) {
-        ctx.fillText(band.reason, at, bbox.top + bbox.height - 14 * devicePixelRatio);
+        ctx.fillText(band.reason, at, bbox.top - 15 * devicePixelRatio);
         labelledTo = at + room + 6 * devicePixelRatio;
       }
     }
@@ -101,15 +105,26 @@
   }
 
   function percentRange(_plot, least, most) {
-    if (least === null) return [98, 100];
-    const low = Math.max(0, Math.min(98.9, least - Math.max(0.1, (most - least) / 5)));
+    if (least === null) return [98, 100.2];
+    const low = Math.max(0, Math.min(98.8, least - Math.max(0.1, (most - least) / 5)));
     // A point at 100 is to be seen whole.
     return [low, 100 + (100 - low) / 15];
   }
 
+  /** From 1, 2 or 5 of a power of ten to another: what a reader can divide. */
   function lagRange(_plot, least, most) {
-    return [Math.max(0.1, (least ?? 1) * 0.7), Math.max(1, (most ?? 1000) * 1.4)];
+    const low = Math.max(0.1, least ?? 10);
+    const high = Math.max(low * 2, most ?? 100);
+    return [
+      ROUND.findLast((at) => at <= low * 0.9) ?? 0.1,
+      ROUND.find((at) => at >= high * 1.1) ?? high,
+    ];
   }
+
+  const lagTicks = (_plot, _axis, least, most) => {
+    const within = ROUND.filter((at) => at >= least * 0.999 && at <= most * 1.001);
+    return within.length > 7 ? within.filter((at) => Number.isInteger(Math.log10(at))) : within;
+  };
 
   function scaleOf({ kind, unit }) {
     if (unit === '%') return { range: percentRange };
@@ -186,14 +201,14 @@
         cursor: { y: false, drag: { x: false, y: false } },
         scales: { x: { time: true, range: [data.from, data.to] }, y: scaleOf(data) },
         series: [{}, ...seriesOf(data)],
+        padding: [18, 12, 0, 0],
         axes: [
-          { ...axis, grid: { show: false }, values: timeTicks, space: 60 },
+          { ...axis, grid: { show: false }, values: timeTicks, space: 60, size: 26 },
           {
             ...axis,
-            grid,
-            size: 56,
-            space: 34,
+            ...{ grid, size: 60, space: 34 },
             values: (_plot, splits) => splits.map((value) => tick(value, data.unit)),
+            ...(data.unit === 'ms' ? { splits: lagTicks, filter: (_plot, splits) => splits } : {}),
           },
         ],
         hooks: {
