@@ -44,8 +44,8 @@ export function divergencesView(
       <p role="status" id="total">${countLine(panel.value, query)}</p>
       <p>
         Export these:
-        <a href="${hrefOf(query, {}, { export: 'csv' })}" download>CSV</a>
-        <a href="${hrefOf(query, {}, { export: 'json' })}" download>JSON</a>
+        <a href="${hrefOf(query, { story: null, page: 1 }, { export: 'csv' })}" download>CSV</a>
+        <a href="${hrefOf(query, { story: null, page: 1 }, { export: 'json' })}" download>JSON</a>
       </p>
     </div>
     ${looseStory(rows, story, query)}
@@ -107,7 +107,7 @@ function rowView(row: DivergenceRow, story: Panel<OpenStory> | null, query: View
     ['Cause', words(row.cause)],
     [
       'Completion',
-      html`<a data-go id="d${row.id}" aria-expanded="${isOpen}" href="${href}">
+      html`<a data-go id="d${row.id}" aria-expanded="${String(isOpen)}" href="${href}">
       ${nameOf(row)}</a>`,
     ],
     ['Day', row.date_key === null ? '–' : cut(row.date_key)],
