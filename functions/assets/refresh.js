@@ -88,7 +88,8 @@
       event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
     if (!link || !isPlain) return;
     event.preventDefault();
-    void go(link.href, link.dataset.to);
+    if (link.id === 'reload') void show(location.href);
+    else void go(link.href, link.dataset.to);
   });
 
   document.addEventListener('submit', (event) => {
