@@ -193,23 +193,27 @@ describeWithBrowser(name, () => {
     [1280, 'dark'],
     [390, 'light'],
     [390, 'dark'],
-  ] as const)('%d px wide, %s: nothing overflows, and axe finds nothing', async (width, scheme) => {
-    const one = await open({ viewport: { width, height: 900 }, colorScheme: scheme });
-    await errors(one).first().locator('a').click();
-    await one.locator('.story').waitFor();
-    expect(await one.evaluate('document.documentElement.scrollWidth')).toBe(width);
-    await one.locator('#figures-outcomes summary').click();
-    await one.locator('.runs summary').first().click();
-    // Through the debugger: the page's policy lets no such script in.
-    await one.evaluate(AXE);
-    const found = (await one.evaluate(
-      "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => " +
-        'violations.map(({ id, impact, nodes }) => ' +
-        '`${impact} ${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`))',
-    )) as string[];
-    expect(found).toEqual([]);
-    await one.close();
-  }, 90_000);
+  ] as const)(
+    '%d px wide, %s: nothing overflows, and axe finds nothing',
+    async (width, scheme) => {
+      const one = await open({ viewport: { width, height: 900 }, colorScheme: scheme });
+      await errors(one).first().locator('a').click();
+      await one.locator('.story').waitFor();
+      expect(await one.evaluate('document.documentElement.scrollWidth')).toBe(width);
+      await one.locator('#figures-outcomes summary').click();
+      await one.locator('.runs summary').first().click();
+      // Through the debugger: the page's policy lets no such script in.
+      await one.evaluate(AXE);
+      const found = (await one.evaluate(
+        "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => " +
+          'violations.map(({ id, impact, nodes }) => ' +
+          '`${impact} ${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`))',
+      )) as string[];
+      expect(found).toEqual([]);
+      await one.close();
+    },
+    90_000,
+  );
 });
 
 interface DrawnOn {

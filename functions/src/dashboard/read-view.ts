@@ -59,7 +59,8 @@ export async function readView(query: ViewQuery, context: ViewContext): Promise<
   return { verdict, trends, divergences, story };
 }
 
-async function readVerdict(statements: Statements): Promise<Verdict> {
+/** The gate as `report` asks it, and the canary. */
+export async function readVerdict(statements: Statements): Promise<Verdict> {
   if (THRESHOLD === null) throw new Error('the threshold is no rate');
   const question: GateQuestion = {
     ...{ windowMs: WINDOW_MS, threshold: THRESHOLD, minSample: MIN_SAMPLE, asOf: null },
@@ -70,7 +71,11 @@ async function readVerdict(statements: Statements): Promise<Verdict> {
   return { gate, canaryAgeMs: parseCanaryRow(canary)?.ageMs ?? null };
 }
 
-async function readDivergences(statements: Statements, query: ViewQuery): Promise<DivergencePage> {
+/** One page of the filtered table. */
+export async function readDivergences(
+  statements: Statements,
+  query: ViewQuery,
+): Promise<DivergencePage> {
   const filter = filterValues(query);
   const total = parseTotal(await statements.run(COUNT_DIVERGENCES, filter));
   const skipped = (query.page - 1) * PAGE_SIZE;

@@ -133,15 +133,20 @@ select log.ref from mirror.divergence_log as log where log.id = $1::bigint
 /** $1 since when. Divergences that the trigger tells of, by the hour in which they were first seen. */
 export const REFUSALS_BY_HOUR = `
 select
-  to_char(date_trunc('hour', log.first_seen_at, 'UTC') at time zone 'UTC',
-    'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as hour,
-  log.kind,
-  count(*)::integer as seen
-from mirror.divergence_log as log
-where log.first_seen_at >= $1::timestamptz
-  and log.kind in ('out_of_order', 'invalid_payload', 'write_rejected', 'missed_event')
-group by 1, 2
-order by 1, 2
+  to_char(seen.hour at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as hour,
+  seen.kind,
+  seen.seen
+from (
+  select
+    date_trunc('hour', log.first_seen_at, 'UTC') as hour,
+    log.kind,
+    count(*)::integer as seen
+  from mirror.divergence_log as log
+  where log.first_seen_at >= $1::timestamptz
+    and log.kind in ('out_of_order', 'invalid_payload', 'write_rejected', 'missed_event')
+  group by 1, 2
+) as seen
+order by seen.hour, seen.kind
 `;
 
 const ROW = z.object({

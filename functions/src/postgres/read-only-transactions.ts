@@ -5,6 +5,7 @@ import type { Statements } from './statements';
 /**
  * One snapshot, no writes, and an end. `set local`, because a pooler in transaction mode refuses
  * settings at start-up and forgets those of a session. No JIT: it costs more than such statements.
+ * No parallel workers: a reader takes one core from the writers, not all.
  *
  * Source: PostgreSQL manual, "SET" and 20.11.1 "Statement Behavior".
  */
@@ -13,7 +14,8 @@ begin transaction isolation level repeatable read, read only;
 set local statement_timeout = '2s';
 set local lock_timeout = '1s';
 set local idle_in_transaction_session_timeout = '10s';
-set local jit = off
+set local jit = off;
+set local max_parallel_workers_per_gather = 0
 `;
 
 /** For readers that must never get into the way of writers: short transactions that can't write. */
