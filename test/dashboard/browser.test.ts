@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { CHROMIUM, launchChromium } from '../../local/chromium';
 import { Cleanups } from '../../local/simulate/cleanups';
@@ -15,7 +14,7 @@ const describeWithBrowser = CHROMIUM === null ? describe.skip : describe;
 // In the name, so that whoever sees the skipped tests sees how to run them.
 const name = 'in a real browser (where missing: apt-get install chromium)';
 
-const AXE = readFileSync(join(__dirname, '../../node_modules/axe-core/axe.min.js'), 'utf8');
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 describeWithBrowser(name, () => {
   const cleanups = new Cleanups();

@@ -21,14 +21,13 @@ export interface PageAssets {
 export function readPageAssets(): PageAssets {
   const script = 'text/javascript; charset=utf-8';
   const style = 'text/css; charset=utf-8';
-  const uplot = (file: string) => require.resolve(`uplot/dist/${file}`);
   const scripts = [
-    asset('uplot', '.js', script, uplot('uPlot.iife.min.js')),
+    asset('uplot', '.js', script, require.resolve('uplot/dist/uPlot.iife.min.js')),
     asset('charts', '.js', script, join(FOLDER, 'charts.js')),
     asset('refresh', '.js', script, join(FOLDER, 'refresh.js')),
   ];
   const styles = [
-    asset('uplot', '.css', style, uplot('uPlot.min.css')),
+    asset('uplot', '.css', style, require.resolve('uplot/dist/uPlot.min.css')),
     asset('dashboard', '.css', style, join(FOLDER, 'dashboard.css')),
   ];
   const byName = new Map([...scripts, ...styles].map((one) => [one.name, one]));

@@ -138,7 +138,8 @@ select
   seen.seen
 from (
   select
-    date_trunc('hour', log.first_seen_at, 'UTC') as hour,
+    -- Whole hours of UTC; date_trunc looks the zone up for every row.
+    date_bin('1 hour', log.first_seen_at, '2000-01-01T00:00:00Z'::timestamptz) as hour,
     log.kind,
     count(*)::integer as seen
   from mirror.divergence_log as log
