@@ -30,7 +30,14 @@ values (
   date_trunc('hour', now(), 'UTC') - make_interval(hours => $1::integer),
   $2, $3, $4, 0, 0, $5, $6, $7::double precision, $7::double precision * 3
 )
-on conflict (hour) do nothing
+on conflict (hour) do update set
+  live = excluded.live,
+  tombstones = excluded.tombstones,
+  client = excluded.client,
+  lag_p50_ms = excluded.lag_p50_ms,
+  lag_p95_ms = excluded.lag_p95_ms,
+  lag_p99_ms = excluded.lag_p99_ms,
+  lag_max_ms = excluded.lag_max_ms
 `;
 
 /** $1 hours back until $2. */

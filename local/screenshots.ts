@@ -23,7 +23,13 @@ const PICTURES = [
   { name: 'dashboard-dark', width: 1280, height: 1010, scheme: 'dark', opens: null },
   { name: 'story-light', width: 1280, height: 820, scheme: 'light', opens: 'retries_exhausted' },
   { name: 'phone-light', width: 390, height: 1180, scheme: 'light', opens: null },
-  { name: 'phone-story-dark', width: 390, height: 1180, scheme: 'dark', opens: 'flag_disabled' },
+  {
+    name: 'phone-story-dark',
+    width: 390,
+    height: 1180,
+    scheme: 'dark',
+    opens: 'client_without_rtdb',
+  },
 ] as const;
 
 async function main(): Promise<void> {
@@ -53,7 +59,7 @@ async function playDay(cleanups: Cleanups): Promise<string> {
     ...{ databaseUrl, server, cleanups },
     request: {
       ...{ couples: 80, seed: SEED, dayMs: null, instances: 2 },
-      plan: { faults: new Set(['drop', 'reorder', 'flag-off']), rate: 0.02 },
+      plan: { faults: new Set(['drop', 'reorder', 'client-disagrees']), rate: 0.03 },
     },
   });
   const statements = new Connections(clientConfig(databaseUrl), 1);

@@ -53,7 +53,7 @@
   }
 
   /** Shades the times in which mirroring was not fully on, and writes why. */
-  function drawBands(plot, { bands, threshold, unit }) {
+  function drawBands(plot, { bands, threshold }) {
     const { ctx, bbox } = plot;
     ctx.save();
     ctx.beginPath();
@@ -84,9 +84,6 @@
       ctx.moveTo(bbox.left, y);
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
-      ctx.fillStyle = colour('dim');
-      ctx.textAlign = 'right';
-      ctx.fillText(`asked for: ${threshold}${unit}`, bbox.left + bbox.width - 4, y + 3);
     }
     ctx.restore();
   }

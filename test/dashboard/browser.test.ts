@@ -206,7 +206,7 @@ describeWithBrowser(name, () => {
       const found = (await one.evaluate(
         "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => " +
           'violations.map(({ id, impact, nodes }) => ' +
-          '`${impact} ${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" | ")}`))',
+          '[impact, id, ...nodes.map(({ html }) => html.slice(0, 120))].join(" ")))',
       )) as string[];
       expect(found).toEqual([]);
       await one.close();

@@ -2,6 +2,9 @@ import type { CoverageGap } from '../postgres/gate-evidence';
 import { millisOf } from '../quests/event-time';
 import type { TrendHour, Trends } from './read-trends';
 
+/** What the gate asks for (`THRESHOLD` in read-view.ts), as the chart shows it. */
+export const GATE_PERCENT = 99;
+
 /** One chart as the browser draws it (assets/charts.js). Times in seconds since 1970. */
 export interface ChartData {
   kind: 'points' | 'lines' | 'stack';
@@ -42,7 +45,7 @@ export function consistencyChart(trends: Trends): ChartData {
   const runs = comparedRuns(trends).reverse();
   return {
     ...frame(trends),
-    ...{ kind: 'points', unit: '%', threshold: 99 },
+    ...{ kind: 'points', unit: '%', threshold: GATE_PERCENT },
     x: runs.map(({ finishedAt, startedAt }) => secondsOf(finishedAt ?? startedAt)),
     series: [
       {

@@ -4,6 +4,7 @@ import {
   type ChartData,
   comparedRuns,
   consistencyChart,
+  GATE_PERCENT,
   lagChart,
   OUTCOMES,
   outcomesByHour,
@@ -58,7 +59,7 @@ function consistency(trends: Trends): Markup {
   return figure({
     id: 'consistency',
     title: 'Consistency',
-    about: 'Each finished run of all couples is a point. Shaded: mirroring was not fully on.',
+    about: `Each finished run of all couples is a point. Dashed: ${GATE_PERCENT}% is asked for. Shaded: mirroring was not fully on.`,
     data: consistencyChart(trends),
     isEmpty: runs.length === 0,
     empty: 'No run of all couples has compared anything in this time.',
