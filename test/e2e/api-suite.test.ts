@@ -4,13 +4,13 @@ import { type Emulators, startEmulators } from '../../local/emulators';
 import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 
-/** The API as phones reach it: Hosting's rewrite, and ID tokens of Firebase Auth. */
+/** HTTP functions as the emulators serve them: Hosting's rewrite, ID tokens of Firebase Auth. */
 
 const DATE = '2026-11-22';
 const PARTNER = 'bob_smith';
 const signUpSchema = z.object({ idToken: z.string(), localId: z.string() });
 
-describe('the API on the Firebase emulators', () => {
+describe('the API and the dashboard on the Firebase emulators', () => {
   let database: TestDatabase;
   let emulators: Emulators;
   let rtdb: RtdbRest;
@@ -68,6 +68,18 @@ describe('the API on the Firebase emulators', () => {
     const couple = [user.localId, PARTNER].sort().join('_');
     await rtdb.set(['daily_quests', couple, DATE, 'completions', 'quest_1', user.localId], true);
     expect(await (await read()).json()).toMatchObject({ consistent: true });
+  });
+
+  test('the dashboard is there for this machine, with its files and its exports', async () => {
+    const page = await fetch(emulators.dashboardUrl);
+    expect(page.status).toBe(200);
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+    const html = await page.text();
+    expect(html).toContain('no reconcile run of all couples has finished');
+    for (const [, address = ''] of html.matchAll(/(?:src|href)="(\?asset=[^"]+)"/g)) {
+      expect((await fetch(new URL(address, emulators.dashboardUrl))).status).toBe(200);
+    }
+    expect(await (await fetch(`${emulators.dashboardUrl}?export=json`)).json()).toEqual([]);
   });
 
   test('a claim without a token that Firebase made is refused', async () => {

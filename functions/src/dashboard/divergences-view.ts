@@ -133,7 +133,7 @@ function rowView(row: DivergenceRow, story: Panel<OpenStory> | null, query: View
 function nameOf({ quest_id, user_id, couple_id, ref }: DivergenceRow): Markup {
   if (quest_id === null || user_id === null) return outside(ref, 90);
   return html`${outside(quest_id, 48)}
-    <small>of ${outside(user_id, 36)} in ${outside(couple_id ?? '', 48)}</small>`;
+    <small>of ${outside(user_id, 36)} in ${outside(couple_id ?? '', 60)}</small>`;
 }
 
 /** A story whose row is on another page, such as one that healed while it was read. */
