@@ -65,7 +65,17 @@ test.each([...DASHBOARD_QUESTIONS])(
   },
 );
 
-test('neither does a story, nor the count of an hour that a run makes', async () => {
+test.each([...DASHBOARD_QUESTIONS])(
+  "%s can be asked by the functions' login",
+  async (_name, ask) => {
+    await transactions.read(async (statements) => {
+      await statements.run('set local role quest_mirror_writer', []);
+      await ask(statements);
+    });
+  },
+);
+
+test('a story and the count of an hour that a run makes read none through either', async () => {
   const plans: string[] = [];
   const story = await readStory(DIVERGENCES, {
     rtdb: { readLeaf: async () => null },

@@ -1,3 +1,4 @@
+import { get } from 'node:http';
 import { z } from 'zod';
 import { ANY_PORTS } from '../../local/emulator-ports';
 import { type Emulators, startEmulators } from '../../local/emulators';
@@ -79,7 +80,10 @@ describe('the API and the dashboard on the Firebase emulators', () => {
     for (const [, address = ''] of html.matchAll(/(?:src|href)="(\?asset=[^"]+)"/g)) {
       expect((await fetch(new URL(address, emulators.dashboardUrl))).status).toBe(200);
     }
-    expect(await (await fetch(`${emulators.dashboardUrl}?export=json`)).json()).toEqual([]);
+    // What the validation read above found.
+    const rows = await (await fetch(`${emulators.dashboardUrl}?export=json`)).json();
+    expect(rows).toMatchObject([{ kind: 'client_only', detected_by: 'api' }]);
+    expect(await statusFor(emulators.dashboardUrl, 'rebound.example')).toBe(403);
   });
 
   test('a claim without a token that Firebase made is refused', async () => {
@@ -87,3 +91,13 @@ describe('the API and the dashboard on the Firebase emulators', () => {
     expect((await call('/api/healthz', {}, 'none')).status).toBe(200);
   });
 });
+
+/** As a page elsewhere whose name resolves to this machine would ask. */
+function statusFor(url: string, host: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    get(url, { headers: { host } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).once('error', reject);
+  });
+}
