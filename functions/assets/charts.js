@@ -131,14 +131,11 @@
     };
   }
 
-  function readout(host, data) {
-    const line = host.querySelector('.readout');
+  function readout(data, line) {
     return (plot) => {
       const { idx } = plot.cursor;
-      if (idx === null || idx === undefined || !line) {
-        if (line) line.textContent = '';
-        return;
-      }
+      line.textContent = '';
+      if (idx === null || idx === undefined) return;
       const at = data.x[idx];
       const values = data.series.map(
         ({ name, values: all }) => `${name} ${withUnit(all[idx], data.unit)}`,
@@ -189,7 +186,6 @@
       ticks: { show: false },
     };
     const grid = { stroke: () => colour('line'), width: 1 };
-    const update = { current: () => {} };
     const plot = new uPlot(
       {
         width: Math.max(200, host.clientWidth),
@@ -210,7 +206,7 @@
         ],
         hooks: {
           drawClear: [(self) => drawBands(self, data)],
-          setCursor: [(self) => update.current(self)],
+          setCursor: [readout(data, line)],
         },
         tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
       },
@@ -219,7 +215,6 @@
     );
     host.append(line);
     if (data.series.length > 1) host.append(legendOf(data));
-    update.current = readout(host, data);
     const resize = () => plot.setSize({ width: Math.max(200, host.clientWidth), height: HEIGHT });
     drawn.set(host, { plot, resize });
   }
