@@ -7,6 +7,7 @@ import type { Simulation } from '../../local/simulate/simulation';
 import { emptyDatabase } from '../integration/support/empty-database';
 import { runCommand } from '../support/command';
 import { logDivergence } from '../support/dashboard-log';
+import { eventually } from '../support/eventually';
 import { type Runtime, startRuntime } from '../support/runtime';
 
 const describeWithBrowser = CHROMIUM === null ? describe.skip : describe;
@@ -135,9 +136,9 @@ describeWithBrowser(name, () => {
       severity: 'info',
     });
     await page.evaluate("document.getElementById('reload').click()");
-    await page.waitForFunction(
-      `document.getElementById('total').innerText !== ${JSON.stringify(before)}`,
-    );
+    await eventually(async () => (await page.locator('#total').innerText()) !== before, {
+      describe: 'the page to show one more',
+    });
     expect(page.url()).toBe(address);
     expect(await page.evaluate('scrollY')).toBe(700);
     expect(await page.evaluate('document.activeElement.id')).toBe(focused);
@@ -149,7 +150,7 @@ describeWithBrowser(name, () => {
   test('where it can not renew itself it says so, and what is shown stays', async () => {
     await page.route('**/*', (route) => route.abort());
     await page.evaluate("document.getElementById('reload').click()");
-    await page.waitForFunction("document.getElementById('trouble').innerText.length > 0");
+    await page.locator('#trouble', { hasText: 'Could not' }).waitFor();
     expect(await page.locator('#trouble').innerText()).toContain('Could not refresh');
     expect(await page.locator('#sentence').count()).toBe(1);
     // The browser complains of the request that was cut off, as it should.
@@ -173,7 +174,7 @@ describeWithBrowser(name, () => {
     await page.keyboard.press('Tab');
     expect(await page.evaluate('document.activeElement.className')).toBe('skip');
     await page.keyboard.press('Enter');
-    await page.waitForFunction("document.activeElement.id === 'divergences'");
+    await page.locator('#divergences:focus').waitFor();
     await page.locator('[name="state"]').focus();
     await page.locator('[name="couple"]').focus();
     await page.keyboard.press('Enter');
