@@ -60,8 +60,9 @@
         replace(shown, part);
       }
       document.title = fresh.title;
-      scrollTo(scrollX, scrollY);
+      // The charts first: what grows above the reader would push the place away again.
       window.drawCharts?.();
+      scrollTo(scrollX, scrollY);
       trouble.textContent = '';
       return true;
     } catch (error) {
