@@ -1,4 +1,11 @@
-import { type BenchOptions, parseArguments, SECTIONS, type Section, USAGE } from './arguments';
+import {
+  type BenchOptions,
+  parseArguments,
+  SECTIONS,
+  SECTIONS_ON_REQUEST,
+  type Section,
+  USAGE,
+} from './arguments';
 import { type Build, build } from './build';
 import { contenders } from './contenders';
 import type { Context } from './context';
@@ -6,6 +13,7 @@ import { Databases } from './databases';
 import { LoadGenerator } from './load/load-generator';
 import { formatResults, type Results, writeResults } from './report';
 import { measureBackfill } from './sections/backfill';
+import { measureDashboard } from './sections/dashboard';
 import { measureFirstEvent } from './sections/first-event';
 import { measureLatency } from './sections/latency';
 import { measureMemory } from './sections/memory';
@@ -48,9 +56,11 @@ async function measure(options: BenchOptions, built: Build): Promise<Results> {
     memory: async () => ({ memory: await measureMemory(context) }),
     reconcile: async () => ({ reconcile: await measureReconcile(context) }),
     backfill: async () => ({ backfill: await measureBackfill(context) }),
+    dashboard: async () => ({ dashboard: await measureDashboard(context) }),
   };
   try {
-    for (const section of SECTIONS.filter((name) => options.sections.includes(name))) {
+    const sections = [...SECTIONS, ...SECTIONS_ON_REQUEST];
+    for (const section of sections.filter((name) => options.sections.includes(name))) {
       Object.assign(results, await measures[section]());
       // After each section: a run that is cut short has not been for nothing.
       say(`written to ${writeResults(results, judge(results))}`);

@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { SEED_ROWS } from './databases';
 import type { BackfillRow } from './sections/backfill';
+import type { DashboardRow } from './sections/dashboard';
 import type { FirstEventRow } from './sections/first-event';
 import type { LatencyRow } from './sections/latency';
 import type { MemoryRow } from './sections/memory';
@@ -17,6 +18,7 @@ export interface Results {
   memory?: MemoryRow[];
   reconcile?: ReconcileRow[];
   backfill?: BackfillRow[];
+  dashboard?: DashboardRow[];
 }
 
 type Cell = string | number | null;
@@ -31,6 +33,7 @@ export function formatResults(results: Results, targets: readonly Target[]): str
   if (results.memory) parts.push('Resident memory', memoryTable(results.memory));
   if (results.reconcile) parts.push('Reconcile', reconcileTable(results.reconcile));
   if (results.backfill) parts.push('Backfill', backfillTable(results.backfill));
+  if (results.dashboard) parts.push('Dashboard', dashboardTable(results.dashboard));
   const problems = Object.values(results)
     .flat()
     .flatMap((row) => row.problems.map((problem: string) => `FAILED ${row.contender}: ${problem}`));
@@ -131,6 +134,18 @@ function reconcileTable(rows: ReconcileRow[]): string {
       fixed(row.perSecond, 0),
       fixed(row.ofReadingOnly, 2),
       fixed(row.peakMb, 0),
+    ]),
+  );
+}
+
+function dashboardTable(rows: DashboardRow[]): string {
+  return table(
+    ['part of the page', 'median ms', 'max ms', 'slowest statement ms'],
+    rows.map((row) => [
+      row.contender,
+      fixed(row.medianMs, 0),
+      fixed(row.maxMs, 0),
+      fixed(row.slowestStatementMs, 0),
     ]),
   );
 }

@@ -1,24 +1,8 @@
-/**
- * What a terminal would act on instead of showing it: controls, and formats such as bidi overrides
- * that make text read as something else. Source: Unicode Technical Report 36, section 3.
- */
-const NOT_SHOWN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/gu;
+import { NOT_SHOWN } from '../functions/src/quests/printable';
 
-/** Text from outside, fit for one line of a terminal: such characters are written out. */
-export function printable(text: string): string {
-  return text.replace(NOT_SHOWN, (character) => {
-    const code = (character.codePointAt(0) ?? 0).toString(16);
-    return code.length > 4 ? `\\u{${code}}` : `\\u${code.padStart(4, '0')}`;
-  });
-}
+export { printable, printableValue } from '../functions/src/quests/printable';
 
-/** A value from outside as JSON on one line, cut where it is long. */
-export function printableValue(value: unknown, maxLength = 400): string {
-  const text = printable(JSON.stringify(value) ?? 'null');
-  return text.length <= maxLength ? text : `${text.slice(0, maxLength)}… (${text.length} chars)`;
-}
-
-/** One line of JSON, with those characters as JSON's own escapes: a terminal may show it, too. */
+/** One line of JSON, with what is not shown as JSON's own escapes: a terminal may show it, too. */
 export function jsonLine(value: unknown): string {
   const escaped = JSON.stringify(value).replace(NOT_SHOWN, (character) =>
     Array.from({ length: character.length }, (_, unit) => unitEscape(character, unit)).join(''),

@@ -45,7 +45,10 @@ export function createEmulatorProject(options: EmulatorProjectOptions): Emulator
   const directory = mkdtempSync(join(tmpdir(), 'quest-emu-'));
   const source = join(directory, 'functions');
   mkdirSync(source);
-  for (const name of ['lib', 'node_modules']) {
+  const folders = ['lib', 'node_modules', 'assets'].filter((name) =>
+    existsSync(join(options.functionsDir, name)),
+  );
+  for (const name of folders) {
     symlinkSync(join(options.functionsDir, name), join(source, name), 'junction');
   }
   copyFileSync(join(options.functionsDir, 'package.json'), join(source, 'package.json'));

@@ -7,6 +7,8 @@ import { createEmulatorProject } from './emulator-project';
 import { runFirebase } from './firebase-process';
 
 const ROOT = join(__dirname, '..');
+/** The default of RTDB_REGION; the emulator serves functions below it. */
+const REGION = 'us-central1';
 const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
 
 export interface EmulatorsOptions {
@@ -35,6 +37,8 @@ export interface Emulators {
   functionsOrigin: string;
   /** Hosting, whose rewrite leads to the API. */
   hostingOrigin: string;
+  /** The page for people; it answers to this machine only. */
+  dashboardUrl: string;
   /** host:port, as FIREBASE_AUTH_EMULATOR_HOST wants it; nobody listens there unless asked for. */
   authHost: string;
   projectId: string;
@@ -84,6 +88,7 @@ export async function startEmulators(options: EmulatorsOptions): Promise<Emulato
       databaseHost: `127.0.0.1:${ports.database}`,
       functionsOrigin: `http://127.0.0.1:${ports.functions}`,
       hostingOrigin: `http://127.0.0.1:${ports.hosting}`,
+      dashboardUrl: `http://127.0.0.1:${ports.functions}/${projectId}/${REGION}/dashboard`,
       authHost: `127.0.0.1:${ports.auth}`,
       projectId,
       namespace: `${projectId}-default-rtdb`,

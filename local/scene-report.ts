@@ -47,6 +47,7 @@ export function printHints({ rtdb, emulators, databaseUrl }: Hints): void {
     `${curl('PUT')} -d true`,
     curl('DELETE'),
   );
+  print(`The dashboard: ${emulators.dashboardUrl}`);
   print(`The API of old phones: ${emulators.hostingOrigin}/api/openapi.json`);
   if (databaseUrl) print(`Postgres: ${databaseUrl}`);
   print('Ctrl-C ends everything and leaves nothing behind.', '');

@@ -1,13 +1,6 @@
 import type { LeafStory } from '../../functions/src/reconcile/leaf-story';
+import { COMPARED } from '../../functions/src/reconcile/story-words';
 import { printable, printableValue } from '../printable';
-
-const COMPARED: Record<LeafStory['comparison'], string> = {
-  matched: 'Both sides show the same completion.',
-  absent: 'Neither side shows a completion.',
-  missing_in_postgres: 'RTDB shows a completion, Postgres does not.',
-  missing_in_rtdb: 'Postgres shows a completion, RTDB does not.',
-  value_mismatch: 'Both sides show a completion, with different values.',
-};
 
 /** A leaf's story in words. All of it comes from outside, so all of it is escaped. */
 export function formatStory(story: LeafStory): string {

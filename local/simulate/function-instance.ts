@@ -12,8 +12,11 @@ const FRAMEWORK = join(ROOT, 'node_modules/@google-cloud/functions-framework/bui
 const READY_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 5_000;
 
-/** As beside the auth emulator, whose tokens nobody signs; it is never asked. */
-const UNSIGNED_TOKENS = {
+/**
+ * As in the emulator: tokens that nobody signs (its auth is never asked), and a dashboard for this
+ * machine only.
+ */
+const EMULATED = {
   FUNCTIONS_EMULATOR: 'true',
   FIREBASE_AUTH_EMULATOR_HOST: '127.0.0.1:9',
 };
@@ -23,7 +26,7 @@ const OUTCOME_LINE = z.object({ outcome: z.string() });
 
 export interface InstanceOptions {
   /** The function that it runs. */
-  target: 'mirrorQuestCompletion' | 'api';
+  target: 'mirrorQuestCompletion' | 'api' | 'dashboard';
   databaseUrl: string;
   /** `host:port` of RTDB, which a tie or an overwrite is settled by. */
   rtdbAddress: string;
@@ -43,7 +46,7 @@ export interface FunctionInstance {
 /** Starts an instance; resolves once it listens. */
 export async function startInstance(options: InstanceOptions): Promise<FunctionInstance> {
   const port = await findFreePort();
-  const signature = options.target === 'api' ? 'http' : 'cloudevent';
+  const signature = options.target === 'mirrorQuestCompletion' ? 'cloudevent' : 'http';
   const args = [`--target=${options.target}`, `--signature-type=${signature}`];
   const watchdog = watchOver();
   const child = spawn(
@@ -84,7 +87,7 @@ function environment(options: InstanceOptions): Record<string, string> {
   return {
     // As the platform names it: an instance loads what its function needs.
     FUNCTION_TARGET: options.target,
-    ...(options.target === 'api' ? UNSIGNED_TOKENS : {}),
+    ...(options.target === 'mirrorQuestCompletion' ? {} : EMULATED),
     DATABASE_URL: options.databaseUrl,
     FIREBASE_DATABASE_EMULATOR_HOST: options.rtdbAddress,
     ENABLE_SUPABASE_DUAL_WRITE: String(options.mirroringEnabled),

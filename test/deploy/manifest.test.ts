@@ -91,6 +91,15 @@ test('no other function lets everybody in', async () => {
   expect(open.map(([name]) => name)).toEqual(['api']);
 });
 
+test('discovery finds the dashboard, which nobody may call who was not let in', async () => {
+  const { endpoints } = await discover();
+  expect(endpoints.dashboard).toMatchObject({
+    ...{ platform: 'gcfv2', region: '{{ params.RTDB_REGION }}', maxInstances: 2 },
+    secretEnvironmentVariables: [{ key: 'DATABASE_URL' }],
+    httpsTrigger: { invoker: ['private'] },
+  });
+});
+
 test.each([
   ['DATABASE_URL', 'secret', undefined],
   ['RTDB_INSTANCE', 'string', undefined],
@@ -146,7 +155,7 @@ test('loading the functions opens no connection and leaves the Postgres client a
   expect(loaded.opened).toEqual([]);
   expect(loaded.modules.filter((file) => /node_modules[\\/]pg[\\/]/.test(file))).toEqual([]);
   expect(loaded.names.sort()).toEqual([
-    ...['api', 'canary', 'mirrorQuestCompletion'],
+    ...['api', 'canary', 'dashboard', 'mirrorQuestCompletion'],
     ...['reconcileCouples', 'reconcileQuestCompletions'],
   ]);
 });
@@ -159,13 +168,14 @@ test('an instance of the mirror does without what the other functions load', asy
 
 test('the folder that is deployed loads anywhere, without the rest of the project', async () => {
   const copy = join(folder, 'deployed');
-  for (const part of ['package.json', 'lib']) {
+  for (const part of ['package.json', 'lib', 'assets']) {
     cpSync(join(FUNCTIONS, part), join(copy, part), { recursive: true });
   }
   symlinkSync(join(FUNCTIONS, 'node_modules'), join(copy, 'node_modules'), 'junction');
   const everything = filesIn(join(copy, 'lib'), '.js').map((file) => join('lib', file));
   expect(everything.length).toBeGreaterThan(5);
-  const script = `for (const file of ${JSON.stringify(everything)}) require('./' + file);`;
+  const script = `for (const file of ${JSON.stringify(everything)}) require('./' + file);
+    require('./lib/dashboard/page-assets').readPageAssets();`;
   await run(node22(), ['-e', script], { cwd: copy, env: {} });
   const { main } = z
     .object({ main: z.string() })

@@ -1,16 +1,17 @@
+import { get } from 'node:http';
 import { z } from 'zod';
 import { ANY_PORTS } from '../../local/emulator-ports';
 import { type Emulators, startEmulators } from '../../local/emulators';
 import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 
-/** The API as phones reach it: Hosting's rewrite, and ID tokens of Firebase Auth. */
+/** HTTP functions as the emulators serve them: Hosting's rewrite, ID tokens of Firebase Auth. */
 
 const DATE = '2026-11-22';
 const PARTNER = 'bob_smith';
 const signUpSchema = z.object({ idToken: z.string(), localId: z.string() });
 
-describe('the API on the Firebase emulators', () => {
+describe('the API and the dashboard on the Firebase emulators', () => {
   let database: TestDatabase;
   let emulators: Emulators;
   let rtdb: RtdbRest;
@@ -70,8 +71,33 @@ describe('the API on the Firebase emulators', () => {
     expect(await (await read()).json()).toMatchObject({ consistent: true });
   });
 
+  test('the dashboard is there for this machine, with its files and its exports', async () => {
+    const page = await fetch(emulators.dashboardUrl);
+    expect(page.status).toBe(200);
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
+    const html = await page.text();
+    expect(html).toContain('no reconcile run of all couples has finished');
+    for (const [, address = ''] of html.matchAll(/(?:src|href)="(\?asset=[^"]+)"/g)) {
+      expect((await fetch(new URL(address, emulators.dashboardUrl))).status).toBe(200);
+    }
+    // What the validation read above found.
+    const rows = await (await fetch(`${emulators.dashboardUrl}?export=json`)).json();
+    expect(rows).toMatchObject([{ kind: 'client_only', detected_by: 'api' }]);
+    expect(await statusFor(emulators.dashboardUrl, 'rebound.example')).toBe(403);
+  });
+
   test('a claim without a token that Firebase made is refused', async () => {
     expect((await claim('e30.e30.')).status).toBe(401);
     expect((await call('/api/healthz', {}, 'none')).status).toBe(200);
   });
 });
+
+/** As a page elsewhere whose name resolves to this machine would ask. */
+function statusFor(url: string, host: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    get(url, { headers: { host } }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).once('error', reject);
+  });
+}

@@ -42,43 +42,64 @@ export interface LeafStory {
   runs: ReturnType<typeof parseLeafRuns>;
 }
 
+/** What Postgres alone knows of a leaf. */
+export type PostgresSide = Omit<LeafStory, 'comparison' | 'rtdb'>;
+
 /** Reads a leaf's story from both stores. Rejects as they do. */
 export async function readLeafStory(
   leaf: CompletionLeaf,
   statements: Statements,
   rtdb: Pick<RtdbTree, 'readLeaf'>,
 ): Promise<LeafStory> {
+  const [value, side] = await Promise.all([
+    rtdb.readLeaf(leaf),
+    readPostgresSide(leaf, statements),
+  ]);
+  return tellStory(side, value);
+}
+
+/** Reads what Postgres knows of a leaf. Rejects as `statements` do. */
+export async function readPostgresSide(
+  leaf: CompletionLeaf,
+  statements: Statements,
+): Promise<PostgresSide> {
   const key = [leaf.coupleId, leaf.dateKey, leaf.questId, leaf.userId];
   const ref = completionPath(leaf);
-  const [value, clock, rowRows, divergenceRows, writeRows, runRows] = await Promise.all([
-    rtdb.readLeaf(leaf),
+  const [clock, rowRows, divergenceRows, writeRows, runRows] = await Promise.all([
     statements.run(DATABASE_CLOCK, []),
     statements.run(ROW_OF_LEAF, key),
     statements.run(DIVERGENCES_OF_LEAF, [[ref, dayPath(leaf)]]),
     statements.run(DIRECT_WRITE_OF_LEAF, key),
     statements.run(RUNS_OF_LEAF, [leaf.coupleId, leaf.dateKey]),
   ]);
-  const asOf = parseClock(clock);
   const row = parseLeafRow(rowRows);
   const divergences = parseLeafDivergences(divergenceRows);
   const written = [row?.eventTime, row?.completedAt, ...divergences.map((one) => one.eventTime)];
   const gaps = await statements.run(GAPS_OF_LEAF, [leaf.dateKey, written.filter((at) => at)]);
-  const parsed = parseCompletionValue(value, asOf);
-  const reading = parsed.ok ? parsed.state : { completed: null, value: parsed.value };
-  const isNothing = parsed.ok && !parsed.state.completed && parsed.state.gone;
   return {
     ref,
     leaf,
-    asOf,
-    comparison: compareLeaf(
-      isNothing ? null : reading,
-      row && { payload: canonicalValue(row.payload), isTombstone: row.isTombstone },
-    ),
-    rtdb: { value: canonicalValue(value), issues: parsed.ok ? [] : parsed.issues },
+    asOf: parseClock(clock),
     row,
     divergences,
     directWrite: parseDirectWrite(writeRows),
     gaps: parseCoverageGaps(gaps),
     runs: parseLeafRuns(runRows),
+  };
+}
+
+/** Sets what RTDB holds beside what Postgres knows. Pure. */
+export function tellStory(side: PostgresSide, value: unknown): LeafStory {
+  const parsed = parseCompletionValue(value, side.asOf);
+  const reading = parsed.ok ? parsed.state : { completed: null, value: parsed.value };
+  const isNothing = parsed.ok && !parsed.state.completed && parsed.state.gone;
+  const { row } = side;
+  return {
+    ...side,
+    comparison: compareLeaf(
+      isNothing ? null : reading,
+      row && { payload: canonicalValue(row.payload), isTombstone: row.isTombstone },
+    ),
+    rtdb: { value: canonicalValue(value), issues: parsed.ok ? [] : parsed.issues },
   };
 }

@@ -1,0 +1,104 @@
+/** What the dashboard is measured on: a table of some size, and a log that is full of trouble. */
+
+/** The key is made again afterwards: filling a table of millions through it takes three times as long. */
+export const DROP_KEY = `
+alter table public.quest_completions drop constraint quest_completions_pkey
+`;
+export const ADD_KEY = `
+alter table public.quest_completions
+add constraint quest_completions_pkey primary key (couple_id, date_key, quest_id, user_id)
+`;
+
+/**
+ * $1 completions, over ten days until now in the order in which they arrived; one in twenty is a
+ * tombstone, one in fifty a phone's.
+ */
+export const SEED_COMPLETIONS = `
+insert into public.quest_completions (
+  couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin,
+  event_id, event_time, deleted_at, mirrored_at
+)
+select
+  'u' || number || '_w' || number,
+  (at at time zone 'UTC')::date,
+  'quest_' || n || '_quiz',
+  'u' || number,
+  'w' || number,
+  at,
+  case when n % 20 > 0 then 'true'::jsonb end,
+  case when n % 50 = 1 then 'client' else 'rtdb' end,
+  case when n % 50 <> 1 then 'seed-' || n end,
+  case when n % 50 = 1 then '-infinity'::timestamptz else at end,
+  case when n % 20 = 0 then at end,
+  at + make_interval(secs => 0.02 - 0.03 * ln(1 - (n::bigint * 7919 % 100003) / 100004.0))
+from generate_series(1, $1::integer) as n
+cross join lateral (
+  select
+    lpad((n::bigint * 7919 % 500000)::text, 7, '0') as number,
+    clock.now - interval '10 days' * (1 - n::double precision / $1::integer) as at
+  from (select now() as now) as clock
+) as made
+`;
+
+/** $1 divergences over thirty days; every other one is open. */
+export const SEED_DIVERGENCES = `
+insert into mirror.divergence_log (
+  ref, couple_id, date_key, quest_id, user_id, kind, cause, severity, detected_by,
+  rtdb_value, postgres_value, detail, event_id, run_id, first_seen_at, last_seen_at, resolved_at
+)
+select
+  'daily_quests/u' || number || '_w' || number || '/' || (at at time zone 'UTC')::date
+    || '/completions/quest_' || n || '_quiz/u' || number,
+  'u' || number || '_w' || number,
+  (at at time zone 'UTC')::date,
+  'quest_' || n || '_quiz',
+  'u' || number,
+  (array['missing_in_postgres', 'out_of_order', 'value_mismatch', 'invalid_payload', 'late'])[n % 5 + 1],
+  (array['unknown', 'race', 'retries_exhausted', 'rejected', 'in_flight'])[n % 5 + 1],
+  (array['error', 'info', 'warning', 'warning', 'info'])[n % 5 + 1],
+  case when n % 5 in (1, 3) then 'trigger' else 'reconciler' end,
+  'true',
+  jsonb_build_object('completedAt', 1793534400000 + n, 'device', 'ios'),
+  jsonb_build_object('event_id', 'seed-' || n, 'behind_ms', n % 5000, 'note', repeat('evidence ', 20)),
+  'seed-' || n,
+  case when n % 5 in (0, 2, 4) then 1 + n * 700 / $1::integer end,
+  at, at,
+  case when n % 2 = 0 then at + interval '1 hour' end
+from generate_series(1, $1::integer) as n
+cross join lateral (
+  select
+    lpad((n::bigint * 7919 % 500000)::text, 7, '0') as number,
+    now() - interval '30 days' * (1 - n::double precision / $1::integer) as at
+) as made
+`;
+
+/** Thirty days of hourly runs, of which two of three days were asked. */
+export const SEED_RUNS = `
+insert into mirror.reconcile_runs (
+  started_at, finished_at, status, from_date, to_date, couples, matched, missing_in_postgres,
+  value_mismatch, consistency, rtdb_ms, postgres_ms, config
+)
+select
+  at - interval '40 seconds', at, 'finished',
+  (at at time zone 'UTC')::date - 1, (at at time zone 'UTC')::date,
+  500000, 1990000, 100, 50, 1990000::numeric / 1990150, 30000, 20000, '{}'
+from generate_series(0, 719) as n
+cross join lateral (select now() - make_interval(hours => 719 - n) as at) as made
+`;
+
+/** Hours as runs count them, all but the last. */
+export const SEED_HOURS = `
+insert into mirror.hourly_arrivals (
+  hour, live, tombstones, client, backfill, repair, lag_p50_ms, lag_p95_ms, lag_p99_ms, lag_max_ms
+)
+select
+  date_trunc('hour', now(), 'UTC') - make_interval(hours => n), 39000, 2000, 800, 0, 0,
+  35, 110, 160, 900
+from generate_series(1, 719) as n
+`;
+
+export const SEED_COVERAGE = `
+insert into mirror.coverage (from_at, to_at, reason)
+select now() - make_interval(hours => n * 24), now() - make_interval(hours => n * 24 - 1), 'outage'
+from generate_series(1, 20) as n
+`;

@@ -1,0 +1,98 @@
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream as WebStream } from 'node:stream/web';
+import { error as logError, write } from 'firebase-functions/logger';
+import type { Request as PlatformRequest } from 'firebase-functions/v2/https';
+import type { Hono } from 'hono';
+import { DATABASE_URL, readSettings } from './config';
+import { ConfigurationError } from './configuration-error';
+import { createDashboard } from './dashboard/app';
+import { isLocal } from './dashboard/local-only';
+import { readPageAssets } from './dashboard/page-assets';
+import { clientConfig } from './postgres/client-config';
+import { ReadOnlyTransactions } from './postgres/read-only-transactions';
+import { sqlstateOf } from './postgres/sqlstate';
+import { accessTokenFor } from './rtdb/access-token';
+import { rtdbDatabase } from './rtdb/rtdb-database';
+import { createRtdbTree } from './rtdb/rtdb-tree';
+
+type PlatformResponse = NonNullable<PlatformRequest['res']>;
+
+/** The page's parts are read side by side. */
+const CONNECTIONS = 3;
+
+let app: Hono | null = null;
+
+function openDashboard(): Hono {
+  const { databaseAuthority, mirroringEnabled } = readSettings(process.env);
+  return createDashboard({
+    transactions: new ReadOnlyTransactions(
+      clientConfig(DATABASE_URL.value(), databaseAuthority),
+      CONNECTIONS,
+    ),
+    rtdb: createRtdbTree({
+      database: rtdbDatabase(process.env),
+      accessToken: accessTokenFor(process.env.FIREBASE_DATABASE_EMULATOR_HOST),
+    }),
+    projectId: process.env.GCLOUD_PROJECT ?? '',
+    isEnabledHere: mirroringEnabled,
+    assets: readPageAssets(),
+    onFailure: (error) =>
+      logError('dashboard failed', { sqlstate: sqlstateOf(error), error: nameOf(error) }),
+  });
+}
+
+/** Answers one request of the platform's, and logs what was answered: no address, no ids. */
+export async function answer(request: PlatformRequest, response: PlatformResponse): Promise<void> {
+  const startedAt = performance.now();
+  const answered = await answerOf(request);
+  response.status(answered.status);
+  answered.headers.forEach((value, name) => {
+    response.setHeader(name, value);
+  });
+  write({
+    severity: answered.status >= 500 ? 'WARNING' : 'INFO',
+    message: `dashboard ${answered.status}`,
+    dashboard_status: answered.status,
+    dashboard_ms: Math.round(performance.now() - startedAt),
+  });
+  if (answered.body === null || request.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  const body = Readable.fromWeb(answered.body as WebStream<Uint8Array>);
+  // What fails midway breaks the transfer off; a reader who went away is no failure.
+  await pipeline(body, response).catch((error: unknown) => {
+    if (!request.destroyed) logError('dashboard was cut off', { error: nameOf(error) });
+  });
+}
+
+async function answerOf(request: PlatformRequest): Promise<Response> {
+  const { host } = request.headers;
+  const isEmulator = process.env.FUNCTIONS_EMULATOR === 'true';
+  if (isEmulator && !isLocal({ remoteAddress: request.socket.remoteAddress, host })) {
+    return new Response('In the emulator the dashboard answers to localhost only.\n', {
+      status: 403,
+    });
+  }
+  try {
+    app ??= openDashboard();
+    return await app.fetch(webRequest(request));
+  } catch (error) {
+    const detail = error instanceof ConfigurationError ? error.message : null;
+    logError('dashboard is not configured', { error: nameOf(error), detail });
+    return new Response('The dashboard is not configured; its log says what is missing.\n', {
+      status: 503,
+    });
+  }
+}
+
+/** The path and the query alone: a Host of the sender's may not even be one. */
+function webRequest({ method, originalUrl, url }: PlatformRequest): Request {
+  const path = originalUrl || url;
+  return new Request(new URL(`http://localhost${path.startsWith('/') ? path : '/'}`), { method });
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown';
+}

@@ -1,0 +1,68 @@
+import { html } from 'hono/html';
+import { type Markup, words } from './markup';
+import { CAUSES, hrefOf, KINDS, SEVERITIES, SORTS, STATES, type ViewQuery } from './view-query';
+
+/** The table's filter: a form like any other, so that it works without a script. */
+export function filterView(query: ViewQuery): Markup {
+  const sorts = SORTS.flatMap((name) => [`-${name}`, name]);
+  return html`<form method="get" class="filter" data-part="filter" aria-label="Filter divergences">
+    ${select('state', 'State', STATES, query.state, null)}
+    ${select('severity', 'Severity', SEVERITIES, query.severity, 'any')}
+    ${select('kind', 'Kind', KINDS, query.kind, 'any')}
+    ${select('cause', 'Cause', CAUSES, query.cause, 'any')}
+    <label class="wide">
+      Couple
+      <input name="couple" value="${query.couple ?? ''}" autocomplete="off" spellcheck="false" />
+    </label>
+    <label>
+      Day
+      <input name="day" type="date" value="${query.day ?? ''}" />
+    </label>
+    <label>
+      Sort
+      <select name="sort">
+        ${sorts.map((name) => option(name, sortWords(name), query.sort))}
+      </select>
+    </label>
+    ${query.span === '24h' ? '' : html`<input type="hidden" name="span" value="${query.span}" />`}
+    <div class="buttons">
+      <button type="submit">Filter</button>
+      <a data-go id="clear" href="${hrefOf(cleared(query))}">Clear</a>
+    </div>
+  </form>`;
+}
+
+function cleared(query: ViewQuery): ViewQuery {
+  const nothing = { kind: null, cause: null, severity: null, couple: null, day: null, story: null };
+  return { ...query, ...nothing, state: 'open', page: 1 };
+}
+
+function select(
+  name: string,
+  title: string,
+  values: readonly string[],
+  chosen: string | null,
+  any: string | null,
+): Markup {
+  return html`<label>
+    ${title}
+    <select name="${name}">
+      ${any === null ? '' : option('', any, chosen ?? '')}
+      ${values.map((value) => option(value, words(value), chosen))}
+    </select>
+  </label>`;
+}
+
+function option(value: string, title: string, chosen: string | null): Markup {
+  return value === chosen
+    ? html`<option value="${value}" selected>${title}</option>`
+    : html`<option value="${value}">${title}</option>`;
+}
+
+function sortWords(name: string): string {
+  const order = name.startsWith('-') ? 'greatest first' : 'least first';
+  const plain = name.replace(/^-/, '');
+  const isTime = plain.endsWith('_seen') && plain !== 'times_seen';
+  const timeOrder = name.startsWith('-') ? 'newest first' : 'oldest first';
+  return `${words(plain)}, ${isTime ? timeOrder : order}`;
+}

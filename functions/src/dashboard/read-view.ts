@@ -1,0 +1,84 @@
+import { CANARY_KEY } from '../canary/fly-canary';
+import { CANARY_ROW, parseCanaryRow } from '../postgres/coverage';
+import {
+  COUNT_DIVERGENCES,
+  DIVERGENCE_PAGE,
+  type DivergenceRow,
+  parseDivergencePage,
+  parseTotal,
+} from '../postgres/divergence-pages';
+import type { Statements } from '../postgres/statements';
+import { parseThreshold } from '../reconcile/rate';
+import { type GateQuestion, type GateReading, readGate } from '../reconcile/read-gate';
+import { type Panel, panelOf } from './panel';
+import { type OpenStory, readStory, type StoryContext } from './read-story';
+import { readTrends, type Trends } from './read-trends';
+import { filterValues, PAGE_SIZE, type ViewQuery } from './view-query';
+
+/** The gate and what stands beside it. */
+export interface Verdict {
+  gate: GateReading;
+  /** How long ago Postgres took the last canary; null where none has arrived. */
+  canaryAgeMs: number | null;
+}
+
+export interface DivergencePage {
+  rows: DivergenceRow[];
+  total: number;
+}
+
+/** All that the page shows, each part by itself. */
+export interface View {
+  verdict: Panel<Verdict>;
+  trends: Panel<Trends>;
+  divergences: Panel<DivergencePage>;
+  /** Null where none is open. */
+  story: Panel<OpenStory> | null;
+}
+
+export interface ViewContext extends StoryContext {
+  onFailure(error: unknown): void;
+}
+
+/** What `mirror report` asks when it is asked nothing else. */
+const THRESHOLD = parseThreshold('0.99');
+const WINDOW_MS = 24 * 3_600_000;
+const MIN_SAMPLE = 100;
+
+/** Reads the page's parts, each in a transaction of its own. Never rejects: see {@link Panel}. */
+export async function readView(query: ViewQuery, context: ViewContext): Promise<View> {
+  const { transactions, onFailure } = context;
+  const read = <T>(work: (statements: Statements) => Promise<T>) =>
+    panelOf(transactions.read(work), onFailure);
+  const [verdict, trends, divergences, story] = await Promise.all([
+    read(readVerdict),
+    read((statements) => readTrends(statements, query.span)),
+    read((statements) => readDivergences(statements, query)),
+    query.story === null ? null : panelOf(readStory(query.story, context), onFailure),
+  ]);
+  return { verdict, trends, divergences, story };
+}
+
+/** The gate as `report` asks it, and the canary. */
+export async function readVerdict(statements: Statements): Promise<Verdict> {
+  if (THRESHOLD === null) throw new Error('the threshold is no rate');
+  const question: GateQuestion = {
+    ...{ windowMs: WINDOW_MS, threshold: THRESHOLD, minSample: MIN_SAMPLE, asOf: null },
+  };
+  const gate = await readGate(statements, question);
+  const { coupleId, dateKey, questId, userId } = CANARY_KEY;
+  const canary = await statements.run(CANARY_ROW, [coupleId, dateKey, questId, userId]);
+  return { gate, canaryAgeMs: parseCanaryRow(canary)?.ageMs ?? null };
+}
+
+/** One page of the filtered table. */
+export async function readDivergences(
+  statements: Statements,
+  query: ViewQuery,
+): Promise<DivergencePage> {
+  const filter = filterValues(query);
+  const total = parseTotal(await statements.run(COUNT_DIVERGENCES, filter));
+  const skipped = (query.page - 1) * PAGE_SIZE;
+  const page = await statements.run(DIVERGENCE_PAGE, [...filter, query.sort, PAGE_SIZE, skipped]);
+  return { rows: parseDivergencePage(page), total };
+}
