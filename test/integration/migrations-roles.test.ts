@@ -41,6 +41,7 @@ async function migratorOf(databaseUrl: string): Promise<string> {
 
 const WRITER = [
   ...['backfills:select', 'beginning:select', 'direct_writes:select'],
+  ...['hourly_arrivals:insert', 'hourly_arrivals:select'],
   ...[
     ...['coverage', 'divergence_log', 'quest_completions'],
     ...['reconcile_runs', 'reconcile_shards'],
