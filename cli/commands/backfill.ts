@@ -16,6 +16,7 @@ import {
 import { daysOfGaps } from '../../functions/src/reconcile/gap-days';
 import { formatBackfill, formatBacklog } from '../backfill/format-backfill';
 import type { CommandContext } from '../context';
+import { coupleOption } from '../couple-option';
 import { withDatabaseUrlOption } from '../database-url';
 import { dateRangeOption } from '../date-range-option';
 import { UsageError } from '../errors';
@@ -43,7 +44,7 @@ export function registerBackfill(program: Command, context: CommandContext): voi
     .description('insert completions that RTDB holds and Postgres has no row for; changes no row')
     .option('--from <date>', 'first day, YYYY-MM-DD')
     .option('--to <date>', 'last day')
-    .option('--couple <id...>', 'only these couples')
+    .option('--couple <id...>', 'only these couples', coupleOption)
     .addOption(
       new Option(
         '--gaps',

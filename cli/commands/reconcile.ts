@@ -13,6 +13,7 @@ import { openRun, resumeRun } from '../../functions/src/reconcile/open-run';
 import type { ReconcileContext, ReconcileRequest } from '../../functions/src/reconcile/reconcile';
 import { workOn } from '../../functions/src/reconcile/run-reconcile';
 import type { CommandContext } from '../context';
+import { coupleOption } from '../couple-option';
 import { withDatabaseUrlOption } from '../database-url';
 import { UsageError } from '../errors';
 import { withPostgres } from '../open-postgres';
@@ -42,7 +43,11 @@ export function registerReconcile(program: Command, context: CommandContext): vo
     .description('compare RTDB with Postgres and log what differs; changes no completion')
     .option('--from <date>', 'first day, YYYY-MM-DD (default: by RECONCILE_DAYS)')
     .option('--to <date>', 'last day (default: tomorrow, for phones ahead of UTC)')
-    .option('--couple <id...>', 'only these couples; such a run does not count for the gate')
+    .option(
+      '--couple <id...>',
+      'only these couples; such a run does not count for the gate',
+      coupleOption,
+    )
     .option(
       '--grace-seconds <n>',
       'how long a difference may be on its way (default: RECONCILE_GRACE_SECONDS, 30)',

@@ -7,6 +7,7 @@ import {
   repair,
 } from '../../functions/src/reconcile/repair';
 import type { CommandContext } from '../context';
+import { coupleOption } from '../couple-option';
 import { withDatabaseUrlOption } from '../database-url';
 import { dateRangeOption } from '../date-range-option';
 import { UsageError } from '../errors';
@@ -34,7 +35,7 @@ export function registerRepair(program: Command, context: CommandContext): void 
     .description('set rows that differ to what RTDB holds (a dry run without --write)')
     .option('--from <date>', 'first day, YYYY-MM-DD')
     .option('--to <date>', 'last day')
-    .option('--couple <id...>', 'only these couples')
+    .option('--couple <id...>', 'only these couples', coupleOption)
     .option('--write', 'write; a row that changed since it was compared is left alone')
     .option(
       '--retention-days <n>',

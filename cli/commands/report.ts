@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { DATABASE_CLOCK, parseClock } from '../../functions/src/postgres/reconcile-runs';
+import type { Statements } from '../../functions/src/postgres/statements';
 import { normalizeInstant } from '../../functions/src/quests/event-time';
 import { parseThreshold } from '../../functions/src/reconcile/rate';
 import type { GateQuestion } from '../../functions/src/reconcile/read-gate';
@@ -59,12 +61,22 @@ export async function report(
 ): Promise<void> {
   const question = questionOf(options);
   const found = await readStores(() =>
-    withPostgres(context.env, options.databaseUrlEnv, (statements) =>
-      readReport(statements, question, options.witnesses === true),
-    ),
+    withPostgres(context.env, options.databaseUrlEnv, async (statements) => {
+      await refuseFuture(question, statements);
+      return readReport(statements, question, options.witnesses === true);
+    }),
   );
   context.writeOut(options.json ? jsonLine(reportJson(found, question)) : formatReport(found));
   exitWith(EXIT_CODES[found.gate.verdict] ?? 2);
+}
+
+/** Nobody knows yet what a window that has not ended will hold. */
+async function refuseFuture({ asOf }: GateQuestion, statements: Statements): Promise<void> {
+  if (asOf === null) return;
+  const now = parseClock(await statements.run(DATABASE_CLOCK, []));
+  if (asOf > now) {
+    throw new UsageError(`--as-of: ${asOf} is yet to come; the database's clock shows ${now}`);
+  }
 }
 
 function questionOf(options: ReportOptions): GateQuestion {

@@ -1,4 +1,8 @@
-import type { CoverageGap, FinishedRun } from '../../functions/src/postgres/gate-evidence';
+import type {
+  CoverageGap,
+  FinishedRun,
+  RunAttempt,
+} from '../../functions/src/postgres/gate-evidence';
 import { formatRate, type Rate } from '../../functions/src/reconcile/rate';
 import type { MirrorReport, WitnessReport } from '../../functions/src/reconcile/read-report';
 import { printable } from '../printable';
@@ -14,6 +18,7 @@ export function formatReport(report: MirrorReport): string {
     `raw rate        ${rateLine(gate.raw)}`,
     `explained rate  ${rateLine(gate.explained)}, without what is known to lie outside the mirror`,
     ...listed('runs counted', gate.counted.map(runLine)),
+    ...attemptLines(gate.facts.newestAttempt),
     `in flight       ${inFlightOf(report)} keys agreed on being read again`,
     lag === null
       ? 'lag             no event was mirrored in the window'
@@ -50,6 +55,14 @@ function runLine(run: FinishedRun): string {
     `${run.id}, ${run.fromDate} to ${run.toDate}, finished ${secondOf(run.finishedAt)}: ` +
     `${run.couples} couples, matched ${run.matched}, ${differing}`
   );
+}
+
+/** A newer run that does not count is told of, also where an older one suffices. */
+function attemptLines(attempt: RunAttempt | null): string[] {
+  if (attempt === null || attempt.status === 'finished') return [];
+  const { id, startedAt, status, error } = attempt;
+  const end = status === 'failed' ? `failed: ${error ?? 'no reason'}` : 'has not finished';
+  return [printable(`newest run      ${id}, begun ${secondOf(startedAt)}, ${end}`)];
 }
 
 function gapLine({ reason, fromAt, toAt }: CoverageGap): string {

@@ -15,6 +15,7 @@ export function reportJson(report: MirrorReport, question: GateQuestion) {
     raw: withRatio(gate.raw),
     explained: withRatio(gate.explained),
     runs: gate.counted,
+    newestAttempt: gate.facts.newestAttempt,
     inFlight: inFlightOf(report),
     standing: gate.facts.standing,
     lag,

@@ -88,6 +88,8 @@ test.each([
   ['a range for a run that is taken up', ['--resume', '--from', '2025-11-20'], '--resume'],
   ['taking up when there is nothing', ['--resume'], 'no run that is not finished'],
   ['an option that is none', ['--fast'], '--fast'],
+  ['a couple without a name', ['--couple', ''], '--couple'],
+  ['a couple that no key of RTDB can name', ['--couple', 'ann_bob', 'a.b'], '--couple'],
 ])('%s ends with 2 and one line', async (_case, args, part) => {
   const { code, errors } = await reconcile(...args);
   expect(code).toBe(2);

@@ -9,6 +9,7 @@ const runOf = (run: Partial<FinishedRun> = {}): FinishedRun => ({
   id: 1,
   startedAt: '2026-11-23T11:50:00.000000Z',
   finishedAt: '2026-11-23T11:55:00.000000Z',
+  readSince: run.finishedAt ?? '2026-11-23T11:55:00.000000Z',
   fromDate: '2026-11-22',
   toDate: '2026-11-24',
   couples: 10,
@@ -145,7 +146,7 @@ describe('several runs', () => {
   const today = runOf({ id: 3, fromDate: '2026-11-23', toDate: '2026-11-24', matched: 100 });
   const yesterday = runOf({
     id: 2,
-    finishedAt: '2026-11-23T00:30:00.000000Z',
+    finishedAt: '2026-11-23T10:30:00.000000Z',
     fromDate: '2026-11-22',
     toDate: '2026-11-22',
     matched: 200,
@@ -164,16 +165,30 @@ describe('several runs', () => {
     expect(answer.raw.compared).toBe(1000);
   });
 
-  test('a run that saw only the beginning of its day does not stand for that day', () => {
-    const early = { ...yesterday, finishedAt: '2026-11-22T13:00:00.000000Z' };
-    const answer = judge({ runs: [today, early] });
-    expect([answer.verdict, codes(answer)]).toEqual(['cannot_tell', ['run_too_old']]);
-    expect(answer.sentence).toContain('the newest run of 2026-11-22 finished at 2026-11-22 13:00');
+  test.each(['2026-11-22 13:00', '2026-11-23 09:59'])(
+    'a run that saw its day until %s UTC only does not stand for that day',
+    (minute) => {
+      const early = { ...yesterday, readSince: `${minute.replace(' ', 'T')}:00.000000Z` };
+      const answer = judge({ runs: [today, early] });
+      expect([answer.verdict, codes(answer)]).toEqual(['cannot_tell', ['run_too_old']]);
+      expect(answer.sentence).toContain(
+        `the newest run of 2026-11-22 read part of it at ${minute}`,
+      );
+    },
+  );
+
+  test('a run of many days that found something does not tell the rate of a few', () => {
+    const wide = runOf({ fromDate: '2026-01-01', matched: 365_000, missingInPostgres: 1000 });
+    const answer = judge({ runs: [wide] });
+    expect([answer.verdict, codes(answer)]).toEqual(['cannot_tell', ['run_too_wide']]);
+    expect(judge({ runs: [{ ...wide, missingInPostgres: 0 }] }).verdict).toBe('ready');
+    const usual = { ...wide, fromDate: '2026-11-21' };
+    expect(judge({ runs: [usual] }).verdict).toBe('ready');
   });
 
   test('a fresh run of yesterday does not make an old one of today fresh', () => {
-    const fresh = { ...yesterday, finishedAt: '2026-11-23T11:59:00.000000Z' };
-    const old = { ...today, finishedAt: '2026-11-23T06:00:00.000000Z' };
+    const fresh = { ...yesterday, readSince: '2026-11-23T11:59:00.000000Z' };
+    const old = { ...today, readSince: '2026-11-23T06:00:00.000000Z' };
     expect(judge({ runs: [fresh, old] }).verdict).toBe('cannot_tell');
   });
 });

@@ -215,8 +215,14 @@ test('it can be asked as of another time', async () => {
   await addRun({ matched: 100, missing_in_postgres: 900 });
   const before = new Date(Date.now() - 10 * 60_000).toISOString();
   expect((await reportJson('--as-of', before)).code).toBe(2);
-  const after = new Date(Date.now() + 5 * 3_600_000).toISOString();
-  expect((await reportJson('--as-of', after)).code).toBe(2);
+});
+
+test('a time that is yet to come is refused', async () => {
+  await addRun();
+  const soon = new Date(Date.now() + 3_600_000).toISOString();
+  const { code, out, errors } = await report('--as-of', soon);
+  expect([code, out]).toEqual([2, '']);
+  expect(errors).toMatch(/^mirror: --as-of: .* is yet to come; .*\n$/);
 });
 
 test.each([

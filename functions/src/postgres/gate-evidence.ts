@@ -2,13 +2,25 @@ import { z } from 'zod';
 
 /**
  * $1 as of when, $2 and $3 first and last date. Finished runs of all couples that compared any of
- * those dates, newest first. A run of some couples proves nothing about the others.
+ * those dates, newest first. A run of some couples proves nothing about the others. A run that was
+ * resumed knows of some couples only what stood when their shard was done: `read_since`.
  */
 export const FINISHED_RUNS = `
 select
   run.id::integer as id,
   to_char(run.started_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as started_at,
   to_char(run.finished_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as finished_at,
+  to_char(
+    coalesce(
+      (
+        select min(shard.finished_at)
+        from mirror.reconcile_shards as shard
+        where shard.run_id = run.id
+      ),
+      run.finished_at
+    ) at time zone 'UTC',
+    'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+  ) as read_since,
   to_char(run.from_date, 'YYYY-MM-DD') as from_date,
   to_char(run.to_date, 'YYYY-MM-DD') as to_date,
   run.couples,
@@ -26,17 +38,20 @@ where run.status = 'finished'
 order by run.finished_at desc, run.id desc
 `;
 
-/** $1 as of when. The newest run of all couples that ended, whatever became of it. */
+/**
+ * $1 as of when. The run of all couples that was begun last, whatever became of it: one that was
+ * killed looks as if it were at work until another run finds it.
+ */
 export const NEWEST_ATTEMPT = `
 select
   run.id::integer as id,
   to_char(run.started_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as started_at,
-  run.status,
+  case when run.finished_at <= $1::timestamptz then run.status else 'running' end as status,
   run.error
 from mirror.reconcile_runs as run
-where run.finished_at <= $1::timestamptz
+where run.started_at <= $1::timestamptz
   and coalesce(run.config -> 'couples', 'null') in ('null', '[]')
-order by run.finished_at desc, run.id desc
+order by run.started_at desc, run.id desc
 limit 1
 `;
 
@@ -67,7 +82,7 @@ from (
           )
         )
     )
-  order by log.ref, log.last_seen_at desc
+  order by log.ref, log.last_seen_at desc, log.id desc
 ) as standing
 group by kind, cause
 order by keys desc, kind, cause
@@ -90,6 +105,7 @@ const RUN = z.object({
   id: z.number(),
   started_at: z.string(),
   finished_at: z.string(),
+  read_since: z.string(),
   from_date: z.string(),
   to_date: z.string(),
   couples: z.number(),
@@ -105,6 +121,8 @@ export interface FinishedRun {
   id: number;
   startedAt: string;
   finishedAt: string;
+  /** When the first of its shards was done: what it says of it may be that old. */
+  readSince: string;
   fromDate: string;
   toDate: string;
   couples: number;
@@ -122,6 +140,7 @@ export function parseFinishedRuns(rows: unknown[]): FinishedRun[] {
       id: run.id,
       startedAt: run.started_at,
       finishedAt: run.finished_at,
+      readSince: run.read_since,
       fromDate: run.from_date,
       toDate: run.to_date,
       couples: run.couples,
@@ -137,15 +156,15 @@ export function parseFinishedRuns(rows: unknown[]): FinishedRun[] {
 const ATTEMPT = z.object({
   id: z.number(),
   started_at: z.string(),
-  status: z.enum(['finished', 'failed']),
+  status: z.enum(['running', 'finished', 'failed']),
   error: z.string().nullable(),
 });
 
-/** A run of all couples that ended. */
+/** A run of all couples; `running` also where its worker was killed. */
 export interface RunAttempt {
   id: number;
   startedAt: string;
-  status: 'finished' | 'failed';
+  status: 'running' | 'finished' | 'failed';
   error: string | null;
 }
 

@@ -26,8 +26,13 @@ function wordsOf(reason: GateReason): string {
       return `runs cover ${reason.covered.join(', ')} only, not ${reason.missing.join(', ')}`;
     case 'run_too_old':
       return (
-        `the newest run of ${reason.date} finished at ${minuteOf(reason.finishedAt)}, ` +
+        `the newest run of ${reason.date} read part of it at ${minuteOf(reason.readSince)}, ` +
         'more than 2 h before the end of what it must have seen'
+      );
+    case 'run_too_wide':
+      return (
+        `run ${reason.runId} counted all of ${reason.fromDate} to ${reason.toDate} together, ` +
+        'and what it found may be of other days'
       );
     case 'nothing_compared':
       return 'the runs found nothing to compare';
@@ -35,6 +40,11 @@ function wordsOf(reason: GateReason): string {
       return `only ${reason.compared} keys were compared, at least ${reason.minSample} are needed`;
     case 'attempt_failed':
       return `the newest run, ${reason.runId}, failed: ${reason.error.replace(/\.$/, '')}`;
+    case 'attempt_unfinished':
+      return (
+        `the newest run, ${reason.runId}, began at ${minuteOf(reason.startedAt)} ` +
+        'and has not finished'
+      );
     case 'canary_lost': {
       const end = reason.toAt === null ? 'until now' : `to ${minuteOf(reason.toAt)}`;
       return `a canary was lost or late, ${minuteOf(reason.fromAt)} ${end}`;

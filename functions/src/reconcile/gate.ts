@@ -28,10 +28,12 @@ export interface GateFacts {
 export type GateReason =
   | { code: 'no_run' }
   | { code: 'dates_not_covered'; covered: string[]; missing: string[] }
-  | { code: 'run_too_old'; date: string; finishedAt: string; ageMs: number }
+  | { code: 'run_too_old'; date: string; readSince: string; ageMs: number }
+  | { code: 'run_too_wide'; runId: number; fromDate: string; toDate: string }
   | { code: 'nothing_compared' }
   | { code: 'too_few_keys'; compared: number; minSample: number }
   | { code: 'attempt_failed'; runId: number; startedAt: string; error: string }
+  | { code: 'attempt_unfinished'; runId: number; startedAt: string }
   | { code: 'canary_lost'; fromAt: string; toAt: string | null }
   | { code: 'below_threshold'; standing: Standing[] };
 
@@ -50,6 +52,7 @@ export interface GateAnswer {
 /** How old what a run says may be. */
 const MAX_AGE_MS = 2 * 3_600_000;
 const REASONS_SHOWN = 3;
+const DAY_MS = 86_400_000;
 
 /** The runs that count: for each of the window's dates the newest that compared it; each once. */
 export function countedRuns(runs: readonly FinishedRun[], window: Window): FinishedRun[] {
@@ -91,15 +94,19 @@ function whatIsUnknown(
       const covered = dates.filter((date) => !missing.includes(date));
       reasons.push({ code: 'dates_not_covered', covered, missing });
     }
-    reasons.push(...tooOld(dates, runs, window));
+    reasons.push(...tooOld(dates, runs, window), ...tooWide(dates, countedRuns(runs, window)));
     if (compared === 0) reasons.push({ code: 'nothing_compared' });
     else if (compared < minSample) reasons.push({ code: 'too_few_keys', compared, minSample });
   }
-  if (reasons.length > 0 && newestAttempt?.status === 'failed') {
-    const { id, startedAt, error } = newestAttempt;
-    reasons.push({ code: 'attempt_failed', runId: id, startedAt, error: error ?? 'no reason' });
-  }
-  return reasons;
+  return reasons.length > 0 ? [...reasons, ...whatBecameOf(newestAttempt)] : [];
+}
+
+function whatBecameOf(attempt: RunAttempt | null): GateReason[] {
+  if (attempt === null || attempt.status === 'finished') return [];
+  const { id: runId, startedAt, error } = attempt;
+  return attempt.status === 'failed'
+    ? [{ code: 'attempt_failed', runId, startedAt, error: error ?? 'no reason' }]
+    : [{ code: 'attempt_unfinished', runId, startedAt }];
 }
 
 /**
@@ -115,11 +122,24 @@ function tooOld(
     const run = runOf(date, runs);
     if (run === undefined) return [];
     const end = endOfDate(date) < toAt ? endOfDate(date) : toAt;
-    const ageMs = millisOf(end) - millisOf(run.finishedAt);
-    return ageMs > MAX_AGE_MS
-      ? [{ code: 'run_too_old' as const, date, finishedAt: run.finishedAt, ageMs }]
-      : [];
+    const { readSince } = run;
+    const ageMs = millisOf(end) - millisOf(readSince);
+    return ageMs > MAX_AGE_MS ? [{ code: 'run_too_old' as const, date, readSince, ageMs }] : [];
   });
+}
+
+/**
+ * A run counts its days together: many good days that nobody asked about would outweigh a bad one in
+ * the window. A day more on each side is what every run over the last days has; and where nothing
+ * differed, it does not matter.
+ */
+function tooWide(dates: readonly string[], counted: readonly FinishedRun[]): GateReason[] {
+  const first = Date.parse(dates[0] ?? '') - DAY_MS;
+  const last = Date.parse(dates.at(-1) ?? '') + DAY_MS;
+  return counted
+    .filter((run) => Date.parse(run.fromDate) < first || Date.parse(run.toDate) > last)
+    .filter((run) => run.missingInPostgres + run.missingInRtdb + run.valueMismatch > 0)
+    .map(({ id, fromDate, toDate }) => ({ code: 'run_too_wide', runId: id, fromDate, toDate }));
 }
 
 function lostCanaries({ gaps }: GateFacts): GateReason[] {

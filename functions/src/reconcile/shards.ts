@@ -16,7 +16,7 @@ export function shardsOf(couples: readonly string[], maxCouples = MAX_COUPLES): 
   let bytes = 0;
   let after: string | null = null;
   for (const coupleId of couples) {
-    const size = Buffer.byteLength(coupleId);
+    const size = Buffer.byteLength(JSON.stringify(coupleId)) + 1;
     if (part.length === maxCouples || (part.length > 0 && bytes + size > MAX_BYTES)) {
       const upTo: string | null = part.at(-1) ?? null;
       shards.push({ range: { after, upTo }, couples: part });

@@ -33,9 +33,9 @@ export function datesOf({ fromAt, toAt }: Window): string[] {
   return dates;
 }
 
-/** When a UTC date is over. */
+/** When a phone's date is over everywhere: that of UTC-12 lasts longest. */
 export function endOfDate(date: string): string {
-  return instant(Date.parse(date) + UNIT_MS.d);
+  return instant(Date.parse(date) + 36 * UNIT_MS.h);
 }
 
 function instant(ms: number): string {
