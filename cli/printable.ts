@@ -1,6 +1,6 @@
-import { NOT_SHOWN } from '../functions/src/quests/printable';
+import { NOT_SHOWN } from '../functions/src/values/printable';
 
-export { printable, printableValue } from '../functions/src/quests/printable';
+export { printable, printableValue } from '../functions/src/values/printable';
 
 /** One line of JSON, with what is not shown as JSON's own escapes: a terminal may show it, too. */
 export function jsonLine(value: unknown): string {

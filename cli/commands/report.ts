@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { DATABASE_CLOCK, parseClock } from '../../functions/src/postgres/reconcile-runs';
 import type { Statements } from '../../functions/src/postgres/statements';
-import { normalizeInstant } from '../../functions/src/quests/event-time';
 import { parseThreshold } from '../../functions/src/reconcile/rate';
 import type { GateQuestion } from '../../functions/src/reconcile/read-gate';
 import { readReport } from '../../functions/src/reconcile/read-report';
 import { parseDurationMs } from '../../functions/src/reconcile/window';
+import { normalizeInstant } from '../../functions/src/values/event-time';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { UsageError } from '../errors';

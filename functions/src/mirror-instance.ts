@@ -2,6 +2,7 @@ import { applicationDefault } from 'firebase-admin/app';
 import type { Change } from 'firebase-functions/v2/core';
 import type { DatabaseEvent, DataSnapshot } from 'firebase-functions/v2/database';
 import { DATABASE_URL, readSettings } from './config';
+import type { WrittenEvent } from './events/written-event';
 import type { FlagChange, FlagWatch } from './flag/flag-watch';
 import { openFlag } from './flag-instance';
 import { openCompletionStore } from './mirror/completion-store';
@@ -14,7 +15,6 @@ import { noteFlagChange } from './mirror/note-flag-change';
 import { RoutineLines } from './mirror/routine-lines';
 import { clientConfig } from './postgres/client-config';
 import { loggableFailure } from './postgres/loggable-failure';
-import type { WrittenEvent } from './quests/written-event';
 import { createRtdbReader } from './rtdb/rtdb-reader';
 import { hasChange } from './trigger-guard';
 

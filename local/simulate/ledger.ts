@@ -3,8 +3,8 @@ import {
   type CompletionState,
   parseCompletionValue,
 } from '../../functions/src/quests/completion-value';
-import type { Json } from '../../functions/src/quests/json';
 import { type Comparison, compareLeaf } from '../../functions/src/reconcile/compare-leaf';
+import type { Json } from '../../functions/src/values/json';
 import type { DatabaseEvent } from '../rtdb-standin/triggers/database-event';
 import { valueAfter } from './value-after';
 

@@ -1,4 +1,4 @@
-import type { Json, JsonObject } from '../../functions/src/quests/json';
+import type { Json, JsonObject } from '../../functions/src/values/json';
 
 /** An event's value after the write: `delta` laid over the value before; null removes. */
 export function valueAfter(before: Json, delta: Json): Json {

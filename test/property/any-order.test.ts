@@ -1,6 +1,6 @@
 import fc from 'fast-check';
+import type { WrittenEvent } from '../../functions/src/events/written-event';
 import { parseCompletionValue } from '../../functions/src/quests/completion-value';
-import type { WrittenEvent } from '../../functions/src/quests/written-event';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
 

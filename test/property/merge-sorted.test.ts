@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import type { CompletionKey } from '../../functions/src/quests/completion-path';
-import { compareKeys, compareUtf8 } from '../../functions/src/quests/key-order';
+import { compareKeys } from '../../functions/src/quests/key-order';
 import { DisorderError, mergeSorted } from '../../functions/src/reconcile/merge-sorted';
+import { compareUtf8 } from '../../functions/src/values/utf8-order';
 
 /** Few letters, so that keys meet; some beyond U+FFFF, where UTF-16 orders otherwise. */
 const text = fc.string({ unit: fc.constantFrom('a', 'b', '_', '\uffee', '😀'), maxLength: 3 });

@@ -1,6 +1,6 @@
+import type { WrittenEvent } from '../../functions/src/events/written-event';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
-import type { WrittenEvent } from '../../functions/src/quests/written-event';
 import type { ReconcileContext, RunSummary } from '../../functions/src/reconcile/reconcile';
 import { runReconcile } from '../../functions/src/reconcile/run-reconcile';
 import { cloneDatabase, type TestDatabase } from '../support/database';

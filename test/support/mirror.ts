@@ -1,3 +1,4 @@
+import type { WrittenEvent } from '../../functions/src/events/written-event';
 import {
   type CompletionStore,
   openCompletionStore,
@@ -5,7 +6,6 @@ import {
 import { type MirrorContext, mirrorEvent } from '../../functions/src/mirror/mirror-event';
 import type { Outcome } from '../../functions/src/mirror/outcome';
 import { clientConfig } from '../../functions/src/postgres/client-config';
-import type { WrittenEvent } from '../../functions/src/quests/written-event';
 import type { TestDatabase } from './database';
 
 export const REF = 'daily_quests/alice_bob/2025-11-19/completions/quest_1/bob';

@@ -1,5 +1,5 @@
+import { pathOfRef } from '../../functions/src/events/event-ref';
 import { completionPath, parseCompletionPath } from '../../functions/src/quests/completion-path';
-import { pathOfRef } from '../../functions/src/quests/event-ref';
 import { partnerOf } from '../../functions/src/quests/partner';
 
 const TOKEN = `fK3x_9dTQm-1aB:APA91b${'Hq7_Zr-2'.repeat(17)}`;

@@ -1,5 +1,5 @@
 import { parseCompletionValue } from '../../functions/src/quests/completion-value';
-import { canonicalValue } from '../../functions/src/quests/rtdb-value';
+import { canonicalValue } from '../../functions/src/values/rtdb-value';
 
 const EVENT_TIME = '2025-11-19T12:00:00.123456Z';
 const HOUR_MS = 3_600_000;

@@ -2,7 +2,7 @@ import {
   instantOfMillis,
   isRealDate,
   normalizeInstant,
-} from '../../functions/src/quests/event-time';
+} from '../../functions/src/values/event-time';
 
 describe('normalizeInstant brings every form of one instant to one text', () => {
   test.each([

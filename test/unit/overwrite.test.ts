@@ -1,6 +1,6 @@
+import type { CompletionEvent } from '../../functions/src/events/written-event';
 import { overwriteDivergences, overwriteEvidence } from '../../functions/src/mirror/overwrite';
 import { isBeyondRetention } from '../../functions/src/mirror/retention';
-import type { CompletionEvent } from '../../functions/src/quests/written-event';
 
 const EVENT_MS = Date.parse('2025-11-19T12:00:00Z');
 const ALONE = { completedMs: EVENT_MS - 60_000, siblingCount: 0, unlogged: [] };

@@ -1,4 +1,4 @@
-import { asEvidence, escapeText, isStorable } from '../../functions/src/quests/storable';
+import { asEvidence, escapeText, isStorable } from '../../functions/src/values/storable';
 
 test.each([
   ['plain', true],

@@ -8,7 +8,7 @@ import {
   parseShownCompletions,
 } from '../postgres/client-claims';
 import { classifyFailure } from '../postgres/sqlstate';
-import { instantOfMillis } from '../quests/event-time';
+import { instantOfMillis } from '../values/event-time';
 import { authenticate } from './authenticate';
 import { coupleIdOf, parseClaimBody } from './claim-body';
 import { type CompareDayContext, compareDay } from './compare-day';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type CompletionLeaf, parseCompletionPath } from '../quests/completion-path';
-import { isRealDate, millisOf, normalizeInstant } from '../quests/event-time';
+import { isRealDate, millisOf, normalizeInstant } from '../values/event-time';
 import { fieldErrorsOf } from './field-errors';
 import type { FieldError } from './problem';
 import { rtdbKeySchema } from './rtdb-key';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isRealDate } from '../quests/event-time';
+import { isRealDate } from '../values/event-time';
 import { rtdbKeySchema } from './rtdb-key';
 
 /** The query of the validation read. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isStorable } from '../quests/storable';
+import { isStorable } from '../values/storable';
 
 /** What RTDB refuses in a key. Source: Firebase documentation, "Structure your database". */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: RTDB names them

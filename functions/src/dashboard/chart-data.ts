@@ -1,5 +1,5 @@
 import type { CoverageGap } from '../postgres/gate-evidence';
-import { millisOf } from '../quests/event-time';
+import { millisOf } from '../values/event-time';
 import type { TrendHour, Trends } from './read-trends';
 
 /** What the gate asks for (`THRESHOLD` in read-view.ts), as the chart shows it. */

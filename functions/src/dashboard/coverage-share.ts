@@ -1,6 +1,6 @@
 import type { CoverageGap } from '../postgres/gate-evidence';
-import { millisOf } from '../quests/event-time';
 import type { Window } from '../reconcile/window';
+import { millisOf } from '../values/event-time';
 
 /** How much of a window mirroring was fully on, from 0 to 1. Gaps may overlap. Pure. */
 export function coverageShare(

@@ -1,5 +1,5 @@
 import type { ExportedDivergence } from '../postgres/divergence-pages';
-import { printable } from '../quests/printable';
+import { printable } from '../values/printable';
 
 const COLUMNS = [
   ...['id', 'ref', 'couple_id', 'date_key', 'quest_id', 'user_id', 'kind', 'cause', 'severity'],

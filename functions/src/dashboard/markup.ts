@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { printable } from '../quests/printable';
+import { printable } from '../values/printable';
 
 /** HTML that is escaped already; only `html` makes it. */
 export type Markup = ReturnType<typeof html>;

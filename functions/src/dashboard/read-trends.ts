@@ -15,8 +15,8 @@ import { DATABASE_CLOCK, parseClock } from '../postgres/reconcile-runs';
 import { parseRunHistory, RUN_HISTORY, type RunOfHistory } from '../postgres/run-history';
 import type { Statements } from '../postgres/statements';
 import { CANARY_COUPLE } from '../quests/canary-couple';
-import { instantOfMillis, millisOf } from '../quests/event-time';
 import type { Window } from '../reconcile/window';
+import { instantOfMillis, millisOf } from '../values/event-time';
 import { SPANS, type Span } from './view-query';
 
 /** An hour's arrivals; one that no run has counted yet may be cut short at {@link SAMPLE_ROWS}. */

@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import type { RunOfHistory } from '../postgres/run-history';
-import { millisOf } from '../quests/event-time';
 import { formatRate } from '../reconcile/rate';
+import { millisOf } from '../values/event-time';
 import { count, duration, type Markup, outside, time, unavailable } from './markup';
 import type { Panel } from './panel';
 import type { Trends } from './read-trends';

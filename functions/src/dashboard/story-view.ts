@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
-import { printableValue } from '../quests/printable';
 import type { LeafStory, PostgresSide } from '../reconcile/leaf-story';
 import { COMPARED } from '../reconcile/story-words';
+import { printableValue } from '../values/printable';
 import {
   cut,
   duration,

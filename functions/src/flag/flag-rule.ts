@@ -1,5 +1,5 @@
 import { CANARY_COUPLE } from '../quests/canary-couple';
-import type { JsonObject } from '../quests/json';
+import type { JsonObject } from '../values/json';
 import { reachOf } from './reach-of';
 import { partOf, type ServerTemplate } from './server-template';
 

@@ -22,8 +22,8 @@ import {
 import { classifyFailure } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
 import type { CompletionKey } from '../quests/completion-path';
-import type { Json } from '../quests/json';
 import { compareKeys } from '../quests/key-order';
+import type { Json } from '../values/json';
 import { Coalescer } from './coalescer';
 import { recordOutages } from './outage-recorder';
 import { type OnBatch, reportBatch } from './report-batch';

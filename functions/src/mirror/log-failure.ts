@@ -1,7 +1,7 @@
 import { write } from 'firebase-functions/logger';
+import type { WrittenEvent } from '../events/written-event';
 import { sqlstateOf } from '../postgres/sqlstate';
-import { millisOf, normalizeInstant } from '../quests/event-time';
-import type { WrittenEvent } from '../quests/written-event';
+import { millisOf, normalizeInstant } from '../values/event-time';
 import { eventFields, type LogSettings } from './log-outcome';
 
 /**

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { type LogEntry, type LogSeverity, write } from 'firebase-functions/logger';
-import { pathOfRef } from '../quests/event-ref';
-import type { InputIssue } from '../quests/json';
-import type { WrittenEvent } from '../quests/written-event';
+import { pathOfRef } from '../events/event-ref';
+import type { WrittenEvent } from '../events/written-event';
+import type { InputIssue } from '../values/json';
 import type { Outcome } from './outcome';
 import type { RoutineLines } from './routine-lines';
 

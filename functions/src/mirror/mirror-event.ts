@@ -1,15 +1,15 @@
-import type { Claim, ClaimVerdict } from '../postgres/quest-completions';
-import { classifyFailure, sqlstateOf } from '../postgres/sqlstate';
-import { dayPath } from '../quests/completion-path';
-import { type CompletionState, parseCompletionValue } from '../quests/completion-value';
-import type { Json } from '../quests/json';
 import {
   type CompletionEvent,
   type InvalidEvent,
   parseWrittenEvent,
   type WrittenEvent,
-} from '../quests/written-event';
+} from '../events/written-event';
+import type { Claim, ClaimVerdict } from '../postgres/quest-completions';
+import { classifyFailure, sqlstateOf } from '../postgres/sqlstate';
+import { dayPath } from '../quests/completion-path';
+import { type CompletionState, parseCompletionValue } from '../quests/completion-value';
 import type { RtdbReader } from '../rtdb/rtdb-reader';
+import type { Json } from '../values/json';
 import type { CompletionStore } from './completion-store';
 import type { Outcome } from './outcome';
 import { overwriteDivergences, overwriteEvidence } from './overwrite';

@@ -1,4 +1,4 @@
-import type { InputIssue } from '../quests/json';
+import type { InputIssue } from '../values/json';
 
 /**
  * What became of one event. Every one of these is an answer: the event is acknowledged. What may

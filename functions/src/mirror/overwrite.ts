@@ -1,11 +1,11 @@
+import type { CompletionEvent } from '../events/written-event';
 import type { Divergence } from '../postgres/divergence-log';
 import type { ErasedTogether } from '../postgres/erased-siblings';
 import { completionPath } from '../quests/completion-path';
-import { millisOf } from '../quests/event-time';
-import type { Json, JsonObject } from '../quests/json';
-import { canonicalValue } from '../quests/rtdb-value';
-import { asEvidence } from '../quests/storable';
-import type { CompletionEvent } from '../quests/written-event';
+import { millisOf } from '../values/event-time';
+import type { Json, JsonObject } from '../values/json';
+import { canonicalValue } from '../values/rtdb-value';
+import { asEvidence } from '../values/storable';
 import { originDetail } from './refusals';
 
 /** The day may be stamped by a phone whose clock is ahead of the server's, but not by much. */

@@ -1,9 +1,9 @@
+import type { CompletionEvent, EventOrigin, InvalidEvent } from '../events/written-event';
 import type { Divergence } from '../postgres/divergence-log';
 import type { ClaimVerdict } from '../postgres/quest-completions';
 import { dayPath } from '../quests/completion-path';
-import type { InputIssue, Json, JsonObject } from '../quests/json';
-import { asEvidence, escapeText } from '../quests/storable';
-import type { CompletionEvent, EventOrigin, InvalidEvent } from '../quests/written-event';
+import type { InputIssue, Json, JsonObject } from '../values/json';
+import { asEvidence, escapeText } from '../values/storable';
 
 /** The row for an event that is no completion: which fields, and what was expected. */
 export function invalidPayload(event: InvalidEvent): Divergence {

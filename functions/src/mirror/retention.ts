@@ -1,4 +1,4 @@
-import { millisOf } from '../quests/event-time';
+import { millisOf } from '../values/event-time';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 

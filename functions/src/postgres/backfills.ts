@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CompletionLeaf } from '../quests/completion-path';
-import type { Json, JsonObject } from '../quests/json';
+import type { Json, JsonObject } from '../values/json';
 
 /** $1 what was asked (JSON). */
 export const START_BACKFILL = `

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CompletionKey } from '../quests/completion-path';
-import type { Json } from '../quests/json';
-import { canonicalValue } from '../quests/rtdb-value';
+import type { Json } from '../values/json';
+import { canonicalValue } from '../values/rtdb-value';
 
 /**
  * The rows of a page of couples, in key order. $1 and $2: after which couple, up to which (null = no

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { JsonObject } from '../quests/json';
+import type { JsonObject } from '../values/json';
 
 /** Why mirroring was not fully on (DESIGN section 3). */
 export type CoverageReason = 'flag_off' | 'percent' | 'outage' | 'canary_lost';

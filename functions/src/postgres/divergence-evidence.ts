@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { CompletionKey } from '../quests/completion-path';
-import type { Json } from '../quests/json';
-import { canonicalValue } from '../quests/rtdb-value';
+import type { Json } from '../values/json';
+import { canonicalValue } from '../values/rtdb-value';
 
 /**
  * What Postgres knows of each leaf, as evidence for why it differs from RTDB. $1 leaves as JSON, whose

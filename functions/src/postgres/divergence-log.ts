@@ -1,5 +1,5 @@
 import type { PartialKey } from '../quests/completion-path';
-import type { Json, JsonObject } from '../quests/json';
+import type { Json, JsonObject } from '../values/json';
 
 /** A disagreement that an event shows; the columns of `mirror.divergence_log` (DESIGN section 3). */
 export interface Divergence {

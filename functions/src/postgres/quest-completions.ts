@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CompletionLeaf } from '../quests/completion-path';
-import type { Json, JsonObject } from '../quests/json';
+import type { Json, JsonObject } from '../values/json';
 
 /**
  * A claim about the state of one row at one version, `(eventTime, eventId)`.

@@ -1,5 +1,5 @@
 import type { CompletionKey } from '../quests/completion-path';
-import type { Json, JsonObject } from '../quests/json';
+import type { Json, JsonObject } from '../values/json';
 
 /** What a run found standing on one key, for `mirror.divergence_log`. */
 export interface FoundDivergence {

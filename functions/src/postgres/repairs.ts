@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CompletionKey } from '../quests/completion-path';
-import type { Json } from '../quests/json';
+import type { Json } from '../values/json';
 
 /** Sets rows to RTDB's state, guarded: migrations/20261123000003_backfill_repair.sql. */
 export const REPAIR_ROWS = 'select * from mirror.repair_rows($1::jsonb, $2)';

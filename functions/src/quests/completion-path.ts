@@ -1,7 +1,7 @@
-import { isRealDate } from './event-time';
-import type { InputIssue } from './json';
+import { isRealDate } from '../values/event-time';
+import type { InputIssue } from '../values/json';
+import { isStorable } from '../values/storable';
 import { partnerOf } from './partner';
-import { isStorable } from './storable';
 
 /** The keys of one completion: who completed which quest on which day. */
 export interface CompletionKey {

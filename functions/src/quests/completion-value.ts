@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { instantOfMillis, millisOf, normalizeInstant } from './event-time';
-import { type InputIssue, type Json, typeName } from './json';
-import { canonicalValue } from './rtdb-value';
-import { findUnstorable } from './storable';
+import { instantOfMillis, millisOf, normalizeInstant } from '../values/event-time';
+import { type InputIssue, type Json, typeName } from '../values/json';
+import { canonicalValue } from '../values/rtdb-value';
+import { findUnstorable } from '../values/storable';
 
 /** A leaf's state: completed, with RTDB's value; or not, because it is gone or `false`. */
 export type CompletionState =

@@ -8,8 +8,8 @@ import {
   START_BACKFILL,
 } from '../postgres/backfills';
 import type { Statements } from '../postgres/statements';
-import { compareUtf8 } from '../quests/key-order';
 import type { RtdbTree } from '../rtdb/rtdb-tree';
+import { compareUtf8 } from '../values/utf8-order';
 import { type Backlog, countBacklog, fillCouples } from './fill-couples';
 import { limitConcurrency } from './limit-concurrency';
 import { couplesPerSlice, type DateRange, type Sides } from './read-sides';

@@ -2,10 +2,10 @@ import { isBeyondRetention } from '../mirror/retention';
 import type { DayEvidence, LeafEvidence } from '../postgres/divergence-evidence';
 import type { CoverageGap, MirroringTimes } from '../postgres/mirroring-times';
 import { completionPath, parseCompletionPath } from '../quests/completion-path';
-import { instantOfMillis, millisOf } from '../quests/event-time';
-import type { JsonObject } from '../quests/json';
-import { isSameValue } from '../quests/same-value';
-import { asEvidence } from '../quests/storable';
+import { instantOfMillis, millisOf } from '../values/event-time';
+import type { JsonObject } from '../values/json';
+import { isSameValue } from '../values/same-value';
+import { asEvidence } from '../values/storable';
 import type { Cause, Mismatch } from './mismatch';
 import { ownTimeOf, type Span, spanOfDay, spanOfWrite } from './write-span';
 

@@ -1,6 +1,6 @@
 import type { CompletionState } from '../quests/completion-value';
-import type { Json } from '../quests/json';
-import { isSameValue } from '../quests/same-value';
+import type { Json } from '../values/json';
+import { isSameValue } from '../values/same-value';
 
 /** What RTDB shows at a leaf: a state, or a value that the mirror refuses. */
 export type LeafReading = CompletionState | { completed: null; value: Json };

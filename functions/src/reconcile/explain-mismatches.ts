@@ -9,7 +9,7 @@ import {
 import { MIRRORING_TIMES, parseMirroringTimes } from '../postgres/mirroring-times';
 import type { Statements } from '../postgres/statements';
 import { completionPath, dayPath } from '../quests/completion-path';
-import { asEvidence, escapeText } from '../quests/storable';
+import { asEvidence, escapeText } from '../values/storable';
 import { causeOf, causeOfLost, type Judgement, type Known, rtdbValueOf } from './cause';
 import { findFanOut } from './fan-out';
 import type { Cause, Finding, Mismatch } from './mismatch';

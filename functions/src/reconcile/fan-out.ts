@@ -1,6 +1,6 @@
 import { MASS_WRITES, type MassWrite, parseMassWrites } from '../postgres/mass-writes';
 import type { Statements } from '../postgres/statements';
-import { escapeText } from '../quests/storable';
+import { escapeText } from '../values/storable';
 import type { Judgement } from './cause';
 import type { Mismatch } from './mismatch';
 

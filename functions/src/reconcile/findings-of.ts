@@ -1,6 +1,6 @@
 import { findingsParameter } from '../postgres/reconcile-findings';
 import { completionPath } from '../quests/completion-path';
-import { escapeText } from '../quests/storable';
+import { escapeText } from '../values/storable';
 import type { Finding } from './mismatch';
 
 /** The second parameter of LOG_FINDINGS. RTDB's keys may hold what Postgres's text refuses. */

@@ -1,4 +1,4 @@
-import { millisOf } from '../quests/event-time';
+import { millisOf } from '../values/event-time';
 import type { GateAnswer, GateReason, GateSettings } from './gate';
 import { formatRate } from './rate';
 

@@ -1,5 +1,5 @@
 import type { CoverageGap, FinishedRun, RunAttempt, Standing } from '../postgres/gate-evidence';
-import { millisOf } from '../quests/event-time';
+import { millisOf } from '../values/event-time';
 import { EXPLAINED_CAUSES } from './explained-causes';
 import { gateSentence } from './gate-sentence';
 import { isAtLeast, type Rate, type Threshold } from './rate';

@@ -14,9 +14,9 @@ import { DATABASE_CLOCK, parseClock } from '../postgres/reconcile-runs';
 import type { Statements } from '../postgres/statements';
 import { type CompletionLeaf, completionPath, dayPath } from '../quests/completion-path';
 import { parseCompletionValue } from '../quests/completion-value';
-import type { InputIssue, Json } from '../quests/json';
-import { canonicalValue } from '../quests/rtdb-value';
 import type { RtdbTree } from '../rtdb/rtdb-tree';
+import type { InputIssue, Json } from '../values/json';
+import { canonicalValue } from '../values/rtdb-value';
 import { type Comparison, compareLeaf } from './compare-leaf';
 
 /** All that the stores know of one leaf. */

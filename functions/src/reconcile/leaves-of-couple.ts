@@ -1,7 +1,7 @@
 import type { CompletionKey } from '../quests/completion-path';
 import { parseCompletionValue } from '../quests/completion-value';
-import { isRealDate } from '../quests/event-time';
-import { compareUtf8 } from '../quests/key-order';
+import { isRealDate } from '../values/event-time';
+import { compareUtf8 } from '../values/utf8-order';
 import type { LeafReading } from './compare-leaf';
 
 /** A completion's leaf as a reader of RTDB found it. */

@@ -1,5 +1,5 @@
 import type { CompletionKey } from '../quests/completion-path';
-import type { Json, JsonObject } from '../quests/json';
+import type { Json, JsonObject } from '../values/json';
 import type { LeafReading, RowReading } from './compare-leaf';
 
 /** The kinds of divergence that a comparison of both sides can show. */

@@ -12,7 +12,7 @@ import {
   parseShards,
   shardsParameter,
 } from '../postgres/reconcile-shards';
-import { compareUtf8 } from '../quests/key-order';
+import { compareUtf8 } from '../values/utf8-order';
 import type { Shard } from './compare-shard';
 import type { ReconcileContext, ReconcileRequest } from './reconcile';
 import { failing } from './run-record';

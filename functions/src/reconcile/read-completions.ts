@@ -1,8 +1,8 @@
 import type { ReadCompletion, RefusedLeaf } from '../postgres/backfills';
 import { completionPath, parseCompletionPath } from '../quests/completion-path';
 import { parseCompletionValue } from '../quests/completion-value';
-import type { InputIssue, Json } from '../quests/json';
-import { asEvidence, escapeText } from '../quests/storable';
+import type { InputIssue, Json } from '../values/json';
+import { asEvidence, escapeText } from '../values/storable';
 import type { LeafReading } from './compare-leaf';
 import type { Leaf } from './leaves-of-couple';
 import { ownTimeOf } from './write-span';

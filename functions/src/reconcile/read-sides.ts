@@ -8,9 +8,9 @@ import {
 import type { CoupleRange } from '../postgres/reconcile-shards';
 import type { Statements } from '../postgres/statements';
 import { CANARY_COUPLE } from '../quests/canary-couple';
-import { instantOfMillis } from '../quests/event-time';
-import { compareUtf8 } from '../quests/key-order';
 import type { RtdbTree } from '../rtdb/rtdb-tree';
+import { instantOfMillis } from '../values/event-time';
+import { compareUtf8 } from '../values/utf8-order';
 import { type Leaf, leavesOfCouple } from './leaves-of-couple';
 import type { Limit } from './limit-concurrency';
 

@@ -11,10 +11,11 @@ import {
 } from '../postgres/repairs';
 import type { Statements } from '../postgres/statements';
 import { completionPath, parseCompletionPath } from '../quests/completion-path';
-import { instantOfMillis } from '../quests/event-time';
-import { compareKeys, compareUtf8 } from '../quests/key-order';
+import { compareKeys } from '../quests/key-order';
 import { partnerOf } from '../quests/partner';
 import type { RtdbTree } from '../rtdb/rtdb-tree';
+import { instantOfMillis } from '../values/event-time';
+import { compareUtf8 } from '../values/utf8-order';
 import { compareSides, type Difference } from './compare-sides';
 import { limitConcurrency } from './limit-concurrency';
 import { completedAtOf } from './read-completions';

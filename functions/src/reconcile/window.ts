@@ -1,4 +1,4 @@
-import { instantOfMillis, millisOf } from '../quests/event-time';
+import { instantOfMillis, millisOf } from '../values/event-time';
 
 /** The time that a question is about: from `fromAt` until just before `toAt`, normalized instants. */
 export interface Window {

@@ -1,5 +1,5 @@
 import { parseCompletionValue } from '../quests/completion-value';
-import { instantOfMillis, millisOf } from '../quests/event-time';
+import { instantOfMillis, millisOf } from '../values/event-time';
 import type { Mismatch } from './mismatch';
 
 /** Between which instants something happened, in milliseconds since 1970. */

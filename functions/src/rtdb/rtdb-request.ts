@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Json } from '../quests/json';
+import type { Json } from '../values/json';
 import type { RtdbDatabase } from './rtdb-database';
 import type { AccessToken } from './rtdb-reader';
 

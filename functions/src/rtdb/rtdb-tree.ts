@@ -1,6 +1,6 @@
 import { CANARY_COUPLE } from '../quests/canary-couple';
 import type { CompletionKey } from '../quests/completion-path';
-import { compareUtf8 } from '../quests/key-order';
+import { compareUtf8 } from '../values/utf8-order';
 import { RtdbReadError, type RtdbRequestOptions, requestRtdb } from './rtdb-request';
 
 /** Reads RTDB's quests for a comparison, with what it cost. Rejects with RtdbReadError. */

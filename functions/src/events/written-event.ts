@@ -1,10 +1,14 @@
-import { type CompletionLeaf, type PartialKey, parseCompletionPath } from './completion-path';
-import { type CompletionState, parseCompletionValue } from './completion-value';
+import {
+  type CompletionLeaf,
+  type PartialKey,
+  parseCompletionPath,
+} from '../quests/completion-path';
+import { type CompletionState, parseCompletionValue } from '../quests/completion-value';
+import { normalizeInstant } from '../values/event-time';
+import type { InputIssue, Json } from '../values/json';
+import { canonicalValue } from '../values/rtdb-value';
+import { isStorable } from '../values/storable';
 import { pathOfRef } from './event-ref';
-import { normalizeInstant } from './event-time';
-import type { InputIssue, Json } from './json';
-import { canonicalValue } from './rtdb-value';
-import { isStorable } from './storable';
 
 /** What is known of an event apart from the completion itself: evidence for the log. */
 export interface EventOrigin {
