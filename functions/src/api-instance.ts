@@ -5,15 +5,13 @@ import { createApi } from './api/app';
 import { unavailable } from './api/problem';
 import { createTokenVerifier } from './api/token-verifier';
 import { apiSettings, DATABASE_URL, readSettings } from './config';
-import { ConfigurationError } from './configuration-error';
 import { clientConfig } from './postgres/client-config';
 import { Connections } from './postgres/connections';
 import { sqlstateOf } from './postgres/sqlstate';
 import { accessTokenFor } from './rtdb/access-token';
 import { rtdbDatabase } from './rtdb/rtdb-database';
 import { createRtdbTree } from './rtdb/rtdb-tree';
-
-type PlatformResponse = NonNullable<PlatformRequest['res']>;
+import { logNotConfigured, nameOf, type PlatformResponse, urlOf, writeHead } from './web-response';
 
 let app: Hono | null = null;
 
@@ -40,10 +38,7 @@ function openApi(): Hono {
 export async function answer(request: PlatformRequest, response: PlatformResponse): Promise<void> {
   const startedAt = performance.now();
   const answered = await answerOf(request);
-  response.status(answered.status);
-  answered.headers.forEach((value, name) => {
-    response.setHeader(name, value);
-  });
+  writeHead(answered, response);
   response.setHeader('cache-control', 'no-store');
   response.end(Buffer.from(await answered.arrayBuffer()));
   write({
@@ -60,15 +55,9 @@ async function answerOf(request: PlatformRequest): Promise<Response> {
     app ??= openApi();
     return await app.fetch(webRequest(request));
   } catch (error) {
-    // Settings that are missing or wrong: an operator must look, the phone may try again.
-    logError('api is not configured', { error: nameOf(error), detail: configurationDetail(error) });
+    logNotConfigured('api', error);
     return unavailable();
   }
-}
-
-/** Names parameters and what was expected of them, never their values. */
-function configurationDetail(error: unknown): string | null {
-  return error instanceof ConfigurationError ? error.message : null;
 }
 
 const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']);
@@ -80,17 +69,9 @@ function webRequest(request: PlatformRequest): Request {
     if (typeof value === 'string') headers.set(name, value);
   }
   const hasBody = request.method !== 'GET' && request.method !== 'HEAD';
-  // Hono looks at the path and the query alone; a Host of the sender's may not even be a host. Joined
-  // as text: resolved as a reference, a path such as `//` would name a host.
-  const path = request.originalUrl || request.url;
-  const url = new URL(`http://localhost${path.startsWith('/') ? path : '/'}`);
-  return new Request(url, {
+  return new Request(urlOf(request), {
     method: request.method,
     headers,
     ...(hasBody ? { body: request.rawBody ?? Buffer.alloc(0) } : {}),
   });
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : 'unknown';
 }

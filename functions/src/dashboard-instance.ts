@@ -5,7 +5,6 @@ import { error as logError, write } from 'firebase-functions/logger';
 import type { Request as PlatformRequest } from 'firebase-functions/v2/https';
 import type { Hono } from 'hono';
 import { DATABASE_URL, readSettings } from './config';
-import { ConfigurationError } from './configuration-error';
 import { createDashboard } from './dashboard/app';
 import { isLocal } from './dashboard/local-only';
 import { readPageAssets } from './dashboard/page-assets';
@@ -15,8 +14,7 @@ import { sqlstateOf } from './postgres/sqlstate';
 import { accessTokenFor } from './rtdb/access-token';
 import { rtdbDatabase } from './rtdb/rtdb-database';
 import { createRtdbTree } from './rtdb/rtdb-tree';
-
-type PlatformResponse = NonNullable<PlatformRequest['res']>;
+import { logNotConfigured, nameOf, type PlatformResponse, urlOf, writeHead } from './web-response';
 
 /** The page's parts are read side by side. */
 const CONNECTIONS = 3;
@@ -46,10 +44,7 @@ function openDashboard(): Hono {
 export async function answer(request: PlatformRequest, response: PlatformResponse): Promise<void> {
   const startedAt = performance.now();
   const answered = await answerOf(request);
-  response.status(answered.status);
-  answered.headers.forEach((value, name) => {
-    response.setHeader(name, value);
-  });
+  writeHead(answered, response);
   write({
     severity: answered.status >= 500 ? 'WARNING' : 'INFO',
     message: `dashboard ${answered.status}`,
@@ -77,22 +72,11 @@ async function answerOf(request: PlatformRequest): Promise<Response> {
   }
   try {
     app ??= openDashboard();
-    return await app.fetch(webRequest(request));
+    return await app.fetch(new Request(urlOf(request), { method: request.method }));
   } catch (error) {
-    const detail = error instanceof ConfigurationError ? error.message : null;
-    logError('dashboard is not configured', { error: nameOf(error), detail });
+    logNotConfigured('dashboard', error);
     return new Response('The dashboard is not configured; its log says what is missing.\n', {
       status: 503,
     });
   }
-}
-
-/** The path and the query alone: a Host of the sender's may not even be one. */
-function webRequest({ method, originalUrl, url }: PlatformRequest): Request {
-  const path = originalUrl || url;
-  return new Request(new URL(`http://localhost${path.startsWith('/') ? path : '/'}`), { method });
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : 'unknown';
 }

@@ -1,0 +1,37 @@
+import { error as logError } from 'firebase-functions/logger';
+import type { Request as PlatformRequest } from 'firebase-functions/v2/https';
+import { ConfigurationError } from './configuration-error';
+
+export type PlatformResponse = NonNullable<PlatformRequest['res']>;
+
+/** Writes status and headers of a Web response to the platform's; the body is left to the caller. */
+export function writeHead(answered: Response, response: PlatformResponse): void {
+  response.status(answered.status);
+  answered.headers.forEach((value, name) => {
+    response.setHeader(name, value);
+  });
+}
+
+/**
+ * The address of a request, for Hono, which looks at the path and the query alone. A Host of the
+ * sender's may not even be a host. Joined as text: resolved as a reference, a path such as `//` would
+ * name a host.
+ */
+export function urlOf({ originalUrl, url }: Pick<PlatformRequest, 'originalUrl' | 'url'>): URL {
+  const path = originalUrl || url;
+  return new URL(`http://localhost${path.startsWith('/') ? path : '/'}`);
+}
+
+/**
+ * Logs why a function can't answer: settings that are missing or wrong, so an operator must look. The
+ * detail names parameters and what was expected of them, never their values.
+ */
+export function logNotConfigured(functionName: string, error: unknown): void {
+  const detail = error instanceof ConfigurationError ? error.message : null;
+  logError(`${functionName} is not configured`, { error: nameOf(error), detail });
+}
+
+/** What a log may show of any error. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown';
+}
