@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { within } from '../deadline';
 import {
   CLAIM_BY_CLIENT,
   COMPLETIONS_OF_DAY,
@@ -17,7 +18,6 @@ import { fieldErrorsOf } from './field-errors';
 import { openApiDocument } from './openapi';
 import { problem, unavailable } from './problem';
 import type { VerifyToken } from './token-verifier';
-import { within } from './within';
 
 export interface ApiContext extends CompareDayContext {
   verifyToken: VerifyToken;
@@ -26,8 +26,8 @@ export interface ApiContext extends CompareDayContext {
 }
 
 /** Paths as Hosting's rewrite sends them; the function's own URL leaves `/api` out. */
-export const CLAIM_PATH = '/sync/daily-quests/completion';
-export const READ_PATH = '/sync/daily-quests/completions';
+const CLAIM_PATH = '/sync/daily-quests/completion';
+const READ_PATH = '/sync/daily-quests/completions';
 
 const MAX_BODY_BYTES = 16 * 1024;
 /** How long a row that an event writes just now is waited for. */

@@ -1,3 +1,4 @@
+import { within } from '../deadline';
 import { DIVERGENCE_REF, parseDivergenceRef } from '../postgres/divergence-pages';
 import { DIVERGENCES_OF_LEAF, parseLeafDivergences } from '../postgres/leaf-evidence';
 import type { Statements } from '../postgres/statements';
@@ -55,14 +56,9 @@ async function readRtdb(
   leaf: CompletionLeaf,
   rtdb: StoryContext['rtdb'],
 ): Promise<{ value: unknown } | { reason: string }> {
-  let timer: NodeJS.Timeout | undefined;
-  const tooLate = new Promise<{ reason: string }>((resolve) => {
-    const reason = `no answer within ${RTDB_WITHIN_MS} ms`;
-    timer = setTimeout(() => resolve({ reason }), RTDB_WITHIN_MS);
-  });
-  const answer = rtdb.readLeaf(leaf).then(
-    (value) => ({ value }),
-    (error: unknown) => ({ reason: error instanceof Error ? error.message : 'unknown' }),
-  );
-  return Promise.race([answer, tooLate]).finally(() => clearTimeout(timer));
+  try {
+    return { value: await within(RTDB_WITHIN_MS, rtdb.readLeaf(leaf)) };
+  } catch (error) {
+    return { reason: error instanceof Error ? error.message : 'unknown' };
+  }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { orAborted } from '../deadline';
 import { type FlagRule, ruleOfParameter, ruleOfTemplate } from './flag-rule';
 import { prepareEvaluation } from './prepare-evaluation';
 import { parseServerTemplate } from './server-template';
@@ -34,6 +35,7 @@ export async function lookAtRemoteConfig(
     // Before the time runs: loading keeps the CPU, and an answer that came meanwhile would be too late.
     const prepare = await prepareEvaluation();
     const signal = AbortSignal.timeout(timeoutMs);
+    // The token has no deadline of its own.
     const template = parseServerTemplate(await orAborted(fetchTemplate(options, signal), signal));
     return ruleOfTemplate(template, parameter, prepare);
   } catch (error) {
@@ -58,16 +60,6 @@ async function fetchTemplate(
     throw new RefusedError(`it answered ${response.status}`);
   }
   return response.json();
-}
-
-/** The token has no deadline of its own. */
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return Promise.race([
-    work,
-    new Promise<never>((_, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    }),
-  ]);
 }
 
 /** Few and steady, as each new one is a line in the log. */

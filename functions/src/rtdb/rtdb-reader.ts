@@ -1,3 +1,5 @@
+import { orAborted } from '../deadline';
+
 /** A place in RTDB, as an event names it. */
 export interface RtdbLocation {
   instance: string | null;
@@ -88,11 +90,4 @@ function urlOf(
   const isGoogles = /^([a-z0-9-]+\.)?(firebaseio\.com|firebasedatabase\.app)$/;
   if (databaseHost === null || !isGoogles.test(databaseHost)) return null;
   return `https://${instance}.${databaseHost}/${keys}.json`;
-}
-
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    promise.then(resolve, reject);
-  });
 }
