@@ -1,6 +1,9 @@
 // Draws what the server put into data-chart (functions/src/dashboard/chart-data.ts) with uPlot.
 // Shown to people who see; the figures stand beside each chart as a table.
 (() => {
+  /** @typedef {import('../src/dashboard/chart-data').ChartData} ChartData */
+  /** @typedef {import('uplot')} Plot */
+
   const DASHES = [[], [7, 4], [2, 3]];
   const HEIGHT = 210;
   const DAY = 86_400;
@@ -8,14 +11,20 @@
   const ROUND = Array.from({ length: 10 }, (_, power) =>
     [1, 2, 5].map((n) => n * 10 ** (power - 1)),
   ).flat();
-  /** @type {Map<Element, { plot: any, resize: () => void }>} */
+  /** @type {Map<Element, { plot: Plot, resize: () => void }>} */
   const drawn = new Map();
 
+  /** @param {string} name */
   const colour = (name) =>
     getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
+  /** @param {number} number */
   const two = (number) => String(number).padStart(2, '0');
 
+  /**
+   * @param {number} seconds since 1970
+   * @param {boolean} isDay whether the day is shown, else the minute
+   */
   function clock(seconds, isDay) {
     const date = new Date(seconds * 1000);
     const month = date.toLocaleString('en-GB', { month: 'short', timeZone: 'UTC' });
@@ -23,9 +32,14 @@
     return isDay ? day : `${two(date.getUTCHours())}:${two(date.getUTCMinutes())}`;
   }
 
+  /** @type {import('uplot').Axis.DynamicValues} */
   const timeTicks = (_plot, splits, _axis, _space, step) =>
     splits.map((at) => clock(at, step >= DAY || at % DAY === 0));
 
+  /**
+   * @param {number | null | undefined} value
+   * @param {string} unit
+   */
   function withUnit(value, unit) {
     if (value === null || value === undefined) return '–';
     if (unit === '%') return `${Math.floor(value * 10_000) / 10_000}%`;
@@ -33,7 +47,12 @@
     return value < 1000 ? `${value} ms` : `${Math.round(value / 10) / 100} s`;
   }
 
-  /** Ticks are narrower than what the cursor reads out. */
+  /**
+   * Ticks are narrower than what the cursor reads out.
+   *
+   * @param {number | null} value
+   * @param {string} unit
+   */
   function tick(value, unit) {
     if (value === null) return '';
     if (unit === '' && value >= 10_000) return `${value / 1000}k`;
@@ -41,8 +60,13 @@
     return withUnit(Math.round(value * 1000) / 1000, unit);
   }
 
-  /** Each series on top of those before it; what is on top is drawn first. */
+  /**
+   * Each series on top of those before it; what is on top is drawn first.
+   *
+   * @param {ChartData['series']} series
+   */
   function stacked(series) {
+    /** @type {number[][]} */
     const sums = [];
     let below = series[0]?.values.map(() => 0) ?? [];
     for (const { values } of series) {
@@ -52,7 +76,12 @@
     return sums;
   }
 
-  /** Shades the times in which mirroring was not fully on, and writes why. */
+  /**
+   * Shades the times in which mirroring was not fully on, and writes why.
+   *
+   * @param {Plot} plot
+   * @param {ChartData} data
+   */
   function drawBands(plot, { bands, threshold }) {
     const { ctx, bbox } = plot;
     ctx.save();
@@ -88,11 +117,15 @@
     ctx.restore();
   }
 
+  /**
+   * @param {ChartData} data
+   * @returns {import('uplot').Series[]}
+   */
   function seriesOf({ kind, series }) {
     const lines = series.map(({ name }, index) => {
       const stroke = () => colour(`c${index + 1}`);
       if (kind === 'stack') {
-        const paths = uPlot.paths.bars({ size: [0.8, 40], align: 1 });
+        const paths = uPlot.paths.bars?.({ size: [0.8, 40], align: 1 });
         return { label: name, stroke, fill: stroke, width: 0, paths, points: { show: false } };
       }
       const points = kind === 'points' ? { show: true, size: 6, fill: stroke } : { size: 4 };
@@ -101,6 +134,7 @@
     return kind === 'stack' ? lines.reverse() : lines;
   }
 
+  /** @type {import('uplot').Range.Function} */
   function percentRange(_plot, least, most) {
     if (least === null) return [98, 100.2];
     const low = Math.max(0, Math.min(98.8, least - Math.max(0.1, (most - least) / 5)));
@@ -108,7 +142,11 @@
     return [low, 100 + (100 - low) / 15];
   }
 
-  /** From 1, 2 or 5 of a power of ten to another: what a reader can divide. */
+  /**
+   * From 1, 2 or 5 of a power of ten to another: what a reader can divide.
+   *
+   * @type {import('uplot').Range.Function}
+   */
   function lagRange(_plot, least, most) {
     const low = Math.max(0.1, least ?? 10);
     const high = Math.max(low * 2, most ?? 100);
@@ -118,11 +156,16 @@
     ];
   }
 
+  /** @type {Extract<import('uplot').Axis.Splits, Function>} */
   const lagTicks = (_plot, _axis, least, most) => {
     const within = ROUND.filter((at) => at >= least * 0.999 && at <= most * 1.001);
     return within.length > 7 ? within.filter((at) => Number.isInteger(Math.log10(at))) : within;
   };
 
+  /**
+   * @param {ChartData} data
+   * @returns {import('uplot').Scale}
+   */
   function scaleOf({ kind, unit }) {
     if (unit === '%') return { range: percentRange };
     if (unit === 'ms') return { distr: 3, log: 10, range: lagRange };
@@ -131,12 +174,18 @@
     };
   }
 
+  /**
+   * @param {ChartData} data
+   * @param {HTMLElement} line
+   * @returns {(plot: Plot) => void}
+   */
   function readout(data, line) {
     return (plot) => {
       const { idx } = plot.cursor;
       line.textContent = '';
       if (idx === null || idx === undefined) return;
       const at = data.x[idx];
+      if (at === undefined) return;
       const values = data.series.map(
         ({ name, values: all }) => `${name} ${withUnit(all[idx], data.unit)}`,
       );
@@ -144,6 +193,7 @@
     };
   }
 
+  /** @param {ChartData} data */
   function legendOf({ kind, series }) {
     const list = document.createElement('ul');
     list.className = 'legend';
@@ -173,8 +223,10 @@
     return list;
   }
 
+  /** @param {HTMLElement} host */
   function draw(host) {
-    const data = JSON.parse(host.dataset.chart);
+    /** @type {ChartData} */
+    const data = JSON.parse(host.dataset.chart ?? '');
     host.replaceChildren();
     const line = document.createElement('p');
     line.className = 'readout';
@@ -226,7 +278,9 @@
       plot.destroy();
       drawn.delete(host);
     }
-    for (const host of document.querySelectorAll('[data-chart]')) {
+    for (const host of /** @type {NodeListOf<HTMLElement>} */ (
+      document.querySelectorAll('[data-chart]')
+    )) {
       if (!drawn.has(host)) draw(host);
     }
   }
