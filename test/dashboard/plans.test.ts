@@ -9,6 +9,7 @@ import {
 } from '../../bench/stores/dashboard-dataset';
 import { DASHBOARD_QUESTIONS } from '../../bench/stores/dashboard-questions';
 import { readStory } from '../../functions/src/dashboard/read-story';
+import { readTrends } from '../../functions/src/dashboard/read-trends';
 import { COUNT_HOUR } from '../../functions/src/postgres/hourly-arrivals';
 import { ReadOnlyTransactions } from '../../functions/src/postgres/read-only-transactions';
 import type { Statements } from '../../functions/src/postgres/statements';
@@ -55,15 +56,34 @@ function explained(statements: Statements, plans: string[]): Statements {
   };
 }
 
+/** Those of the plans that read all completions. */
+const readingThrough = (plans: string[]) =>
+  plans.filter((plan) => /Seq Scan on quest_completions/.test(plan));
+
 test.each([...DASHBOARD_QUESTIONS])(
   '%s reads no table of completions through',
   async (_name, ask) => {
     const plans: string[] = [];
     await transactions.read((statements) => ask(explained(statements, plans)));
     expect(plans.length).toBeGreaterThan(0);
-    expect(plans.filter((plan) => /Seq Scan on quest_completions/.test(plan))).toEqual([]);
+    expect(readingThrough(plans)).toEqual([]);
   },
 );
+
+test('without the index by arrival the charts would read it through: a control', async () => {
+  const plans: string[] = [];
+  const client = await database.pool.connect();
+  try {
+    await client.query('begin');
+    await client.query('drop index public.quest_completions_mirrored_at');
+    const run = async (text: string, values: unknown[]) => (await client.query(text, values)).rows;
+    await readTrends(explained({ run }, plans), '24h');
+  } finally {
+    await client.query('rollback');
+    client.release();
+  }
+  expect(readingThrough(plans)).not.toEqual([]);
+});
 
 test.each([...DASHBOARD_QUESTIONS])(
   "%s can be asked by the functions' login",
@@ -90,7 +110,7 @@ test('a story and the count of an hour that a run makes read none through either
     'canary_canary-partner',
   ]);
   plans.push(count.map((row) => row['QUERY PLAN']).join('\n'));
-  expect(plans.filter((plan) => /Seq Scan on quest_completions/.test(plan))).toEqual([]);
+  expect(readingThrough(plans)).toEqual([]);
 });
 
 test('a reader can not write, and does not wait or run for long', async () => {
