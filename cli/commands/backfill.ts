@@ -22,6 +22,7 @@ import { dateRangeOption } from '../date-range-option';
 import { UsageError } from '../errors';
 import { withPostgres } from '../open-postgres';
 import { wholeNumber } from '../options';
+import { jsonLine } from '../printable';
 import { createProgress, type Progress } from '../progress';
 import { rtdbFromEnvironment } from '../rtdb-from-environment';
 
@@ -75,7 +76,7 @@ async function backfill(options: BackfillOptions, command: CommandContext): Prom
   if (!options.gaps && !options.resume) dateRangeOption(options);
   const rtdb = rtdbFromEnvironment(command.env);
   const print = (result: object, text: string) =>
-    command.writeOut(options.json ? `${JSON.stringify(result)}\n` : text);
+    command.writeOut(options.json ? jsonLine(result) : text);
   await withPostgres(command.env, options.databaseUrlEnv, async (statements) => {
     const progress = createProgress(command, 'couples');
     const { concurrency } = options;

@@ -18,6 +18,7 @@ import { withDatabaseUrlOption } from '../database-url';
 import { UsageError } from '../errors';
 import { withPostgres } from '../open-postgres';
 import { wholeNumber } from '../options';
+import { jsonLine } from '../printable';
 import { createProgress } from '../progress';
 import { formatRun } from '../reconcile/format-run';
 import { rtdbFromEnvironment } from '../rtdb-from-environment';
@@ -77,6 +78,10 @@ async function reconcile(options: ReconcileOptions, command: CommandContext): Pr
       retentionDays: settingOf(command.env, 'RETENTION_DAYS', 0),
       concurrency: options.concurrency,
       onProgress: ({ couples }) => progress.update(couples),
+      onHoursNotCounted: (error) => {
+        const reason = error instanceof Error ? error.message : String(error);
+        command.writeError(`mirror: the dashboard's hourly figures were not counted: ${reason}\n`);
+      },
     };
     const { request, open } = options.resume
       ? await takeUp(options, context, command)
@@ -88,7 +93,7 @@ async function reconcile(options: ReconcileOptions, command: CommandContext): Pr
       progress.stop();
     }
   });
-  command.writeOut(options.json ? `${JSON.stringify(summary)}\n` : formatRun(summary));
+  command.writeOut(options.json ? jsonLine(summary) : formatRun(summary));
 }
 
 async function begin(
@@ -97,7 +102,7 @@ async function begin(
   { env }: CommandContext,
 ) {
   const now = parseClock(await context.statements.run(DATABASE_CLOCK, []));
-  const recent = recentDays(new Date(now), settingOf(env, 'RECONCILE_DAYS', 2));
+  const recent = recentDays(new Date(now), settingOf(env, 'RECONCILE_DAYS', 2, 1));
   const graceSeconds = options.graceSeconds ?? settingOf(env, 'RECONCILE_GRACE_SECONDS', 30);
   const request: ReconcileRequest = {
     fromDate: options.from ?? recent.fromDate,
@@ -150,13 +155,13 @@ function isDeadHere(worker: string | null): boolean {
   try {
     process.kill(Number(pid), 0);
     return Number(pid) === process.pid;
-  } catch {
-    return true;
+  } catch (error) {
+    // Any other error, such as EPERM, is of a process that lives.
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
   }
 }
 
-function settingOf(env: CommandContext['env'], name: string, byDefault: number): number {
+function settingOf(env: CommandContext['env'], name: string, byDefault: number, least = 0): number {
   const text = env[name];
-  if (!text) return byDefault;
-  return wholeNumber(name, 0, 36_500)(text);
+  return text ? wholeNumber(name, least, 36_500)(text) : byDefault;
 }

@@ -14,6 +14,7 @@ import { UsageError } from '../errors';
 import { parseRef } from '../explain/parse-ref';
 import { withPostgres } from '../open-postgres';
 import { wholeNumber } from '../options';
+import { jsonLine } from '../printable';
 import { formatStep, formatTotals } from '../repair/format-repair';
 import { rtdbFromEnvironment } from '../rtdb-from-environment';
 
@@ -72,7 +73,7 @@ async function runRepair(
       kind,
       outcome,
     }));
-    writeOut(`${JSON.stringify({ ...Object.fromEntries(totals), differences })}\n`);
+    writeOut(jsonLine({ ...Object.fromEntries(totals), differences }));
   } else writeOut(formatTotals(totals));
 }
 

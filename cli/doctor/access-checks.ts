@@ -12,6 +12,7 @@ const NEEDED: ReadonlyMap<string, readonly string[]> = new Map([
   ['mirror.reconcile_runs', WRITTEN],
   ['mirror.reconcile_shards', WRITTEN],
   ['mirror.coverage', WRITTEN],
+  ['mirror.hourly_arrivals', ['SELECT', 'INSERT']],
   ['mirror.beginning', ['SELECT']],
   ['mirror.direct_writes', ['SELECT']],
 ]);

@@ -1,6 +1,6 @@
 import { getApp, getApps, initializeApp } from 'firebase-admin/app';
 import { getFunctions } from 'firebase-admin/functions';
-import { info, error as logError } from 'firebase-functions/logger';
+import { info, error as logError, warn } from 'firebase-functions/logger';
 import { CANARY_KEY, flyCanary } from './canary/fly-canary';
 import { DATABASE_URL, readSettings } from './config';
 import type { FlagRule } from './flag/flag-rule';
@@ -9,6 +9,7 @@ import { clientConfig } from './postgres/client-config';
 import { Connections } from './postgres/connections';
 import { failingLoggably } from './postgres/loggable-failure';
 import { DATABASE_CLOCK, parseClock } from './postgres/reconcile-runs';
+import { sqlstateOf } from './postgres/sqlstate';
 import type { Statements } from './postgres/statements';
 import { recentDays } from './reconcile/date-range';
 import type { ReconcileContext } from './reconcile/reconcile';
@@ -17,6 +18,7 @@ import { accessTokenFor } from './rtdb/access-token';
 import { rtdbDatabase } from './rtdb/rtdb-database';
 import { type RtdbRequestOptions, requestRtdb } from './rtdb/rtdb-request';
 import { createRtdbTree } from './rtdb/rtdb-tree';
+import { nameOf } from './web-response';
 
 /** A shard reads by slices, several at once: more than a mirror instance needs. */
 const CONNECTIONS = 2;
@@ -46,6 +48,11 @@ function reconcileContext(): ReconcileContext {
     statements: postgres(),
     rtdb: createRtdbTree(rtdbOptions()),
     retentionDays: readSettings(process.env).retentionDays,
+    onHoursNotCounted: (error) =>
+      warn('hourly arrivals were not counted', {
+        sqlstate: sqlstateOf(error),
+        error: nameOf(error),
+      }),
   };
 }
 

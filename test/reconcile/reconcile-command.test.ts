@@ -200,3 +200,18 @@ test('a run that gave no sign of life for long is failed by the next one', async
     { status: 'finished' },
   ]);
 });
+
+test('RECONCILE_DAYS of none is refused, as the functions refuse it', async () => {
+  const refused = await runCommand(['reconcile'], { ...env(), RECONCILE_DAYS: '0' });
+  expect(refused).toMatchObject({ code: 2, out: '' });
+  expect(refused.errors).toContain('RECONCILE_DAYS: expected a whole number from 1');
+  expect(await runs()).toEqual([]);
+});
+
+test('hourly figures that can not be counted are told of, and the answer stands', async () => {
+  await fill(1);
+  await database.query('drop table mirror.hourly_arrivals');
+  const told = await reconcile(...RANGE);
+  expect(told).toMatchObject({ code: 0, out: expect.stringContaining('100.0000% consistent') });
+  expect(told.errors).toMatch(/hourly figures were not counted: .*hourly_arrivals/);
+});

@@ -100,6 +100,12 @@ const tables = (changes: Partial<TableAccess> = {}): TableAccess[] => [
     grants: ALL,
     writerPolicies: ['r', 'a', 'w'],
   })),
+  {
+    name: 'mirror.hourly_arrivals',
+    hasRowSecurity: true,
+    grants: [WRITER('SELECT'), WRITER('INSERT')],
+    writerPolicies: ['r', 'a'],
+  },
   ...['beginning', 'direct_writes'].map((name) => ({
     name: `mirror.${name}`,
     hasRowSecurity: true,

@@ -26,5 +26,5 @@ export async function closeRun(
   ]);
   await statements.run(LOG_LATE, [runId, LATE_AFTER_SECONDS, CANARY_COUPLE]);
   // Figures of a chart don't make a proof fail; the next run counts what is missing.
-  await countHours(statements).catch(() => {});
+  await countHours(statements).catch((error: unknown) => context.onHoursNotCounted?.(error));
 }
