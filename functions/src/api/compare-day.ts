@@ -5,9 +5,8 @@ import { completionPath } from '../quests/completion-path';
 import { compareSides } from '../reconcile/compare-sides';
 import { explainMismatches } from '../reconcile/explain-mismatches';
 import { findingsOf } from '../reconcile/findings-of';
-import { limitConcurrency } from '../reconcile/limit-concurrency';
 import type { Mismatch } from '../reconcile/mismatch';
-import { readCouples, type Sides } from '../reconcile/read-sides';
+import { openSides, readCouples } from '../reconcile/read-sides';
 import { timeOf } from '../reconcile/time-of';
 import type { RtdbTree } from '../rtdb/rtdb-tree';
 
@@ -24,11 +23,7 @@ export async function compareDay(
   dateKey: string,
   { statements, rtdb, retentionDays }: CompareDayContext,
 ): Promise<boolean> {
-  const sides: Sides = {
-    ...{ statements, rtdb },
-    limit: limitConcurrency(1),
-    meter: { rtdbMs: 0, postgresMs: 0 },
-  };
+  const sides = openSides({ statements, rtdb });
   const range = { fromDate: dateKey, toDate: dateKey };
   const look = async () => {
     const { leaves, rows } = await readCouples([coupleId], range, sides);

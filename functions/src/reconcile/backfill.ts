@@ -12,7 +12,7 @@ import type { RtdbTree } from '../rtdb/rtdb-tree';
 import { compareUtf8 } from '../values/utf8-order';
 import { type Backlog, countBacklog, fillCouples } from './fill-couples';
 import { limitConcurrency } from './limit-concurrency';
-import { couplesPerSlice, type DateRange, type Sides } from './read-sides';
+import { couplesPerSlice, type DateRange, openSides, type Sides } from './read-sides';
 
 /** What a backfill is asked; kept in `mirror.backfills`, so that it can be resumed. */
 export interface BackfillRequest {
@@ -121,7 +121,8 @@ async function eachSlice<T extends { [K in keyof T]: number }>(
     (coupleId) => checkpoint === null || compareUtf8(coupleId, checkpoint) > 0,
   );
   const size = Math.min(...request.ranges.map(couplesPerSlice));
-  const { sides, limit } = sidesOf(context);
+  const sides = openSides(context, context.concurrency);
+  const limit = limitConcurrency(SLICES_AT_ONCE);
   let failure: unknown = null;
   const works: { last: string; done: Promise<T | null> }[] = [];
   for (let start = 0; start < couples.length; start += size) {
@@ -157,16 +158,6 @@ async function ofRanges<T extends { [K in keyof T]: number }>(
     else add(total, done);
   }
   return total;
-}
-
-function sidesOf({ statements, rtdb, concurrency = 16 }: BackfillContext) {
-  const sides: Sides = {
-    statements,
-    rtdb,
-    limit: limitConcurrency(concurrency),
-    meter: { rtdbMs: 0, postgresMs: 0 },
-  };
-  return { sides, limit: limitConcurrency(SLICES_AT_ONCE) };
 }
 
 function couplesOf(request: BackfillRequest, { rtdb }: BackfillContext): Promise<string[]> {

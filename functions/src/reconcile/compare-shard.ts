@@ -9,7 +9,7 @@ import { compareSides, type Difference } from './compare-sides';
 import { limitConcurrency } from './limit-concurrency';
 import type { Mismatch } from './mismatch';
 import { couplesPerSlice, readCouples, readRange, type Sides } from './read-sides';
-import type { ReconcileContext, ReconcileRequest } from './reconcile';
+import type { ReconcileRequest } from './reconcile';
 
 /** A part of a run: a range of couples, and those of RTDB's that lie in it, in order. */
 export interface Shard {
@@ -35,16 +35,6 @@ export interface Settled {
 const MAX_ROUNDS = 3;
 /** Slices that are read side by side: while one waits for Postgres, others read RTDB. */
 const SLICES_AT_ONCE = 4;
-
-/** Both sides of one shard, with a meter and a limit of requests of its own. */
-export function sidesOf(context: ReconcileContext): Sides {
-  return {
-    statements: context.statements,
-    rtdb: context.rtdb,
-    limit: limitConcurrency(context.concurrency ?? 16),
-    meter: { rtdbMs: 0, postgresMs: 0 },
-  };
-}
 
 /** Reads and compares a shard once. Rejects as a reader does, or with DisorderError. */
 export async function lookAtShard(

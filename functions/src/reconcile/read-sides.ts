@@ -12,7 +12,7 @@ import type { RtdbTree } from '../rtdb/rtdb-tree';
 import { instantOfMillis } from '../values/event-time';
 import { compareUtf8 } from '../values/utf8-order';
 import { type Leaf, leavesOfCouple } from './leaves-of-couple';
-import type { Limit } from './limit-concurrency';
+import { type Limit, limitConcurrency } from './limit-concurrency';
 
 /** Days to compare, first and last included. */
 export interface DateRange {
@@ -27,6 +27,15 @@ export interface Sides {
   /** Of requests to RTDB. */
   limit: Limit;
   meter: { rtdbMs: number; postgresMs: number };
+}
+
+/** Both sides, with a meter and a limit of their own; `concurrency` = requests to RTDB at once. */
+export function openSides(
+  { statements, rtdb }: Pick<Sides, 'statements' | 'rtdb'>,
+  concurrency = 16,
+): Sides {
+  const limit = limitConcurrency(concurrency);
+  return { statements, rtdb, limit, meter: { rtdbMs: 0, postgresMs: 0 } };
 }
 
 /** Part of a range, as both sides hold it: in key order, and with nothing left out in between. */

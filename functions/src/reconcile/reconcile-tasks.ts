@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { FAIL_RUN, parseRun, READ_RUN } from '../postgres/reconcile-runs';
 import { isRealDate } from '../values/event-time';
 import { closeRun } from './close-run';
-import { lookAtShard, sidesOf } from './compare-shard';
+import { lookAtShard } from './compare-shard';
 import { completeShard } from './complete-shard';
 import { openRun } from './open-run';
+import { openSides } from './read-sides';
 import type { ReconcileContext, ReconcileRequest, RunSummary } from './reconcile';
 import { failing, summaryOf } from './run-record';
 
@@ -68,7 +69,7 @@ export async function doTask(
   const run = parseRun(await context.statements.run(READ_RUN, [runId]));
   if (run?.status !== 'running') return null;
   const request: ReconcileRequest = { fromDate, toDate, graceMs, couples: null };
-  const sides = sidesOf(context);
+  const sides = openSides(context, context.concurrency);
   try {
     const look = await lookAtShard({ range: { after, upTo }, couples }, request, sides);
     const bytes = () => context.rtdb.usage.bytes;

@@ -17,11 +17,11 @@ import type { RtdbTree } from '../rtdb/rtdb-tree';
 import { instantOfMillis } from '../values/event-time';
 import { compareUtf8 } from '../values/utf8-order';
 import { compareSides, type Difference } from './compare-sides';
-import { limitConcurrency } from './limit-concurrency';
 import { completedAtOf } from './read-completions';
 import {
   couplesPerSlice,
   type DateRange,
+  openSides,
   readCouples,
   readRange,
   type Sides,
@@ -72,12 +72,7 @@ export async function* repair(
   request: RepairRequest,
   context: RepairContext,
 ): AsyncGenerator<RepairStep> {
-  const sides: Sides = {
-    statements: context.statements,
-    rtdb: context.rtdb,
-    limit: limitConcurrency(16),
-    meter: { rtdbMs: 0, postgresMs: 0 },
-  };
+  const sides = openSides(context);
   for await (const { leaves, rows } of readAll(request, sides)) {
     const found = chosen(compareSides(leaves, rows).differences, request);
     for (let start = 0; start < found.length; start += ROWS_AT_ONCE) {

@@ -1,8 +1,9 @@
 import { BEAT_RUN, TALLY_RUN } from '../postgres/reconcile-runs';
 import { closeRun } from './close-run';
-import { lookAtShard, sidesOf } from './compare-shard';
+import { lookAtShard } from './compare-shard';
 import { completeShard } from './complete-shard';
 import { type OpenRun, openRun } from './open-run';
+import { openSides } from './read-sides';
 import type { ReconcileContext, ReconcileRequest, RunSummary } from './reconcile';
 import { failing, summaryOf } from './run-record';
 
@@ -59,7 +60,7 @@ async function doShards(
   for (const shard of shards) {
     while (waiting > MAX_WAITING && failures.length === 0) await Promise.race(completing);
     if (failures.length > 0) break;
-    const sides = sidesOf(context);
+    const sides = openSides(context, context.concurrency);
     const look = await lookAtShard(shard, request, sides).catch((error: unknown) => {
       failures.push(error);
     });
