@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { DATABASE_CLOCK, parseClock } from '../../functions/src/postgres/reconcile-runs';
 import type { Statements } from '../../functions/src/postgres/statements';
+import type { GateAnswer } from '../../functions/src/reconcile/gate';
+import { GATE_DEFAULTS } from '../../functions/src/reconcile/gate-defaults';
 import { parseThreshold } from '../../functions/src/reconcile/rate';
 import type { GateQuestion } from '../../functions/src/reconcile/read-gate';
 import { readReport } from '../../functions/src/reconcile/read-report';
@@ -16,7 +18,7 @@ import { readStores } from '../read-stores';
 import { formatReport } from '../report/format-report';
 import { reportJson } from '../report/report-json';
 
-export interface ReportOptions {
+interface ReportOptions {
   databaseUrlEnv: string;
   window: string;
   threshold: string;
@@ -26,7 +28,11 @@ export interface ReportOptions {
   json?: true;
 }
 
-const EXIT_CODES: Record<string, ExitCode> = { ready: 0, not_ready: 1, cannot_tell: 2 };
+const EXIT_CODES: Record<GateAnswer['verdict'], ExitCode> = {
+  ready: 0,
+  not_ready: 1,
+  cannot_tell: 2,
+};
 
 /** `mirror report`: the gate. Exit code 0 when it holds, 1 when not, 2 when nobody can tell. */
 export function registerReport(
@@ -37,13 +43,17 @@ export function registerReport(
   const command = program
     .command('report')
     .description("tell whether Postgres agrees with RTDB: exit 0 = yes, 1 = no, 2 = can't tell")
-    .option('--window <length>', 'how far back, such as 24h, 90m or 7d', '24h')
-    .option('--threshold <rate>', 'what the raw rate must reach, above 0 and up to 1', '0.99')
+    .option('--window <length>', 'how far back, such as 24h, 90m or 7d', GATE_DEFAULTS.window)
+    .option(
+      '--threshold <rate>',
+      'what the raw rate must reach, above 0 and up to 1',
+      GATE_DEFAULTS.threshold,
+    )
     .option(
       '--min-sample <n>',
       'how many keys must have been compared',
       wholeNumber('--min-sample', 0, 1_000_000_000),
-      100,
+      GATE_DEFAULTS.minSample,
     )
     .option('--as-of <instant>', "end of the window, ISO 8601 (default: the database's clock)")
     .option('--witnesses', 'what RTDB and the phones themselves told, side by side')
@@ -67,7 +77,7 @@ export async function report(
     }),
   );
   context.writeOut(options.json ? jsonLine(reportJson(found, question)) : formatReport(found));
-  exitWith(EXIT_CODES[found.gate.verdict] ?? 2);
+  exitWith(EXIT_CODES[found.gate.verdict]);
 }
 
 /** Nobody knows yet what a window that has not ended will hold. */

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { FAN_OUT_LIMIT } from '../../functions/src/reconcile/fan-out';
 import {
   RtdbReadError,
   type RtdbRequestOptions,
@@ -12,8 +13,6 @@ import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from
 import { type FanOut, largestFanOut } from './fan-out';
 
 const RULES_FILE = join(__dirname, '..', '..', 'database.rules.json');
-/** Functions that one write may trigger. Source: Firebase documentation, "Realtime Database Limits". */
-const MAX_FAN_OUT = 500;
 
 /** The least that shows whether the database answers; `shallow` would list every couple. */
 export const ONE_CHILD = { orderBy: '"$key"', limitToFirst: '1' };
@@ -40,7 +39,7 @@ export function rulesCheck(deployed: unknown, own: unknown): Diagnosis {
 /** What becomes of a write beyond the limits of triggers. Pure. */
 export function strictnessCheck(value: unknown): Diagnosis {
   if (value === true) {
-    return ok(`on: a write of more than ${MAX_FAN_OUT} completions fails for its writer`);
+    return ok(`on: a write of more than ${FAN_OUT_LIMIT} completions fails for its writer`);
   }
   return warn(
     'off: of a write beyond the limits of triggers events may be lost, without an error',
@@ -53,11 +52,17 @@ export function fanOutCheck({ ofDay, ofCouple, couplesRead, couples }: FanOut): 
   const finding =
     `at most ${ofDay} completions under a day, ${ofCouple} under a couple ` +
     `(${couplesRead} of ${couples} couples read)`;
-  if (ofDay > MAX_FAN_OUT) {
-    return fail(finding, `overwriting such a day exceeds ${MAX_FAN_OUT} events: split its writes`);
+  if (ofDay > FAN_OUT_LIMIT) {
+    return fail(
+      finding,
+      `overwriting such a day exceeds ${FAN_OUT_LIMIT} events: split its writes`,
+    );
   }
-  if (ofCouple > MAX_FAN_OUT) {
-    return warn(finding, `delete and import couples in chunks of up to ${MAX_FAN_OUT} completions`);
+  if (ofCouple > FAN_OUT_LIMIT) {
+    return warn(
+      finding,
+      `delete and import couples in chunks of up to ${FAN_OUT_LIMIT} completions`,
+    );
   }
   return ok(finding);
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { GATE_DEFAULTS } from '../../functions/src/reconcile/gate-defaults';
 import { buildFunctionsIfStale } from '../../local/build-functions';
 import { type LocalPostgres, startPostgres } from '../../local/embedded-postgres';
 import { Cleanups } from '../../local/simulate/cleanups';
@@ -155,12 +156,7 @@ function textOf(simulations: readonly Simulation[], { json, eachFault }: Simulat
 /** What the team would be told. The simulation itself is judged by its books. */
 function printReport({ stores }: Simulation, context: CommandContext): Promise<void> {
   context.writeOut('\nmirror report:\n');
-  const asked = {
-    databaseUrlEnv: 'DATABASE_URL',
-    window: '24h',
-    threshold: '0.99',
-    minSample: 100,
-  };
+  const asked = { databaseUrlEnv: 'DATABASE_URL', ...GATE_DEFAULTS };
   return report(asked, { ...context, env: environmentOf(stores) }, () => {});
 }
 

@@ -10,7 +10,7 @@ import type { CompletionRow } from './mirror-tables';
 
 export { seededRandom };
 
-export function shuffled<T>(items: readonly T[], random: Random): T[] {
+function shuffled<T>(items: readonly T[], random: Random): T[] {
   const keyed = items.map((item) => ({ item, at: random() }));
   return keyed.sort((a, b) => a.at - b.at).map(({ item }) => item);
 }

@@ -24,7 +24,7 @@ export async function startStandinTree(): Promise<StandinTree> {
 }
 
 /** The reconciler's reader on any server that answers RTDB's REST API. */
-export function treeAt(address: string, options: { timeoutMs?: number } = {}): RtdbTree {
+function treeAt(address: string, options: { timeoutMs?: number } = {}): RtdbTree {
   return createRtdbTree({
     database: { origin: `http://${address}`, namespace: NAMESPACE, instance: NAMESPACE },
     accessToken: async () => 'owner',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** One field of a request that is wrong, and what was expected of it. */
-export const fieldErrorSchema = z.object({ field: z.string(), message: z.string() });
+const fieldErrorSchema = z.object({ field: z.string(), message: z.string() });
 
 /** What every error answers, as `application/problem+json`. Source: RFC 9457. */
 export const problemSchema = z.object({

@@ -25,7 +25,7 @@ export const CANARY_KEY: CompletionKey = {
 };
 
 /** How long the schedule leaves between two canaries. */
-export const CANARY_PERIOD_MS = 5 * 60_000;
+const CANARY_PERIOD_MS = 5 * 60_000;
 
 /** The canary's leaf in RTDB. */
 export interface CanaryPerch {

@@ -14,7 +14,7 @@ export type CanaryVerdict =
   | { verdict: 'lost'; sinceMs: number };
 
 /** An event that took longer than this is late; most take well under a second. */
-export const LATE_AFTER_MS = 60_000;
+const LATE_AFTER_MS = 60_000;
 
 /** Whether the last canary reached Postgres, and in time. Pure. */
 export function judgeCanary({ writtenMs, arrived, nowMs }: CanarySighting): CanaryVerdict {

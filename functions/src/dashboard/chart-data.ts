@@ -1,9 +1,10 @@
 import type { CoverageGap } from '../postgres/gate-evidence';
+import { GATE_DEFAULTS } from '../reconcile/gate-defaults';
 import { millisOf } from '../values/event-time';
 import type { TrendHour, Trends } from './read-trends';
 
-/** What the gate asks for (`THRESHOLD` in read-view.ts), as the chart shows it. */
-export const GATE_PERCENT = 99;
+/** What the gate asks for, as the chart shows it. */
+export const GATE_PERCENT = Number(GATE_DEFAULTS.threshold) * 100;
 
 /** One chart as the browser draws it (assets/charts.js). Times in seconds since 1970. */
 export interface ChartData {

@@ -8,8 +8,10 @@ import {
   parseTotal,
 } from '../postgres/divergence-pages';
 import type { Statements } from '../postgres/statements';
+import { GATE_DEFAULTS } from '../reconcile/gate-defaults';
 import { parseThreshold } from '../reconcile/rate';
-import { type GateQuestion, type GateReading, readGate } from '../reconcile/read-gate';
+import { type GateReading, readGate } from '../reconcile/read-gate';
+import { parseDurationMs } from '../reconcile/window';
 import { type Panel, panelOf } from './panel';
 import { type OpenStory, readStory, type StoryContext } from './read-story';
 import { readTrends, type Trends } from './read-trends';
@@ -40,10 +42,8 @@ export interface ViewContext extends StoryContext {
   onFailure(error: unknown): void;
 }
 
-/** What `mirror report` asks when it is asked nothing else. */
-const THRESHOLD = parseThreshold('0.99');
-const WINDOW_MS = 24 * 3_600_000;
-const MIN_SAMPLE = 100;
+const THRESHOLD = parseThreshold(GATE_DEFAULTS.threshold);
+const WINDOW_MS = parseDurationMs(GATE_DEFAULTS.window);
 
 /** Reads the page's parts, each in a transaction of its own. Never rejects: see {@link Panel}. */
 export async function readView(query: ViewQuery, context: ViewContext): Promise<View> {
@@ -61,10 +61,10 @@ export async function readView(query: ViewQuery, context: ViewContext): Promise<
 
 /** The gate as `report` asks it, and the canary. */
 export async function readVerdict(statements: Statements): Promise<Verdict> {
-  if (THRESHOLD === null) throw new Error('the threshold is no rate');
-  const question: GateQuestion = {
-    ...{ windowMs: WINDOW_MS, threshold: THRESHOLD, minSample: MIN_SAMPLE, asOf: null },
-  };
+  if (THRESHOLD === null || WINDOW_MS === null)
+    throw new Error("the gate's defaults are no question");
+  const { minSample } = GATE_DEFAULTS;
+  const question = { windowMs: WINDOW_MS, threshold: THRESHOLD, minSample, asOf: null };
   const gate = await readGate(statements, question);
   const { coupleId, dateKey, questId, userId } = CANARY_KEY;
   const canary = await statements.run(CANARY_ROW, [coupleId, dateKey, questId, userId]);

@@ -21,7 +21,13 @@ export type Span = keyof typeof SPANS;
 
 /** What the table sorts by; a minus before it = the greatest first. */
 export const SORTS = [
-  ...['first_seen', 'last_seen', 'times_seen', 'severity', 'kind', 'cause', 'day'],
+  'first_seen',
+  'last_seen',
+  'times_seen',
+  'severity',
+  'kind',
+  'cause',
+  'day',
 ] as const;
 
 export const PAGE_SIZE = 25;
@@ -74,7 +80,7 @@ export type DivergenceFilter = Pick<
 
 /** Reads an address; what it can't read has its default. */
 export function parseViewQuery(parameters: Readonly<Record<string, string>>): ViewQuery {
-  return schema.parse({ ...parameters });
+  return schema.parse(parameters);
 }
 
 /** The address that shows this, relative to the page, wherever that is served from. */

@@ -25,9 +25,9 @@ export interface FlagWatchOptions {
 }
 
 /** How old a look may be for an event to be decided by it. */
-export const LOOK_EXPIRES_MS = 60_000;
+const LOOK_EXPIRES_MS = 60_000;
 /** From then on an invocation looks beside its own work, so that in a busy instance nobody waits. */
-export const LOOK_AGAIN_MS = 45_000;
+const LOOK_AGAIN_MS = 45_000;
 
 /** What an invocation owes a look. */
 export interface Due {

@@ -2,7 +2,15 @@ import { z } from 'zod';
 import type { JsonObject } from '../values/json';
 
 /** Why mirroring was not fully on (DESIGN section 3). */
-export type CoverageReason = 'flag_off' | 'percent' | 'outage' | 'canary_lost';
+export const COVERAGE_REASON = z.enum(['flag_off', 'percent', 'outage', 'canary_lost']);
+export type CoverageReason = z.infer<typeof COVERAGE_REASON>;
+
+/** An interval in which mirroring was not fully on; `toAt` null while it lasts. */
+export interface CoverageInterval {
+  fromAt: string;
+  toAt: string | null;
+  reason: CoverageReason;
+}
 
 /** $1 reason, $2 since when, $3 evidence. An interval of that reason which still lasts stays one. */
 export const OPEN_COVERAGE_GAP = `

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { COVERAGE_REASON, type CoverageInterval } from './coverage';
 
 /**
  * $1 as of when, $2 and $3 first and last date. Finished runs of all couples that compared any of
@@ -186,15 +187,12 @@ export function parseStanding(rows: unknown[]): Standing[] {
 const GAP = z.object({
   from_at: z.string(),
   to_at: z.string().nullable(),
-  reason: z.enum(['flag_off', 'percent', 'outage', 'canary_lost']),
+  reason: COVERAGE_REASON,
   detail: z.json(),
 });
 
-/** An interval in which mirroring was not fully on; `toAt` null while it lasts. */
-export interface CoverageGap {
-  fromAt: string;
-  toAt: string | null;
-  reason: z.infer<typeof GAP>['reason'];
+/** An interval with its evidence. */
+export interface CoverageGap extends CoverageInterval {
   detail: z.infer<typeof GAP>['detail'];
 }
 

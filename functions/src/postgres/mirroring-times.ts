@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CoverageReason } from './coverage';
+import { COVERAGE_REASON, type CoverageInterval } from './coverage';
 
 /** When mirroring began (a day), and the intervals in which it was not fully on, merged. */
 export const MIRRORING_TIMES = `
@@ -26,24 +26,17 @@ const TIMES = z.object({
   began_on: z.string(),
   gaps: z.array(
     z.object({
-      reason: z.enum(['flag_off', 'percent', 'outage', 'canary_lost']),
+      reason: COVERAGE_REASON,
       from_at: z.string(),
       to_at: z.string().nullable(),
     }),
   ),
 });
 
-/** An interval in which mirroring was not fully on; `toAt` null: it lasts. */
-export interface CoverageGap {
-  reason: CoverageReason;
-  fromAt: string;
-  toAt: string | null;
-}
-
 export interface MirroringTimes {
   /** `YYYY-MM-DD` */
   beganOn: string;
-  gaps: CoverageGap[];
+  gaps: CoverageInterval[];
 }
 
 export function parseMirroringTimes(rows: unknown[]): MirroringTimes {

@@ -103,7 +103,7 @@ where run.id = $1::bigint
 
 /**
  * $1 run, $2 for how many seconds an event may be on its way before it is late. The latest of the
- * last two hours' rows, each event once; healed by itself, so resolved from the start. Lateness
+ * last two hours' rows but those of the couple $3, each event once; healed by itself, so resolved from the start. Lateness
  * counts from that of the fastest event: all that every event has of it is a clock that is off.
  */
 export const LOG_LATE = `

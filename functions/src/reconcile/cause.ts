@@ -1,6 +1,7 @@
 import { isBeyondRetention } from '../mirror/retention';
+import type { CoverageInterval, CoverageReason } from '../postgres/coverage';
 import type { DayEvidence, LeafEvidence } from '../postgres/divergence-evidence';
-import type { CoverageGap, MirroringTimes } from '../postgres/mirroring-times';
+import type { MirroringTimes } from '../postgres/mirroring-times';
 import { completionPath, parseCompletionPath } from '../quests/completion-path';
 import { instantOfMillis, millisOf } from '../values/event-time';
 import type { JsonObject } from '../values/json';
@@ -217,8 +218,8 @@ function writeSpan(mismatch: Mismatch, { leaf, now }: Known): Span {
 
 /** The first interval of these reasons that touches the span, as evidence. */
 function touching(
-  gaps: readonly CoverageGap[],
-  reasons: readonly CoverageGap['reason'][],
+  gaps: readonly CoverageInterval[],
+  reasons: readonly CoverageReason[],
   { fromMs, toMs }: Span,
 ): JsonObject {
   const gap = gaps.find(

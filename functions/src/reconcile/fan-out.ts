@@ -27,7 +27,7 @@ export async function findFanOut(
 }
 
 /** The pure part: a couple's whole loss is one write's, where no other trace is. */
-export function attributeFanOut(
+function attributeFanOut(
   mismatches: readonly Mismatch[],
   writes: readonly MassWrite[],
 ): Map<Mismatch, Judgement> {

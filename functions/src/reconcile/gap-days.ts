@@ -1,19 +1,17 @@
+import type { CoverageInterval } from '../postgres/coverage';
 import type { DateRange } from './read-sides';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** An interval in which mirroring was not fully on; null = it lasts. */
-export interface GapTimes {
-  fromAt: string;
-  toAt: string | null;
-}
-
 /**
  * The days that writes of these intervals may belong to, as ranges that do not touch. Pure. A phone's
  * date is that of its zone, UTC-12 to UTC+14.
  */
-export function daysOfGaps(gaps: readonly GapTimes[], now: Date): DateRange[] {
+export function daysOfGaps(
+  gaps: readonly Pick<CoverageInterval, 'fromAt' | 'toAt'>[],
+  now: Date,
+): DateRange[] {
   const dateOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
   const ranges = gaps
     .map(({ fromAt, toAt }) => ({
