@@ -156,8 +156,8 @@ function isDeadHere(worker: string | null): boolean {
     process.kill(Number(pid), 0);
     return Number(pid) === process.pid;
   } catch (error) {
-    // Any other error, such as EPERM, is of a process that lives.
-    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
+    // EPERM: it lives, and is another user's.
+    return (error as NodeJS.ErrnoException).code !== 'EPERM';
   }
 }
 
