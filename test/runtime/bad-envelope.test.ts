@@ -6,24 +6,10 @@ import {
   post,
   send,
 } from '../support/cloud-event';
-import { cloneDatabase, type TestDatabase } from '../support/database';
-import { completions, divergences, emptyTables, fieldsOf } from '../support/mirror-tables';
-import { type Runtime, startRuntime } from '../support/runtime';
+import { mirrorOfFile } from '../support/mirror-runtime';
+import { completions, divergences, fieldsOf } from '../support/mirror-tables';
 
-let database: TestDatabase;
-let runtime: Runtime;
-
-beforeAll(async () => {
-  database = await cloneDatabase();
-  runtime = await startRuntime({ databaseUrl: database.url });
-});
-
-afterAll(async () => {
-  await runtime?.stop();
-  await database?.drop();
-});
-
-beforeEach(() => emptyTables(database));
+const mirror = mirrorOfFile();
 
 const TIME = '2025-11-19T12:00:00.123456Z';
 
@@ -82,19 +68,21 @@ const REFUSED: [string, Attributes, string][] = [
 describe.each(MODES)('in %s mode', (mode) => {
   test.each(TAKEN)('an event with %s is mirrored', async (_name, attributes, eventTime = TIME) => {
     const event = eventWith(attributes);
-    await expect(send(runtime.url, event, mode)).resolves.toBe(204);
-    await expect(divergences(database)).resolves.toEqual([]);
+    await expect(send(mirror.runtime.url, event, mode)).resolves.toBe(204);
+    await expect(divergences(mirror.database)).resolves.toEqual([]);
     const expected = { event_time: eventTime, payload: true };
-    await expect(completions(database)).resolves.toEqual([expect.objectContaining(expected)]);
+    await expect(completions(mirror.database)).resolves.toEqual([
+      expect.objectContaining(expected),
+    ]);
   });
 
   test('an event whose data has no @type is mirrored', async () => {
-    await expect(send(runtime.url, withoutType(completionEvent()), mode)).resolves.toBe(204);
-    await expect(completions(database)).resolves.toHaveLength(1);
+    await expect(send(mirror.runtime.url, withoutType(completionEvent()), mode)).resolves.toBe(204);
+    await expect(completions(mirror.database)).resolves.toHaveLength(1);
   });
 
   test.each(REFUSED)('an event with %s is refused by name', async (_name, attributes, field) => {
-    await expect(send(runtime.url, eventWith(attributes), mode)).resolves.toBe(204);
+    await expect(send(mirror.runtime.url, eventWith(attributes), mode)).resolves.toBe(204);
     await expectRefusal(field);
   });
 
@@ -102,7 +90,7 @@ describe.each(MODES)('in %s mode', (mode) => {
     ['no data', undefined],
     ['data that is a list', [true]],
   ])('an event with %s is refused by name', async (_name, data) => {
-    await expect(send(runtime.url, eventWith({ data }), mode)).resolves.toBe(204);
+    await expect(send(mirror.runtime.url, eventWith({ data }), mode)).resolves.toBe(204);
     await expectRefusal('data');
   });
 
@@ -110,17 +98,17 @@ describe.each(MODES)('in %s mode', (mode) => {
     ['empty data', {}],
     ['data of something else', { message: { attributes: {} } }],
   ])('an event with %s is no deletion of a completion', async (_name, data) => {
-    await expect(send(runtime.url, completionEvent(), mode)).resolves.toBe(204);
+    await expect(send(mirror.runtime.url, completionEvent(), mode)).resolves.toBe(204);
     const event = completionEvent({ time: '2025-11-19T13:00:00Z', attributes: { data } });
-    await expect(send(runtime.url, event, mode)).resolves.toBe(204);
+    await expect(send(mirror.runtime.url, event, mode)).resolves.toBe(204);
     const live = { payload: true, deleted_at: null };
-    await expect(completions(database)).resolves.toEqual([expect.objectContaining(live)]);
+    await expect(completions(mirror.database)).resolves.toEqual([expect.objectContaining(live)]);
   });
 });
 
 async function expectRefusal(field: string): Promise<void> {
-  await expect(completions(database)).resolves.toEqual([]);
-  const logged = await divergences(database);
+  await expect(completions(mirror.database)).resolves.toEqual([]);
+  const logged = await divergences(mirror.database);
   const expected = { kind: 'invalid_payload', cause: 'rejected', times_seen: 1 };
   expect(logged).toEqual([expect.objectContaining(expected)]);
   expect(fieldsOf(logged[0])).toEqual([field]);
@@ -138,7 +126,7 @@ test.each<[string, Attributes, string]>([
   ['data null, which a binary body cannot say', { data: null }, 'data'],
   ['a time that is a number', { time: 1763553600000 }, 'time'],
 ])('a structured event with %s is refused by name', async (_name, attributes, field) => {
-  await expect(send(runtime.url, eventWith(attributes), 'structured')).resolves.toBe(204);
+  await expect(send(mirror.runtime.url, eventWith(attributes), 'structured')).resolves.toBe(204);
   await expectRefusal(field);
 });
 
@@ -146,8 +134,8 @@ test.each<[string, Attributes]>([
   ['authtype', { authtype: 5, authid: ['alice'] }],
   ['instance', { instance: 5, firebasedatabasehost: null, location: 3 }],
 ])('a structured event whose %s is no text is mirrored all the same', async (_name, attributes) => {
-  await expect(send(runtime.url, eventWith(attributes), 'structured')).resolves.toBe(204);
-  await expect(completions(database)).resolves.toHaveLength(1);
+  await expect(send(mirror.runtime.url, eventWith(attributes), 'structured')).resolves.toBe(204);
+  await expect(completions(mirror.database)).resolves.toHaveLength(1);
 });
 
 test('without datacontenttype the escapes of a ref are decoded: so binary events come', async () => {
@@ -155,8 +143,8 @@ test('without datacontenttype the escapes of a ref are decoded: so binary events
     questId: 'a%41',
     attributes: { datacontenttype: undefined },
   });
-  await expect(send(runtime.url, event, 'structured')).resolves.toBe(204);
-  const rows = await completions(database);
+  await expect(send(mirror.runtime.url, event, 'structured')).resolves.toBe(204);
+  const rows = await completions(mirror.database);
   expect(rows.map((row) => row.quest_id)).toEqual(['aA']);
 });
 
@@ -168,7 +156,7 @@ test.each([
   const headers = Object.fromEntries(
     Object.entries(attributes).map(([name, value]) => [`ce-${name}`, String(value)]),
   );
-  const answer = post(runtime.url, { ...headers, 'content-type': type }, body);
+  const answer = post(mirror.runtime.url, { ...headers, 'content-type': type }, body);
   await expect(answer).resolves.toBe(204);
   await expectRefusal('data');
 });

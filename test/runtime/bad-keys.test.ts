@@ -8,9 +8,8 @@ import {
   send,
   sendBinary,
 } from '../support/cloud-event';
-import { cloneDatabase, type TestDatabase } from '../support/database';
-import { completions, divergences, emptyTables, fieldsOf } from '../support/mirror-tables';
-import { type Runtime, startRuntime } from '../support/runtime';
+import { mirrorOfFile } from '../support/mirror-runtime';
+import { completions, divergences, fieldsOf } from '../support/mirror-tables';
 
 /** Keys that RTDB accepts (no control characters, none of . $ # [ ] /), and somebody mangles. */
 const NASTY: Record<string, string> = {
@@ -43,20 +42,7 @@ const NASTY: Record<string, string> = {
 
 const SEGMENTS = ['coupleId', 'questId', 'userId'] as const;
 
-let database: TestDatabase;
-let runtime: Runtime;
-
-beforeAll(async () => {
-  database = await cloneDatabase();
-  runtime = await startRuntime({ databaseUrl: database.url });
-});
-
-afterAll(async () => {
-  await runtime?.stop();
-  await database?.drop();
-});
-
-beforeEach(() => emptyTables(database));
+const mirror = mirrorOfFile();
 
 const bytes = (text: string) => Buffer.byteLength(text);
 
@@ -78,8 +64,8 @@ describe.each(MODES)('in %s mode', (mode) => {
     test.each(SEGMENTS)('in %s arrives literally', async (segment) => {
       const { partnerId, ...leaf } = leafWith(segment, text);
       const event = completionEvent(leaf);
-      await expect(send(runtime.url, event, mode)).resolves.toBe(204);
-      await expect(divergences(database)).resolves.toEqual([]);
+      await expect(send(mirror.runtime.url, event, mode)).resolves.toBe(204);
+      await expect(divergences(mirror.database)).resolves.toEqual([]);
       const expected = {
         couple_id: leaf.coupleId,
         quest_id: leaf.questId,
@@ -87,16 +73,18 @@ describe.each(MODES)('in %s mode', (mode) => {
         partner_id: partnerId,
         payload: true,
       };
-      await expect(completions(database)).resolves.toEqual([expect.objectContaining(expected)]);
+      await expect(completions(mirror.database)).resolves.toEqual([
+        expect.objectContaining(expected),
+      ]);
     });
   });
 
   test('keys that differ only when not decoded are two rows', async () => {
     const keys = ['a%41', 'aA', 'a%2541'];
     for (const questId of keys) {
-      await expect(send(runtime.url, completionEvent({ questId }), mode)).resolves.toBe(204);
+      await expect(send(mirror.runtime.url, completionEvent({ questId }), mode)).resolves.toBe(204);
     }
-    const rows = await completions(database);
+    const rows = await completions(mirror.database);
     expect(rows.map((row) => row.quest_id).sort()).toEqual([...keys].sort());
   });
 
@@ -121,11 +109,11 @@ describe.each(MODES)('in %s mode', (mode) => {
         ? { questId: long }
         : { coupleId: `${long}_z!`, userId: segment === 'userId' ? long : 'z!' };
     const event = completionEvent(leaf);
-    await expect(send(runtime.url, event, mode)).resolves.toBe(204);
-    const [row] = await divergences(database);
+    await expect(send(mirror.runtime.url, event, mode)).resolves.toBe(204);
+    const [row] = await divergences(mirror.database);
     expect(row).toMatchObject({ ref: refOf(leaf), kind: 'invalid_payload', event_id: event.id });
     expect(fieldsOf(row)).toContain(segment);
-    await expect(completions(database)).resolves.toEqual([]);
+    await expect(completions(mirror.database)).resolves.toEqual([]);
   });
 
   test.each([
@@ -140,12 +128,12 @@ describe.each(MODES)('in %s mode', (mode) => {
 
 async function expectRefusal(mode: Mode, leaf: object, fields: string[]): Promise<void> {
   const event = completionEvent(leaf);
-  await expect(send(runtime.url, event, mode)).resolves.toBe(204);
-  const logged = await divergences(database);
+  await expect(send(mirror.runtime.url, event, mode)).resolves.toBe(204);
+  const logged = await divergences(mirror.database);
   const expected = { ref: refOf(leaf), kind: 'invalid_payload', event_id: event.id };
   expect(logged).toEqual([expect.objectContaining(expected)]);
   expect(fieldsOf(logged[0])).toEqual(fields);
-  await expect(completions(database)).resolves.toEqual([]);
+  await expect(completions(mirror.database)).resolves.toEqual([]);
 }
 
 test.each([
@@ -153,8 +141,8 @@ test.each([
   ['a lone surrogate', 'quest\ud83d_1'],
 ])('a key with %s, which only JSON can carry, is refused by name', async (_name, questId) => {
   const event = completionEvent({ questId });
-  await expect(send(runtime.url, event, 'structured')).resolves.toBe(204);
-  const [row] = await divergences(database);
+  await expect(send(mirror.runtime.url, event, 'structured')).resolves.toBe(204);
+  const [row] = await divergences(mirror.database);
   expect(row).toMatchObject({ kind: 'invalid_payload', event_id: event.id });
   expect(row?.quest_id).toMatch(/^quest\\u(0000|d83d)_1$/);
   expect(fieldsOf(row)).toEqual(['questId']);
@@ -165,8 +153,8 @@ test.each(['quiz💚', 'Größe', 'שלום'])(
   async (questId) => {
     const raw = (value: string) => Buffer.from(value, 'utf8').toString('latin1');
     const event = completionEvent({ questId });
-    await expect(sendBinary(runtime.url, event, raw)).resolves.toBe(204);
-    const rows = await completions(database);
+    await expect(sendBinary(mirror.runtime.url, event, raw)).resolves.toBe(204);
+    const rows = await completions(mirror.database);
     expect(rows.map((row) => row.quest_id)).toEqual([questId]);
   },
 );
@@ -176,7 +164,7 @@ test('a sender that encodes more of a ref than the binding asks for is understoo
   const event = completionEvent({ ...leaf, attributes: { subject: undefined } });
   const all = (value: string) =>
     value === event.ref ? value.replace(/[^A-Za-z0-9/]/gu, percentEncode) : encodeHeader(value);
-  await expect(sendBinary(runtime.url, event, all)).resolves.toBe(204);
-  const rows = await completions(database);
+  await expect(sendBinary(mirror.runtime.url, event, all)).resolves.toBe(204);
+  const rows = await completions(mirror.database);
   expect(rows).toEqual([expect.objectContaining({ quest_id: '100%', user_id: 'a:b' })]);
 });

@@ -1,7 +1,6 @@
 import { completionEvent, type JsonValue, MODES, post, send } from '../support/cloud-event';
-import { cloneDatabase, type TestDatabase } from '../support/database';
-import { completions, divergences, emptyTables, fieldsOf } from '../support/mirror-tables';
-import { type Runtime, startRuntime } from '../support/runtime';
+import { mirrorOfFile } from '../support/mirror-runtime';
+import { completions, divergences, fieldsOf } from '../support/mirror-tables';
 
 const EVENT_TIME = '2025-11-19T12:00:00.123456Z';
 const MEGABYTE = 1024 * 1024;
@@ -73,20 +72,7 @@ const TAKEN: [string, JsonValue, string?][] = [
   ['1 MB', withTime({ note: 'é'.repeat(MEGABYTE / 2) }), '2025-11-19T12:00:00.000000Z'],
 ];
 
-let database: TestDatabase;
-let runtime: Runtime;
-
-beforeAll(async () => {
-  database = await cloneDatabase();
-  runtime = await startRuntime({ databaseUrl: database.url });
-});
-
-afterAll(async () => {
-  await runtime?.stop();
-  await database?.drop();
-});
-
-beforeEach(() => emptyTables(database));
+const mirror = mirrorOfFile();
 
 const write = (after: JsonValue) =>
   completionEvent({ coupleId: COUPLE, userId: USER, after, time: EVENT_TIME });
@@ -94,9 +80,9 @@ const write = (after: JsonValue) =>
 describe.each(MODES)('in %s mode', (mode) => {
   test.each(REFUSED)('%s is refused by name', async (_name, after, field) => {
     const event = write(after);
-    await expect(send(runtime.url, event, mode)).resolves.toBe(204);
-    await expect(completions(database)).resolves.toEqual([]);
-    const logged = await divergences(database);
+    await expect(send(mirror.runtime.url, event, mode)).resolves.toBe(204);
+    await expect(completions(mirror.database)).resolves.toEqual([]);
+    const logged = await divergences(mirror.database);
     expect(logged).toEqual([
       expect.objectContaining({
         ref: event.ref,
@@ -112,17 +98,17 @@ describe.each(MODES)('in %s mode', (mode) => {
   });
 
   test.each(TAKEN)('%s is mirrored exactly', async (_name, after, completedAt = EVENT_TIME) => {
-    await expect(send(runtime.url, write(after), mode)).resolves.toBe(204);
-    await expect(divergences(database)).resolves.toEqual([]);
-    const rows = await completions(database);
+    await expect(send(mirror.runtime.url, write(after), mode)).resolves.toBe(204);
+    await expect(divergences(mirror.database)).resolves.toEqual([]);
+    const rows = await completions(mirror.database);
     expect(rows).toEqual([
       expect.objectContaining({ payload: after, completed_at: completedAt, deleted_at: null }),
     ]);
   });
 
   test('an empty object is what RTDB calls nothing', async () => {
-    await expect(send(runtime.url, write({}), mode)).resolves.toBe(204);
-    const rows = await completions(database);
+    await expect(send(mirror.runtime.url, write({}), mode)).resolves.toBe(204);
+    const rows = await completions(mirror.database);
     expect(rows).toEqual([expect.objectContaining({ payload: null, deleted_at: EVENT_TIME })]);
   });
 });
@@ -132,19 +118,22 @@ test('a number beyond every double is not taken for a deletion', async () => {
   const event = { ...attributes, data: { data: null, delta: 'NUMBER' } };
   const body = JSON.stringify(event).replace('"NUMBER"', '1e400');
   const headers = { 'content-type': 'application/cloudevents+json' };
-  await expect(post(runtime.url, headers, body)).resolves.toBe(204);
-  const rows = await completions(database);
+  await expect(post(mirror.runtime.url, headers, body)).resolves.toBe(204);
+  const rows = await completions(mirror.database);
   expect(rows.filter((row) => row.deleted_at !== null)).toEqual([]);
 });
 
 test('what was refused and mirrored is not in the logs', async () => {
   const event = write('MARKER-payload last');
-  await expect(send(runtime.url, event)).resolves.toBe(204);
-  await runtime.outcomeOf(String(event.id));
-  const secrets = ['MARKER', 'APA91b', database.url, new URL(database.url).password].filter(
-    Boolean,
-  );
-  expect(runtime.lines.filter((line) => secrets.some((secret) => line.includes(secret)))).toEqual(
-    [],
-  );
+  await expect(send(mirror.runtime.url, event)).resolves.toBe(204);
+  await mirror.runtime.outcomeOf(String(event.id));
+  const secrets = [
+    'MARKER',
+    'APA91b',
+    mirror.database.url,
+    new URL(mirror.database.url).password,
+  ].filter(Boolean);
+  expect(
+    mirror.runtime.lines.filter((line) => secrets.some((secret) => line.includes(secret))),
+  ).toEqual([]);
 });

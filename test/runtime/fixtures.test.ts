@@ -1,14 +1,12 @@
 import { fixtureEvent, fixtureNames, type JsonValue, MODES, send } from '../support/cloud-event';
-import { cloneDatabase, type TestDatabase } from '../support/database';
+import { mirrorOfFile } from '../support/mirror-runtime';
 import {
   type CompletionRow,
   completions,
   type DivergenceRow,
   divergences,
-  emptyTables,
   fieldsOf,
 } from '../support/mirror-tables';
-import { type Runtime, startRuntime } from '../support/runtime';
 
 interface Expected {
   row?: Partial<CompletionRow>;
@@ -106,20 +104,7 @@ const EXPECTED: Record<string, Expected> = {
   },
 };
 
-let database: TestDatabase;
-let runtime: Runtime;
-
-beforeAll(async () => {
-  database = await cloneDatabase();
-  runtime = await startRuntime({ databaseUrl: database.url });
-});
-
-afterAll(async () => {
-  await runtime?.stop();
-  await database?.drop();
-});
-
-beforeEach(() => emptyTables(database));
+const mirror = mirrorOfFile();
 
 test('every fixture has an expected result', () => {
   expect(Object.keys(EXPECTED).sort()).toEqual(fixtureNames().sort());
@@ -128,10 +113,10 @@ test('every fixture has an expected result', () => {
 describe.each(MODES)('in %s mode', (mode) => {
   test.each(Object.entries(EXPECTED))('%s ends as DESIGN says', async (name, expected) => {
     const event = fixtureEvent(name);
-    await expect(send(runtime.url, event, mode)).resolves.toBe(204);
+    await expect(send(mirror.runtime.url, event, mode)).resolves.toBe(204);
 
     const partners: Record<string, string> = { alice: 'bob_smith', bob_smith: 'alice' };
-    const rows = await completions(database);
+    const rows = await completions(mirror.database);
     expect(rows).toEqual(
       expected.row === undefined
         ? []
@@ -148,7 +133,7 @@ describe.each(MODES)('in %s mode', (mode) => {
           ],
     );
 
-    const logged = await divergences(database);
+    const logged = await divergences(mirror.database);
     const common = { ref: event.ref, detected_by: 'trigger', event_id: event.id, times_seen: 1 };
     expect(logged).toEqual(
       expected.divergence === undefined

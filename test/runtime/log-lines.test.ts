@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { LINES_A_SECOND } from '../../functions/src/mirror/routine-lines';
 import { completionEvent, encodeHeader, refOf, send, sendBinary } from '../support/cloud-event';
-import { cloneDatabase, type TestDatabase, urlOfDatabase } from '../support/database';
+import { urlOfDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
-import { emptyTables } from '../support/mirror-tables';
-import { type Runtime, startRuntime } from '../support/runtime';
+import { mirrorOfTest } from '../support/mirror-runtime';
+import type { Runtime } from '../support/runtime';
 
 const TRACE = 'logging.googleapis.com/trace';
 
@@ -18,25 +18,7 @@ const batchLine = z.object({
   [TRACE]: z.never().optional(),
 });
 
-let database: TestDatabase;
-let runtime: Runtime | undefined;
-
-beforeAll(async () => {
-  database = await cloneDatabase();
-});
-
-afterAll(() => database?.drop());
-
-afterEach(async () => {
-  await runtime?.stop();
-  runtime = undefined;
-  await emptyTables(database);
-});
-
-async function start(env: Record<string, string> = {}, databaseUrl = database.url) {
-  runtime = await startRuntime({ databaseUrl, env });
-  return runtime;
-}
+const mirror = mirrorOfTest();
 
 /** The lines of batches; parsing fails where one bears what it should not. */
 function batches({ lines }: Runtime): z.infer<typeof batchLine>[] {
@@ -49,7 +31,7 @@ const appliedIn = (running: Runtime) =>
   batches(running).reduce((sum, { applied = 0 }) => sum + applied, 0);
 
 test('concurrent events share batches, and each line bears the trace of its own request', async () => {
-  const running = await start();
+  const running = await mirror.start();
   const traced = Array.from({ length: 40 }, (_, n) => ({
     traceId: (n + 1).toString(16).padStart(32, '0'),
     event: completionEvent({ questId: `q${n}` }),
@@ -80,7 +62,7 @@ test('concurrent events share batches, and each line bears the trace of its own 
 });
 
 test('refs are shown where the parameter says so', async () => {
-  const running = await start({ LOG_REFS: 'true' });
+  const running = await mirror.start({ LOG_REFS: 'true' });
   const event = completionEvent();
   await send(running.url, event);
   const line = await running.outcomeOf(String(event.id));
@@ -89,7 +71,7 @@ test('refs are shown where the parameter says so', async () => {
 });
 
 test('at scale some applied events have no line; batches count them all, other outcomes are logged', async () => {
-  const running = await start({ LOG_APPLIED_SAMPLE: '0' });
+  const running = await mirror.start({ LOG_APPLIED_SAMPLE: '0' });
   const events = Array.from({ length: 500 }, (_, n) => completionEvent({ questId: `q${n}` }));
   await Promise.all(events.map((event) => send(running.url, event)));
   await send(running.url, { ...events[0] });
@@ -104,7 +86,7 @@ test('at scale some applied events have no line; batches count them all, other o
 });
 
 test('an event that missed one before it is logged, whatever the sample', async () => {
-  const running = await start({ LOG_APPLIED_SAMPLE: '0' });
+  const running = await mirror.start({ LOG_APPLIED_SAMPLE: '0' });
   await send(running.url, completionEvent());
   const event = completionEvent({ before: 7, after: 8, time: '2025-11-19T12:00:01Z' });
   await send(running.url, event);
@@ -115,10 +97,14 @@ test('an event that missed one before it is logged, whatever the sample', async 
 });
 
 test.each([
-  ['a refusal of the server', () => urlOfDatabase(database.url, 'no_such_database'), '3D000'],
+  [
+    'a refusal of the server',
+    () => urlOfDatabase(mirror.database.url, 'no_such_database'),
+    '3D000',
+  ],
   ['no server', () => 'postgres://u:MARKER@127.0.0.1:9/x', null],
 ])('%s fails the event with its age and SQLSTATE', async (_, url, sqlstate) => {
-  const running = await start({}, url());
+  const running = await mirror.start({}, url());
   const time = new Date(Date.now() - 60_000).toISOString();
   const event = completionEvent({ time });
   await expect(send(running.url, event)).resolves.toBe(500);
