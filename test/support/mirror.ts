@@ -1,11 +1,12 @@
 import type { WrittenEvent } from '../../functions/src/events/written-event';
-import {
-  type CompletionStore,
-  openCompletionStore,
-} from '../../functions/src/mirror/completion-store';
-import { type MirrorContext, mirrorEvent } from '../../functions/src/mirror/mirror-event';
+import { explainDayOverwrite } from '../../functions/src/mirror/day-overwrite';
+import { mirrorEvent } from '../../functions/src/mirror/mirror-event';
+import { type MirrorStore, openMirrorStore } from '../../functions/src/mirror/mirror-store';
 import type { Outcome } from '../../functions/src/mirror/outcome';
 import { clientConfig } from '../../functions/src/postgres/client-config';
+import type { CompletionLeaf } from '../../functions/src/quests/completion-path';
+import { QUEST_COMPLETIONS } from '../../functions/src/quests/quest-completions';
+import type { RtdbLocation } from '../../functions/src/rtdb/rtdb-reader';
 import type { TestDatabase } from './database';
 
 export const REF = 'daily_quests/alice_bob/2025-11-19/completions/quest_1/bob';
@@ -29,7 +30,7 @@ export function writeOf(event: Partial<WrittenEvent> & { id: string }): WrittenE
 
 export interface TestMirror {
   mirror(event: WrittenEvent): Promise<Outcome>;
-  store: CompletionStore;
+  store: MirrorStore<CompletionLeaf>;
 }
 
 /** The mirror on a real database; what it reads of RTDB is given by path. */
@@ -38,15 +39,17 @@ export function mirrorOn(
   readRtdb: (path: string) => unknown = () => null,
   settings: { retentionDays?: number; connectionsMax?: number } = {},
 ): TestMirror {
-  const store = openCompletionStore(clientConfig(url), settings.connectionsMax ?? 1);
-  const context: MirrorContext = {
+  const store = openMirrorStore(QUEST_COMPLETIONS, clientConfig(url), settings.connectionsMax ?? 1);
+  const context = {
+    mirrored: QUEST_COMPLETIONS,
+    explainErasure: explainDayOverwrite,
     isEnabled: () => true,
     retentionDays: settings.retentionDays ?? 0,
     store: () => store,
     rtdb: {
-      isReadable: ({ instance }) => instance !== null,
-      read: async ({ path }) => readRtdb(path),
-      glimpse: async ({ path }) => readRtdb(path),
+      isReadable: ({ instance }: RtdbLocation) => instance !== null,
+      read: async ({ path }: RtdbLocation) => readRtdb(path),
+      glimpse: async ({ path }: RtdbLocation) => readRtdb(path),
     },
   };
   return { mirror: (event) => mirrorEvent(event, context), store };

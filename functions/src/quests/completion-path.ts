@@ -1,3 +1,4 @@
+import type { LogKey, ParsedPath } from '../events/mirrored-path';
 import { isRealDate } from '../values/event-time';
 import type { InputIssue } from '../values/json';
 import { isStorable } from '../values/storable';
@@ -16,24 +17,17 @@ export interface CompletionLeaf extends CompletionKey {
   partnerId: string;
 }
 
-/** Whatever of the key could be read, for the divergence log. */
-export type PartialKey = { [K in keyof CompletionKey]: string | null };
-
-export type ParsedPath =
-  | { ok: true; leaf: CompletionLeaf }
-  | { ok: false; key: PartialKey; issues: InputIssue[] };
-
 /** Where completions live; the trigger's pattern and every reader of RTDB are built on it. */
 export const COMPLETION_PATTERN =
   'daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}';
 
-const NO_KEY: PartialKey = { coupleId: null, dateKey: null, questId: null, userId: null };
+const NO_KEY: LogKey = { coupleId: null, dateKey: null, questId: null, userId: null };
 
 /** RTDB's limit for one key. Source: Firebase documentation, "Realtime Database Limits". */
 const MAX_KEY_BYTES = 768;
 
 /** Reads `daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}`. */
-export function parseCompletionPath(path: string): ParsedPath {
+export function parseCompletionPath(path: string): ParsedPath<CompletionLeaf> {
   const segments = path.split('/');
   const [root, coupleId, dateKey, completions, questId, userId] = segments;
   if (
