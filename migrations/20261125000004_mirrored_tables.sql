@@ -235,8 +235,8 @@ $body$
     where i.indrelid = mirrored and i.indisprimary
   );
   lacking constant text := (
-    select string_agg(wanted.name, ', ')
-    from unnest(columns || version_columns) as wanted (name)
+    select string_agg(wanted.name, ', ' order by wanted.place)
+    from unnest(columns || version_columns) with ordinality as wanted (name, place)
     where not exists (
       select
       from pg_catalog.pg_attribute as a
