@@ -1,11 +1,16 @@
+import type { LogKey, MirroredPath } from '../../functions/src/events/mirrored-path';
 import type { WrittenEvent } from '../../functions/src/events/written-event';
+import { explainDayOverwrite } from '../../functions/src/mirror/day-overwrite';
 import {
-  type CompletionStore,
-  openCompletionStore,
-} from '../../functions/src/mirror/completion-store';
-import { type MirrorContext, mirrorEvent } from '../../functions/src/mirror/mirror-event';
+  type ExplainErasure,
+  type MirrorContext,
+  mirrorEvent,
+} from '../../functions/src/mirror/mirror-event';
+import { type MirrorStore, openMirrorStore } from '../../functions/src/mirror/mirror-store';
 import type { Outcome } from '../../functions/src/mirror/outcome';
 import { clientConfig } from '../../functions/src/postgres/client-config';
+import type { CompletionLeaf } from '../../functions/src/quests/completion-path';
+import { QUEST_COMPLETIONS } from '../../functions/src/quests/quest-completions';
 import type { TestDatabase } from './database';
 
 export const REF = 'daily_quests/alice_bob/2025-11-19/completions/quest_1/bob';
@@ -27,21 +32,39 @@ export function writeOf(event: Partial<WrittenEvent> & { id: string }): WrittenE
   };
 }
 
-export interface TestMirror {
+export interface TestMirror<Leaf extends LogKey = CompletionLeaf> {
   mirror(event: WrittenEvent): Promise<Outcome>;
-  store: CompletionStore;
+  store: MirrorStore<Leaf>;
 }
 
-/** The mirror on a real database; what it reads of RTDB is given by path. */
+interface TestMirrorOptions {
+  retentionDays?: number;
+  connectionsMax?: number;
+}
+
+/** The mirror of quest completions on a real database; what it reads of RTDB is given by path. */
 export function mirrorOn(
   url: string,
   readRtdb: (path: string) => unknown = () => null,
-  settings: { retentionDays?: number; connectionsMax?: number } = {},
-): TestMirror {
-  const store = openCompletionStore(clientConfig(url), settings.connectionsMax ?? 1);
-  const context: MirrorContext = {
+  options: TestMirrorOptions = {},
+): TestMirror<CompletionLeaf> {
+  return mirrorPathOn(QUEST_COMPLETIONS, explainDayOverwrite, url, readRtdb, options);
+}
+
+/** The mirror of any path, likewise. */
+export function mirrorPathOn<Leaf extends LogKey>(
+  mirrored: MirroredPath<Leaf>,
+  explainErasure: ExplainErasure<Leaf> | null,
+  url: string,
+  readRtdb: (path: string) => unknown,
+  options: TestMirrorOptions = {},
+): TestMirror<Leaf> {
+  const store = openMirrorStore(mirrored, clientConfig(url), options.connectionsMax ?? 1);
+  const context: MirrorContext<Leaf> = {
+    mirrored,
+    explainErasure,
     isEnabled: () => true,
-    retentionDays: settings.retentionDays ?? 0,
+    retentionDays: options.retentionDays ?? 0,
     store: () => store,
     rtdb: {
       isReadable: ({ instance }) => instance !== null,

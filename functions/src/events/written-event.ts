@@ -1,16 +1,11 @@
-import {
-  type CompletionLeaf,
-  type PartialKey,
-  parseCompletionPath,
-} from '../quests/completion-path';
-import { type CompletionState, parseCompletionValue } from '../quests/completion-value';
 import { normalizeInstant } from '../values/event-time';
 import type { InputIssue, Json } from '../values/json';
 import { canonicalValue } from '../values/rtdb-value';
 import { isStorable } from '../values/storable';
 import { pathOfRef } from './event-ref';
+import type { LeafState, LogKey, MirroredPath } from './mirrored-path';
 
-/** What is known of an event apart from the completion itself: evidence for the log. */
+/** What is known of an event apart from the leaf itself: evidence for the log. */
 export interface EventOrigin {
   instance: string | null;
   databaseHost: string | null;
@@ -18,17 +13,17 @@ export interface EventOrigin {
   authId: string | null;
 }
 
-/** One write of a completion's leaf: a claim about its state at a version. */
-export interface CompletionEvent {
-  kind: 'completion';
+/** One write of a leaf: a claim about its state at a version. */
+export interface LeafEvent<Leaf extends LogKey> {
+  kind: 'leaf';
   ref: string;
-  leaf: CompletionLeaf;
+  leaf: Leaf;
   eventId: string;
   /** Normalized instant of the write. */
   eventTime: string;
-  after: CompletionState;
+  after: LeafState;
   /** The state before the write; null where it was a value that the mirror refuses. */
-  before: CompletionState | null;
+  before: LeafState | null;
   origin: EventOrigin;
 }
 
@@ -36,7 +31,7 @@ export interface CompletionEvent {
 export interface InvalidEvent {
   kind: 'invalid';
   ref: string;
-  key: PartialKey;
+  key: LogKey;
   eventId: string | null;
   eventTime: string | null;
   value: Json;
@@ -71,9 +66,13 @@ export interface WrittenEvent {
  * Reads a write event. Pure; never throws. The envelope is read by hand, not by zod: every event
  * comes through here, and what few fields it has need one check each.
  *
- * @returns the completion it claims, or all that is wrong with it, field by field
+ * @param mirrored the path that its trigger listens to
+ * @returns what it claims of its leaf, or all that is wrong with it, field by field
  */
-export function parseWrittenEvent(event: WrittenEvent): CompletionEvent | InvalidEvent {
+export function parseWrittenEvent<Leaf extends LogKey>(
+  event: WrittenEvent,
+  mirrored: MirroredPath<Leaf>,
+): LeafEvent<Leaf> | InvalidEvent {
   const ref = typeof event.ref === 'string' ? pathOfRef(event.ref, event.structured) : '';
   const origin: EventOrigin = {
     instance: textOf(event.instance),
@@ -83,13 +82,13 @@ export function parseWrittenEvent(event: WrittenEvent): CompletionEvent | Invali
     authId: textOf(event.authId),
   };
   const envelope = parseEnvelope(event);
-  const path = parseCompletionPath(ref);
+  const path = mirrored.parsePath(ref);
   // A time is only needed to date a value without one; any does for finding out what is wrong.
-  const after = parseCompletionValue(event.after, envelope.time ?? '1970-01-01T00:00:00.000000Z');
+  const after = mirrored.parseValue(event.after, envelope.time ?? '1970-01-01T00:00:00.000000Z');
   if (isComplete(envelope) && event.hasData && path.ok && after.ok) {
-    const before = parseCompletionValue(event.before, envelope.time);
+    const before = mirrored.parseValue(event.before, envelope.time);
     return {
-      kind: 'completion',
+      kind: 'leaf',
       ref,
       leaf: path.leaf,
       eventId: envelope.id,

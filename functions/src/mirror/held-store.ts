@@ -1,16 +1,17 @@
-import type { CompletionStore } from './completion-store';
+import type { LogKey } from '../events/mirrored-path';
+import type { MirrorStore } from './mirror-store';
 
 /**
  * The store of an instance: opened by the first event that needs it, and closed again once mirroring is
  * off and the last event that was let through before is done.
  */
-export class HeldStore {
-  #store: CompletionStore | null = null;
+export class HeldStore<Leaf extends LogKey> {
+  #store: MirrorStore<Leaf> | null = null;
   #users = 0;
 
-  constructor(private readonly open: () => CompletionStore) {}
+  constructor(private readonly open: () => MirrorStore<Leaf>) {}
 
-  get(): CompletionStore {
+  get(): MirrorStore<Leaf> {
     this.#store ??= this.open();
     return this.#store;
   }

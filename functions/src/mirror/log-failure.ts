@@ -11,11 +11,11 @@ import { eventFields, type LogSettings } from './log-outcome';
 export function logFailure(
   error: unknown,
   event: WrittenEvent,
-  settings: Pick<LogSettings, 'showsRefs'>,
+  settings: Pick<LogSettings, 'noun' | 'showsRefs'>,
 ): void {
   write({
     severity: 'ERROR',
-    message: 'quest completion failed',
+    message: `${settings.noun} failed`,
     outcome: 'failed',
     ...eventFields(event, settings),
     sqlstate: sqlstateOf(error),

@@ -7,6 +7,8 @@ import type { Outcome } from './outcome';
 import type { RoutineLines } from './routine-lines';
 
 export interface LogSettings {
+  /** What a leaf is called: `quest completion`. */
+  noun: string;
   /** Refs as they are; else hashed. They hold user ids, and some of those are push tokens. */
   showsRefs: boolean;
   /** Which lines of events that were applied are written. */
@@ -22,7 +24,7 @@ export function logOutcome(outcome: Outcome, event: WrittenEvent, settings: LogS
   if (isRoutine && !settings.routineLines.takes()) return;
   const entry: LogEntry = {
     severity: isRoutine ? 'INFO' : severityOf(outcome),
-    message: `quest completion ${outcome.outcome}`,
+    message: `${settings.noun} ${outcome.outcome}`,
     outcome: outcome.outcome,
     ...eventFields(event, settings),
   };

@@ -1,18 +1,17 @@
+import type { LeafState, LogKey, MirroredPath } from '../events/mirrored-path';
 import {
-  type CompletionEvent,
   type InvalidEvent,
+  type LeafEvent,
   parseWrittenEvent,
   type WrittenEvent,
 } from '../events/written-event';
-import type { Claim, ClaimVerdict } from '../postgres/quest-completions';
+import type { Claim, ClaimVerdict } from '../postgres/claims';
+import type { Divergence } from '../postgres/divergence-log';
 import { classifyFailure, sqlstateOf } from '../postgres/sqlstate';
-import { dayPath } from '../quests/completion-path';
-import { type CompletionState, parseCompletionValue } from '../quests/completion-value';
 import type { RtdbReader } from '../rtdb/rtdb-reader';
-import type { Json } from '../values/json';
-import type { CompletionStore } from './completion-store';
+import type { JsonObject } from '../values/json';
+import type { MirrorStore } from './mirror-store';
 import type { Outcome } from './outcome';
-import { overwriteDivergences, overwriteEvidence } from './overwrite';
 import {
   invalidPayload,
   invalidReading,
@@ -24,16 +23,25 @@ import {
 } from './refusals';
 import { isBeyondRetention } from './retention';
 
-/** What mirroring an event needs from outside. */
-export interface MirrorContext {
+/** What mirroring an event of one path needs from outside. */
+export interface MirrorContext<Leaf extends LogKey> {
+  mirrored: MirroredPath<Leaf>;
+  /** Looks into removals that nobody may have meant; null where the path has none. */
+  explainErasure: ExplainErasure<Leaf> | null;
   /** Whether the gate lets this couple through; null = the path named no couple. */
   isEnabled(coupleId: string | null): boolean;
   retentionDays: number;
   /** Opened at the first use: with the flag off, nothing connects. */
-  store(): CompletionStore;
+  store(): MirrorStore<Leaf>;
   /** Reads RTDB now; rejects where it can't. */
   rtdb: RtdbReader;
 }
+
+/** Finds what there is to log of a removal that was mirrored. */
+export type ExplainErasure<Leaf extends LogKey> = (
+  event: LeafEvent<Leaf>,
+  sides: { rtdb: RtdbReader; store: MirrorStore<Leaf> },
+) => Promise<Divergence[]>;
 
 /**
  * Mirrors one write: parse, gate, upsert, outcome. At least once and in any order is how events
@@ -46,48 +54,66 @@ export interface MirrorContext {
  *   in a tie)
  * @throws ConfigurationError where there is no store to write to
  */
-export function mirrorEvent(raw: WrittenEvent, context: MirrorContext): Promise<Outcome> {
-  const event = parseWrittenEvent(raw);
-  const coupleId = event.kind === 'invalid' ? event.key.coupleId : event.leaf.coupleId;
+export function mirrorEvent<Leaf extends LogKey>(
+  raw: WrittenEvent,
+  context: MirrorContext<Leaf>,
+): Promise<Outcome> {
+  const event = parseWrittenEvent(raw, context.mirrored);
+  const { coupleId } = event.kind === 'invalid' ? event.key : event.leaf;
   if (!context.isEnabled(coupleId)) return Promise.resolve({ outcome: 'disabled' });
   if (event.kind === 'invalid') return refuse(event, context);
-  const { dateKey } = event.leaf;
-  const retired = isBeyondRetention(dateKey, event.eventTime, context.retentionDays);
-  if (retired && !event.after.completed && event.after.gone) return retain(event, context);
+  const retired = isRetired(event, context);
+  if (retired && event.after.gone) return retain(event, context);
   return writeClaim(event, claimOf(event, retired), context);
 }
 
-async function refuse(event: InvalidEvent, context: MirrorContext): Promise<Outcome> {
+async function refuse<Leaf extends LogKey>(
+  event: InvalidEvent,
+  context: MirrorContext<Leaf>,
+): Promise<Outcome> {
   await context.store().record(invalidPayload(event));
   return { outcome: 'rejected', issues: event.issues };
 }
 
-async function retain(event: CompletionEvent, context: MirrorContext): Promise<Outcome> {
-  await context.store().record(retainedDeletion(event, context.retentionDays));
+function isRetired<Leaf extends LogKey>(
+  { leaf, eventTime }: LeafEvent<Leaf>,
+  { mirrored, retentionDays }: MirrorContext<Leaf>,
+): boolean {
+  const node = retentionDays === 0 ? undefined : mirrored.datedNodeOf?.(leaf);
+  return node !== undefined && isBeyondRetention(node.dateKey, eventTime, retentionDays);
+}
+
+async function retain<Leaf extends LogKey>(
+  event: LeafEvent<Leaf>,
+  context: MirrorContext<Leaf>,
+): Promise<Outcome> {
+  const node = context.mirrored.datedNodeOf?.(event.leaf) ?? { ref: event.ref, key: event.leaf };
+  await context.store().record(retainedDeletion(event, node, context.retentionDays));
   return { outcome: 'retained' };
 }
 
-function claimOf(event: CompletionEvent, retired: boolean): Claim {
+function claimOf<Leaf extends LogKey>(event: LeafEvent<Leaf>, retired: boolean): Claim<Leaf> {
   return {
     leaf: event.leaf,
     ref: event.ref,
     eventId: event.eventId,
     eventTime: event.eventTime,
-    ...stateOf(event.after, event.before, event.eventTime),
+    payload: event.after.payload,
+    columns: columnsOf(event.after, event.before),
     // Beyond retention the row may have outlived its leaf, so it can't tell of a missing event.
     before:
       event.before === null || retired
         ? { known: false }
-        : { known: true, payload: payloadOf(event.before) },
+        : { known: true, payload: event.before.payload },
     settlesTie: false,
     detail: originDetail(event.origin),
   };
 }
 
-function writeClaim(
-  event: CompletionEvent,
-  claim: Claim,
-  context: MirrorContext,
+function writeClaim<Leaf extends LogKey>(
+  event: LeafEvent<Leaf>,
+  claim: Claim<Leaf>,
+  context: MirrorContext<Leaf>,
 ): Promise<Outcome> {
   return context
     .store()
@@ -102,25 +128,25 @@ function writeClaim(
 }
 
 /** What a verdict asks for besides the row. A redelivery repeats all of it, should it be cut off. */
-async function followUp(
-  event: CompletionEvent,
-  claim: Claim,
+async function followUp<Leaf extends LogKey>(
+  event: LeafEvent<Leaf>,
+  claim: Claim<Leaf>,
   verdict: ClaimVerdict,
-  context: MirrorContext,
+  context: MirrorContext<Leaf>,
 ): Promise<Outcome> {
   const outcome =
     verdict.verdict === 'tied' ? await settleTie(event, claim, context) : outcomeOf(verdict, claim);
   if (!claim.settlesTie) await recordLate(event, claim, verdict, context);
   // Also for a duplicate: the first delivery may have ended between the upsert and this.
   const isShown = outcome.outcome === 'applied' || outcome.outcome === 'duplicate';
-  if (isErasure(event) && isShown) await recordOverwrite(event, context);
+  if (isErasure(event) && isShown) await recordErasure(event, context);
   return outcome;
 }
 
-async function rejectWrite(
-  event: CompletionEvent,
+async function rejectWrite<Leaf extends LogKey>(
+  event: LeafEvent<Leaf>,
   error: unknown,
-  context: MirrorContext,
+  context: MirrorContext<Leaf>,
 ): Promise<Outcome> {
   if (classifyFailure(error) !== 'permanent') throw error;
   const sqlstate = sqlstateOf(error);
@@ -130,10 +156,10 @@ async function rejectWrite(
 }
 
 /** Two events of one instant disagree, and nothing says which came first: RTDB itself decides. */
-async function settleTie(
-  event: CompletionEvent,
-  claim: Claim,
-  context: MirrorContext,
+async function settleTie<Leaf extends LogKey>(
+  event: LeafEvent<Leaf>,
+  claim: Claim<Leaf>,
+  context: MirrorContext<Leaf>,
 ): Promise<Outcome> {
   const { instance, databaseHost } = event.origin;
   const location = { instance, databaseHost, path: event.ref };
@@ -142,21 +168,22 @@ async function settleTie(
     return { outcome: 'rejected', issues: [{ field: 'instance', message: 'expected a database' }] };
   }
   const value = await context.rtdb.read(location);
-  const parsed = parseCompletionValue(value, event.eventTime);
+  const parsed = context.mirrored.parseValue(value, event.eventTime);
   if (!parsed.ok) {
     await context.store().record(invalidReading(event, parsed.value, parsed.issues));
     return { outcome: 'rejected', issues: parsed.issues };
   }
-  const state = stateOf(parsed.state, event.before, event.eventTime);
-  return writeClaim(event, { ...claim, ...state, settlesTie: true }, context);
+  const { payload } = parsed.state;
+  const columns = columnsOf(parsed.state, event.before);
+  return writeClaim(event, { ...claim, payload, columns, settlesTie: true }, context);
 }
 
 /** An event that another one overtook. */
-async function recordLate(
-  event: CompletionEvent,
-  claim: Claim,
+async function recordLate<Leaf extends LogKey>(
+  event: LeafEvent<Leaf>,
+  claim: Claim<Leaf>,
   verdict: ClaimVerdict,
-  context: MirrorContext,
+  context: MirrorContext<Leaf>,
 ): Promise<void> {
   const isRedelivery = verdict.rowEventId === event.eventId;
   if (verdict.verdict === 'applied' || isRedelivery) return;
@@ -166,39 +193,30 @@ async function recordLate(
   ]);
 }
 
-async function recordOverwrite(event: CompletionEvent, context: MirrorContext): Promise<void> {
-  const { instance, databaseHost } = event.origin;
-  const path = dayPath(event.leaf);
-  const [day, erased] = await Promise.all([
-    context.rtdb.glimpse({ instance, databaseHost, path }, event.eventTime),
-    context.store().erasedTogether(event.leaf, event.eventTime),
-  ]);
-  const evidence = overwriteEvidence(event, day, erased);
-  if (evidence.length === 0) return;
-  const divergences = overwriteDivergences(event, evidence, erased);
-  await Promise.all(divergences.map((divergence) => context.store().record(divergence)));
+async function recordErasure<Leaf extends LogKey>(
+  event: LeafEvent<Leaf>,
+  { explainErasure, rtdb, store }: MirrorContext<Leaf>,
+): Promise<void> {
+  if (explainErasure === null) return;
+  const divergences = await explainErasure(event, { rtdb, store: store() });
+  await Promise.all(divergences.map((divergence) => store().record(divergence)));
 }
 
-/** Whether the write removed a completion (writing `false` is a user's own doing). */
-function isErasure(event: CompletionEvent): boolean {
-  return !event.after.completed && event.after.gone && event.before?.completed !== false;
+/** Whether the write removed what was there (writing `false` is a user's own doing). */
+function isErasure<Leaf extends LogKey>({ after, before }: LeafEvent<Leaf>): boolean {
+  return after.gone && before?.payload !== null;
 }
 
-function stateOf(
-  after: CompletionState,
-  before: CompletionState | null,
-  eventTime: string,
-): { payload: Json; completedAt: string } {
-  if (after.completed) return { payload: after.payload, completedAt: after.completedAt };
-  // A tombstone shows when the completion that it buries was made.
-  return { payload: null, completedAt: before?.completed ? before.completedAt : eventTime };
+/** A tombstone shows what the leaf that it buries showed. */
+function columnsOf(after: LeafState, before: LeafState | null): JsonObject {
+  const isBurial = after.payload === null && before !== null && before.payload !== null;
+  return isBurial ? before.columns : after.columns;
 }
 
-function payloadOf(state: CompletionState): Json {
-  return state.completed ? state.payload : null;
-}
-
-function outcomeOf(verdict: ClaimVerdict, { settlesTie }: Claim): Outcome {
+function outcomeOf(
+  verdict: ClaimVerdict,
+  { settlesTie }: Pick<Claim<LogKey>, 'settlesTie'>,
+): Outcome {
   const { lagMs, batch, missedEvent } = verdict;
   if (settlesTie && verdict.verdict !== 'stale') return { outcome: 'tied', lagMs, batch };
   switch (verdict.verdict) {

@@ -1,11 +1,11 @@
-import type { CompletionEvent, EventOrigin, InvalidEvent } from '../events/written-event';
+import type { LogKey } from '../events/mirrored-path';
+import type { EventOrigin, InvalidEvent, LeafEvent } from '../events/written-event';
+import type { ClaimVerdict } from '../postgres/claims';
 import type { Divergence } from '../postgres/divergence-log';
-import type { ClaimVerdict } from '../postgres/quest-completions';
-import { dayPath } from '../quests/completion-path';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import { asEvidence, escapeText } from '../values/storable';
 
-/** The row for an event that is no completion: which fields, and what was expected. */
+/** The row for an event that is no write of a leaf: which fields, and what was expected. */
 export function invalidPayload(event: InvalidEvent): Divergence {
   const { key } = event;
   const escaped = (part: string | null) => (part === null ? null : escapeText(part));
@@ -31,9 +31,9 @@ export function invalidPayload(event: InvalidEvent): Divergence {
   };
 }
 
-/** The row for a value that RTDB showed on being read again, and that is no completion. */
+/** The row for a value that RTDB showed on being read again, and that the path does not know. */
 export function invalidReading(
-  event: CompletionEvent,
+  event: LeafEvent<LogKey>,
   value: Json,
   issues: InputIssue[],
 ): Divergence {
@@ -50,9 +50,9 @@ export function invalidReading(
   });
 }
 
-/** The row for a completion that Postgres refuses for good. */
+/** The row for a leaf that Postgres refuses for good. */
 export function writeRejected(
-  event: CompletionEvent,
+  event: LeafEvent<LogKey>,
   sqlstate: string | null,
   message: string,
 ): Divergence {
@@ -63,18 +63,22 @@ export function writeRejected(
     kind: 'write_rejected',
     cause: 'rejected',
     severity: 'error',
-    rtdbValue: event.after.completed ? asEvidence(event.after.payload) : null,
+    rtdbValue: asEvidence(event.after.payload),
     postgresValue: null,
     detail: { sqlstate, message: escapeText(message), ...originDetail(event.origin) },
   };
 }
 
-/** The row for deletions beyond retention: one for a couple's day, however many leaves it held. */
-export function retainedDeletion(event: CompletionEvent, retentionDays: number): Divergence {
+/** The row for deletions beyond retention: one for a dated node, however many leaves it held. */
+export function retainedDeletion(
+  event: LeafEvent<LogKey>,
+  node: { ref: string; key: LogKey },
+  retentionDays: number,
+): Divergence {
   return {
     ...common(event),
-    ref: dayPath(event.leaf),
-    key: { ...event.leaf, questId: null, userId: null },
+    ref: node.ref,
+    key: node.key,
     kind: 'missing_in_rtdb',
     cause: 'retention',
     severity: 'info',
@@ -85,7 +89,7 @@ export function retainedDeletion(event: CompletionEvent, retentionDays: number):
 }
 
 /** The row for a tie that nothing can settle: the event names no database that could be read. */
-export function unsettledTie(event: CompletionEvent): Divergence {
+export function unsettledTie(event: LeafEvent<LogKey>): Divergence {
   return {
     ...common(event),
     ref: event.ref,
@@ -93,7 +97,7 @@ export function unsettledTie(event: CompletionEvent): Divergence {
     kind: 'value_mismatch',
     cause: 'unknown',
     severity: 'warning',
-    rtdbValue: event.after.completed ? asEvidence(event.after.payload) : null,
+    rtdbValue: asEvidence(event.after.payload),
     postgresValue: null,
     detail: { tied: true, ...originDetail(event.origin) },
   };
@@ -101,7 +105,7 @@ export function unsettledTie(event: CompletionEvent): Divergence {
 
 /** The row for an event that came after a newer one: the row stays, and is right. */
 export function outOfOrder(
-  event: CompletionEvent,
+  event: LeafEvent<LogKey>,
   { newer, rowEventId, lagMs }: ClaimVerdict,
 ): Divergence {
   return {
@@ -111,7 +115,7 @@ export function outOfOrder(
     kind: 'out_of_order',
     cause: 'race',
     severity: 'info',
-    rtdbValue: event.after.completed ? asEvidence(event.after.payload) : null,
+    rtdbValue: asEvidence(event.after.payload),
     postgresValue: asEvidence(newer?.payload ?? null),
     detail: {
       lateness_ms: lagMs,
@@ -131,6 +135,6 @@ export function originDetail(origin: EventOrigin): JsonObject {
   return detail;
 }
 
-function common(event: CompletionEvent) {
+function common(event: LeafEvent<LogKey>) {
   return { eventId: event.eventId, eventTime: event.eventTime };
 }

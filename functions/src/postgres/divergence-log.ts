@@ -1,10 +1,10 @@
-import type { PartialKey } from '../quests/completion-path';
+import type { LogKey } from '../events/mirrored-path';
 import type { Json, JsonObject } from '../values/json';
 
 /** A disagreement that an event shows; the columns of `mirror.divergence_log` (DESIGN section 3). */
 export interface Divergence {
   ref: string;
-  key: PartialKey;
+  key: LogKey;
   kind:
     | 'ancestor_overwrite'
     | 'invalid_payload'

@@ -1,6 +1,6 @@
+import type { LogKey, ParsedPath } from '../events/mirrored-path';
 import { isRealDate } from '../values/event-time';
-import type { InputIssue } from '../values/json';
-import { isStorable } from '../values/storable';
+import { keyIssues } from '../values/rtdb-key';
 import { partnerOf } from './partner';
 
 /** The keys of one completion: who completed which quest on which day. */
@@ -16,24 +16,14 @@ export interface CompletionLeaf extends CompletionKey {
   partnerId: string;
 }
 
-/** Whatever of the key could be read, for the divergence log. */
-export type PartialKey = { [K in keyof CompletionKey]: string | null };
-
-export type ParsedPath =
-  | { ok: true; leaf: CompletionLeaf }
-  | { ok: false; key: PartialKey; issues: InputIssue[] };
-
 /** Where completions live; the trigger's pattern and every reader of RTDB are built on it. */
 export const COMPLETION_PATTERN =
   'daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}';
 
-const NO_KEY: PartialKey = { coupleId: null, dateKey: null, questId: null, userId: null };
-
-/** RTDB's limit for one key. Source: Firebase documentation, "Realtime Database Limits". */
-const MAX_KEY_BYTES = 768;
+const NO_KEY: LogKey = { coupleId: null, dateKey: null, questId: null, userId: null };
 
 /** Reads `daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}`. */
-export function parseCompletionPath(path: string): ParsedPath {
+export function parseCompletionPath(path: string): ParsedPath<CompletionLeaf> {
   const segments = path.split('/');
   const [root, coupleId, dateKey, completions, questId, userId] = segments;
   if (
@@ -78,15 +68,4 @@ export function completionPath(key: CompletionKey): string {
 /** The path of a couple's day. */
 export function dayPath(key: Pick<CompletionKey, 'coupleId' | 'dateKey'>): string {
   return `daily_quests/${key.coupleId}/${key.dateKey}`;
-}
-
-function keyIssues(field: string, key: string): InputIssue[] {
-  if (!isStorable(key)) {
-    return [{ field, message: 'expected text without U+0000 and lone surrogates' }];
-  }
-  // A UTF-16 unit takes at most three bytes.
-  if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES) {
-    return [{ field, message: `expected at most ${MAX_KEY_BYTES} bytes of UTF-8` }];
-  }
-  return [];
 }

@@ -1,6 +1,21 @@
+import type { InputIssue } from './json';
+import { isStorable } from './storable';
+
 /** RTDB's limit for one key. Source: Firebase documentation, "Realtime Database Limits". */
 export const MAX_KEY_BYTES = 768;
 
 /** What RTDB refuses in a key. Source: Firebase documentation, "Structure your database". */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: RTDB names them
 export const REFUSED_IN_KEY = /[.$#[\]/\u0000-\u001f\u007f]/;
+
+/** What is wrong with one key of a path, for Postgres and for RTDB itself; nothing, mostly. */
+export function keyIssues(field: string, key: string): InputIssue[] {
+  if (!isStorable(key)) {
+    return [{ field, message: 'expected text without U+0000 and lone surrogates' }];
+  }
+  // A UTF-16 unit takes at most three bytes.
+  if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES) {
+    return [{ field, message: `expected at most ${MAX_KEY_BYTES} bytes of UTF-8` }];
+  }
+  return [];
+}

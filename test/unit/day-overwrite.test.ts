@@ -1,13 +1,16 @@
-import type { CompletionEvent } from '../../functions/src/events/written-event';
-import { overwriteDivergences, overwriteEvidence } from '../../functions/src/mirror/overwrite';
+import type { LeafEvent } from '../../functions/src/events/written-event';
+import { overwriteDivergences, overwriteEvidence } from '../../functions/src/mirror/day-overwrite';
 import { isBeyondRetention } from '../../functions/src/mirror/retention';
+import type { CompletionLeaf } from '../../functions/src/quests/completion-path';
 
 const EVENT_MS = Date.parse('2025-11-19T12:00:00Z');
 const ALONE = { completedMs: EVENT_MS - 60_000, siblingCount: 0, unlogged: [] };
 
-function removal(origin: Partial<CompletionEvent['origin']> = {}): CompletionEvent {
+function removal(
+  origin: Partial<LeafEvent<CompletionLeaf>['origin']> = {},
+): LeafEvent<CompletionLeaf> {
   return {
-    kind: 'completion',
+    kind: 'leaf',
     ref: 'daily_quests/alice_bob/2025-11-19/completions/quest_1/bob',
     leaf: {
       coupleId: 'alice_bob',
@@ -18,8 +21,8 @@ function removal(origin: Partial<CompletionEvent['origin']> = {}): CompletionEve
     },
     eventId: 'e1',
     eventTime: '2025-11-19T12:00:00.000000Z',
-    after: { completed: false, gone: true },
-    before: { completed: true, completedAt: '2025-11-19T11:59:00.000000Z', payload: true },
+    after: { payload: null, gone: true, columns: {} },
+    before: { payload: true, gone: false, columns: {} },
     origin: { instance: null, databaseHost: null, authType: 'unknown', authId: null, ...origin },
   };
 }

@@ -1,12 +1,34 @@
-import type { CompletionEvent } from '../events/written-event';
+import type { LeafEvent } from '../events/written-event';
 import type { Divergence } from '../postgres/divergence-log';
-import type { ErasedTogether } from '../postgres/erased-siblings';
-import { completionPath } from '../quests/completion-path';
+import {
+  ERASED_SIBLINGS,
+  type ErasedTogether,
+  parseErasedTogether,
+} from '../postgres/erased-siblings';
+import { type CompletionLeaf, completionPath, dayPath } from '../quests/completion-path';
 import { millisOf } from '../values/event-time';
 import type { Json, JsonObject } from '../values/json';
 import { canonicalValue } from '../values/rtdb-value';
 import { asEvidence } from '../values/storable';
+import type { ExplainErasure } from './mirror-event';
 import { originDetail } from './refusals';
+
+/**
+ * Looks whether a removed completion was erased by a write of its day: what RTDB holds of the day now,
+ * and what else Postgres saw erased by the same write.
+ */
+export const explainDayOverwrite: ExplainErasure<CompletionLeaf> = async (event, sides) => {
+  const { leaf, eventTime } = event;
+  const { instance, databaseHost } = event.origin;
+  const values = [leaf.coupleId, leaf.dateKey, eventTime, leaf.questId, leaf.userId];
+  const [day, rows] = await Promise.all([
+    sides.rtdb.glimpse({ instance, databaseHost, path: dayPath(leaf) }, eventTime),
+    sides.store.read(ERASED_SIBLINGS, values),
+  ]);
+  const erased = parseErasedTogether(rows);
+  const evidence = overwriteEvidence(event, day, erased);
+  return evidence.length === 0 ? [] : overwriteDivergences(event, evidence, erased);
+};
 
 /** The day may be stamped by a phone whose clock is ahead of the server's, but not by much. */
 const CLOCK_SKEW_MS = 60_000;
@@ -27,7 +49,7 @@ const CLOCK_SKEW_MS = 60_000;
  * @param day the day's node as RTDB holds it now; undefined where it could not be read
  */
 export function overwriteEvidence(
-  event: CompletionEvent,
+  event: LeafEvent<CompletionLeaf>,
   day: unknown,
   erased: ErasedTogether,
 ): string[] {
@@ -53,7 +75,7 @@ export function overwriteEvidence(
 
 /** The divergences of an overwrite: what was erased, and the siblings nobody told of yet. */
 export function overwriteDivergences(
-  event: CompletionEvent,
+  event: LeafEvent<CompletionLeaf>,
   evidence: string[],
   erased: ErasedTogether,
 ): Divergence[] {
@@ -69,7 +91,7 @@ export function overwriteDivergences(
     ...common,
     ref: event.ref,
     key: leaf,
-    postgresValue: event.before?.completed ? asEvidence(event.before.payload) : null,
+    postgresValue: asEvidence(event.before?.payload ?? null),
     detail: { evidence, ...originDetail(event.origin) },
     eventId,
   };

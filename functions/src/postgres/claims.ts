@@ -1,19 +1,20 @@
 import { z } from 'zod';
-import type { CompletionLeaf } from '../quests/completion-path';
+import type { LogKey, MirroredPath } from '../events/mirrored-path';
 import type { Json, JsonObject } from '../values/json';
 
 /**
  * A claim about the state of one row at one version, `(eventTime, eventId)`.
- * It wins, loses or ties against the row in `mirror.apply_claims`, and nowhere else.
+ * It wins, loses or ties against the row in the path's apply function, and nowhere else.
  */
-export interface Claim {
-  leaf: CompletionLeaf;
+export interface Claim<Leaf extends LogKey> {
+  leaf: Leaf;
   ref: string;
   eventId: string;
   eventTime: string;
-  /** RTDB's value; null = not completed, which leaves a tombstone. */
+  /** RTDB's value; null leaves a tombstone. */
   payload: Json;
-  completedAt: string;
+  /** What else the row shows, by column. */
+  columns: JsonObject;
   /** The value before the write, to find out whether an event is missing; `unknown` = don't ask. */
   before: { known: true; payload: Json } | { known: false };
   /** The payload was read from RTDB after a tie: it settles the tie. */
@@ -46,21 +47,17 @@ export interface ClaimVerdict {
   newer: { payload: Json; behindMs: number } | null;
 }
 
-/** Upserts a batch of claims, in key order; $2 is how long to wait for a lock, such as `500ms`: `migrations/20261122000004_apply_claims.sql`. */
-export const APPLY_CLAIMS = 'select * from mirror.apply_claims($1::jsonb, $2)';
-
-/** The statement's one parameter: the batch as JSON. `n` is the claim's place in `claims`. */
-export function claimsParameter(claims: readonly Claim[]): string {
+/** What an apply function gets: the batch as JSON. `n` is the claim's place in `claims`. */
+export function claimsParameter<Leaf extends LogKey>(
+  claims: readonly Claim<Leaf>[],
+  { columnsOf }: Pick<MirroredPath<Leaf>, 'columnsOf'>,
+): string {
   return JSON.stringify(
     claims.map((claim, n) => ({
       n,
       ref: claim.ref,
-      couple_id: claim.leaf.coupleId,
-      date_key: claim.leaf.dateKey,
-      quest_id: claim.leaf.questId,
-      user_id: claim.leaf.userId,
-      partner_id: claim.leaf.partnerId,
-      completed_at: claim.completedAt,
+      ...columnsOf(claim.leaf),
+      ...claim.columns,
       payload: claim.payload,
       event_id: claim.eventId,
       event_time: claim.eventTime,

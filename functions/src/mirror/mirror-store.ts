@@ -1,4 +1,6 @@
 import type { ClientConfig } from 'pg';
+import type { LogKey, MirroredPath } from '../events/mirrored-path';
+import { type Claim, type ClaimVerdict, claimsParameter, parseVerdicts } from '../postgres/claims';
 import { Connections } from '../postgres/connections';
 import { type FlagNote, flagNoteValues, NOTE_FLAG } from '../postgres/coverage';
 import {
@@ -7,36 +9,22 @@ import {
   RECORD_DIVERGENCES,
   RESOLVE_MISSED_EVENT,
 } from '../postgres/divergence-log';
-import {
-  ERASED_SIBLINGS,
-  type ErasedTogether,
-  parseErasedTogether,
-} from '../postgres/erased-siblings';
-import {
-  APPLY_CLAIMS,
-  type Claim,
-  type ClaimVerdict,
-  claimsParameter,
-  parseVerdicts,
-} from '../postgres/quest-completions';
 import { classifyFailure } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
-import type { CompletionKey } from '../quests/completion-path';
-import { compareKeys } from '../quests/key-order';
 import type { Json } from '../values/json';
 import { Coalescer } from './coalescer';
 import { recordOutages } from './outage-recorder';
 import { type OnBatch, reportBatch } from './report-batch';
 
 /** Where the mirror writes. Every method rejects as Postgres, or the connection to it, does. */
-export interface CompletionStore {
+export interface MirrorStore<Leaf extends LogKey> {
   /** Upserts a claim; the verdict says what became of it. */
-  apply(claim: Claim): Promise<ClaimVerdict>;
+  apply(claim: Claim<Leaf>): Promise<ClaimVerdict>;
   record(divergence: Divergence): Promise<void>;
   /** A claim that did not win came late: a divergence that missed its event may be resolved. */
-  resolveMissedEvent(claim: Claim): Promise<void>;
-  /** What the write at `eventTime` erased of the leaf's day. */
-  erasedTogether(leaf: CompletionKey, eventTime: string): Promise<ErasedTogether>;
+  resolveMissedEvent(claim: Claim<Leaf>): Promise<void>;
+  /** Runs a statement that reads: evidence that only one path has. */
+  read(text: string, values: unknown[]): Promise<unknown[]>;
   /** Notes in `mirror.coverage` what this instance sees of the flag. */
   noteFlag(note: FlagNote): Promise<void>;
   close(): Promise<void>;
@@ -49,17 +37,19 @@ const LOCK_WAIT_ALONE = '50ms';
 /**
  * The store on Postgres: what concurrent invocations write is coalesced into shared statements.
  *
+ * @param mirrored the path whose claims it applies
  * @param connectionsMax connections this instance may hold
  * @param onBatch told of every batch that was sent
  */
-export function openCompletionStore(
+export function openMirrorStore<Leaf extends LogKey>(
+  mirrored: MirroredPath<Leaf>,
   config: ClientConfig,
   connectionsMax: number,
   onBatch: OnBatch = () => {},
-): CompletionStore {
+): MirrorStore<Leaf> {
   const connections = new Connections(config, connectionsMax);
   const statements = recordOutages(connections);
-  const claims = coalesceClaims(connections, statements, onBatch);
+  const claims = coalesceClaims(mirrored, connections, statements, onBatch);
   const divergences = coalesceDivergences(connections, statements, onBatch);
   return {
     apply: (claim) => claims.submit(claim),
@@ -69,10 +59,7 @@ export function openCompletionStore(
       const values = [ref, eventTime, from, jsonParameter(payload), before.known, eventId];
       await statements.run(RESOLVE_MISSED_EVENT, values);
     },
-    async erasedTogether({ coupleId, dateKey, questId, userId }, eventTime) {
-      const values = [coupleId, dateKey, eventTime, questId, userId];
-      return parseErasedTogether(await statements.run(ERASED_SIBLINGS, values));
-    },
+    read: (text, values) => statements.run(text, values),
     async noteFlag(note) {
       await statements.run(NOTE_FLAG, flagNoteValues(note));
     },
@@ -80,18 +67,19 @@ export function openCompletionStore(
   };
 }
 
-function coalesceClaims(
+function coalesceClaims<Leaf extends LogKey>(
+  mirrored: MirroredPath<Leaf>,
   connections: Connections,
   statements: Statements,
   onBatch: OnBatch,
-): Coalescer<Claim, ClaimVerdict> {
+): Coalescer<Claim<Leaf>, ClaimVerdict> {
   return new Coalescer({
     maxInFlight: () => connections.capacity,
     onFailure: actionOnFailure,
     send: (batch, isAlone) => {
-      const values = [claimsParameter(batch), isAlone ? LOCK_WAIT_ALONE : LOCK_WAIT];
+      const values = [claimsParameter(batch, mirrored), isAlone ? LOCK_WAIT_ALONE : LOCK_WAIT];
       const send = async () =>
-        parseVerdicts(await statements.run(APPLY_CLAIMS, values), batch.length);
+        parseVerdicts(await statements.run(mirrored.applyStatement, values), batch.length);
       return reportBatch('apply_claims', batch.length, onBatch, send, (verdicts) => ({
         applied: verdicts.filter((verdict, n) => isApplied(verdict, batch[n])).length,
       }));
@@ -100,7 +88,7 @@ function coalesceClaims(
     keyOf: (claim) => claim.ref,
     compare: (a, b) =>
       // As every writer of the table takes its rows, or two of them deadlock.
-      compareKeys(a.leaf, b.leaf) ||
+      mirrored.compareLeaves(a.leaf, b.leaf) ||
       compareText(a.eventTime, b.eventTime) ||
       compareText(a.eventId, b.eventId),
     sizeOf: (claim) => sizeOfJson(claim.payload),
@@ -127,7 +115,10 @@ function coalesceDivergences(
 }
 
 /** Whether its event's outcome will be `applied`; one that settles a tie is `tied`. */
-function isApplied({ verdict }: ClaimVerdict, claim: Claim | undefined): boolean {
+function isApplied(
+  { verdict }: ClaimVerdict,
+  claim: Pick<Claim<LogKey>, 'settlesTie'> | undefined,
+): boolean {
   return verdict === 'applied' && claim?.settlesTie !== true;
 }
 
