@@ -51,6 +51,7 @@ function createProgram(context: CommandContext, exitWith: ExitWith): Command {
     .description('Operate the mirror of quest completions')
     .exitOverride()
     .showSuggestionAfterError(false)
+    .showHelpAfterError('(--help tells what there is)')
     .configureOutput({
       writeOut: context.writeOut,
       // It quotes the arguments, which may have been pasted from anywhere.
