@@ -51,11 +51,12 @@ function createProgram(context: CommandContext, exitWith: ExitWith): Command {
     .description('Operate the mirror of quest completions')
     .exitOverride()
     .showSuggestionAfterError(false)
-    .showHelpAfterError('(--help tells what there is)')
     .configureOutput({
       writeOut: context.writeOut,
       // It quotes the arguments, which may have been pasted from anywhere.
       writeErr: (text) => context.writeError(text.split('\n').map(printable).join('\n')),
+      outputError: (text, write) =>
+        write(text.replace(/^error: unknown command .*$/m, '$&; --help lists the verbs')),
     });
   for (const register of REGISTER_COMMANDS) register(program, context, exitWith);
   return program;

@@ -15,9 +15,7 @@ export function parseRef(text: string): CompletionLeaf {
   const path = /^https?:\/\//i.test(text) ? pathOfUrl(text) : text.replace(/^\//, '');
   const parsed = parseCompletionPath(path);
   if (parsed.ok) return parsed.leaf;
-  const issues = parsed.issues.map(({ field, message }) =>
-    field === 'ref' ? message : `${field}: ${message}`,
-  );
+  const issues = parsed.issues.map(({ field, message }) => `${field}: ${message}`);
   throw new UsageError(`REF: ${printable(issues.join('; '))}`);
 }
 
