@@ -79,7 +79,7 @@ const QUICK = {
 };
 
 /** @throws Error with one line where the arguments are wrong */
-export function parseArguments(argv: string[]): BenchOptions {
+export function parseArguments(argv: string[]): BenchOptions | 'help' {
   const { values } = parseArgs({
     args: argv,
     options: {
@@ -93,8 +93,10 @@ export function parseArguments(argv: string[]): BenchOptions {
       'round-ms': { type: 'string' },
       variant: { type: 'string', multiple: true },
       'cpu-prof': { type: 'string' },
+      help: { type: 'boolean' },
     },
   });
+  if (values.help) return 'help';
   const size = values.quick ? QUICK : FULL;
   return {
     ...size,

@@ -24,12 +24,16 @@ import { judge } from './targets';
 const say = (line: string) => void process.stderr.write(`bench: ${line}\n`);
 
 async function main(): Promise<number> {
-  let options: BenchOptions;
+  let options: BenchOptions | 'help';
   try {
     options = parseArguments(process.argv.slice(2));
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
     return 2;
+  }
+  if (options === 'help') {
+    process.stdout.write(USAGE);
+    return 0;
   }
   say('compiling the functions and the handlers beside them');
   const built = build(options.variants);

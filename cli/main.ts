@@ -55,6 +55,8 @@ function createProgram(context: CommandContext, exitWith: ExitWith): Command {
       writeOut: context.writeOut,
       // It quotes the arguments, which may have been pasted from anywhere.
       writeErr: (text) => context.writeError(text.split('\n').map(printable).join('\n')),
+      outputError: (text, write) =>
+        write(text.replace(/^error: unknown command .*$/m, '$&; --help lists the verbs')),
     });
   for (const register of REGISTER_COMMANDS) register(program, context, exitWith);
   return program;

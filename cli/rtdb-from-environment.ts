@@ -5,6 +5,9 @@ import { createRtdbTree, type RtdbTree } from '../functions/src/rtdb/rtdb-tree';
 import type { CommandContext } from './context';
 import { ConfigError } from './errors';
 
+const EMULATOR_HINT =
+  '; of an emulator: set FIREBASE_DATABASE_EMULATOR_HOST to its host:port, as npm start prints it';
+
 /**
  * The RTDB that the environment names, as the functions find it: `FIREBASE_DATABASE_EMULATOR_HOST`,
  * `RTDB_URL`, or `RTDB_INSTANCE` and `RTDB_REGION`; in production with Application Default
@@ -18,7 +21,7 @@ export function rtdbFromEnvironment(env: CommandContext['env']): RtdbTree {
     const accessToken = accessTokenFor(env.FIREBASE_DATABASE_EMULATOR_HOST);
     return createRtdbTree({ database, accessToken });
   } catch (error) {
-    if (error instanceof ConfigurationError) throw new ConfigError(error.message);
+    if (error instanceof ConfigurationError) throw new ConfigError(error.message + EMULATOR_HINT);
     throw error;
   }
 }

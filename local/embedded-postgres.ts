@@ -55,7 +55,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Loca
   const isTemporary = options.dataDir === undefined;
   const dataDir = prepareDataDir(binaries, options.dataDir);
   const watchdog = watchOver();
-  if (isTemporary) watchdog.watch({ pids: [], signal: 'SIGINT', remove: [dataDir] });
+  const remove = [passwordFileOf(dataDir), ...(isTemporary ? [dataDir] : [])];
+  watchdog.watch({ pids: [], signal: 'SIGINT', remove });
   try {
     const password = await initialise(binaries, dataDir, onProgress);
     const port = options.port ?? (await findFreePort());
@@ -140,6 +141,11 @@ function prepareDataDir(binaries: PostgresBinaries, given: string | undefined): 
   return dataDir;
 }
 
+/** initdb wants an empty folder, so the password file lies beside it for the moment. */
+function passwordFileOf(dataDir: string): string {
+  return `${dataDir}.password`;
+}
+
 /** Makes the cluster unless the folder holds one; answers the superuser's password. */
 async function initialise(
   binaries: PostgresBinaries,
@@ -150,8 +156,7 @@ async function initialise(
   if (existsSync(join(dataDir, 'PG_VERSION'))) return readFileSync(kept, 'utf8').trim();
   onProgress('Creating a Postgres database cluster');
   const password = randomBytes(18).toString('base64url');
-  // initdb wants an empty folder, so the password file lies beside it for the moment.
-  const passwordFile = `${dataDir}.password`;
+  const passwordFile = passwordFileOf(dataDir);
   writeFileSync(passwordFile, password, { mode: 0o600, flag: 'wx' });
   const { uid, gid } = binaries.identity;
   if (uid !== undefined && gid !== undefined) chownSync(passwordFile, uid, gid);

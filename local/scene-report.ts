@@ -50,6 +50,12 @@ export function printHints({ rtdb, emulators, databaseUrl }: Hints): void {
   print(`The dashboard: ${emulators.dashboardUrl}`);
   print(`The API of old phones: ${emulators.hostingOrigin}/api/openapi.json`);
   if (databaseUrl) print(`Postgres: ${databaseUrl}`);
+  print(
+    'The verbs, in another terminal; all of them: npm run mirror -- --help',
+    `  export FIREBASE_DATABASE_EMULATOR_HOST=${emulators.databaseHost}`,
+    ...(databaseUrl ? [`  export DATABASE_URL='${databaseUrl}'`] : []),
+    '  npm run mirror -- reconcile --grace-seconds 1 && npm run mirror -- report --min-sample 1',
+  );
   print('Ctrl-C ends everything and leaves nothing behind.', '');
 }
 

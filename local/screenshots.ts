@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
 import { clientConfig } from '../functions/src/postgres/client-config';
 import { Connections } from '../functions/src/postgres/connections';
@@ -33,6 +34,8 @@ const PICTURES = [
 ] as const;
 
 async function main(): Promise<void> {
+  // It takes no options; whoever asks for --help should not get pictures written over.
+  parseArgs({ options: {} });
   if (CHROMIUM === null) throw new Error('no Chromium here: apt-get install chromium');
   const cleanups = new Cleanups();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

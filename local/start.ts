@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Pool } from 'pg';
+import { ConfigError, UsageError } from '../cli/errors';
 import { applyMigrations } from '../cli/migrate/apply-migrations';
 import { buildFunctionsIfStale } from './build-functions';
 import { startPostgres } from './embedded-postgres';
@@ -12,7 +13,12 @@ import { playScene } from './scene';
 import { printHints, printResult } from './scene-report';
 
 const ROOT = join(__dirname, '..');
-const USAGE = 'Usage: npm start -- [--once] [--verbose] [--stand-in]';
+const USAGE = `npm start -- [options]
+  --once      exit after the scene: 0 where it came out, else 1 (npm run demo)
+  --verbose   show all that the emulators and the functions print
+  --stand-in  take the RTDB stand-in even where the official emulator can be had
+DATABASE_URL names a Postgres to use instead of an own one; it gets the migrations.
+`;
 
 /** Of what the emulators print, what a newcomer must not miss. */
 const TROUBLE = /(⚠|⬢) {2}functions/;
@@ -29,9 +35,9 @@ function say(line: string): void {
 
 async function main(): Promise<number> {
   const options = readOptions();
-  if (!options) {
-    process.stderr.write(`${USAGE}\n`);
-    return 2;
+  if (options === 'help') {
+    process.stdout.write(USAGE);
+    return 0;
   }
   const { databaseUrl, isOurs } = await providePostgres();
   const directory = join(ROOT, 'migrations');
@@ -53,12 +59,14 @@ async function main(): Promise<number> {
   return failures === 0 ? 0 : 1;
 }
 
-function readOptions(): { once?: boolean; verbose?: boolean; 'stand-in'?: boolean } | undefined {
+function readOptions() {
   const boolean = { type: 'boolean' } as const;
+  const options = { once: boolean, verbose: boolean, 'stand-in': boolean, help: boolean };
   try {
-    return parseArgs({ options: { once: boolean, verbose: boolean, 'stand-in': boolean } }).values;
-  } catch {
-    return undefined;
+    const { values } = parseArgs({ options });
+    return values.help ? 'help' : values;
+  } catch (error) {
+    throw new UsageError(`${error instanceof Error ? error.message : error}\n\n${USAGE.trimEnd()}`);
   }
 }
 
@@ -118,7 +126,7 @@ main()
   .catch((error: unknown) => {
     // What fails while everything is being stopped is no news.
     if (!isStopping) process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
-    return 1;
+    return error instanceof UsageError || error instanceof ConfigError ? 2 : 1;
   })
   .then(async (code) => {
     if (isStopping) return;

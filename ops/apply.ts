@@ -8,7 +8,7 @@ const USAGE = `npm run ops -- --project <id> [--channel <notification channel>].
 
 Creates or updates, with gcloud, the log-based metrics, alert policies and the dashboard of ops/.
 A channel is a name such as projects/my-project/notificationChannels/123
-(gcloud beta monitoring channels list).
+(gcloud beta monitoring channels list). --dry-run prints the calls of a first run instead.
 `;
 
 const run = promisify(execFile);
@@ -103,8 +103,13 @@ async function main(): Promise<number> {
       project: { type: 'string' },
       channel: { type: 'string', multiple: true, default: [] },
       'dry-run': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
   });
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
   if (!values.project) {
     console.error(USAGE);
     return 2;

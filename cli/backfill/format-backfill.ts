@@ -33,5 +33,7 @@ function daysOf({ ranges }: BackfillRequest): string {
 }
 
 function refusals(count: number): string {
-  return count === 0 ? '' : `${count} leaves are no completions; the divergence log names them.\n`;
+  if (count === 0) return '';
+  const leaves = count === 1 ? '1 leaf is no completion' : `${count} leaves are no completions`;
+  return `${leaves}; the divergence log names what is refused.\n`;
 }

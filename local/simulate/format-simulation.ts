@@ -33,7 +33,7 @@ function dayLines(simulation: Simulation): string[] {
       `in ${seconds} s: ${Math.round(simulation.speed)} times real speed`,
     `  ${counts.emitted} events, ${counts.deliveries} deliveries ` +
       `(${Math.round(simulation.eventsPerSecond)}/s), ${counts.retries} retries`,
-    `  dropped ${counts.dropped}, duplicated ${counts.duplicated}, delayed ${counts.delayed}, ` +
+    `  by the faults: dropped ${counts.dropped}, duplicated ${counts.duplicated}, delayed ${counts.delayed}, ` +
       `leaves with an event overtaken ${counts.overtakenLeaves}`,
     `  outcomes: ${listOf(Object.entries(outcomes))}`,
     `  lag p50 ${millis(findings.lagP50Ms)}, p99 ${millis(findings.lagP99Ms)}`,
