@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { runCommand } from '../support/command';
-import { cloneDatabase, type TestDatabase } from '../support/database';
+import type { TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
 import { type Fault, type FaultyRtdb, startFaultyRtdb } from '../support/faulty-rtdb';
+import { pristineDatabase } from '../support/pristine-database';
 import { node22 } from '../support/runtime';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
@@ -15,7 +16,7 @@ let rtdb: StandinTree;
 let faulty: FaultyRtdb;
 
 beforeEach(async () => {
-  database = await cloneDatabase();
+  database = await pristineDatabase();
   rtdb = await startStandinTree();
   faulty = await startFaultyRtdb(rtdb.standin.address);
 });
@@ -23,7 +24,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await faulty.stop();
   await rtdb.standin.stop();
-  await database.drop();
 });
 
 const env = () => ({
