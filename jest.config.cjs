@@ -24,5 +24,6 @@ module.exports = {
   },
   // Packages that ship ES modules only have to be transformed; the rest is used as it is.
   transformIgnorePatterns: ['/node_modules/(?!(jose)/)', '\\.pnp\\.[^\\/]+$'],
+  testSequencer: '<rootDir>/test/support/longest-first.cjs',
   reporters: ['default', '<rootDir>/test/support/closing-line.cjs'],
 };

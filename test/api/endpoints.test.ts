@@ -3,8 +3,9 @@ import { createApi } from '../../functions/src/api/app';
 import { createTokenVerifier } from '../../functions/src/api/token-verifier';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
-import { cloneDatabase, type TestDatabase } from '../support/database';
+import type { TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
+import { pristineDatabase } from '../support/pristine-database';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 import { PROJECT, startTokenMint, type TokenMint } from '../support/tokens';
 
@@ -32,7 +33,7 @@ beforeAll(async () => {
 afterAll(() => mint.stop());
 
 beforeEach(async () => {
-  database = await cloneDatabase();
+  database = await pristineDatabase();
   rtdb = await startStandinTree();
   mirror = mirrorOn(database.url, (path) => rtdb.rest.get(path.split('/')));
   connections = new Connections(clientConfig(database.url), 2);
@@ -43,7 +44,6 @@ afterEach(async () => {
   await mirror.store.close();
   await connections.close();
   await rtdb.standin.stop();
-  await database.drop();
 });
 
 const appOn = (statements: Pick<Connections, 'run'>) =>

@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { daysOfGaps } from '../../functions/src/reconcile/gap-days';
 import { runCommand } from '../support/command';
-import { cloneDatabase, type TestDatabase } from '../support/database';
+import type { TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
 import { type FaultyRtdb, startFaultyRtdb } from '../support/faulty-rtdb';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
+import { pristineDatabase } from '../support/pristine-database';
 import { node22 } from '../support/runtime';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
@@ -19,7 +20,7 @@ let faulty: FaultyRtdb;
 let mirror: TestMirror;
 
 beforeEach(async () => {
-  database = await cloneDatabase();
+  database = await pristineDatabase();
   rtdb = await startStandinTree();
   faulty = await startFaultyRtdb(rtdb.standin.address);
   mirror = mirrorOn(database.url, (path) => rtdb.rest.get(path.split('/')));
@@ -29,7 +30,6 @@ afterEach(async () => {
   await mirror.store.close();
   await faulty.stop();
   await rtdb.standin.stop();
-  await database.drop();
 });
 
 const env = () => ({

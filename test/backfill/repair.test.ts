@@ -1,7 +1,8 @@
 import { REPAIR_ROWS, type Repair, repairsParameter } from '../../functions/src/postgres/repairs';
 import { runCommand } from '../support/command';
-import { cloneDatabase, type TestDatabase } from '../support/database';
+import type { TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
+import { pristineDatabase } from '../support/pristine-database';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
 const DATE = '2025-11-19';
@@ -12,7 +13,7 @@ let rtdb: StandinTree;
 let mirror: TestMirror;
 
 beforeEach(async () => {
-  database = await cloneDatabase();
+  database = await pristineDatabase();
   rtdb = await startStandinTree();
   mirror = mirrorOn(database.url, (path) => rtdb.rest.get(path.split('/')));
 });
@@ -20,7 +21,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await mirror.store.close();
   await rtdb.standin.stop();
-  await database.drop();
 });
 
 const run = (...args: string[]) => runCommand(args, { ...rtdb.env, DATABASE_URL: database.url });

@@ -3,8 +3,9 @@ import { ruleOfParameter } from '../../functions/src/flag/flag-rule';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import { completionPath } from '../../functions/src/quests/completion-path';
-import { cloneDatabase, type TestDatabase } from '../support/database';
+import type { TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
+import { pristineDatabase } from '../support/pristine-database';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
 const REF = completionPath(CANARY_KEY);
@@ -20,7 +21,7 @@ let context: CanaryContext;
 let now: number;
 
 beforeEach(async () => {
-  database = await cloneDatabase();
+  database = await pristineDatabase();
   rtdb = await startStandinTree();
   mirror = mirrorOn(database.url);
   connections = new Connections(clientConfig(database.url), 1);
@@ -40,7 +41,6 @@ afterEach(async () => {
   await mirror.store.close();
   await connections.close();
   await rtdb.standin.stop();
-  await database.drop();
 });
 
 /** The event of the canary that was last written, as the platform would deliver it. */

@@ -3,8 +3,9 @@ import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import type { ReconcileContext, RunSummary } from '../../functions/src/reconcile/reconcile';
 import { runReconcile } from '../../functions/src/reconcile/run-reconcile';
-import { cloneDatabase, type TestDatabase } from '../support/database';
+import type { TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
+import { pristineDatabase } from '../support/pristine-database';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
 /** Each cause, by what truly produces it: writes to RTDB, events through the mirror, faults between. */
@@ -23,7 +24,7 @@ let mirror: TestMirror;
 let connections: Connections;
 
 beforeEach(async () => {
-  database = await cloneDatabase();
+  database = await pristineDatabase();
   rtdb = await startStandinTree();
   mirror = mirrorOn(database.url, (path) => rtdb.rest.get(path.split('/')));
   connections = new Connections(clientConfig(database.url), 2);
@@ -34,7 +35,6 @@ afterEach(async () => {
   await mirror.store.close();
   await connections.close();
   await rtdb.standin.stop();
-  await database.drop();
 });
 
 const leaf = (quest = 'quest_1', user = 'ann', couple = 'ann_bob') => [

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { runCommand } from '../support/command';
-import { cloneDatabase, type TestDatabase } from '../support/database';
+import type { TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
 import { type Fault, type FaultyRtdb, startFaultyRtdb } from '../support/faulty-rtdb';
+import { pristineDatabase } from '../support/pristine-database';
 import { node22 } from '../support/runtime';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
@@ -15,7 +16,7 @@ let rtdb: StandinTree;
 let faulty: FaultyRtdb;
 
 beforeEach(async () => {
-  database = await cloneDatabase();
+  database = await pristineDatabase();
   rtdb = await startStandinTree();
   faulty = await startFaultyRtdb(rtdb.standin.address);
 });
@@ -23,7 +24,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await faulty.stop();
   await rtdb.standin.stop();
-  await database.drop();
 });
 
 const env = () => ({
@@ -107,8 +107,9 @@ test.each<[string, Fault, string]>([
 ])(
   'RTDB answering %s half way fails the run, and no divergence is made up',
   async (_case, fault, line) => {
-    await fill(700);
-    faulty.fault = (path) => (path.includes('u0600_w') ? fault : null);
+    // A shard of 250 that is done, and one that fails.
+    await fill(300);
+    faulty.fault = (path) => (path.includes('u0280_w') ? fault : null);
     const failed = await reconcile(...RANGE);
     expect(failed.code).toBe(2);
     expect(failed.errors).toContain(`mirror: ${line}`);
@@ -121,8 +122,8 @@ test.each<[string, Fault, string]>([
     const resumed = await reconcile('--resume', '--json');
     expect(JSON.parse(resumed.out)).toMatchObject({
       status: 'finished',
-      couples: 700,
-      matched: 700,
+      couples: 300,
+      matched: 300,
     });
     expect(await runs()).toHaveLength(1);
   },
@@ -131,7 +132,13 @@ test.each<[string, Fault, string]>([
 test('a few answers that fail on the way are asked for again, and nobody notices', async () => {
   await fill(100);
   const faults: Fault[] = [{ status: 503 }, { status: 429 }, 'cut-off-json', 'cut-connection'];
-  faulty.fault = (_path, count) => (count % 5 === 0 ? (faults[(count / 5) % 4] ?? null) : null);
+  const asked = new Set<string>();
+  faulty.fault = (path, count) => {
+    // Only the first time: by chance one path could meet a fault at each of its tries.
+    if (asked.has(path)) return null;
+    asked.add(path);
+    return count % 5 === 0 ? (faults[(count / 5) % 4] ?? null) : null;
+  };
   const { code, out } = await reconcile(...RANGE, '--json');
   expect(code).toBe(0);
   expect(JSON.parse(out)).toMatchObject({ matched: 100, consistency: 1 });

@@ -4,8 +4,9 @@ import { DATABASE_CLOCK } from '../../functions/src/postgres/reconcile-runs';
 import { openRun, resumeRun } from '../../functions/src/reconcile/open-run';
 import type { ReconcileContext, ReconcileRequest } from '../../functions/src/reconcile/reconcile';
 import { runReconcile, workOn } from '../../functions/src/reconcile/run-reconcile';
-import { cloneDatabase, type TestDatabase } from '../support/database';
+import type { TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
+import { pristineDatabase } from '../support/pristine-database';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
 const DATE = '2025-11-19';
@@ -24,7 +25,7 @@ let context: ReconcileContext;
 let events = 0;
 
 beforeEach(async () => {
-  database = await cloneDatabase();
+  database = await pristineDatabase();
   rtdb = await startStandinTree();
   mirror = mirrorOn(database.url);
   connections = new Connections(clientConfig(database.url), 2);
@@ -35,7 +36,6 @@ afterEach(async () => {
   await mirror.store.close();
   await connections.close();
   await rtdb.standin.stop();
-  await database.drop();
 });
 
 const path = (couple: string, quest: string, user: string, date = DATE) => [

@@ -4,7 +4,8 @@ import { openRun, resumeRun } from '../../functions/src/reconcile/open-run';
 import type { ReconcileContext, ReconcileRequest } from '../../functions/src/reconcile/reconcile';
 import { runReconcile, workOn } from '../../functions/src/reconcile/run-reconcile';
 import { runCommand } from '../support/command';
-import { cloneDatabase, type TestDatabase } from '../support/database';
+import type { TestDatabase } from '../support/database';
+import { pristineDatabase } from '../support/pristine-database';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
 let database: TestDatabase;
@@ -18,7 +19,7 @@ const dayOf = (offset: number) =>
 
 /** 300 couples (two shards), alike on both sides. */
 beforeEach(async () => {
-  database = await cloneDatabase();
+  database = await pristineDatabase();
   rtdb = await startStandinTree();
   connections = new Connections(clientConfig(database.url), 2);
   context = { statements: connections, rtdb: rtdb.tree, retentionDays: 0 };
@@ -38,7 +39,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await connections.close();
   await rtdb.standin.stop();
-  await database.drop();
 });
 
 const report = async () => {

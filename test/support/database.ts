@@ -29,7 +29,7 @@ export async function cloneDatabase(): Promise<TestDatabase> {
     await client.query(`create database ${name} template ${TEMPLATE_DATABASE}`);
   });
   const url = urlOfDatabase(serverUrl, name);
-  const pool = new Pool({ connectionString: url, max: 10 });
+  const pool = new Pool({ connectionString: url, max: 10, application_name: 'quest-test' });
   // An idle connection that a test kills is reported here; unheard, it ends the process.
   pool.on('error', () => {});
   return {

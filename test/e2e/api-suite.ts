@@ -1,28 +1,21 @@
 import { get } from 'node:http';
 import { z } from 'zod';
-import { ANY_PORTS } from '../../local/emulator-ports';
-import { type Emulators, startEmulators } from '../../local/emulators';
-import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
-import { cloneDatabase, type TestDatabase } from '../support/database';
-
-/** HTTP functions as the emulators serve them: Hosting's rewrite, ID tokens of Firebase Auth. */
+import { eventually } from '../support/eventually';
+import { emptyTables } from '../support/mirror-tables';
+import type { Stage } from './stage';
 
 const DATE = '2026-11-22';
 const PARTNER = 'bob_smith';
 const signUpSchema = z.object({ idToken: z.string(), localId: z.string() });
 
-describe('the API and the dashboard on the Firebase emulators', () => {
-  let database: TestDatabase;
-  let emulators: Emulators;
-  let rtdb: RtdbRest;
+/** HTTP functions as the emulators serve them: Hosting's rewrite, ID tokens of Firebase Auth. */
+export function apiSuite(stage: () => Stage): void {
+  let emulators: Stage['emulators'];
+  let rtdb: Stage['rtdb'];
   let user: { idToken: string; localId: string };
 
   beforeAll(async () => {
-    database = await cloneDatabase();
-    emulators = await startEmulators({
-      ...{ databaseUrl: database.url, ports: ANY_PORTS, withAuth: true },
-    });
-    rtdb = rtdbRest(emulators.databaseHost, emulators.namespace);
+    ({ emulators, rtdb } = stage());
     const signUp = await fetch(
       `http://${emulators.authHost}/identitytoolkit.googleapis.com/v1/accounts:signUp?key=any`,
       {
@@ -32,12 +25,7 @@ describe('the API and the dashboard on the Firebase emulators', () => {
       },
     );
     user = signUpSchema.parse(await signUp.json());
-  }, 60_000);
-
-  afterAll(async () => {
-    await emulators?.stop();
-    await database?.drop();
-  }, 30_000);
+  });
 
   const call = (path: string, init: RequestInit = {}, token = user.idToken) =>
     fetch(`${emulators.hostingOrigin}${path}`, {
@@ -90,7 +78,23 @@ describe('the API and the dashboard on the Firebase emulators', () => {
     expect((await claim('e30.e30.')).status).toBe(401);
     expect((await call('/api/healthz', {}, 'none')).status).toBe(200);
   });
-});
+
+  // The suites to come count what is in both stores.
+  afterAll(() => clear(stage()));
+}
+
+/** Empties both stores once the events of this suite's one leaf are through. */
+async function clear({ database, rtdb }: Stage): Promise<void> {
+  const untilRow = (is: string) =>
+    eventually(
+      async () => (await database.query(`select from quest_completions where ${is}`)).length > 0,
+      { describe: `a completion with ${is}`, timeoutMs: 20_000 },
+    );
+  await untilRow(`event_id is not null and deleted_at is null`);
+  await rtdb.remove(['daily_quests']);
+  await untilRow(`deleted_at is not null`);
+  await emptyTables(database);
+}
 
 /** As a page elsewhere whose name resolves to this machine would ask. */
 function statusFor(url: string, host: string): Promise<number | undefined> {

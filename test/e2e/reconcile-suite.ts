@@ -1,8 +1,5 @@
-import { ANY_PORTS } from '../../local/emulator-ports';
-import { type Emulators, startEmulators } from '../../local/emulators';
-import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
-import { cloneDatabase, type TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
+import type { Stage } from './stage';
 
 const TODAY = new Date().toISOString().slice(0, 10);
 const leaf = (couple: string, quest: string, user: string) => [
@@ -10,25 +7,15 @@ const leaf = (couple: string, quest: string, user: string) => [
   ...['completions', quest, user],
 ];
 
-describe('the scheduled functions on the Firebase emulators', () => {
-  let database: TestDatabase;
-  let emulators: Emulators;
-  let rtdb: RtdbRest;
+/** The scheduled functions, and the queue of the reconciler. */
+export function reconcileSuite(stage: () => Stage): void {
+  let database: Stage['database'];
+  let emulators: Stage['emulators'];
+  let rtdb: Stage['rtdb'];
 
-  beforeAll(async () => {
-    database = await cloneDatabase();
-    emulators = await startEmulators({
-      databaseUrl: database.url,
-      ports: ANY_PORTS,
-      env: { RECONCILE_GRACE_SECONDS: '0' },
-    });
-    rtdb = rtdbRest(emulators.databaseHost, emulators.namespace);
-  }, 60_000);
-
-  afterAll(async () => {
-    await emulators?.stop();
-    await database?.drop();
-  }, 30_000);
+  beforeAll(() => {
+    ({ database, emulators, rtdb } = stage());
+  });
 
   /** As Cloud Scheduler calls it. */
   const fire = async (name: string) => {
@@ -83,4 +70,4 @@ describe('the scheduled functions on the Firebase emulators', () => {
     await fire('canary');
     expect(await database.query('select from mirror.coverage')).toEqual([]);
   }, 60_000);
-});
+}

@@ -1,0 +1,50 @@
+import { cloneDatabase, type TestDatabase } from '../support/database';
+import { pristineDatabase } from '../support/pristine-database';
+
+/** Each table's rows and each sequence's next number. */
+const ALL = `
+select format('%I.%I', schemaname, tablename) as name,
+  query_to_xml(format('select * from %I.%I', schemaname, tablename), true, false, '')::text as holds
+from pg_tables where schemaname in ('public', 'mirror')
+union all
+select sequencename, last_value::text from pg_sequences
+order by name`;
+
+const FILL = `
+insert into quest_completions
+  (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_id, event_time)
+values ('a_b', date '2025-11-19', 'q', 'a', now(), 'true', 'rtdb', 'e', now());
+insert into mirror.coverage (from_at, reason) values (now(), 'outage');
+insert into mirror.reconcile_runs (from_date, to_date) values ('2025-11-19', '2025-11-19');
+update mirror.beginning set began_on = '2025-01-01'`;
+
+const namesOf = async (database: TestDatabase) =>
+  (await database.query<{ name: string }>('select current_database() as name'))[0]?.name;
+
+test('what a test left is gone, to the last number; a changed schema means another database', async () => {
+  const clone = await cloneDatabase();
+  const fresh = await clone.query<{ holds: string | null }>(ALL);
+  await clone.drop();
+
+  const first = await pristineDatabase();
+  const name = await namesOf(first);
+  expect(await first.query(ALL)).toEqual(fresh);
+  await first.query(FILL);
+  const second = await pristineDatabase();
+  expect(await namesOf(second)).toBe(name);
+  const emptied = await second.query<{ holds: string | null }>(ALL);
+  // A sequence that was set back says 1 of a number that is still to come.
+  expect(emptied.map((row) => ({ ...row, holds: row.holds === '1' ? null : row.holds }))).toEqual(
+    fresh,
+  );
+  const [run] = await second.query(
+    `insert into mirror.reconcile_runs (from_date, to_date) values ('2025-11-19', '2025-11-19')
+     returning id::integer`,
+  );
+  expect(run).toEqual({ id: 1 });
+
+  await second.query('alter table quest_completions add constraint none check (false) not valid');
+  const third = await pristineDatabase();
+  expect(await namesOf(third)).not.toBe(name);
+  expect(await third.query(ALL)).toEqual(fresh);
+});
