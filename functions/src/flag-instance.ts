@@ -2,7 +2,7 @@ import { type FlagRule, ruleOfParameter } from './flag/flag-rule';
 import { type FlagChange, FlagWatch } from './flag/flag-watch';
 import { createFlagLog } from './flag/log-flag';
 import { lookAtRemoteConfig } from './flag/look-at-remote-config';
-import { outsideRequest } from './mirror/outside-request';
+import { outsideRequest } from './outside-request';
 import { accessTokenFor } from './rtdb/access-token';
 
 const REMOTE_CONFIG = 'https://firebaseremoteconfig.googleapis.com';

@@ -1,4 +1,3 @@
-import { applicationDefault } from 'firebase-admin/app';
 import type { Change } from 'firebase-functions/v2/core';
 import type { DatabaseEvent, DataSnapshot } from 'firebase-functions/v2/database';
 import { DATABASE_URL, readSettings } from './config';
@@ -16,6 +15,7 @@ import { noteFlagChange } from './mirror/note-flag-change';
 import { RoutineLines } from './mirror/routine-lines';
 import { clientConfig } from './postgres/client-config';
 import { loggableFailure } from './postgres/loggable-failure';
+import { accessTokenFor } from './rtdb/access-token';
 import { createRtdbReader } from './rtdb/rtdb-reader';
 import { hasChange } from './trigger-guard';
 
@@ -35,10 +35,8 @@ interface OpenMirror<Leaf extends LogKey> {
   log: LogSettings;
 }
 
-const rtdb = createRtdbReader(async () => {
-  if (process.env.FIREBASE_DATABASE_EMULATOR_HOST) return 'owner';
-  return (await applicationDefault().getAccessToken()).access_token;
-}, process.env.FIREBASE_DATABASE_EMULATOR_HOST);
+const emulatorHost = process.env.FIREBASE_DATABASE_EMULATOR_HOST;
+const rtdb = createRtdbReader(accessTokenFor(emulatorHost), emulatorHost);
 
 /**
  * The mirror of one path in this function instance. Settings are read, and all else is opened, by

@@ -7,7 +7,7 @@ import {
 import { DATABASE_URL, RTDB_INSTANCE, RTDB_REGION } from './config';
 import type { LogKey, MirroredPath } from './events/mirrored-path';
 // Loaded now, not with the instance: at the first event it would keep that event's context for ever.
-import './mirror/outside-request';
+import './outside-request';
 import type { ExplainErasure } from './mirror/mirror-event';
 import type { MirrorInstance } from './mirror-instance';
 import { guardReadable } from './trigger-guard';

@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { type CompletionLeaf, parseCompletionPath } from '../quests/completion-path';
+import { MAX_AHEAD_MS } from '../quests/completion-value';
 import { isRealDate, millisOf, normalizeInstant } from '../values/event-time';
 import { fieldErrorsOf } from './field-errors';
 import type { FieldError } from './problem';
 import { rtdbKeySchema } from './rtdb-key';
-
-const MAX_AHEAD_MS = 48 * 60 * 60 * 1000;
 
 /** The body of an old phone's second write (DESIGN section 6). */
 export const claimBodySchema = z.object({

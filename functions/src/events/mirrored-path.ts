@@ -19,6 +19,14 @@ export interface LeafState {
   columns: JsonObject;
 }
 
+/** A node of one day: the unit of retention. */
+export interface DatedNode {
+  ref: string;
+  /** `YYYY-MM-DD` */
+  dateKey: string;
+  key: LogKey;
+}
+
 export type ParsedPath<Leaf> =
   | { ok: true; leaf: Leaf }
   | { ok: false; key: LogKey; issues: InputIssue[] };
@@ -52,5 +60,5 @@ export interface MirroredPath<Leaf extends LogKey> {
   /** The order of the table's primary key: every writer takes its rows in it, or two deadlock. */
   compareLeaves(a: Leaf, b: Leaf): number;
   /** The dated node that retention removes whole; left out where RTDB keeps the path for ever. */
-  datedNodeOf?(leaf: Leaf): { ref: string; dateKey: string; key: LogKey };
+  datedNodeOf?(leaf: Leaf): DatedNode;
 }

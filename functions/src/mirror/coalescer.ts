@@ -1,4 +1,4 @@
-import { outsideRequest } from './outside-request';
+import { outsideRequest } from '../outside-request';
 
 /** How a {@link Coalescer} batches and sends. */
 export interface CoalescerOptions<Item, Result> {

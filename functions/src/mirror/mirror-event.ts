@@ -1,4 +1,4 @@
-import type { LeafState, LogKey, MirroredPath } from '../events/mirrored-path';
+import type { DatedNode, LeafState, LogKey, MirroredPath } from '../events/mirrored-path';
 import {
   type InvalidEvent,
   type LeafEvent,
@@ -62,9 +62,9 @@ export function mirrorEvent<Leaf extends LogKey>(
   const { coupleId } = event.kind === 'invalid' ? event.key : event.leaf;
   if (!context.isEnabled(coupleId)) return Promise.resolve({ outcome: 'disabled' });
   if (event.kind === 'invalid') return refuse(event, context);
-  const retired = isRetired(event, context);
-  if (retired && event.after.gone) return retain(event, context);
-  return writeClaim(event, claimOf(event, retired), context);
+  const retired = retiredNodeOf(event, context);
+  if (retired !== null && event.after.gone) return retain(event, retired, context);
+  return writeClaim(event, claimOf(event, retired !== null), context);
 }
 
 async function refuse<Leaf extends LogKey>(
@@ -75,19 +75,21 @@ async function refuse<Leaf extends LogKey>(
   return { outcome: 'rejected', issues: event.issues };
 }
 
-function isRetired<Leaf extends LogKey>(
+/** The leaf's dated node where that lies beyond retention; else null. */
+function retiredNodeOf<Leaf extends LogKey>(
   { leaf, eventTime }: LeafEvent<Leaf>,
   { mirrored, retentionDays }: MirrorContext<Leaf>,
-): boolean {
-  const node = retentionDays === 0 ? undefined : mirrored.datedNodeOf?.(leaf);
-  return node !== undefined && isBeyondRetention(node.dateKey, eventTime, retentionDays);
+): DatedNode | null {
+  if (retentionDays === 0 || mirrored.datedNodeOf === undefined) return null;
+  const node = mirrored.datedNodeOf(leaf);
+  return isBeyondRetention(node.dateKey, eventTime, retentionDays) ? node : null;
 }
 
 async function retain<Leaf extends LogKey>(
   event: LeafEvent<Leaf>,
+  node: DatedNode,
   context: MirrorContext<Leaf>,
 ): Promise<Outcome> {
-  const node = context.mirrored.datedNodeOf?.(event.leaf) ?? { ref: event.ref, key: event.leaf };
   await context.store().record(retainedDeletion(event, node, context.retentionDays));
   return { outcome: 'retained' };
 }

@@ -1,4 +1,4 @@
-import type { LogKey } from '../events/mirrored-path';
+import type { DatedNode, LogKey } from '../events/mirrored-path';
 import type { EventOrigin, InvalidEvent, LeafEvent } from '../events/written-event';
 import type { ClaimVerdict } from '../postgres/claims';
 import type { Divergence } from '../postgres/divergence-log';
@@ -57,7 +57,7 @@ export function writeRejected(
   message: string,
 ): Divergence {
   return {
-    ...common(event),
+    ...versionOf(event),
     ref: event.ref,
     key: event.leaf,
     kind: 'write_rejected',
@@ -72,11 +72,11 @@ export function writeRejected(
 /** The row for deletions beyond retention: one for a dated node, however many leaves it held. */
 export function retainedDeletion(
   event: LeafEvent<LogKey>,
-  node: { ref: string; key: LogKey },
+  node: DatedNode,
   retentionDays: number,
 ): Divergence {
   return {
-    ...common(event),
+    ...versionOf(event),
     ref: node.ref,
     key: node.key,
     kind: 'missing_in_rtdb',
@@ -91,7 +91,7 @@ export function retainedDeletion(
 /** The row for a tie that nothing can settle: the event names no database that could be read. */
 export function unsettledTie(event: LeafEvent<LogKey>): Divergence {
   return {
-    ...common(event),
+    ...versionOf(event),
     ref: event.ref,
     key: event.leaf,
     kind: 'value_mismatch',
@@ -109,7 +109,7 @@ export function outOfOrder(
   { newer, rowEventId, lagMs }: ClaimVerdict,
 ): Divergence {
   return {
-    ...common(event),
+    ...versionOf(event),
     ref: event.ref,
     key: event.leaf,
     kind: 'out_of_order',
@@ -135,6 +135,6 @@ export function originDetail(origin: EventOrigin): JsonObject {
   return detail;
 }
 
-function common(event: LeafEvent<LogKey>) {
+function versionOf(event: LeafEvent<LogKey>) {
   return { eventId: event.eventId, eventTime: event.eventTime };
 }

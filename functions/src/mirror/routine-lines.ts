@@ -3,7 +3,7 @@ export const LINES_A_SECOND = 50;
 
 /**
  * Decides which lines of events that went well are written: all while it is quiet, a part of them at
- * scale, where a line costs a tenth of an event's CPU and is read by nobody. Which are left out is
+ * scale, where nobody reads a line an event, and each is paid for. Which are left out is
  * chance, not the event: a slow one is as likely as any, so the lag of the rest is that of all.
  */
 export class RoutineLines {

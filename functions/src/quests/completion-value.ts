@@ -14,7 +14,7 @@ export type ParsedValue =
   | { ok: false; value: Json; issues: InputIssue[] };
 
 /** A phone's clock may be ahead of the server's, and its date a zone ahead; more is not sane. */
-const MAX_AHEAD_MS = 48 * 60 * 60 * 1000;
+export const MAX_AHEAD_MS = 48 * 60 * 60 * 1000;
 
 const EXPECTED_VALUE =
   'expected true, false, null, a number (milliseconds since 1970) or an object with completedAt';

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Domain } from 'node:domain';
 
-/** What ran when this file was loaded, which is no request: see mirror-quest-completion.ts. */
+/** What ran when this file was loaded, which is no request: see mirror-trigger.ts. */
 const outsideContext = AsyncLocalStorage.snapshot();
 
 /**
