@@ -13,8 +13,16 @@ const key = fc.record<CompletionKey>({
   userId: text,
 });
 const nameOf = (item: CompletionKey) => Object.values(item).join('/');
+/** So few keys that most stand on both sides. */
+const shortText = fc.constantFrom('a', '\uffee', '😀');
+const fewKeys = fc.record<CompletionKey>({
+  coupleId: shortText,
+  dateKey: fc.constantFrom('2026-11-21', '2026-11-22'),
+  questId: shortText,
+  userId: fc.constantFrom('a', '_'),
+});
 const side = fc
-  .uniqueArray(key, { selector: nameOf })
+  .uniqueArray(fc.oneof(key, { arbitrary: fewKeys, weight: 3 }), { selector: nameOf })
   .map((keys) => keys.sort((a, b) => compareKeys(a, b)));
 
 test('text is ordered by its UTF-8 bytes', () => {
@@ -57,6 +65,14 @@ test('a side out of order, or with a key twice, is refused', () => {
       ]).toThrow(DisorderError);
     }),
   );
+});
+
+test.each([
+  [['b', 'a'], [], 'left side: a came after b'],
+  [[], ['a', 'c', 'c'], 'right side: c came after c'],
+])('%j beside %j: %s', (left, right, message) => {
+  const merge = mergeSorted(left, right, compareUtf8, (item: string) => item);
+  expect(() => [...merge]).toThrow(new DisorderError(message));
 });
 
 test('holds one item of each side at a time', () => {
