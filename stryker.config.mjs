@@ -1,7 +1,6 @@
 // For test/mutation/main.ts, which names the group of modules, and starts Postgres for the tests.
 const name = process.env.QUEST_MUTATION_GROUP;
 
-/** @type {import('@stryker-mutator/api/core').PartialStrykerOptions} */
 export default {
   testRunner: 'jest',
   plugins: ['@stryker-mutator/jest-runner'],

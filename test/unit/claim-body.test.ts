@@ -78,7 +78,7 @@ test('a couple is the same from either side', () => {
   );
 });
 
-test.each([
+test.each<[string, boolean]>([
   ['quest_1763618460006_quiz', true],
   ['Zoë ❤', true],
   ['x'.repeat(768), true],
@@ -86,7 +86,9 @@ test.each([
   ['', false],
   ['x'.repeat(769), false],
   ['❤'.repeat(257), false],
-  ...[...'.$#[]/\u0000\u001f\u007f'].map((character) => [`a${character}b`, false] as const),
+  ...[...'.$#[]/\u0000\u001f\u007f'].map(
+    (character) => [`a${character}b`, false] as [string, boolean],
+  ),
   ['a\ude00', false],
 ])('%j is a key of RTDB’s: %s', (key, expected) => {
   const parsed = rtdbKeySchema.safeParse(key);

@@ -16,8 +16,8 @@ const lines: unknown[] = [];
 beforeAll(async () => {
   // firebase-functions' logger keeps the console that it finds when it is loaded.
   for (const method of ['log', 'info', 'warn', 'error', 'debug'] as const) {
-    jest.spyOn(console, method).mockImplementation((text: string) => {
-      lines.push(JSON.parse(text));
+    jest.spyOn(console, method).mockImplementation((...texts: unknown[]) => {
+      lines.push(JSON.parse(String(texts[0])));
     });
   }
   jest.resetModules();
