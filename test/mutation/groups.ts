@@ -54,7 +54,7 @@ export const GROUPS: readonly MutationGroup[] = [
   {
     name: 'causes',
     modules: ['reconcile/cause.ts', 'reconcile/write-span.ts'],
-    tests: ['unit/cause'],
+    tests: ['unit/cause', 'unit/write-span'],
   },
   {
     name: 'comparison',
