@@ -100,7 +100,15 @@ export const GROUPS: readonly MutationGroup[] = [
       'routine-lines.ts',
       'held-store.ts',
     ].map((file) => `mirror/${file}`),
-    tests: ['integration/outcomes', 'integration/gaps', 'unit/overwrite', 'unit/routine-lines'],
+    tests: [
+      'integration/outcomes',
+      'integration/gaps',
+      'integration/divergence-rows',
+      'unit/overwrite',
+      'unit/routine-lines',
+      'unit/log-outcome',
+      'unit/held-store',
+    ],
   },
   {
     name: 'coalescer',

@@ -38,6 +38,7 @@ test('a value is the same as its copy with the keys turned round', () => {
 test.each<[Json, Json]>([
   [['x'], { 0: 'x' }],
   [[], {}],
+  [['x'], { length: 1 }],
   [{ a: null }, { b: null }],
   [[null], [null, null]],
   [{ a: 1 }, { a: 1, b: null }],
