@@ -11,7 +11,8 @@ module.exports = {
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
   // What only functions/ depends on, such as firebase-admin, resolves in tests as well.
   modulePaths: ['<rootDir>/functions/node_modules'],
-  modulePathIgnorePatterns: ['<rootDir>/functions/lib/'],
+  // Built, or a copy that mutation testing works on.
+  modulePathIgnorePatterns: ['<rootDir>/functions/lib/', '<rootDir>/.stryker-tmp/'],
   transform: {
     '^.+\\.[cm]?[jt]s$': [
       '@swc/jest',

@@ -5,7 +5,10 @@ import { DisorderError, mergeSorted } from '../../functions/src/reconcile/merge-
 import { compareUtf8 } from '../../functions/src/values/utf8-order';
 
 /** Few letters, so that keys meet; some beyond U+FFFF, where UTF-16 orders otherwise. */
-const text = fc.string({ unit: fc.constantFrom('a', 'b', '_', '\uffee', '😀'), maxLength: 3 });
+const text = fc.string({
+  unit: fc.constantFrom('a', '_', '\ud7a3', '\ue000', '\uffee', '😀'),
+  maxLength: 3,
+});
 const key = fc.record<CompletionKey>({
   coupleId: text,
   dateKey: fc.constantFrom('2026-11-21', '2026-11-22'),
@@ -13,8 +16,16 @@ const key = fc.record<CompletionKey>({
   userId: text,
 });
 const nameOf = (item: CompletionKey) => Object.values(item).join('/');
+/** So few keys that most stand on both sides. */
+const shortText = fc.constantFrom('a', '\uffee', '😀');
+const fewKeys = fc.record<CompletionKey>({
+  coupleId: shortText,
+  dateKey: fc.constantFrom('2026-11-21', '2026-11-22'),
+  questId: shortText,
+  userId: fc.constantFrom('a', '_'),
+});
 const side = fc
-  .uniqueArray(key, { selector: nameOf })
+  .uniqueArray(fc.oneof(key, { arbitrary: fewKeys, weight: 3 }), { selector: nameOf })
   .map((keys) => keys.sort((a, b) => compareKeys(a, b)));
 
 test('text is ordered by its UTF-8 bytes', () => {
@@ -57,6 +68,14 @@ test('a side out of order, or with a key twice, is refused', () => {
       ]).toThrow(DisorderError);
     }),
   );
+});
+
+test.each([
+  [['b', 'a'], [], 'left side: a came after b'],
+  [[], ['a', 'c', 'c'], 'right side: c came after c'],
+])('%j beside %j: %s', (left, right, message) => {
+  const merge = mergeSorted(left, right, compareUtf8, (item: string) => item);
+  expect(() => [...merge]).toThrow(new DisorderError(message));
 });
 
 test('holds one item of each side at a time', () => {

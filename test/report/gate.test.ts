@@ -1,6 +1,6 @@
 import type { CoverageGap, FinishedRun } from '../../functions/src/postgres/gate-evidence';
 import { type GateFacts, judgeGate } from '../../functions/src/reconcile/gate';
-import { parseThreshold } from '../../functions/src/reconcile/rate';
+import { isAtLeast, parseThreshold, ratio } from '../../functions/src/reconcile/rate';
 import { parseDurationMs, windowBefore } from '../../functions/src/reconcile/window';
 
 const NOON = '2026-11-23T12:00:00.000000Z';
@@ -134,6 +134,30 @@ describe('what is not known', () => {
     expect(answer.sentence).toContain('runs cover 2026-11-22 only, not 2026-11-23');
   });
 
+  test.each([
+    ['finished', null, ['no_run'], 'have finished for these days.'],
+    ['failed', null, ['no_run', 'attempt_failed'], 'the newest run, 7, failed: no reason.'],
+    ['failed', 'a.b said no.', ['no_run', 'attempt_failed'], '7, failed: a.b said no.'],
+    [
+      'running',
+      null,
+      ['no_run', 'attempt_unfinished'],
+      'the newest run, 7, began at 2026-11-23 12:00 UTC and has not finished.',
+    ],
+  ] as const)('the newest attempt %s, error %j', (status, error, expected, words) => {
+    const answer = judge({
+      runs: [],
+      newestAttempt: { id: 7, startedAt: NOON, status, error },
+    });
+    expect(codes(answer)).toEqual(expected);
+    expect(answer.sentence.replace(' has finished for', ' have finished for')).toContain(words);
+  });
+
+  test('an attempt that failed takes nothing from a run that suffices', () => {
+    const newestAttempt = { id: 7, startedAt: NOON, status: 'failed', error: 'away' } as const;
+    expect(judge({ newestAttempt })).toMatchObject({ verdict: 'ready', reasons: [] });
+  });
+
   test('too little known is not called too bad', () => {
     const runs = [runOf({ matched: 1, missingInPostgres: 9 })];
     const answer = judge({ runs });
@@ -186,6 +210,37 @@ describe('several runs', () => {
     expect(judge({ runs: [usual] }).verdict).toBe('ready');
   });
 
+  test.each([
+    ['valueMismatch', '2026-11-22', '2026-12-31', 'cannot_tell'],
+    ['missingInRtdb', '2026-11-22', '2026-11-25', 'cannot_tell'],
+    ['valueMismatch', '2026-11-20', '2026-11-24', 'cannot_tell'],
+    ['missingInPostgres', '2026-11-21', '2026-11-24', 'ready'],
+  ])('a run with a %s from %s to %s, for a window of two days: %s', (kind, from, to, verdict) => {
+    const run = runOf({ fromDate: from, toDate: to, [kind]: 1 });
+    expect(judge({ runs: [run] }).verdict).toBe(verdict);
+  });
+
+  test('too wide for a window of one day, or of seven', () => {
+    const wide = runOf({ toDate: '2026-11-25', missingInRtdb: 1, missingInPostgres: 1 });
+    expect(codes(judge({ runs: [wide] }, { length: '1h' }))).toEqual(['run_too_wide']);
+    const week = runOf({ fromDate: '2026-11-16', toDate: '2026-11-24', valueMismatch: 1 });
+    expect(judge({ runs: [week] }, { length: '7d' }).verdict).toBe('ready');
+  });
+
+  test('a run that saw its days to their end stands for them, however old it is', () => {
+    const old = runOf({
+      id: 1,
+      fromDate: '2026-11-16',
+      toDate: '2026-11-20',
+      readSince: '2026-11-21T12:00:00.000000Z',
+    });
+    const fresh = runOf({ id: 2, fromDate: '2026-11-21' });
+    const at = { length: '7d' };
+    expect(judge({ runs: [fresh, old] }, at).verdict).toBe('ready');
+    const early = { ...old, readSince: '2026-11-21T09:59:59.000000Z' };
+    expect(codes(judge({ runs: [fresh, early] }, at))).toEqual(['run_too_old']);
+  });
+
   test('a fresh run of yesterday does not make an old one of today fresh', () => {
     const fresh = { ...yesterday, readSince: '2026-11-23T11:59:00.000000Z' };
     const old = { ...today, readSince: '2026-11-23T06:00:00.000000Z' };
@@ -220,12 +275,122 @@ describe('coverage', () => {
   });
 });
 
+describe('the sentence', () => {
+  const IN = 'in the 24 h to 2026-11-23 12:00 UTC';
+  const low = { runs: [runOf({ matched: 900, valueMismatch: 100 })] };
+
+  test.each<[string, Partial<GateFacts>, string]>([
+    ['all is well', {}, `Ready ${IN}: 100.0000% consistent (1000 of 1000 keys), 99% asked for.`],
+    [
+      'no run',
+      { runs: [] },
+      `Can't tell ${IN}: no reconcile run of all couples has finished for these days.`,
+    ],
+    [
+      'a run too old',
+      { runs: [runOf({ readSince: '2026-11-23T09:00:00.000000Z', fromDate: '2026-11-23' })] },
+      `Can't tell ${IN}: runs cover 2026-11-23 only, not 2026-11-22; the newest run of 2026-11-23 ` +
+        'read part of it at 2026-11-23 09:00 UTC, more than 2 h before the end of what it must ' +
+        'have seen.',
+    ],
+    [
+      'a run too wide',
+      { runs: [runOf({ id: 4, fromDate: '2026-11-01', valueMismatch: 1 })] },
+      `Can't tell ${IN}: run 4 counted all of 2026-11-01 to 2026-11-24 together, and what it found ` +
+        'may be of other days.',
+    ],
+    [
+      'nothing to compare',
+      { runs: [runOf({ matched: 0 })] },
+      `Can't tell ${IN}: the runs found nothing to compare.`,
+    ],
+    [
+      'too few keys',
+      { runs: [runOf({ matched: 99 })] },
+      `Can't tell ${IN}: only 99 keys were compared, at least 100 are needed.`,
+    ],
+    [
+      'a canary lost for a while',
+      { gaps: [gapOf({ reason: 'canary_lost' })] },
+      `Not ready ${IN}: 100.0000% consistent (1000 of 1000 keys), 99% asked for; a canary was lost ` +
+        'or late, 2026-11-23 08:00 UTC to 2026-11-23 08:20 UTC.',
+    ],
+    [
+      'nothing open any more',
+      low,
+      `Not ready ${IN}: 90.0000% consistent (900 of 1000 keys), 99% asked for; none of it is open ` +
+        'any more.',
+    ],
+    [
+      'the three that matter most',
+      {
+        ...low,
+        standing: ['rejected', 'race', 'unknown', 'retention'].map((cause, n) => ({
+          kind: 'value_mismatch',
+          cause,
+          keys: 9 - n,
+        })),
+      },
+      `Not ready ${IN}: 90.0000% consistent (900 of 1000 keys), 99% asked for; most of it ` +
+        'value_mismatch by rejected (9), value_mismatch by race (8), value_mismatch by unknown (7).',
+    ],
+  ])('%s', (_case, facts, sentence) => {
+    expect(judge(facts).sentence).toBe(sentence);
+  });
+
+  test('several dates without a run', () => {
+    const runs = [runOf({ fromDate: '2026-11-21', toDate: '2026-11-22' })];
+    expect(judge({ runs }, { length: '90h' }).sentence).toContain(
+      'runs cover 2026-11-21, 2026-11-22 only, not 2026-11-19, 2026-11-20, 2026-11-23',
+    );
+  });
+
+  test.each([
+    ['90m', 'in the 90 min to'],
+    ['60m', 'in the 1 h to'],
+    ['7d', 'in the 168 h to'],
+  ])('a window of %s', (length, words) => {
+    expect(judge({}, { length }).sentence).toContain(words);
+  });
+
+  test.each([
+    ['1', '100%'],
+    ['1.0', '100%'],
+    ['0.999', '99.9%'],
+    ['0.99900', '99.9%'],
+    ['0.1001', '10.01%'],
+    ['0.10', '10%'],
+    ['0.05', '5%'],
+    ['0.005', '0.5%'],
+    ['.5', '50%'],
+  ])('%s asked for is %s', (threshold, percent) => {
+    expect(judge({}, { threshold }).sentence).toContain(`, ${percent} asked for`);
+  });
+});
+
+test('a rate of nothing is at least nothing, and no number', () => {
+  const some = parseThreshold('0.5');
+  if (some === null) throw new Error('0.5 is a threshold');
+  expect(isAtLeast({ matched: 0, compared: 0 }, some)).toBe(false);
+  expect(isAtLeast({ matched: 1, compared: 2 }, some)).toBe(true);
+  expect(ratio({ matched: 0, compared: 0 })).toBeNull();
+  expect(ratio({ matched: 1, compared: 2 })).toBe(0.5);
+});
+
+test.each([
+  ['90m', 5_400_000],
+  ['24h', 86_400_000],
+  ['366d', 31_622_400_000],
+])('%s is a length of a window', (text, ms) => {
+  expect(parseDurationMs(text)).toBe(ms);
+});
+
 test.each(['', '0', '0.0', '1.1', '2', '-0.5', '99%', 'NaN', '1e-2', '.', '0,99'])(
   '%p is no threshold',
   (text) => expect(parseThreshold(text)).toBeNull(),
 );
 
-test.each(['', '0h', '24', 'h', '-1h', '1.5h', '367d', '1w', '24 h'])(
+test.each(['', '0h', '24', 'h', '-1h', '1.5h', '367d', '1w', '24 h', '24hx'])(
   '%p is no length of a window',
   (text) => expect(parseDurationMs(text)).toBeNull(),
 );

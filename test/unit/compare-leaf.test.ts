@@ -21,6 +21,7 @@ test.each<[string, LeafReading | null, RowReading | null, string]>([
   ['a leaf whose row is a tombstone', completed(5), TOMBSTONE, 'missing_in_postgres'],
   ['a refused value without a row', REFUSED, null, 'missing_in_postgres'],
   ['a refused value over an older row', REFUSED, live(true), 'value_mismatch'],
+  ['a refused value that the row shows', REFUSED, live('rubbish'), 'matched'],
   ['a row without a leaf', null, live(true), 'missing_in_rtdb'],
   ['a row over false', FALSE, live(true), 'missing_in_rtdb'],
   ['two values', completed(5), live(6), 'value_mismatch'],

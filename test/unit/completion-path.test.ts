@@ -15,6 +15,8 @@ describe('partnerOf', () => {
     // Both cuts are possible: only one gives sorted ids.
     ['a_b_a', 'a', 'b_a'],
     ['a_b_a', 'b_a', 'a'],
+    ['b_a_b_a_b', 'b_a_b', 'b_a'],
+    ['a_b_a_b_a', 'a_b_a', 'b_a'],
     ['a_a', 'a', 'a'],
     ['_x__x', '_x', '_x'],
     ['alice_bob', 'mallory', null],
@@ -23,6 +25,8 @@ describe('partnerOf', () => {
     ['alice_bob', 'ob', null],
     ['alice_', 'alice', null],
     ['alice_bob', '', null],
+    ['_bob', '', null],
+    ['bob_', '', null],
   ])('of %j for %j is %j', (coupleId, userId, partner) => {
     expect(partnerOf(coupleId, userId)).toBe(partner);
   });

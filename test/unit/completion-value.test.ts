@@ -72,10 +72,29 @@ describe('a refused value names its field', () => {
   });
 });
 
+test.each([
+  ['a string', 'yes', 'got string'],
+  ['a list', [1, 2], 'got array'],
+  ['an object without it', { device: 'ios' }, 'got nothing'],
+  ['a list in it', { completedAt: [1] }, 'got array'],
+  ['a flag in it', { completedAt: true }, 'got boolean'],
+])('a complaint about %s tells what came instead', (_case, value, got) => {
+  const parsed = parseCompletionValue(value, EVENT_TIME);
+  expect(parsed.ok ? [] : parsed.issues).toMatchObject([
+    { message: expect.stringMatching(`^expected .*; ${got}$`) },
+  ]);
+});
+
 describe('canonicalValue', () => {
   test.each([
     ['an object with all places filled is a list', { 0: 'a', 1: 'b' }, ['a', 'b']],
     ['a list stays one', ['a', 'b'], ['a', 'b']],
+    ['a list of one', { 0: 'a' }, ['a']],
+    ['a list of twelve', Array(12).fill('a'), Array(12).fill('a')],
+    ['a list with half of its places filled', { 0: 'a', 3: 'd' }, ['a', null, null, 'd']],
+    ['fewer places filled than half', { 0: 'a', 4: 'e' }, { 0: 'a', 4: 'e' }],
+    ['what is no number to JSON', { a: Number.POSITIVE_INFINITY }, { a: 'Infinity' }],
+    ['what no reader gives', { a: () => 1, b: undefined, c: 1 }, { c: 1 }],
     ['a list with few places filled is an object', [null, null, null, 'x'], { 3: 'x' }],
     ['a list with a hole', { 0: 'a', 2: 'c' }, ['a', null, 'c']],
     ['empty children vanish', { a: {}, b: [], c: { d: null }, e: 1 }, { e: 1 }],

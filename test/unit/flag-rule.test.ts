@@ -27,7 +27,8 @@ test.each([true, false])(
   async (parameter) => {
     const template = { parameters: { OTHER: { defaultValue: { value: 'x' } } } };
     const rule = await ruleOf(template, parameter);
-    expect(rule).toMatchObject({ source: 'parameter', complaint: null });
+    const mode = parameter ? 'on' : 'off';
+    expect(rule).toMatchObject({ mode, source: 'parameter', complaint: null });
     expect(rule.isEnabled('ann_zed')).toBe(parameter);
   },
 );

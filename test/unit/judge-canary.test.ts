@@ -41,6 +41,13 @@ test.each([
     WRITTEN + 59_999,
     { verdict: 'first' },
   ],
+  [
+    'it was written just a minute ago',
+    WRITTEN,
+    null,
+    WRITTEN + 60_000,
+    { verdict: 'lost', sinceMs: WRITTEN },
+  ],
 ])('%s', (_case, writtenMs, arrived, nowMs, expected) => {
   expect(judgeCanary({ writtenMs, arrived, nowMs })).toEqual(expected);
 });

@@ -43,6 +43,11 @@ test('a list is read as the object it is, and ordered as text', () => {
   ]);
 });
 
+test('a place of a list that nobody filled is no leaf', () => {
+  const days = { '2026-11-22': { completions: { q: [null, true] } } };
+  expect(read(days)).toEqual([['2026-11-22 q 1', true]]);
+});
+
 test('a refused value is shown, not dropped', () => {
   const days = { '2026-11-22': { completions: { q: { a: 'yes' } } } };
   expect([...leavesOfCouple('a_b', days, READ_AT)].map(({ reading }) => reading)).toEqual([
@@ -56,6 +61,7 @@ test.each([
   ['a day that does not exist', { '2026-02-30': { completions: { q: { a: true } } } }],
   ['a value above the leaves', { '2026-11-22': { completions: { q: true } } }],
   ['text for a day', { '2026-11-22': 'completions' }],
+  ['what stands beside the completions', { '2026-11-22': { answers: { q: { a: true } } } }],
 ])('%s holds no leaf', (_name, days) => {
   expect(read(days)).toEqual([]);
 });

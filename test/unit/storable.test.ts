@@ -1,4 +1,9 @@
-import { asEvidence, escapeText, isStorable } from '../../functions/src/values/storable';
+import {
+  asEvidence,
+  escapeText,
+  findUnstorable,
+  isStorable,
+} from '../../functions/src/values/storable';
 
 test.each([
   ['plain', true],
@@ -36,4 +41,18 @@ test('large evidence is cut to a head with its size and digest', () => {
 test('a head cut through a surrogate pair can still be stored', () => {
   const evidence = asEvidence(`${'x'.repeat(1022)}${'😀'.repeat(8_000)}`);
   expect(isStorable(JSON.parse(JSON.stringify(evidence)).head)).toBe(true);
+});
+
+test.each([null, true, 5, '', ['a', null, 1], { a: { b: false } }])(
+  '%j can be stored, and is its own evidence',
+  (value) => {
+    expect(findUnstorable(value, 'value')).toBeNull();
+    expect(asEvidence(value)).toEqual(value);
+  },
+);
+
+test('evidence of 8,192 characters is kept whole, and more is cut', () => {
+  const longest = 'x'.repeat(8_190);
+  expect(asEvidence(longest)).toBe(longest);
+  expect(asEvidence(`${longest}x`)).toMatchObject({ truncated: true, bytes: 8_193 });
 });

@@ -14,7 +14,7 @@ export interface Threshold {
 /** Reads a decimal in (0, 1], such as `0.99`; null where the text is none. */
 export function parseThreshold(text: string): Threshold | null {
   const match = /^(0|1)?(?:\.(\d{1,15}))?$/.exec(text);
-  if (!match || text === '') return null;
+  if (!match) return null;
   const [, whole = '0', fraction = ''] = match;
   const digits = BigInt(whole + fraction);
   const scale = 10n ** BigInt(fraction.length);

@@ -13,11 +13,10 @@ import type { Json, JsonObject } from './json';
  * @returns the value RTDB holds; null where it holds nothing
  */
 export function canonicalValue(value: unknown): Json {
-  if (value === null || value === undefined) return null;
   if (typeof value === 'string' || typeof value === 'boolean') return value;
   // JSON such as 1e999 reads as Infinity: no value of RTDB's, but no deletion either.
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
-  if (typeof value !== 'object') return null;
+  if (typeof value !== 'object' || value === null) return null;
   const children = canonicalChildren(value);
   const keys = Object.keys(children);
   if (keys.length === 0) return null;

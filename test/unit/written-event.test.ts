@@ -1,0 +1,80 @@
+import { pathOfRef } from '../../functions/src/events/event-ref';
+import { parseWrittenEvent } from '../../functions/src/events/written-event';
+import { REF, writeOf } from '../support/mirror';
+
+const parse = (change: object = {}) => parseWrittenEvent({ ...writeOf({ id: 'e1' }), ...change });
+const issuesOf = (change: object) => {
+  const event = parse(change);
+  return event.kind === 'invalid' ? event.issues : [];
+};
+
+test('a write is a claim about a leaf at a version', () => {
+  expect(parse({ ref: `/${REF}`, before: 5, time: '2025-11-19T13:00:00.5+01:00' })).toMatchObject({
+    ref: REF,
+    eventId: 'e1',
+    eventTime: '2025-11-19T12:00:00.500000Z',
+    after: { completed: true, completedAt: '2025-11-19T12:00:00.500000Z', payload: true },
+    before: { completed: true, payload: 5 },
+  });
+});
+
+test('a value before that is refused is not known, and refuses nothing', () => {
+  expect(parse({ before: 'yes' })).toMatchObject({ before: null, after: { completed: true } });
+});
+
+test.each([
+  ['id', { id: '' }],
+  ['id', { id: 7 }],
+  ['id', { id: 'e\u0000' }],
+  ['time', { time: 'yesterday' }],
+  ['time', { time: 1763553600000 }],
+  ['data', { hasData: false }],
+  ['ref', { ref: 7 }],
+  ['dateKey', { ref: REF.replace('2025-11-19', '2025-02-30') }],
+  ['value', { after: 'yes' }],
+])('an event with a wrong %s is invalid: %j', (field, change) => {
+  expect(parse(change).kind).toBe('invalid');
+  expect(issuesOf(change)).toEqual([{ field, message: expect.stringMatching(/^expected \S/) }]);
+});
+
+test('all that is wrong is told at once, and what is right is kept', () => {
+  const change = { id: '', time: '', hasData: false, ref: REF.replace('bob', 'eve'), after: 'no' };
+  expect(issuesOf(change).map(({ field }) => field)).toEqual([
+    ...['id', 'time', 'data'],
+    ...['userId', 'value'],
+  ]);
+  expect(parse({ after: [null, 'no'], id: '' })).toMatchObject({
+    ref: REF,
+    key: { coupleId: 'alice_bob', questId: 'quest_1', userId: 'bob' },
+    eventId: null,
+    eventTime: '2025-11-19T12:00:00.000000Z',
+    value: [null, 'no'],
+  });
+});
+
+test.each([
+  ['app_user', 'app_user'],
+  [undefined, 'unknown'],
+  ['', 'unknown'],
+  [7, 'unknown'],
+])('a writer of the kind %j is %s', (authType, expected) => {
+  const origin = { instance: 'i', databaseHost: 'h', authType: expected, authId: 'u' };
+  const event = parse({ instance: 'i', databaseHost: 'h', authType, authId: 'u' });
+  expect(event.origin).toEqual(origin);
+});
+
+test('what an event does not name is null', () => {
+  const event = parse({ instance: 7, databaseHost: '', authId: 'a\ud83d' });
+  expect(event.origin).toMatchObject({ instance: null, databaseHost: null, authId: null });
+});
+
+test.each([
+  ['slashes at both ends, however many', '//a//b//', true, 'a//b'],
+  ['an encoded slash', 'a%2Fb', false, 'a/b'],
+  ['a percent that is no escape beside one that is', 'a/%41%zz', false, 'a/%41%zz'],
+  ['lower-case digits', 'a/%c3%a9', false, 'a/é'],
+  ['Latin-1 beside what Latin-1 has not', 'a/Ã©❤', false, 'a/Ã©❤'],
+  ['the last of Latin-1', 'a/Ã¿', false, 'a/ÿ'],
+])('a ref with %s', (_case, ref, structured, path) => {
+  expect(pathOfRef(ref, structured)).toBe(path);
+});
