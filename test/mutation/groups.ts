@@ -79,14 +79,22 @@ export const GROUPS: readonly MutationGroup[] = [
   },
   {
     name: 'quests',
-    modules: ['completion-path.ts', 'completion-value.ts', 'partner.ts'].map(
-      (file) => `quests/${file}`,
-    ),
-    tests: ['unit/completion-path', 'unit/completion-value'],
+    modules: [
+      'completion-path.ts',
+      'completion-value.ts',
+      'partner.ts',
+      'quest-completions.ts',
+    ].map((file) => `quests/${file}`),
+    tests: [
+      'unit/completion-path',
+      'unit/completion-value',
+      'unit/written-event',
+      'integration/gaps',
+    ],
   },
   {
     name: 'events',
-    modules: ['events/*.ts'],
+    modules: ['events/event-ref.ts', 'events/written-event.ts'],
     tests: ['unit/completion-path', 'unit/written-event', 'integration/divergence-rows'],
   },
   {
@@ -94,7 +102,7 @@ export const GROUPS: readonly MutationGroup[] = [
     modules: [
       'mirror-event.ts',
       'refusals.ts',
-      'overwrite.ts',
+      'day-overwrite.ts',
       'retention.ts',
       'log-outcome.ts',
       'routine-lines.ts',
@@ -104,7 +112,7 @@ export const GROUPS: readonly MutationGroup[] = [
       'integration/outcomes',
       'integration/gaps',
       'integration/divergence-rows',
-      'unit/overwrite',
+      'unit/day-overwrite',
       'unit/routine-lines',
       'unit/log-outcome',
       'unit/held-store',

@@ -1,5 +1,5 @@
+import type { CoverageReason } from '../../functions/src/postgres/coverage';
 import type { LoggedDivergence } from '../../functions/src/postgres/divergence-evidence';
-import type { CoverageGap } from '../../functions/src/postgres/mirroring-times';
 import { causeOf, causeOfLost, type Known, rtdbValueOf } from '../../functions/src/reconcile/cause';
 import type { LeafReading, RowReading } from '../../functions/src/reconcile/compare-leaf';
 import type { Mismatch } from '../../functions/src/reconcile/mismatch';
@@ -56,7 +56,7 @@ const loggedOf = (change: Partial<LoggedDivergence>): LoggedDivergence => ({
   firstSeenAt: at('13:00:00'),
   ...change,
 });
-const gapOf = (reason: CoverageGap['reason'], fromAt: string, toAt: string | null) =>
+const gapOf = (reason: CoverageReason, fromAt: string, toAt: string | null) =>
   knownOf({ times: { beganOn: '2025-11-01', gaps: [{ reason, fromAt, toAt }] } });
 
 test('without evidence there is no cause', () => {
@@ -212,7 +212,7 @@ describe('a day overwritten', () => {
 
 describe('mirroring off, when the write may have been made', () => {
   // The write of 19 November may have been made from the 18th, 10:00, to the 20th, 12:00 UTC.
-  test.each<[CoverageGap['reason'], string, string | null, boolean]>([
+  test.each<[CoverageReason, string, string | null, boolean]>([
     ['flag_off', at('09:00:00'), at('09:30:00'), true],
     ['percent', at('09:00:00'), at('09:30:00'), true],
     ['flag_off', at('12:00:00', '2025-11-20'), null, true],
@@ -233,7 +233,7 @@ describe('mirroring off, when the write may have been made', () => {
 describe('an outage whose events are still delivered', () => {
   const late = new Date('2025-11-20T08:00:00Z');
   const mismatch = mismatchOf({ readAt: '2025-11-20T08:00:00.000000Z' });
-  test.each<[CoverageGap['reason'], string, string | null, boolean]>([
+  test.each<[CoverageReason, string, string | null, boolean]>([
     ['outage', at('09:00:00'), at('09:30:00'), true],
     ['canary_lost', at('09:00:00'), null, true],
     ['outage', at('07:00:00'), at('08:00:00'), true],
@@ -312,7 +312,7 @@ describe('an event that can’t come any more', () => {
     expect(causeOfLost(mismatchOf(), known({ divergences: [later] }))).toEqual(endOfDay);
   });
 
-  test.each<[CoverageGap['reason'], boolean]>([
+  test.each<[CoverageReason, boolean]>([
     ['outage', true],
     ['canary_lost', true],
     ['flag_off', false],

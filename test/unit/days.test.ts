@@ -1,6 +1,7 @@
 import fc from 'fast-check';
+import type { CoverageInterval } from '../../functions/src/postgres/coverage';
 import { dateRangeIssue, recentDays } from '../../functions/src/reconcile/date-range';
-import { daysOfGaps, type GapTimes } from '../../functions/src/reconcile/gap-days';
+import { daysOfGaps } from '../../functions/src/reconcile/gap-days';
 
 const NOW = new Date('2026-11-25T12:00:00Z');
 
@@ -21,6 +22,8 @@ test.each([
 ])('from %s to %s: %j', (fromDate, toDate, issue) => {
   expect(dateRangeIssue({ fromDate, toDate })).toBe(issue);
 });
+
+type GapTimes = Pick<CoverageInterval, 'fromAt' | 'toAt'>;
 
 const gap = (fromAt: string, toAt: string | null): GapTimes => ({ fromAt, toAt });
 

@@ -1,5 +1,6 @@
-import type { CompletionStore } from '../../functions/src/mirror/completion-store';
+import type { LogKey } from '../../functions/src/events/mirrored-path';
 import { HeldStore } from '../../functions/src/mirror/held-store';
+import type { MirrorStore } from '../../functions/src/mirror/mirror-store';
 
 /** Stores that know only whether they were closed; that is all a holder asks of them. */
 function harness(close: () => Promise<void> = async () => {}) {
@@ -12,7 +13,7 @@ function harness(close: () => Promise<void> = async () => {}) {
         state.closed += 1;
         return close();
       },
-    } as CompletionStore;
+    } as MirrorStore<LogKey>;
   });
   return { held, opened };
 }

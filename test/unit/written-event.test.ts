@@ -1,8 +1,10 @@
 import { pathOfRef } from '../../functions/src/events/event-ref';
 import { parseWrittenEvent } from '../../functions/src/events/written-event';
+import { QUEST_COMPLETIONS } from '../../functions/src/quests/quest-completions';
 import { REF, writeOf } from '../support/mirror';
 
-const parse = (change: object = {}) => parseWrittenEvent({ ...writeOf({ id: 'e1' }), ...change });
+const parse = (change: object = {}) =>
+  parseWrittenEvent({ ...writeOf({ id: 'e1' }), ...change }, QUEST_COMPLETIONS);
 const issuesOf = (change: object) => {
   const event = parse(change);
   return event.kind === 'invalid' ? event.issues : [];
@@ -13,13 +15,13 @@ test('a write is a claim about a leaf at a version', () => {
     ref: REF,
     eventId: 'e1',
     eventTime: '2025-11-19T12:00:00.500000Z',
-    after: { completed: true, completedAt: '2025-11-19T12:00:00.500000Z', payload: true },
-    before: { completed: true, payload: 5 },
+    after: { payload: true, gone: false, columns: { completed_at: '2025-11-19T12:00:00.500000Z' } },
+    before: { payload: 5 },
   });
 });
 
 test('a value before that is refused is not known, and refuses nothing', () => {
-  expect(parse({ before: 'yes' })).toMatchObject({ before: null, after: { completed: true } });
+  expect(parse({ before: 'yes' })).toMatchObject({ before: null, after: { payload: true } });
 });
 
 test.each([
