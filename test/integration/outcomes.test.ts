@@ -119,6 +119,25 @@ describe('what a row and the divergence log show after each outcome', () => {
     expect(await row()).toMatchObject({ payload: true, is_tombstone: false, event_id: 'e4' });
   });
 
+  const completedAt = (iso: string) => ({ completedAt: iso, by: 'phone' });
+  test.each([
+    ['of what it buries', completedAt('2025-11-19T11:00:00Z'), null, '11:00:00'],
+    ['of the write, where before is no completion', 'yes', null, '12:00:00'],
+    [
+      'of a completion, not of the one before it',
+      completedAt('2025-11-19T11:00:00Z'),
+      completedAt('2025-11-19T11:30:00Z'),
+      '11:30:00',
+    ],
+    ['of a completion after none', false, completedAt('2025-11-19T11:30:00Z'), '11:30:00'],
+  ])('a first event’s row shows the time %s', async (_case, before, after, expected) => {
+    await under.mirror(writeOf({ id: 'e1', before, after }));
+    const rows = await database.query(
+      `select to_char(completed_at at time zone 'UTC', 'HH24:MI:SS') as time from quest_completions`,
+    );
+    expect(rows).toEqual([{ time: expected }]);
+  });
+
   test('false is not completed', async () => {
     await under.mirror(writeOf({ id: 'e1', after: false }));
     expect(await row()).toMatchObject({ payload: null, is_tombstone: true });

@@ -116,6 +116,7 @@ export const GROUPS: readonly MutationGroup[] = [
       'unit/routine-lines',
       'unit/log-outcome',
       'unit/held-store',
+      'second-path/second-path',
     ],
   },
   {
