@@ -29,7 +29,11 @@ function runJest() {
   const summaryFile = join(folder, 'summary.json');
   try {
     const jest = join(dirname(require.resolve('jest/package.json')), 'bin', 'jest.js');
-    const status = runNode([jest, ...process.argv.slice(2)], { QUEST_TEST_SUMMARY: summaryFile });
+    const status = runNode([jest, ...process.argv.slice(2)], {
+      QUEST_TEST_SUMMARY: summaryFile,
+      // Some 150 Node processes start in a run, most of them the same program.
+      NODE_COMPILE_CACHE: join(folder, 'compile-cache'),
+    });
     return { status, line: readLine(summaryFile, status) };
   } finally {
     rmSync(folder, { recursive: true, force: true });

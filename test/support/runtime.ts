@@ -73,7 +73,7 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
     cwd: ROOT,
     stdio: ['ignore', 'pipe', 'pipe'],
     // Nothing of this machine's environment: no credentials, no emulators of somebody else.
-    env: { PATH: process.env.PATH, SystemRoot: process.env.SystemRoot, ...environment(options) },
+    env: { ...passedOn(), ...environment(options) },
   });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   guard(child, exited);
@@ -114,6 +114,11 @@ function frameworkArguments(port: number, { target = MIRROR }: RuntimeOptions): 
     '--source=functions',
     `--port=${port}`,
   ];
+}
+
+function passedOn(): NodeJS.ProcessEnv {
+  const { PATH, SystemRoot, NODE_COMPILE_CACHE } = process.env;
+  return { PATH, SystemRoot, NODE_COMPILE_CACHE };
 }
 
 function environment({
