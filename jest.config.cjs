@@ -6,6 +6,7 @@ module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   testTimeout: 30_000,
+  cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   // One more than the two cores that CI has: much of a run is waiting for other processes.
   maxWorkers: 3,
   globalSetup: '<rootDir>/test/support/global-setup.ts',
