@@ -58,7 +58,7 @@ export async function startTasks(
  * Does one task; whoever does the last of them closes the run. Doing it again changes nothing.
  *
  * @param isLastTry whether nobody will try again: then the run fails
- * @returns the run as it stands; null where it is over already
+ * @returns the run as it stands; null where it was over before
  */
 export async function doTask(
   task: ReconcileTask,
@@ -67,8 +67,13 @@ export async function doTask(
 ): Promise<RunSummary | null> {
   const { runId, shard, after, upTo, couples, fromDate, toDate, graceMs } = task;
   const run = parseRun(await context.statements.run(READ_RUN, [runId]));
-  if (run?.status !== 'running') return null;
+  if (run === null || run.status === 'failed') return null;
   const request: ReconcileRequest = { fromDate, toDate, graceMs, couples: null };
+  if (run.status === 'finished') {
+    // The try that counted the last shard may have ended before it had closed the run.
+    await closeRun(runId, request, context);
+    return null;
+  }
   const sides = openSides(context, context.concurrency);
   try {
     const look = await lookAtShard({ range: { after, upTo }, couples }, request, sides);
