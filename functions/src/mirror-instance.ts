@@ -12,6 +12,7 @@ import { type LogSettings, logOutcome } from './mirror/log-outcome';
 import { type ExplainErasure, type MirrorContext, mirrorEvent } from './mirror/mirror-event';
 import { openMirrorStore } from './mirror/mirror-store';
 import { noteFlagChange } from './mirror/note-flag-change';
+import type { Outcome } from './mirror/outcome';
 import { RoutineLines } from './mirror/routine-lines';
 import { clientConfig } from './postgres/client-config';
 import { loggableFailure } from './postgres/loggable-failure';
@@ -130,17 +131,18 @@ function mirrorNow<Leaf extends LogKey>(
 ): Promise<void> {
   store.enter();
   const leave = () => store.leave(flag.mode !== 'off');
-  const fail = async (error: unknown) => {
+  const onFailure = async (error: unknown) => {
     logFailure(error, event, log);
     await leave();
     throw loggableFailure(error);
   };
+  const onOutcome = (outcome: Outcome) => {
+    logOutcome(outcome, event, log);
+    return leave();
+  };
   try {
-    return mirrorEvent(event, context).then((outcome) => {
-      logOutcome(outcome, event, log);
-      return leave();
-    }, fail);
+    return mirrorEvent(event, context, { onOutcome, onFailure });
   } catch (error) {
-    return fail(error);
+    return onFailure(error);
   }
 }

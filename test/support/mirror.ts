@@ -7,7 +7,7 @@ import {
   mirrorEvent,
 } from '../../functions/src/mirror/mirror-event';
 import { type MirrorStore, openMirrorStore } from '../../functions/src/mirror/mirror-store';
-import type { Outcome } from '../../functions/src/mirror/outcome';
+import { type Outcome, RETURNED } from '../../functions/src/mirror/outcome';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import type { CompletionLeaf } from '../../functions/src/quests/completion-path';
 import { QUEST_COMPLETIONS } from '../../functions/src/quests/quest-completions';
@@ -72,7 +72,7 @@ export function mirrorPathOn<Leaf extends LogKey>(
       glimpse: async ({ path }) => readRtdb(path),
     },
   };
-  return { mirror: (event) => mirrorEvent(event, context), store };
+  return { mirror: (event) => mirrorEvent(event, context, RETURNED), store };
 }
 
 /** The one row of `quest_completions`, as the tests of outcomes look at it. */

@@ -11,7 +11,7 @@ import { classifyFailure, sqlstateOf } from '../postgres/sqlstate';
 import type { RtdbReader } from '../rtdb/rtdb-reader';
 import type { JsonObject } from '../values/json';
 import type { MirrorStore } from './mirror-store';
-import type { Outcome } from './outcome';
+import { type Ending, type Outcome, RETURNED } from './outcome';
 import {
   invalidPayload,
   invalidReading,
@@ -50,21 +50,28 @@ export type ExplainErasure<Leaf extends LogKey> = (
  * Not `async`, nor what nearly every event takes below: in functions-framework each promise passes
  * through the hooks of the request's domain, and ten of them for an event cost a tenth of its CPU.
  *
- * @returns rejects with what may succeed on a later delivery (Postgres away, a lock, RTDB unreadable
- *   in a tie)
+ * @returns what `ending` makes of it
  * @throws ConfigurationError where there is no store to write to
  */
-export function mirrorEvent<Leaf extends LogKey>(
+export function mirrorEvent<Leaf extends LogKey, Result>(
   raw: WrittenEvent,
   context: MirrorContext<Leaf>,
-): Promise<Outcome> {
+  ending: Ending<Result>,
+): Promise<Result> {
   const event = parseWrittenEvent(raw, context.mirrored);
   const { coupleId } = event.kind === 'invalid' ? event.key : event.leaf;
-  if (!context.isEnabled(coupleId)) return Promise.resolve({ outcome: 'disabled' });
-  if (event.kind === 'invalid') return refuse(event, context);
+  if (!context.isEnabled(coupleId)) return end(Promise.resolve({ outcome: 'disabled' }), ending);
+  if (event.kind === 'invalid') return end(refuse(event, context), ending);
   const retired = retiredNodeOf(event, context);
-  if (retired !== null && event.after.gone) return retain(event, retired, context);
-  return writeClaim(event, claimOf(event, retired !== null), context);
+  if (retired !== null && event.after.gone) return end(retain(event, retired, context), ending);
+  return writeClaim(event, claimOf(event, retired !== null), context, ending);
+}
+
+function end<Result>(
+  outcome: Promise<Outcome>,
+  { onOutcome, onFailure }: Ending<Result>,
+): Promise<Result> {
+  return outcome.then(onOutcome, onFailure);
 }
 
 async function refuse<Leaf extends LogKey>(
@@ -112,20 +119,21 @@ function claimOf<Leaf extends LogKey>(event: LeafEvent<Leaf>, retired: boolean):
   };
 }
 
-function writeClaim<Leaf extends LogKey>(
+function writeClaim<Leaf extends LogKey, Result>(
   event: LeafEvent<Leaf>,
   claim: Claim<Leaf>,
   context: MirrorContext<Leaf>,
-): Promise<Outcome> {
+  ending: Ending<Result>,
+): Promise<Result> {
   return context
     .store()
     .apply(claim)
     .then(
       (verdict) =>
         verdict.verdict === 'applied' && !isErasure(event)
-          ? outcomeOf(verdict, claim)
-          : followUp(event, claim, verdict, context),
-      (error: unknown) => rejectWrite(event, error, context),
+          ? ending.onOutcome(outcomeOf(verdict, claim))
+          : end(followUp(event, claim, verdict, context), ending),
+      (error: unknown) => end(rejectWrite(event, error, context), ending),
     );
 }
 
@@ -177,7 +185,7 @@ async function settleTie<Leaf extends LogKey>(
   }
   const { payload } = parsed.state;
   const columns = columnsOf(parsed.state, event.before);
-  return writeClaim(event, { ...claim, payload, columns, settlesTie: true }, context);
+  return writeClaim(event, { ...claim, payload, columns, settlesTie: true }, context, RETURNED);
 }
 
 /** An event that another one overtook. */

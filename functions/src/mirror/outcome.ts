@@ -25,3 +25,16 @@ interface Carried {
   /** How many claims the statement carried. */
   batch: number;
 }
+
+/** What the caller does at an event's end: part of its last promise, not one more behind it. */
+export interface Ending<Result> {
+  onOutcome(outcome: Outcome): Result | Promise<Result>;
+  /** Gets what may succeed on a later delivery: Postgres away, a lock, RTDB unreadable in a tie. */
+  onFailure(error: unknown): Result | Promise<Result>;
+}
+
+/** Ends with the outcome, and rejects as the mirror does. */
+export const RETURNED: Ending<Outcome> = {
+  onOutcome: (outcome) => outcome,
+  onFailure: (error) => Promise.reject(error),
+};
