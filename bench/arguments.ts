@@ -53,8 +53,8 @@ export const USAGE = `npm run bench -- [options]
 `;
 
 const FULL = {
-  rounds: 5,
-  roundMs: 2_000,
+  rounds: 20,
+  roundMs: 500,
   warmUpMs: 2_000,
   latencyRounds: 3,
   starts: 7,
