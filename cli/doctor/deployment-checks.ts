@@ -17,13 +17,17 @@ export function triggerOf(deployment: Deployment): DeployedTrigger | null {
   const endpoint = deployment.manifest.endpoints[TRIGGER];
   const trigger = endpoint?.eventTrigger;
   if (endpoint === undefined || trigger === undefined) return null;
-  const region = Array.isArray(endpoint.region) ? endpoint.region.join(', ') : endpoint.region;
   const instance = trigger.eventFilterPathPatterns?.instance ?? trigger.eventFilters?.instance;
   return {
-    region: resolve(region, deployment),
+    region: regionOf(TRIGGER, deployment),
     instance: resolve(instance, deployment),
     retry: trigger.retry === true,
   };
+}
+
+function regionOf(functionId: string, deployment: Deployment): string | undefined {
+  const region = deployment.manifest.endpoints[functionId]?.region;
+  return resolve(Array.isArray(region) ? region.join(', ') : region, deployment);
 }
 
 /** Events that fail are lost unless the platform delivers them again. Pure. */
@@ -48,6 +52,29 @@ export function regionCheck({ region }: DeployedTrigger, databaseRegion: string)
     `the trigger is in ${region ?? 'no region'}, the database in ${databaseRegion}`,
     'set RTDB_REGION to the region of the database',
   );
+}
+
+/** Hosting finds a function only where `firebase.json` says that it is. Pure. */
+export function rewriteCheck(deployment: Deployment): Diagnosis {
+  const { rewrites, manifest } = deployment;
+  if (rewrites === null) return skipped('firebase.json could not be read');
+  for (const { functionId, region } of rewrites) {
+    if (manifest.endpoints[functionId] === undefined) {
+      return fail(
+        `hosting leads to ${functionId}, which is not among the functions`,
+        'correct the rewrite in firebase.json',
+      );
+    }
+    const deployed = regionOf(functionId, deployment);
+    // Without a region, firebase-tools looks for the function itself.
+    if (region === undefined || region === deployed) continue;
+    return fail(
+      `hosting looks for ${functionId} in ${region}, it is in ${deployed ?? 'no region'}`,
+      'name the region of RTDB_REGION in the rewrite in firebase.json',
+    );
+  }
+  const names = rewrites.map(({ functionId }) => functionId).join(', ');
+  return ok(names === '' ? 'hosting leads to no function' : `hosting finds ${names}`);
 }
 
 /** The region in a database's address. Source: Firebase documentation, "Project locations". */
@@ -85,4 +112,10 @@ export const DEPLOYMENT_CHECKS: readonly Check[] = [
     await requestRtdb(['daily_quests'], ONE_CHILD, rtdb);
     return regionCheck(trigger, regionOfUrl(rtdb.database.origin) ?? 'an unknown region');
   }),
+  {
+    name: 'hosting region',
+    needs: null,
+    run: async ({ deployment }) =>
+      'manifest' in deployment ? rewriteCheck(deployment) : deployment,
+  },
 ];

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { parseEnv, promisify } from 'node:util';
 import { z } from 'zod';
 
-const FUNCTIONS = join(__dirname, '..', '..', 'functions');
+const ROOT = join(__dirname, '..', '..');
+const FUNCTIONS = join(ROOT, 'functions');
 const DISCOVERY = join(FUNCTIONS, 'node_modules/firebase-functions/lib/bin/firebase-functions.js');
 const DISCOVERY_TIMEOUT_MS = 30_000;
 
@@ -27,6 +28,26 @@ const manifestSchema = z.looseObject({
   params: z.array(z.looseObject({ name: z.string(), default: z.unknown().optional() })).default([]),
 });
 
+const hostingSchema = z.looseObject({
+  rewrites: z
+    .array(
+      z.looseObject({
+        function: z
+          .union([
+            // The older form, without a region.
+            z.string().transform((functionId) => ({ functionId, region: undefined })),
+            z.looseObject({ functionId: z.string(), region: z.string().optional() }),
+          ])
+          .optional(),
+      }),
+    )
+    .default([]),
+});
+
+const configSchema = z.looseObject({
+  hosting: z.union([z.array(hostingSchema), hostingSchema.transform((site) => [site])]).default([]),
+});
+
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /** What `firebase deploy` would deploy to a project. */
@@ -35,6 +56,13 @@ export interface Deployment {
   manifest: Manifest;
   /** What `functions/.env` and `functions/.env.<project>` set. */
   values: Record<string, string>;
+  /** Functions that hosting leads to, and where it expects them; null where that can't be read. */
+  rewrites: Rewrite[] | null;
+}
+
+export interface Rewrite {
+  functionId: string;
+  region?: string | undefined;
 }
 
 /** Discovers the built functions as `firebase deploy` does, offline, with a project's parameters. */
@@ -42,8 +70,25 @@ export async function discoverDeployment(project: string): Promise<Deployment> {
   if (!existsSync(join(FUNCTIONS, 'lib', 'index.js'))) {
     throw new Error('functions/ is not built');
   }
-  const [manifest, values] = await Promise.all([discover(project), parametersOf(project)]);
-  return { project, manifest, values };
+  const [manifest, values, config] = await Promise.all([
+    discover(project),
+    parametersOf(project),
+    readFile(join(ROOT, 'firebase.json'), 'utf8'),
+  ]);
+  return { project, manifest, values, rewrites: rewritesOf(config) };
+}
+
+/** The functions that the hosting of a `firebase.json` leads to; null where that can't be read. */
+export function rewritesOf(config: string): Rewrite[] | null {
+  try {
+    const rewrites = configSchema
+      .parse(JSON.parse(config))
+      .hosting.flatMap((site) => site.rewrites);
+    return rewrites.flatMap(({ function: target }) => (target === undefined ? [] : [target]));
+  } catch {
+    // firebase-tools reads comments, too; no reason to fail all that is known of the functions.
+    return null;
+  }
 }
 
 /** A manifest's text, with a parameter in place of its name; undefined where nothing sets it. */

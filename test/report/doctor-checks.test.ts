@@ -1,11 +1,12 @@
 import { grantsCheck, rowSecurityCheck } from '../../cli/doctor/access-checks';
 import { poolerCheck, tlsCheck } from '../../cli/doctor/database-checks';
-import type { Deployment } from '../../cli/doctor/deployment';
+import { type Deployment, rewritesOf } from '../../cli/doctor/deployment';
 import {
   instanceCheck,
   regionCheck,
   regionOfUrl,
   retryCheck,
+  rewriteCheck,
   triggerOf,
 } from '../../cli/doctor/deployment-checks';
 import { fanOutCheck, rulesCheck, strictnessCheck } from '../../cli/doctor/rtdb-checks';
@@ -38,8 +39,10 @@ test.each([
 const deploymentOf = (values: Record<string, string>, retry = true): Deployment => ({
   project: 'my-project',
   values,
+  rewrites: [],
   manifest: {
     endpoints: {
+      api: { region: ['{{ params.RTDB_REGION }}'] },
       mirrorQuestCompletion: {
         region: '{{ params.RTDB_REGION }}',
         eventTrigger: {
@@ -88,6 +91,33 @@ test('a trigger in another region than its database fails', () => {
     status: 'fail',
     finding: 'the trigger is in europe-west1, the database in us-central1',
   });
+});
+
+const api = (region?: string) => ({ function: { functionId: 'api', region } });
+
+test.each<[string, unknown, string]>([
+  ['where it is', { rewrites: [api('europe-west1')] }, 'hosting finds api'],
+  ['wherever it is', { rewrites: [api(), { function: 'api' }] }, 'hosting finds api, api'],
+  [
+    'in another region',
+    [{ rewrites: [{ source: '/', destination: '/index.html' }, api('us-central1')] }],
+    'hosting looks for api in us-central1, it is in europe-west1',
+  ],
+  [
+    'by another name',
+    { rewrites: [{ function: 'old' }] },
+    'hosting leads to old, which is not among the functions',
+  ],
+  ['not at all', undefined, 'hosting leads to no function'],
+])('hosting leads to the API %s', (_name, hosting, finding) => {
+  const rewrites = rewritesOf(JSON.stringify({ hosting }));
+  const deployment = { ...deploymentOf({ RTDB_REGION: 'europe-west1' }), rewrites };
+  expect(rewriteCheck(deployment)).toMatchObject({ finding });
+});
+
+test('a firebase.json with comments is not judged', () => {
+  const rewrites = rewritesOf('{ /* here */ }');
+  expect(rewriteCheck({ ...deploymentOf({}), rewrites }).status).toBe('skipped');
 });
 
 const WRITER = (privilege: string) => ({ grantee: 'quest_mirror_writer', privilege });
