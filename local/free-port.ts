@@ -1,4 +1,16 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
+
+/**
+ * Below what systems hand out by themselves (from 32768 on Linux, 49152 elsewhere): a port stays free
+ * until whoever asked for it listens there, which the emulators do ten seconds later.
+ */
+const FIRST_PORT = 10_000;
+const LAST_PORT = 32_767;
+const TRIES = 100;
+
+/** What this process was given, and may not have begun to listen on. */
+const given = new Set<number>();
 
 /** Whether this process could listen on the port right now. */
 export function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
@@ -9,17 +21,13 @@ export function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
   });
 }
 
-/** A port nobody listens on; the system chooses, so that concurrent callers get different ones. */
-export function findFreePort(host = '127.0.0.1'): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen({ port: 0, host }, () => {
-      const address = server.address();
-      server.close(() => {
-        if (address !== null && typeof address === 'object') resolve(address.port);
-        else reject(new Error('The system gave no free port.'));
-      });
-    });
-  });
+/** A port nobody listens on, by chance, so that concurrent callers get different ones. */
+export async function findFreePort(host = '127.0.0.1'): Promise<number> {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    const port = randomInt(FIRST_PORT, LAST_PORT + 1);
+    if (given.has(port)) continue;
+    given.add(port);
+    if (await isPortFree(port, host)) return port;
+  }
+  throw new Error(`No free port was found between ${FIRST_PORT} and ${LAST_PORT}.`);
 }

@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { findFreePort } from '../../local/free-port';
 import { makeJavaShim } from '../../local/rtdb-standin/java-shim';
-import { finished, freePort, run } from './support/stand-in-process';
+import { finished, run } from './support/stand-in-process';
 
 const SCRIPT = `
 const base = 'http://' + process.env.FIREBASE_DATABASE_EMULATOR_HOST;
@@ -17,7 +18,11 @@ main();
 
 test('firebase emulators:exec starts the stand-in, loads the rules into it and stops it', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'emulators-exec-'));
-  const [database, hub, logging] = [await freePort(), await freePort(), await freePort()];
+  const [database, hub, logging] = [
+    await findFreePort(),
+    await findFreePort(),
+    await findFreePort(),
+  ];
   const host = '127.0.0.1';
   const config = {
     database: { rules: 'rules.json' },

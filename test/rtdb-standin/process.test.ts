@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { findFreePort } from '../../local/free-port';
 import { parseArguments } from '../../local/rtdb-standin/arguments';
 import { type JavaShim, makeJavaShim } from '../../local/rtdb-standin/java-shim';
 import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
-import { finished, freePort, printed, run } from './support/stand-in-process';
+import { finished, printed, run } from './support/stand-in-process';
 
 let dir: string;
 let shim: JavaShim;
@@ -28,7 +29,7 @@ describe('the java shim', () => {
   });
 
   test('runs the stand-in as firebase-tools runs the JAR, until SIGINT', async () => {
-    const port = await freePort();
+    const port = await findFreePort();
     const jar = ['-Duser.language=en', '-jar', shim.binaryPath];
     const java = run('java', [...jar, '--host', '127.0.0.1', '--port', String(port)], { env });
     const end = finished(java);

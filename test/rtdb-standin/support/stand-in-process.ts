@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { type AddressInfo, createServer } from 'node:net';
 
 export interface Finished {
   readonly code: number | null;
@@ -45,13 +44,4 @@ export function printed(child: ChildProcess, text: string): Promise<void> {
     child.stderr?.on('data', read);
     child.once('close', () => reject(new Error(`ended without printing "${text}":\n${output}`)));
   });
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
