@@ -28,6 +28,7 @@ export interface BenchOptions {
   roundMs: number;
   warmUpMs: number;
   latencyRounds: number;
+  latencyRoundMs: number;
   starts: number;
   memoryRuns: number;
   memoryEvents: number;
@@ -57,6 +58,7 @@ const FULL = {
   roundMs: 500,
   warmUpMs: 2_000,
   latencyRounds: 3,
+  latencyRoundMs: 4_000,
   starts: 7,
   memoryRuns: 3,
   memoryEvents: 10_000,
@@ -70,6 +72,7 @@ const QUICK = {
   roundMs: 1_000,
   warmUpMs: 1_000,
   latencyRounds: 1,
+  latencyRoundMs: 2_000,
   starts: 2,
   memoryRuns: 1,
   memoryEvents: 3_000,

@@ -3,9 +3,10 @@ import { createServer } from 'node:net';
 
 /**
  * Below what systems hand out by themselves (from 32768 on Linux, 49152 elsewhere): a port stays free
- * until whoever asked for it listens there, which the emulators do ten seconds later.
+ * until whoever asked for it listens there, which the emulators do ten seconds later. And above 10080,
+ * which browsers and fetch refuse.
  */
-const FIRST_PORT = 10_000;
+const FIRST_PORT = 11_000;
 const LAST_PORT = 32_767;
 const TRIES = 100;
 

@@ -58,7 +58,7 @@ async function measureOffer(
     for (let round = 0; round < options.latencyRounds; round += 1) {
       for (const each of running) {
         await untilQuiet();
-        const paced = { ...load, durationMs: options.roundMs * 2 };
+        const paced = { ...load, durationMs: options.latencyRoundMs };
         const result = await runRound(each, databases, generator, paced);
         measured.get(each.contender.name)?.push(result);
       }

@@ -34,11 +34,12 @@ const hostingSchema = z.looseObject({
       z.looseObject({
         function: z
           .union([
-            // The older form, without a region.
-            z.string().transform((functionId) => ({ functionId, region: undefined })),
+            z.string(),
             z.looseObject({ functionId: z.string(), region: z.string().optional() }),
           ])
           .optional(),
+        /** Beside a function that is named by text alone. */
+        region: z.string().optional(),
       }),
     )
     .default([]),
@@ -73,7 +74,7 @@ export async function discoverDeployment(project: string): Promise<Deployment> {
   const [manifest, values, config] = await Promise.all([
     discover(project),
     parametersOf(project),
-    readFile(join(ROOT, 'firebase.json'), 'utf8'),
+    readFile(join(ROOT, 'firebase.json'), 'utf8').catch(() => ''),
   ]);
   return { project, manifest, values, rewrites: rewritesOf(config) };
 }
@@ -84,7 +85,10 @@ export function rewritesOf(config: string): Rewrite[] | null {
     const rewrites = configSchema
       .parse(JSON.parse(config))
       .hosting.flatMap((site) => site.rewrites);
-    return rewrites.flatMap(({ function: target }) => (target === undefined ? [] : [target]));
+    return rewrites.flatMap(({ function: target, region }) => {
+      if (target === undefined) return [];
+      return typeof target === 'string' ? [{ functionId: target, region }] : [target];
+    });
   } catch {
     // firebase-tools reads comments, too; no reason to fail all that is known of the functions.
     return null;

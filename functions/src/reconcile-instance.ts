@@ -93,7 +93,7 @@ export function reconcileShard(data: unknown, isLastTry: boolean): Promise<void>
 
 async function compareShard(data: unknown, isLastTry: boolean): Promise<void> {
   const summary = await doTask(parseTask(data), reconcileContext(), isLastTry);
-  if (summary?.status === 'finished') {
+  if (summary !== null) {
     info('reconcile run finished', {
       run_id: summary.runId,
       consistency: summary.consistency,

@@ -34,7 +34,7 @@ export const PLATFORM: PlatformModel = {
   retentionS: 24 * 3_600,
   maxInstances: 20,
   concurrency: 80,
-  instanceEventsPerS: 2_400,
+  instanceEventsPerS: 1_900,
   postgresEventsPerS: 5_000,
   statementsPerEvent: 0.06,
 };

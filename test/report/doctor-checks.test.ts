@@ -95,24 +95,32 @@ test('a trigger in another region than its database fails', () => {
 
 const api = (region?: string) => ({ function: { functionId: 'api', region } });
 
-test.each<[string, unknown, string]>([
-  ['where it is', { rewrites: [api('europe-west1')] }, 'hosting finds api'],
-  ['wherever it is', { rewrites: [api(), { function: 'api' }] }, 'hosting finds api, api'],
+test.each<[string, unknown, string, string]>([
+  ['where it is', { rewrites: [api('europe-west1')] }, 'ok', 'hosting finds api'],
+  ['wherever it is', { rewrites: [api(), { function: 'api' }] }, 'ok', 'hosting finds api, api'],
+  [
+    'in another region, by text',
+    { rewrites: [{ function: 'api', region: 'asia-east1' }] },
+    'fail',
+    'hosting looks for api in asia-east1, it is in europe-west1',
+  ],
   [
     'in another region',
     [{ rewrites: [{ source: '/', destination: '/index.html' }, api('us-central1')] }],
+    'fail',
     'hosting looks for api in us-central1, it is in europe-west1',
   ],
   [
     'by another name',
     { rewrites: [{ function: 'old' }] },
+    'fail',
     'hosting leads to old, which is not among the functions',
   ],
-  ['not at all', undefined, 'hosting leads to no function'],
-])('hosting leads to the API %s', (_name, hosting, finding) => {
+  ['not at all', undefined, 'ok', 'hosting leads to no function'],
+])('hosting leads to the API %s', (_name, hosting, status, finding) => {
   const rewrites = rewritesOf(JSON.stringify({ hosting }));
   const deployment = { ...deploymentOf({ RTDB_REGION: 'europe-west1' }), rewrites };
-  expect(rewriteCheck(deployment)).toMatchObject({ finding });
+  expect(rewriteCheck(deployment)).toMatchObject({ status, finding });
 });
 
 test('a firebase.json with comments is not judged', () => {

@@ -32,7 +32,7 @@ with missed as materialized (
         and direct.new_payload is not distinct from log.postgres_value
     ) as is_direct_write,
     log.event_time < $3::timestamptz - make_interval(secs => $4::double precision) as is_over,
-    run.id as run_id
+    run.started_at
   from mirror.reconcile_runs as run
   join mirror.divergence_log as log
     on log.date_key between run.from_date and run.to_date
@@ -59,7 +59,8 @@ judged as (
       from mirror.divergence_log as standing
       where standing.ref = missed.ref
         and standing.resolved_at is null
-        and standing.run_id = missed.run_id
+        and standing.run_id is not null
+        and standing.last_seen_at >= missed.started_at
         and standing.kind <> 'missed_event'
     ) as agrees
   from missed

@@ -73,7 +73,8 @@ set
 /**
  * $1 run, $2 couples it was asked for (null = all). What a finished run did not see standing on the
  * days that it compared is gone. Of what the trigger logged, only what says that a leaf was not
- * mirrored as it stood; and only what nobody has seen since the run began.
+ * mirrored as it stood; and only what nobody has seen since the run began, where no run (this one, or
+ * one beside it) has found the leaf standing since.
  */
 export const RESOLVE_GONE = `
 update mirror.divergence_log as log
@@ -97,7 +98,8 @@ where run.id = $1::bigint
     where md5(standing.ref) = md5(log.ref)
       and standing.ref = log.ref
       and standing.resolved_at is null
-      and standing.run_id = run.id
+      and standing.run_id is not null
+      and standing.last_seen_at >= run.started_at
   )
 `;
 

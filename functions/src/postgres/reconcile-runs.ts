@@ -17,7 +17,8 @@ returning id::integer as id
 
 /**
  * $1 run. Adds up what its shards counted; with the last of them the run is finished. Each worker
- * does so after its shard was committed, so whoever comes last sees all.
+ * does so after its shard was committed, so whoever comes last sees all. Answers the status that it set:
+ * one worker alone is told `finished`.
  */
 export const TALLY_RUN = `
 with total as (
@@ -57,6 +58,14 @@ set
   )
 from total
 where run.id = $1::bigint and run.status = 'running'
+returning run.status
+`;
+
+/** $1 run: all that follows its last shard is done. */
+export const MARK_CLOSED = `
+update mirror.reconcile_runs
+set checkpoint = coalesce(checkpoint, '{}') || jsonb_build_object('closed', true)
+where id = $1::bigint
 `;
 
 /** $1 run: a sign of life. */
@@ -116,6 +125,7 @@ select
   run.postgres_ms,
   (run.checkpoint ->> 'rtdb_bytes')::double precision as rtdb_bytes,
   run.checkpoint ->> 'worker' as worker,
+  coalesce((run.checkpoint ->> 'closed')::boolean, false) as is_closed,
   extract(epoch from clock_timestamp() - (run.checkpoint ->> 'beat')::timestamptz)::double precision
     as seconds_since_beat,
   run.error,
@@ -143,6 +153,7 @@ const RUN = z.object({
   postgres_ms: z.number(),
   rtdb_bytes: z.number().nullable(),
   worker: z.string().nullable(),
+  is_closed: z.boolean(),
   seconds_since_beat: z.number().nullable(),
   error: z.string().nullable(),
   config: z.looseObject({
@@ -155,6 +166,12 @@ export type RunRow = z.infer<typeof RUN>;
 
 export function parseRun(rows: unknown[]): RunRow | null {
   return rows.length === 0 ? null : RUN.parse(rows[0]);
+}
+
+/** Whether TALLY_RUN finished the run. */
+export function parseTally(rows: unknown[]): boolean {
+  const statuses = z.array(z.object({ status: RUN.shape.status })).parse(rows);
+  return statuses.some(({ status }) => status === 'finished');
 }
 
 export function parseRunId(rows: unknown[]): number {

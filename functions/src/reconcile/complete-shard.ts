@@ -1,5 +1,5 @@
 import { LOG_FINDINGS } from '../postgres/reconcile-findings';
-import { TALLY_RUN } from '../postgres/reconcile-runs';
+import { parseTally, TALLY_RUN } from '../postgres/reconcile-runs';
 import { FINISH_SHARD, shardValues } from '../postgres/reconcile-shards';
 import { countsOf, type FirstLook, settleDifferences } from './compare-shard';
 import { explainMismatches } from './explain-mismatches';
@@ -20,6 +20,8 @@ export interface ShardId {
 /**
  * What follows a shard's first look: settles what differed, logs what stands with its cause, and
  * counts the shard as done. All of it may be done twice: the run counts once.
+ *
+ * @returns whether the run is finished with it
  */
 export async function completeShard(
   { runId, shard }: ShardId,
@@ -28,7 +30,7 @@ export async function completeShard(
   context: ReconcileContext,
   sides: Sides,
   rtdbBytes: () => number,
-): Promise<void> {
+): Promise<boolean> {
   const settled = await settleDifferences(look.differences, request, sides);
   const now = await timeOf(context);
   const findings = await explainMismatches(settled.standing, context.statements, {
@@ -41,5 +43,5 @@ export async function completeShard(
   }
   const counts = countsOf(look, settled, { ...sides.meter, rtdbBytes: rtdbBytes() });
   await context.statements.run(FINISH_SHARD, shardValues(runId, shard, counts));
-  await context.statements.run(TALLY_RUN, [runId]);
+  return parseTally(await context.statements.run(TALLY_RUN, [runId]));
 }

@@ -55,10 +55,11 @@ export async function startTasks(
 }
 
 /**
- * Does one task; whoever does the last of them closes the run. Doing it again changes nothing.
+ * Does one task; whoever does the last of them closes the run. Doing it again changes nothing, but for a
+ * run that was counted and not closed: the try before may have ended in between.
  *
  * @param isLastTry whether nobody will try again: then the run fails
- * @returns the run as it stands; null where it was over before
+ * @returns the run, where this closed it; else null
  */
 export async function doTask(
   task: ReconcileTask,
@@ -67,24 +68,21 @@ export async function doTask(
 ): Promise<RunSummary | null> {
   const { runId, shard, after, upTo, couples, fromDate, toDate, graceMs } = task;
   const run = parseRun(await context.statements.run(READ_RUN, [runId]));
-  if (run === null || run.status === 'failed') return null;
+  if (run === null || run.status === 'failed' || run.is_closed) return null;
   const request: ReconcileRequest = { fromDate, toDate, graceMs, couples: null };
-  if (run.status === 'finished') {
-    // The try that counted the last shard may have ended before it had closed the run.
-    await closeRun(runId, request, context);
-    return null;
+  if (run.status === 'running') {
+    const sides = openSides(context, context.concurrency);
+    try {
+      const look = await lookAtShard({ range: { after, upTo }, couples }, request, sides);
+      const bytes = () => context.rtdb.usage.bytes;
+      const id = { runId, shard };
+      if (!(await completeShard(id, look, request, context, sides, bytes))) return null;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      if (isLastTry) await context.statements.run(FAIL_RUN, [runId, reason]).catch(() => {});
+      throw error;
+    }
   }
-  const sides = openSides(context, context.concurrency);
-  try {
-    const look = await lookAtShard({ range: { after, upTo }, couples }, request, sides);
-    const bytes = () => context.rtdb.usage.bytes;
-    await completeShard({ runId, shard }, look, request, context, sides, bytes);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    if (isLastTry) await context.statements.run(FAIL_RUN, [runId, reason]).catch(() => {});
-    throw error;
-  }
-  const summary = await summaryOf(runId, context);
-  if (summary.status === 'finished') await closeRun(runId, request, context);
-  return summary;
+  await closeRun(runId, request, context);
+  return summaryOf(runId, context);
 }

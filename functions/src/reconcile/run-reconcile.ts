@@ -67,7 +67,8 @@ async function doShards(
     if (!look) break;
     waiting += look.differences.length;
     const id = { runId, shard: shard.shard };
-    const done = completeShard(id, look, request, context, sides, newBytes)
+    const done: Promise<void> = completeShard(id, look, request, context, sides, newBytes)
+      .then(() => {})
       .catch((error: unknown) => void failures.push(error))
       .finally(() => {
         waiting -= look.differences.length;
