@@ -2,12 +2,12 @@
 // Behind `npm test`: builds the functions, runs jest under Node 22 (arguments are jest's), and
 // ends with one plain line "N passed, N failed, N skipped".
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { envWithNode, findNode22 } from '../local/node22.mjs';
-import { makeTemporaryFolder } from './temporary-folder.mjs';
+import { makeTemporaryFolder, removeTemporaryFolder } from './temporary-folder.mjs';
 
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -25,19 +25,19 @@ function runNode(args, env = {}) {
 }
 
 function runJest() {
-  const folder = makeTemporaryFolder();
+  const { folder, env } = makeTemporaryFolder();
   const summaryFile = join(folder, 'summary.json');
   try {
     const jest = join(dirname(require.resolve('jest/package.json')), 'bin', 'jest.js');
     const status = runNode([jest, ...process.argv.slice(2)], {
       QUEST_TEST_SUMMARY: summaryFile,
-      TMPDIR: folder,
+      ...env,
       // Some 150 Node processes start in a run, most of them the same program.
       NODE_COMPILE_CACHE: join(folder, 'compile-cache'),
     });
     return { status, line: readLine(summaryFile, status) };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    removeTemporaryFolder(folder);
   }
 }
 
