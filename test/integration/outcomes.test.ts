@@ -1,3 +1,5 @@
+import { ConnectError } from '../../functions/src/postgres/sqlstate';
+import { findFreePort } from '../../local/free-port';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import {
   allDivergences,
@@ -165,6 +167,25 @@ describe('what a row and the divergence log show after each outcome', () => {
     }
   });
 
+  test('without retention, a deletion of however old a day leaves a tombstone', async () => {
+    await under.mirror(writeOf({ id: 'e1' }));
+    const late = { before: true, after: null, time: '2026-01-19T12:00:00Z' };
+    expect(await under.mirror(writeOf({ id: 'e2', ...late }))).toMatchObject({
+      outcome: 'applied',
+    });
+    expect(await row()).toMatchObject({ is_tombstone: true, event_id: 'e2' });
+  });
+
+  test('disabled: nothing is written, of what is no completion neither', async () => {
+    const off = mirrorOn(database.url, undefined, { isEnabled: () => false });
+    for (const after of [true, 'yes']) {
+      expect(await off.mirror(writeOf({ id: 'e1', after }))).toEqual({ outcome: 'disabled' });
+    }
+    await off.store.close();
+    expect(await row()).toBeUndefined();
+    expect(await divergences()).toEqual([]);
+  });
+
   test('leaves erased by one write are told as such, the one that came first too', async () => {
     const refs = [1, 2, 3].map((n) => REF.replace('quest_1', `quest_${n}`));
     for (const [n, ref] of refs.entries()) await under.mirror(writeOf({ id: `c${n}`, ref }));
@@ -185,6 +206,41 @@ describe('what a row and the divergence log show after each outcome', () => {
         evidence: ['siblings_erased'],
       })),
     );
+  });
+
+  test('an erasure that was not told of, as the first delivery was cut off, is told of by the next', async () => {
+    const refs = [1, 2].map((n) => REF.replace('quest_1', `quest_${n}`));
+    for (const [n, ref] of refs.entries()) await under.mirror(writeOf({ id: `c${n}`, ref }));
+    const erasure = { before: true, after: null, time: '2025-11-19T12:05:00.5Z' };
+    const erase = () =>
+      Promise.all(refs.map((ref, n) => under.mirror(writeOf({ id: `d${n}`, ref, ...erasure }))));
+    await erase();
+    await database.query('truncate mirror.divergence_log');
+    expect(await erase()).toMatchObject([{ outcome: 'duplicate' }, { outcome: 'duplicate' }]);
+    expect(await divergences()).toMatchObject([
+      { kind: 'ancestor_overwrite' },
+      { kind: 'ancestor_overwrite' },
+    ]);
+  });
+
+  test('an erasure that a newer write overtook is not told of', async () => {
+    const refs = [1, 2].map((n) => REF.replace('quest_1', `quest_${n}`));
+    await under.mirror(writeOf({ id: 'c0', time: '2025-11-19T12:06:00Z' }));
+    await under.mirror(writeOf({ id: 'c1', ref: refs[1] ?? '' }));
+    const erasure = { before: true, after: null, time: '2025-11-19T12:05:00.5Z' };
+    for (const [n, ref] of [...refs.entries()].reverse()) {
+      await under.mirror(writeOf({ id: `d${n}`, ref, ...erasure }));
+    }
+    expect((await divergences()).map((row) => (row as { kind: string }).kind)).toEqual([
+      'out_of_order',
+    ]);
+  });
+
+  test('what may yet succeed is thrown, for the platform to deliver again', async () => {
+    const port = await findFreePort();
+    const away = mirrorOn(`postgres://postgres@127.0.0.1:${port}/postgres`);
+    await expect(away.mirror(writeOf({ id: 'e1' }))).rejects.toThrow(ConnectError);
+    await away.store.close();
   });
 
   test('a user’s own deletion is not an overwrite', async () => {

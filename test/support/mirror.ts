@@ -40,6 +40,7 @@ export interface TestMirror<Leaf extends LogKey = CompletionLeaf> {
 interface TestMirrorOptions {
   retentionDays?: number;
   connectionsMax?: number;
+  isEnabled?: () => boolean;
 }
 
 /** The mirror of quest completions on a real database; what it reads of RTDB is given by path. */
@@ -63,7 +64,7 @@ export function mirrorPathOn<Leaf extends LogKey>(
   const context: MirrorContext<Leaf> = {
     mirrored,
     explainErasure,
-    isEnabled: () => true,
+    isEnabled: options.isEnabled ?? (() => true),
     retentionDays: options.retentionDays ?? 0,
     store: () => store,
     rtdb: {

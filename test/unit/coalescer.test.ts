@@ -11,12 +11,13 @@ class Lost extends Error {}
 
 /** A sender that holds every batch until it is told what to do with it. */
 function harness(maxInFlight = 1) {
-  const sent: { batch: Item[]; answer: (error?: Error) => void }[] = [];
+  const sent: { batch: Item[]; isAlone: boolean; answer: (error?: Error) => void }[] = [];
   const coalescer = new Coalescer<Item, string>({
-    send: (batch) =>
+    send: (batch, isAlone) =>
       new Promise((resolve, reject) => {
         sent.push({
           batch: [...batch],
+          isAlone,
           answer: (error) =>
             error ? reject(error) : resolve(batch.map((item) => `${item.key}${item.version}`)),
         });
@@ -112,6 +113,25 @@ test('a pending result goes into a later batch, but not for ever', async () => {
   expect(await coalescer.submit({ key: 'slow', version: 1 })).toBe('done');
   expect(sends).toBe(3);
   await expect(coalescer.submit({ key: 'never', version: 1 })).rejects.toThrow('contended');
+  expect(sends).toBe(3 + 6);
+});
+
+test('an item that waits once more may be repeated once more', async () => {
+  const answers = [new Lost(), 'pending', new Lost(), 'done'];
+  const coalescer = new Coalescer<Item, string>({
+    send: async () => {
+      const answer = answers.shift() ?? 'too often';
+      if (answer instanceof Error) throw answer;
+      return [answer];
+    },
+    isPending: (result) => result === 'pending',
+    keyOf: ({ key }) => key,
+    compare: (a, b) => a.version - b.version,
+    sizeOf: () => 1,
+    maxInFlight: () => 1,
+    onFailure: () => 'repeat',
+  });
+  expect(await coalescer.submit({ key: 'a', version: 1 })).toBe('done');
 });
 
 test('no more batches are in flight than allowed', async () => {
@@ -147,6 +167,24 @@ test('a batch is bounded in items and in bytes', async () => {
   expect(await Promise.all(all)).toHaveLength(153);
 });
 
+test.each([
+  [0, [1, 2]],
+  [1, [1, 1, 1]],
+])('two items of half a batch’s bytes each, and %i more: batches of %j', async (more, sizes) => {
+  const { coalescer, sent, turn } = harness();
+  const all = [coalescer.submit({ key: 'first', version: 1 })];
+  await turn();
+  for (const size of [512 * 1024, 512 * 1024 + more]) {
+    all.push(coalescer.submit({ key: `k${all.length}`, version: 1, size }));
+  }
+  for (let n = 0; n < sizes.length; n += 1) {
+    sent[n]?.answer();
+    await turn();
+  }
+  expect(sent.map(({ batch }) => batch.length)).toEqual(sizes);
+  expect(await Promise.all(all)).toHaveLength(3);
+});
+
 test('where only one may be in flight, what arrives in one turn goes together', async () => {
   const { coalescer, sent, turn } = harness(1);
   const all = Array.from({ length: 70 }, (_, n) => coalescer.submit({ key: `k${n}`, version: 1 }));
@@ -173,6 +211,7 @@ test('a poison item fails alone', async () => {
   sent[0]?.answer(new Poison());
   await turn();
   expect(keys().slice(1)).toEqual([['a1'], ['b1'], ['c1']]);
+  expect(sent.map(({ isAlone }) => isAlone)).toEqual([false, true, true, true]);
   sent[1]?.answer();
   sent[2]?.answer(new Poison('b is to blame'));
   sent[3]?.answer();
