@@ -176,7 +176,7 @@ describe('what a row and the divergence log show after each outcome', () => {
     expect(await row()).toMatchObject({ is_tombstone: true, event_id: 'e2' });
   });
 
-  test('disabled: nothing is written, of what is no completion neither', async () => {
+  test('disabled: nothing is written, and no refusal is recorded', async () => {
     const off = mirrorOn(database.url, undefined, { isEnabled: () => false });
     for (const after of [true, 'yes']) {
       expect(await off.mirror(writeOf({ id: 'e1', after }))).toEqual({ outcome: 'disabled' });

@@ -77,7 +77,8 @@ test('a run that was counted but not closed is closed by the next try, once', as
 });
 
 test('of two tasks, one closes the run', async () => {
-  for (let n = 0; n < 600; n += 1) await rtdb.rest.set(['daily_quests', `u${n}_w`, DAY, 'x'], true);
+  const couples = Array.from({ length: 600 }, (_, n) => [`u${n}_w`, { [DAY]: { x: true } }]);
+  await rtdb.rest.set(['daily_quests'], Object.fromEntries(couples));
   const tasks = await begin();
   expect(tasks.length).toBeGreaterThan(1);
   const ends = await Promise.all(tasks.map((task) => doTask(task, context, false)));

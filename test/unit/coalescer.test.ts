@@ -96,33 +96,15 @@ test('a repeated batch is not overtaken by a later item of its row', async () =>
   await Promise.all(all);
 });
 
-test('a pending result goes into a later batch, but not for ever', async () => {
+/** A sender that gives one answer after the other, and then the last again: each to a whole batch. */
+function answering(...answers: (string | Error)[]) {
   let sends = 0;
   const coalescer = new Coalescer<Item, string>({
     send: async (batch) => {
+      const answer = answers[Math.min(sends, answers.length - 1)] ?? '';
       sends += 1;
-      return batch.map(({ key }) => (key === 'slow' && sends === 3 ? 'done' : 'pending'));
-    },
-    isPending: (result) => result === 'pending',
-    keyOf: ({ key }) => key,
-    compare: (a, b) => a.version - b.version,
-    sizeOf: () => 1,
-    maxInFlight: () => 1,
-    onFailure: () => 'fail',
-  });
-  expect(await coalescer.submit({ key: 'slow', version: 1 })).toBe('done');
-  expect(sends).toBe(3);
-  await expect(coalescer.submit({ key: 'never', version: 1 })).rejects.toThrow('contended');
-  expect(sends).toBe(3 + 6);
-});
-
-test('an item that waits once more may be repeated once more', async () => {
-  const answers = [new Lost(), 'pending', new Lost(), 'done'];
-  const coalescer = new Coalescer<Item, string>({
-    send: async () => {
-      const answer = answers.shift() ?? 'too often';
       if (answer instanceof Error) throw answer;
-      return [answer];
+      return batch.map(() => answer);
     },
     isPending: (result) => result === 'pending',
     keyOf: ({ key }) => key,
@@ -131,7 +113,21 @@ test('an item that waits once more may be repeated once more', async () => {
     maxInFlight: () => 1,
     onFailure: () => 'repeat',
   });
-  expect(await coalescer.submit({ key: 'a', version: 1 })).toBe('done');
+  return { sends: () => sends, result: coalescer.submit({ key: 'a', version: 1 }) };
+}
+
+test('a pending result goes into a later batch, but not for ever', async () => {
+  const soon = answering('pending', 'pending', 'done');
+  expect(await soon.result).toBe('done');
+  expect(soon.sends()).toBe(3);
+  const never = answering('pending');
+  await expect(never.result).rejects.toThrow('contended');
+  expect(never.sends()).toBe(6);
+});
+
+test('an item that waits once more may be repeated once more', async () => {
+  const { result } = answering(new Lost(), 'pending', new Lost(), 'done');
+  expect(await result).toBe('done');
 });
 
 test('no more batches are in flight than allowed', async () => {

@@ -66,23 +66,32 @@ export async function doTask(
   context: ReconcileContext,
   isLastTry: boolean,
 ): Promise<RunSummary | null> {
-  const { runId, shard, after, upTo, couples, fromDate, toDate, graceMs } = task;
+  const { runId, fromDate, toDate, graceMs } = task;
   const run = parseRun(await context.statements.run(READ_RUN, [runId]));
   if (run === null || run.status === 'failed' || run.is_closed) return null;
   const request: ReconcileRequest = { fromDate, toDate, graceMs, couples: null };
-  if (run.status === 'running') {
-    const sides = openSides(context, context.concurrency);
-    try {
-      const look = await lookAtShard({ range: { after, upTo }, couples }, request, sides);
-      const bytes = () => context.rtdb.usage.bytes;
-      const id = { runId, shard };
-      if (!(await completeShard(id, look, request, context, sides, bytes))) return null;
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      if (isLastTry) await context.statements.run(FAIL_RUN, [runId, reason]).catch(() => {});
-      throw error;
-    }
-  }
+  const isFinished =
+    run.status === 'finished' || (await doShard(task, request, context, isLastTry));
+  if (!isFinished) return null;
   await closeRun(runId, request, context);
   return summaryOf(runId, context);
+}
+
+/** Compares a task's couples; whether the run is finished with them. */
+async function doShard(
+  { runId, shard, after, upTo, couples }: ReconcileTask,
+  request: ReconcileRequest,
+  context: ReconcileContext,
+  isLastTry: boolean,
+): Promise<boolean> {
+  const sides = openSides(context, context.concurrency);
+  try {
+    const look = await lookAtShard({ range: { after, upTo }, couples }, request, sides);
+    const bytes = () => context.rtdb.usage.bytes;
+    return await completeShard({ runId, shard }, look, request, context, sides, bytes);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    if (isLastTry) await context.statements.run(FAIL_RUN, [runId, reason]).catch(() => {});
+    throw error;
+  }
 }

@@ -47,7 +47,7 @@ async function doShards(
   request: ReconcileRequest,
   context: ReconcileContext,
 ): Promise<void> {
-  const completing = new Set<Promise<void>>();
+  const completing = new Set<Promise<unknown>>();
   const failures: unknown[] = [];
   let waiting = 0;
   let couples = 0;
@@ -67,8 +67,7 @@ async function doShards(
     if (!look) break;
     waiting += look.differences.length;
     const id = { runId, shard: shard.shard };
-    const done: Promise<void> = completeShard(id, look, request, context, sides, newBytes)
-      .then(() => {})
+    const done: Promise<unknown> = completeShard(id, look, request, context, sides, newBytes)
       .catch((error: unknown) => void failures.push(error))
       .finally(() => {
         waiting -= look.differences.length;
