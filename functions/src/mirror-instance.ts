@@ -62,7 +62,15 @@ export function createMirrorInstance<Leaf extends LogKey>(
     const due = mirror.flag.due();
     // Nearly always; see mirrorEvent for what a promise costs.
     if (due === null) return mirrorNow(event, mirror);
-    return due.decided.then(() => mirrorNow(event, mirror)).finally(() => due.settled);
+    return due.decided
+      .then(
+        () => mirrorNow(event, mirror),
+        (error: unknown) => {
+          logFailure(error, event, mirror.log);
+          throw error;
+        },
+      )
+      .finally(() => due.settled);
   }
 
   return { handle: (event) => mirrorAndLog(readDeliveredEvent(event)) };
