@@ -1,6 +1,5 @@
-import type { Change } from 'firebase-functions/v2/core';
-import type { DatabaseEvent, DataSnapshot } from 'firebase-functions/v2/database';
 import { DATABASE_URL, readSettings } from './config';
+import { readDeliveredEvent } from './events/delivered-event';
 import type { LogKey, MirroredPath } from './events/mirrored-path';
 import type { WrittenEvent } from './events/written-event';
 import type { FlagChange, FlagWatch } from './flag/flag-watch';
@@ -18,14 +17,16 @@ import { clientConfig } from './postgres/client-config';
 import { loggableFailure } from './postgres/loggable-failure';
 import { accessTokenFor } from './rtdb/access-token';
 import { createRtdbReader } from './rtdb/rtdb-reader';
-import { hasChange } from './trigger-guard';
 
-/** Handles the events of one mirrored path. Both reject with what the platform is to deliver again. */
+/** Handles the events of one mirrored path. */
 export interface MirrorInstance {
-  /** Mirrors one event as the platform delivers it, and logs what became of it. */
-  handleWrite(event: DatabaseEvent<Change<DataSnapshot>>): Promise<void>;
-  /** Refuses an event that the SDK itself can't read, before it is delivered for a whole day. */
-  refuseUnreadable(raw: Record<string, unknown>): Promise<void>;
+  /**
+   * Mirrors one event and logs what became of it.
+   *
+   * @param event the CloudEvent as the platform delivers it
+   * @returns rejects with what the platform is to retry
+   */
+  handle(event: unknown): Promise<void>;
 }
 
 /** What a function instance keeps between invocations: settings, and a store's connections. */
@@ -61,39 +62,18 @@ export function createMirrorInstance<Leaf extends LogKey>(
     const due = mirror.flag.due();
     // Nearly always; see mirrorEvent for what a promise costs.
     if (due === null) return mirrorNow(event, mirror);
-    return due.decided.then(() => mirrorNow(event, mirror)).finally(() => due.settled);
+    return due.decided
+      .then(
+        () => mirrorNow(event, mirror),
+        (error: unknown) => {
+          logFailure(error, event, mirror.log);
+          throw error;
+        },
+      )
+      .finally(() => due.settled);
   }
 
-  return {
-    handleWrite: (event) =>
-      mirrorAndLog({
-        id: event.id,
-        time: event.time,
-        ref: event.ref,
-        structured: 'datacontenttype' in event,
-        hasData: true,
-        before: event.data.before.val(),
-        after: event.data.after.val(),
-        instance: event.instance,
-        databaseHost: event.firebaseDatabaseHost,
-        authType: event.authType,
-        authId: event.authId,
-      }),
-    refuseUnreadable: (raw) =>
-      mirrorAndLog({
-        id: raw.id,
-        time: raw.time,
-        ref: raw.ref,
-        structured: 'datacontenttype' in raw,
-        hasData: hasChange(raw.data),
-        before: null,
-        after: null,
-        instance: raw.instance,
-        databaseHost: raw.firebasedatabasehost,
-        authType: raw.authtype,
-        authId: raw.authid,
-      }),
-  };
+  return { handle: (event) => mirrorAndLog(readDeliveredEvent(event)) };
 }
 
 function openMirror<Leaf extends LogKey>(

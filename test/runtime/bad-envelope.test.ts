@@ -140,13 +140,56 @@ test.each<[string, Attributes]>([
 
 test('without datacontenttype the escapes of a ref are decoded: so binary events come', async () => {
   const event = completionEvent({
-    questId: 'a%41',
+    questId: 'a%20b',
     attributes: { datacontenttype: undefined },
   });
   await expect(send(mirror.runtime.url, event, 'structured')).resolves.toBe(204);
   const rows = await completions(mirror.database);
-  expect(rows.map((row) => row.quest_id)).toEqual(['aA']);
+  expect(rows.map((row) => row.quest_id)).toEqual(['a b']);
 });
+
+test('an event that came as a Pub/Sub message, since no header holds its ref, is mirrored', async () => {
+  const event = completionEvent({ coupleId: 'alice_bob ', userId: 'bob ' });
+  await expect(sendAsMessage(event)).resolves.toBe(204);
+  await expect(sendAsMessage(event)).resolves.toBe(204);
+  await expect(divergences(mirror.database)).resolves.toEqual([]);
+  await expect(completions(mirror.database)).resolves.toEqual([
+    expect.objectContaining({ user_id: 'bob ', partner_id: 'alice', event_id: event.id }),
+  ]);
+});
+
+test.each<[string, string | undefined]>([
+  ['no data', undefined],
+  ['data that is no JSON', Buffer.from('{"data":').toString('base64')],
+])('a Pub/Sub message with %s is refused by name', async (_name, data) => {
+  await expect(sendAsMessage(completionEvent(), data ?? '')).resolves.toBe(204);
+  await expectRefusal('data');
+});
+
+/** As Pub/Sub pushes what Eventarc could not put into headers. */
+function sendAsMessage(event: CloudEvent, base64?: string): Promise<number> {
+  const { data, datacontenttype, ...attributes } = event;
+  const entries = Object.entries({ ...attributes, datacontenttype });
+  const message = {
+    messageId: '17',
+    publishTime: '2025-11-19T12:00:01Z',
+    attributes: Object.fromEntries(entries.map(([name, value]) => [`ce-${name}`, String(value)])),
+    // Never empty: functions-framework would not take it for a message.
+    data:
+      base64 === undefined ? Buffer.from(JSON.stringify(data)).toString('base64') : base64 || '-',
+  };
+  const body = JSON.stringify({ message, subscription: 'projects/demo-quests/subscriptions/s' });
+  return post(mirror.runtime.url, { 'content-type': 'application/json' }, body);
+}
+
+test.each(['[]', '{}'])(
+  'a structured body of %s is refused, and does not come again',
+  async (body) => {
+    const headers = { 'content-type': 'application/cloudevents+json' };
+    await expect(post(mirror.runtime.url, headers, body)).resolves.toBe(204);
+    await expect(divergences(mirror.database)).resolves.toHaveLength(1);
+  },
+);
 
 test.each([
   ['nothing', '', 'application/json'],

@@ -127,3 +127,21 @@ test('a change is told with the times between which it was made', async () => {
     seenAtMs: secondMs + 60_000,
   });
 });
+
+test('a look that fails fails its own event; the next event looks again', async () => {
+  let looks = 0;
+  const watch = new FlagWatch({
+    now: () => 0,
+    look: async () => {
+      looks += 1;
+      if (looks === 1) throw new Error('it was to answer, whatever happens');
+      return ON;
+    },
+    onChange: async () => {},
+  });
+  const first = watch.due();
+  await expect(first?.decided).rejects.toThrow();
+  await expect(first?.settled).rejects.toThrow();
+  await watch.due()?.decided;
+  expect(watch.isEnabled('ann_zed')).toBe(true);
+});

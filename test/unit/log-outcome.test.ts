@@ -68,7 +68,8 @@ test.each<[Outcome, object]>([
   ],
 ])('the line of %j', (outcome, fields) => {
   expect(lineOf(outcome)).toEqual({
-    message: `quest completion ${outcome.outcome}`,
+    message: `event ${outcome.outcome}`,
+    leaf: 'quest completion',
     outcome: outcome.outcome,
     event_id: 'e1',
     ref_hash: HASH,

@@ -77,6 +77,15 @@ test.each([
   ['lower-case digits', 'a/%c3%a9', false, 'a/é'],
   ['Latin-1 beside what Latin-1 has not', 'a/Ã©❤', false, 'a/Ã©❤'],
   ['the last of Latin-1', 'a/Ã¿', false, 'a/ÿ'],
+  ['an escaped space', 'a/b%20c', false, 'a/b c'],
+  ['an escaped percent', 'a/50%25', false, 'a/50%'],
+  // Nobody encodes these, so whoever made the key wrote the escape out.
+  ['an escaped letter', 'a/%41', false, 'a/%41'],
+  ['an escaped dot, which no key holds', 'a/b%2Ecom', false, 'a/b%2Ecom'],
+  ['an escaped slash beside a literal one', 'a/b%2Fc', false, 'a/b%2Fc'],
+  ['a literal space, as no encoder leaves it', 'a/b c%20d', false, 'a/b c%20d'],
+  ['raw UTF-8 beside an escape', 'a/GrÃ¶Ã\u009fe%20x', false, 'a/Größe%20x'],
+  ['escapes that are no UTF-8', 'a/%ff%20', false, 'a/%ff%20'],
 ])('a ref with %s', (_case, ref, structured, path) => {
   expect(pathOfRef(ref, structured)).toBe(path);
 });

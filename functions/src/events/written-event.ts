@@ -1,9 +1,9 @@
 import { normalizeInstant } from '../values/event-time';
 import type { InputIssue, Json } from '../values/json';
-import { canonicalValue } from '../values/rtdb-value';
+import { canonicalValue, isTooDeep, MAX_DEPTH } from '../values/rtdb-value';
 import { isStorable } from '../values/storable';
 import { pathOfRef } from './event-ref';
-import type { LeafState, LogKey, MirroredPath } from './mirrored-path';
+import type { LeafState, LogKey, MirroredPath, ParsedState } from './mirrored-path';
 
 /** What is known of an event apart from the leaf itself: evidence for the log. */
 export interface EventOrigin {
@@ -45,7 +45,7 @@ interface Envelope {
   time: string;
 }
 
-/** What a trigger's handler has in hand: the event, with its two snapshots read. */
+/** A write event as it was delivered, its attributes by name; see `readDeliveredEvent`. */
 export interface WrittenEvent {
   id: unknown;
   time: unknown;
@@ -54,7 +54,9 @@ export interface WrittenEvent {
   structured: boolean;
   /** Whether it brought data at all. */
   hasData: boolean;
+  /** The value before the write, as it was delivered. */
   before: unknown;
+  /** The value after it: `before` with the event's change laid over it. */
   after: unknown;
   instance: unknown;
   databaseHost: unknown;
@@ -84,9 +86,9 @@ export function parseWrittenEvent<Leaf extends LogKey>(
   const envelope = parseEnvelope(event);
   const path = mirrored.parsePath(ref);
   // A time is only needed to date a value without one; any does for finding out what is wrong.
-  const after = mirrored.parseValue(event.after, envelope.time ?? '1970-01-01T00:00:00.000000Z');
+  const after = parseState(event.after, envelope.time ?? '1970-01-01T00:00:00.000000Z', mirrored);
   if (isComplete(envelope) && event.hasData && path.ok && after.ok) {
-    const before = mirrored.parseValue(event.before, envelope.time);
+    const before = parseState(event.before, envelope.time, mirrored);
     return {
       kind: 'leaf',
       ref,
@@ -104,7 +106,7 @@ export function parseWrittenEvent<Leaf extends LogKey>(
     key: path.ok ? path.leaf : path.key,
     eventId: envelope.id,
     eventTime: envelope.time,
-    value: canonicalValue(event.after),
+    value: after.ok ? canonicalValue(event.after) : after.value,
     issues: [
       ...envelopeIssues(envelope, event.hasData),
       ...(path.ok ? [] : path.issues),
@@ -112,6 +114,17 @@ export function parseWrittenEvent<Leaf extends LogKey>(
     ],
     origin,
   };
+}
+
+/** A value that RTDB can't hold, and that could exhaust the stack, is not walked at all. */
+function parseState<Leaf extends LogKey>(
+  raw: unknown,
+  eventTime: string,
+  mirrored: MirroredPath<Leaf>,
+): ParsedState {
+  if (!isTooDeep(raw)) return mirrored.parseValue(raw, eventTime);
+  const message = `expected at most ${MAX_DEPTH} levels, which is RTDB's limit`;
+  return { ok: false, value: null, issues: [{ field: 'value', message }] };
 }
 
 function parseEnvelope({ id, time }: WrittenEvent): { [K in keyof Envelope]: string | null } {

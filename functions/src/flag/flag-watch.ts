@@ -84,14 +84,16 @@ export class FlagWatch {
   async #look(): Promise<FlagChange | null> {
     const startedAtMs = this.options.now();
     const before = this.#rule;
-    const after = await this.options.look(before);
+    // Whatever comes of it, the next invocation may look: a look kept would fail every event.
+    const after = await this.options.look(before).finally(() => {
+      this.#looking = null;
+    });
     const times = { beforeSinceMs: this.#sinceMs, beforeUntilMs: this.#lookedAtMs };
     const change =
       before?.mode === after.mode ? null : { before, after, ...times, seenAtMs: startedAtMs };
     if (change !== null) this.#sinceMs = startedAtMs;
     this.#rule = after;
     this.#lookedAtMs = startedAtMs;
-    this.#looking = null;
     return change;
   }
 }

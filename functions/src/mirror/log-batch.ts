@@ -8,7 +8,7 @@ import type { SentBatch } from './report-batch';
 export function logBatch({ statement, size, ms, applied, sqlstate }: SentBatch): void {
   write({
     severity: 'DEBUG',
-    message: `batch ${statement}`,
+    message: sqlstate === undefined ? 'batch sent' : 'batch failed',
     statement,
     size,
     ms: Math.round(ms),

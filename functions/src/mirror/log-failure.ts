@@ -15,8 +15,9 @@ export function logFailure(
 ): void {
   write({
     severity: 'ERROR',
-    message: `${settings.noun} failed`,
+    message: 'event failed',
     outcome: 'failed',
+    leaf: settings.noun,
     ...eventFields(event, settings),
     sqlstate: sqlstateOf(error),
     error: error instanceof Error ? error.name : 'unknown',

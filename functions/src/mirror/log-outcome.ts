@@ -15,6 +15,17 @@ export interface LogSettings {
   routineLines: RoutineLines;
 }
 
+/** Whole texts, so that a search of the code for the words of a line finds them. */
+const MESSAGES: Readonly<Record<Outcome['outcome'], string>> = {
+  applied: 'event applied',
+  duplicate: 'event duplicate',
+  stale: 'event stale',
+  tied: 'event tied',
+  rejected: 'event rejected',
+  retained: 'event retained',
+  disabled: 'event disabled',
+};
+
 /**
  * One structured line for each event; at scale a part of the `applied` ones is left out. The line of a
  * batch counts what it applied, whether or not that was logged.
@@ -24,8 +35,9 @@ export function logOutcome(outcome: Outcome, event: WrittenEvent, settings: LogS
   if (isRoutine && !settings.routineLines.takes()) return;
   const entry: LogEntry = {
     severity: isRoutine ? 'INFO' : severityOf(outcome),
-    message: `${settings.noun} ${outcome.outcome}`,
+    message: MESSAGES[outcome.outcome],
     outcome: outcome.outcome,
+    leaf: settings.noun,
     ...eventFields(event, settings),
   };
   if ('lagMs' in outcome) {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { CompletionLeaf } from '../quests/completion-path';
 import type { Json, JsonObject } from '../values/json';
+import { jsonColumn } from './statements';
 
 /** $1 what was asked (JSON). */
 export const START_BACKFILL = `
@@ -149,7 +150,7 @@ export function parseBackfillId(rows: unknown[]): number {
 
 const UNFINISHED = z.object({
   id: z.number(),
-  config: z.json(),
+  config: jsonColumn,
   checkpoint: z.string().nullable(),
 });
 

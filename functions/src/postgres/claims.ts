@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { LogKey, MirroredPath } from '../events/mirrored-path';
 import type { Json, JsonObject } from '../values/json';
+import { jsonColumn } from './statements';
 
 /**
  * A claim about the state of one row at one version, `(eventTime, eventId)`.
@@ -29,7 +30,7 @@ const RESULT = z.object({
   lag_ms: z.number(),
   missed_event: z.boolean(),
   row_event_id: z.string().nullable(),
-  row_payload: z.json(),
+  row_payload: jsonColumn,
   behind_ms: z.number().nullable(),
 });
 

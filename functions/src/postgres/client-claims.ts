@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { CompletionLeaf } from '../quests/completion-path';
+import { jsonColumn } from './statements';
 
 /** An old phone's second write: migrations/20261123000002_client_claims.sql. */
 export const CLAIM_BY_CLIENT = `
@@ -41,7 +42,7 @@ export function parseClientVerdict(rows: unknown[]): 'applied' | 'duplicate' {
 const COMPLETION = z.object({
   quest_id: z.string(),
   user_id: z.string(),
-  payload: z.json(),
+  payload: jsonColumn,
   completed_at: z.string(),
 });
 

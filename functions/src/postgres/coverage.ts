@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { JsonObject } from '../values/json';
+import { jsonColumn } from './statements';
 
 /** Why mirroring was not fully on (DESIGN section 3). */
 export const COVERAGE_REASON = z.enum(['flag_off', 'percent', 'outage', 'canary_lost']);
@@ -85,7 +86,7 @@ where (couple_id, date_key, quest_id, user_id) = ($1, $2::date, $3, $4)
   and event_time > '-infinity'
 `;
 
-const ROW = z.object({ payload: z.json(), age_ms: z.number() });
+const ROW = z.object({ payload: jsonColumn, age_ms: z.number() });
 
 /** The canary as Postgres has it, and for how long; null where none has arrived. */
 export function parseCanaryRow(rows: unknown[]): { payload: unknown; ageMs: number } | null {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { COVERAGE_REASON, type CoverageInterval } from './coverage';
+import { jsonColumn } from './statements';
 
 /**
  * $1 as of when, $2 and $3 first and last date. Finished runs of all couples that compared any of
@@ -188,7 +189,7 @@ const GAP = z.object({
   from_at: z.string(),
   to_at: z.string().nullable(),
   reason: COVERAGE_REASON,
-  detail: z.json(),
+  detail: jsonColumn,
 });
 
 /** An interval with its evidence. */

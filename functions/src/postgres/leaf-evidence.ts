@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { jsonColumn } from './statements';
 
 /** $1 to $4: a completion's key. Its row, with its version. */
 export const ROW_OF_LEAF = `
@@ -108,7 +109,7 @@ const instant = z.string().nullable();
 
 const ROW = z.object({
   partner_id: z.string().nullable(),
-  payload: z.json(),
+  payload: jsonColumn,
   origin: z.string(),
   event_id: z.string().nullable(),
   event_time: instant,
@@ -146,9 +147,9 @@ const DIVERGENCE = z.object({
   cause: z.string(),
   severity: z.string(),
   detected_by: z.string(),
-  rtdb_value: z.json(),
-  postgres_value: z.json(),
-  detail: z.json(),
+  rtdb_value: jsonColumn,
+  postgres_value: jsonColumn,
+  detail: jsonColumn,
   event_id: z.string().nullable(),
   run_id: z.number().nullable(),
   times_seen: z.number(),
@@ -187,8 +188,8 @@ const WRITE = z.object({
   operation: z.enum(['insert', 'update', 'delete']),
   written_by: z.string(),
   written_at: z.string(),
-  old_payload: z.json(),
-  new_payload: z.json(),
+  old_payload: jsonColumn,
+  new_payload: jsonColumn,
 });
 
 /** The last write past the mirror; null where none is known. */

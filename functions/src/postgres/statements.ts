@@ -1,5 +1,11 @@
+import { z } from 'zod';
+import type { Json } from '../values/json';
+
 /** Whatever runs one statement, as a transaction of its own. */
 export interface Statements {
   /** The rows, not parsed. Rejects with pg's error, or a `ConnectError`. */
   run(text: string, values: unknown[]): Promise<unknown[]>;
 }
+
+/** What a `jsonb` column holds, as pg parsed it: `z.json()` would drop a key named `__proto__`. */
+export const jsonColumn = z.custom<Json>();

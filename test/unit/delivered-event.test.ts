@@ -1,0 +1,26 @@
+import { readDeliveredEvent } from '../../functions/src/events/delivered-event';
+import { completionEvent } from '../support/cloud-event';
+
+test.each([undefined, null, 17, 'text', true, [], {}])(
+  '%j is an event that brought nothing',
+  (raw) => {
+    expect(readDeliveredEvent(raw)).toMatchObject({ hasData: false, before: null, after: null });
+  },
+);
+
+test.each([
+  ['both', { data: 1, delta: 2 }, { hasData: true, before: 1, after: 2 }],
+  ['no delta: null, so a deletion', { data: 1 }, { hasData: true, before: 1, after: null }],
+  ['no data: null, so a creation', { delta: 2 }, { hasData: true, before: null, after: 2 }],
+  ['what is only inherited', Object.create({ data: 1, delta: 2 }), { hasData: false }],
+  ['a list', [1], { hasData: false }],
+])('an event whose data has %s', (_case, data, expected) => {
+  expect(readDeliveredEvent({ ...completionEvent(), data })).toMatchObject(expected);
+});
+
+test.each([
+  ['binary', { authid: 'push%3Atoken%20%C3%A9' }, 'push:token é'],
+  ['structured', { authid: 'a%20b', datacontenttype: 'application/json' }, 'a%20b'],
+])('the writer of a %s event is read as its ref is', (_mode, event, authId) => {
+  expect(readDeliveredEvent(event).authId).toBe(authId);
+});
