@@ -50,5 +50,7 @@ export const FIRST_YEAR = 2000;
 export function isSaneDate(text: string, asOf: string): boolean {
   if (!isRealDate(text)) return false;
   const year = Number(text.slice(0, 4));
-  return year >= FIRST_YEAR && year <= Number(asOf.slice(0, 4)) + 1;
+  const present = Number(asOf.slice(0, 4));
+  // An event of the year 1 has a broken clock, which says nothing of its day.
+  return year >= FIRST_YEAR && (year <= present + 1 || present < FIRST_YEAR);
 }
