@@ -21,9 +21,10 @@ export const DATE_PATTERN = `^${DATE}$`;
 
 /**
  * A date and time of ISO 8601, as Dart's `toIso8601String` and JavaScript's `toISOString` write it:
- * `2025-11-20T06:01:00.006`. Seconds, up to nine digits of a fraction, and the zone may be left out.
+ * `2025-11-20T06:01:00.006`; or with a space, as Dart's `toString` does. Seconds, up to nine digits of
+ * a fraction, and the zone may be left out.
  */
-export const TIME_PATTERN = `^${DATE}T${CLOCK}${ZONE}$`;
+export const TIME_PATTERN = `^${DATE}[T ]${CLOCK}${ZONE}$`;
 
 const A_DATE = new RegExp(DATE_PATTERN);
 const A_TIME = new RegExp(TIME_PATTERN);
