@@ -97,7 +97,7 @@ test.each(DAYS.filter(({ ok }) => !ok))('the day $text is refused', async ({ tex
   const day = onDay(text, TODAY);
   const query = new URLSearchParams({ partner_id: 'bob', date: day });
   const read = await app.request(`/api/sync/daily-quests/completions?${query}`, { headers });
-  const errors = [{ field: 'date', message: expect.stringMatching(/^expected a Gregorian date/) }];
+  const errors = [{ field: 'date', message: expect.stringMatching(/^expected a calendar date/) }];
   expect(await answerOf(read)).toEqual({ status: 400, errors });
   const { status, errors: claimErrors } = await claim(`${day}T06:01:00Z`, 'quest_1');
   expect([status, claimErrors.map(({ field }) => field)]).toEqual([400, ['timestamp']]);

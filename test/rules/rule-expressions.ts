@@ -1,4 +1,4 @@
-import { DATE_PATTERN, FIRST_YEAR, TIME_PATTERN } from '../../functions/src/values/time-grammar';
+import { DATE_PATTERN, TIME_PATTERN } from '../../functions/src/values/time-grammar';
 
 /**
  * What database.rules.json repeats: rules have no names for an expression. The file is written by
@@ -34,14 +34,21 @@ export const IS_OWN_TIME =
   `(newData.isNumber() || (newData.isString() && newData.val().matches(/${TIME_PATTERN}/)))))`;
 
 /** Rules can't compute a year from `now`: each year opens on the first day of the one before. */
-const YEARS_AHEAD = Array.from({ length: 14 }, (_, n) => 2028 + n);
+const LATER_YEARS = [
+  ...Array.from({ length: 13 }, (_, n) => ({ opens: 2027 + n, prefix: String(2028 + n) })),
+  // The list ends. Better any year than none.
+  { opens: 2040, prefix: '2' },
+];
 
-export const IS_SANE_DAY = [
-  'newData.hasChildren()',
-  `$dateKey.matches(/${DATE_PATTERN}/)`,
-  `$dateKey >= '${FIRST_YEAR}'`,
-  ...YEARS_AHEAD.map((year) => `($dateKey < '${year}' || now >= ${Date.UTC(year - 1, 0)})`),
-].join(' && ');
+export const IS_SANE_DAY =
+  `newData.hasChildren() && $dateKey.matches(/${DATE_PATTERN}/) && (` +
+  [
+    '$dateKey.matches(/^20([01][0-9]|2[0-7])/)',
+    ...LATER_YEARS.map(
+      ({ opens, prefix }) => `(now >= ${Date.UTC(opens, 0)} && $dateKey.beginsWith('${prefix}'))`,
+    ),
+  ].join(' || ') +
+  ')';
 
 /**
  * A member may write a day. Once it holds completions, which such a write may erase, it has to leave

@@ -21,7 +21,7 @@ export const COMPLETION_PATTERN =
   'daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}';
 
 /** What a day must be; {@link isSaneDate}. */
-export const EXPECTED_DATE = `expected a Gregorian date that exists, YYYY-MM-DD, of the years ${FIRST_YEAR} to next year`;
+export const EXPECTED_DATE = `expected a calendar date that exists, YYYY-MM-DD, Gregorian, of the years ${FIRST_YEAR} to next year`;
 
 const NO_KEY: LogKey = { coupleId: null, dateKey: null, questId: null, userId: null };
 
