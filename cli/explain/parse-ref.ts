@@ -13,7 +13,7 @@ import { printable } from '../printable';
  */
 export function parseRef(text: string): CompletionLeaf {
   const path = /^https?:\/\//i.test(text) ? pathOfUrl(text) : text.replace(/^\//, '');
-  const parsed = parseCompletionPath(path);
+  const parsed = parseCompletionPath(path, new Date().toISOString());
   if (parsed.ok) return parsed.leaf;
   const issues = parsed.issues.map(({ field, message }) => `${field}: ${message}`);
   throw new UsageError(`REF: ${printable(issues.join('; '))}`);

@@ -13,7 +13,7 @@ const ROOT = join(__dirname, '..', '..');
 const ROWS = 100_000;
 const WRITER = `mirror_functions_${process.pid}`;
 /** In the partition that was the table, in the one of January, and in the default one. */
-const DAYS = ['2025-11-19', '2026-01-15', '2031-05-05'];
+const DAYS = ['2025-11-19', '2026-01-15', '2026-12-05'];
 
 const SEED = `
 insert into public.quest_completions (
@@ -156,7 +156,7 @@ test('every statement of the code fits', async () => {
 
 test('backfill and reconcile run across partitions', async () => {
   const env = { ...rtdb.env, DATABASE_URL: database.url };
-  for (const date of ['2026-01-20', '2026-02-03', '2031-05-06']) {
+  for (const date of ['2026-01-20', '2026-02-03', '2026-12-06']) {
     await rtdb.rest.set(refOn(date, 'quest_9').split('/'), true);
     const days = ['--from', date, '--to', date];
     const backfill = await runCommand(['backfill', ...days, '--json'], env);

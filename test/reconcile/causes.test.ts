@@ -59,9 +59,10 @@ const mirrored = async (id: string, time: string, path: string[], value: unknown
 const reconcile = (
   now: Date = DAYS_LATER,
   context: Partial<ReconcileContext> = {},
+  days = { fromDate: DATE, toDate: DATE },
 ): Promise<RunSummary> =>
   runReconcile(
-    { fromDate: DATE, toDate: DATE, graceMs: 0, couples: null },
+    { ...days, graceMs: 0, couples: null },
     { statements: connections, rtdb: rtdb.tree, retentionDays: 0, now: () => now, ...context },
   );
 
@@ -301,6 +302,23 @@ test('retries_exhausted: an event that did not come within the retry window', as
   expect((await open()).map(({ cause }) => cause)).toEqual([
     'retries_exhausted',
     'retries_exhausted',
+  ]);
+});
+
+test.each([1763553600, { completedAt: 1763553600 }, { completedAt: '1970-01-21T09:52:33Z' }])(
+  'unknown: %j was lost just now, and is no sane time',
+  async (value) => {
+    await lost(leaf(), value);
+    await reconcile(SAME_DAY);
+    expect(await open()).toMatchObject([{ kind: 'missing_in_postgres', cause: 'unknown' }]);
+  },
+);
+
+test('rejected: days of another calendar, once a run reads them', async () => {
+  await rtdb.rest.set(['daily_quests', 'ann_bob', '2568-11-19', ...leaf().slice(3)], true);
+  await reconcile(DAYS_LATER, {}, { fromDate: '2568-11-19', toDate: '2568-11-19' });
+  expect(await open()).toMatchObject([
+    { cause: 'rejected', detail: { evidence: { refused: 'path', fields: ['dateKey'] } } },
   ]);
 });
 

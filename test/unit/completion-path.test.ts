@@ -2,6 +2,7 @@ import { pathOfRef } from '../../functions/src/events/event-ref';
 import { completionPath, parseCompletionPath } from '../../functions/src/quests/completion-path';
 import { partnerOf } from '../../functions/src/quests/partner';
 
+const AS_OF = '2025-11-19T12:00:00.000000Z';
 const TOKEN = `fK3x_9dTQm-1aB:APA91b${'Hq7_Zr-2'.repeat(17)}`;
 
 describe('partnerOf', () => {
@@ -38,7 +39,7 @@ describe('parseCompletionPath', () => {
 
   test('reads the four keys and derives the partner', () => {
     const text = path('alice_bob_smith', '2025-11-19', 'quest_1_quiz', 'bob_smith');
-    const parsed = parseCompletionPath(text);
+    const parsed = parseCompletionPath(text, AS_OF);
     expect(parsed).toEqual({
       ok: true,
       leaf: {
@@ -56,6 +57,8 @@ describe('parseCompletionPath', () => {
     ['userId', path('alice_bob', '2025-11-19', 'q', 'mallory')],
     ['dateKey', path('alice_bob', '2025-02-30', 'q', 'bob')],
     ['dateKey', path('alice_bob', '19-11-2025', 'q', 'bob')],
+    ['dateKey', path('alice_bob', '2027-01-01', 'q', 'bob')],
+    ['dateKey', path('alice_bob', '2568-11-19', 'q', 'bob')],
     ['coupleId', path(`${'x'.repeat(765)}_bob`, '2025-11-19', 'q', 'bob')],
     ['questId', path('alice_bob', '2025-11-19', '❤'.repeat(257), 'bob')],
     ['questId', path('alice_bob', '2025-11-19', 'a\u0000', 'bob')],
@@ -66,17 +69,24 @@ describe('parseCompletionPath', () => {
     ['ref', 'weekly_quests/alice_bob/2025-11-19/completions/q/bob'],
     ['ref', ''],
   ])('names the field %s for %j', (field, text) => {
-    const parsed = parseCompletionPath(text);
+    const parsed = parseCompletionPath(text, AS_OF);
     expect(parsed).toMatchObject({ ok: false, issues: [{ field }] });
   });
 
   test('a key of 768 bytes is the longest', () => {
     const couple = `${'x'.repeat(764)}_bob`;
-    expect(parseCompletionPath(path(couple, '2025-11-19', 'q'.repeat(768), 'bob')).ok).toBe(true);
+    expect(parseCompletionPath(path(couple, '2025-11-19', 'q'.repeat(768), 'bob'), AS_OF).ok).toBe(
+      true,
+    );
+  });
+
+  test('a date of another calendar stays in the key, as evidence', () => {
+    const parsed = parseCompletionPath(path('alice_bob', '2568-11-19', 'q', 'bob'), AS_OF);
+    expect(parsed).toMatchObject({ ok: false, key: { dateKey: '2568-11-19' } });
   });
 
   test('an impossible date leaves the other keys readable', () => {
-    const parsed = parseCompletionPath(path('alice_bob', '2025-02-30', 'q', 'bob'));
+    const parsed = parseCompletionPath(path('alice_bob', '2025-02-30', 'q', 'bob'), AS_OF);
     expect(parsed).toMatchObject({
       key: { coupleId: 'alice_bob', dateKey: null, questId: 'q', userId: 'bob' },
     });

@@ -1,9 +1,6 @@
 import fc from 'fast-check';
-import {
-  instantOfMillis,
-  isRealDate,
-  normalizeInstant,
-} from '../../functions/src/values/event-time';
+import { instantOfMillis, normalizeInstant } from '../../functions/src/values/event-time';
+import { isRealDate } from '../../functions/src/values/time-grammar';
 
 describe('normalizeInstant brings every form of one instant to one text', () => {
   test.each([

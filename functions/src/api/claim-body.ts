@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type CompletionLeaf, parseCompletionPath } from '../quests/completion-path';
-import { MAX_AHEAD_MS } from '../quests/completion-value';
-import { isRealDate, millisOf, normalizeInstant } from '../values/event-time';
+import { saneInstant } from '../quests/completion-value';
+import { normalizeInstant } from '../values/event-time';
+import { TIME_PATTERN } from '../values/time-grammar';
 import { fieldErrorsOf } from './field-errors';
 import type { FieldError } from './problem';
 import { rtdbKeySchema } from './rtdb-key';
@@ -13,6 +14,10 @@ export const claimBodySchema = z.object({
   partner_id: rtdbKeySchema.describe('The other user of the couple'),
   timestamp: z
     .string()
+    .regex(
+      new RegExp(TIME_PATTERN),
+      'expected an ISO 8601 date and time, such as 2025-11-20T06:01:00.006',
+    )
     .describe(
       "The phone's local time, ISO 8601, with or without an offset; its first ten characters are " +
         'the day. Without an offset it is taken as UTC.',
@@ -36,22 +41,18 @@ export function parseClaimBody(body: unknown, now: string): ParsedClaim {
   }
   const { quest_id, user_id, partner_id, timestamp } = parsed.data;
   const dateKey = timestamp.slice(0, 10);
-  const instant = normalizeInstant(timestamp);
-  if (!isRealDate(dateKey) || instant === null) {
-    const message = 'expected an ISO 8601 date and time, such as 2025-11-20T06:01:00.006';
-    return { ok: false, errors: [{ field: 'timestamp', message }] };
-  }
   const coupleId = coupleIdOf(user_id, partner_id);
   const path = parseCompletionPath(
     `daily_quests/${coupleId}/${dateKey}/completions/${quest_id}/${user_id}`,
+    now,
   );
   if (!path.ok) return { ok: false, errors: path.issues.map(asBodyField) };
   if (path.leaf.partnerId !== partner_id) {
     const message = 'expected ids whose couple can be told apart';
     return { ok: false, errors: [{ field: 'partner_id', message }] };
   }
-  const isSane = millisOf(instant) - millisOf(now) <= MAX_AHEAD_MS && millisOf(instant) >= 0;
-  return { ok: true, leaf: path.leaf, completedAt: isSane ? instant : now };
+  const completedAt = saneInstant(normalizeInstant(timestamp), now) ?? now;
+  return { ok: true, leaf: path.leaf, completedAt };
 }
 
 /** Both ids in the order of their UTF-16 units (as Dart and JavaScript sort), joined by `_`. */
@@ -60,6 +61,7 @@ export function coupleIdOf(userId: string, partnerId: string): string {
 }
 
 const BODY_FIELDS: Record<string, string> = {
+  dateKey: 'timestamp',
   questId: 'quest_id',
   userId: 'user_id',
   coupleId: 'partner_id',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { isRealDate } from '../values/event-time';
+import { EXPECTED_DATE } from '../quests/completion-path';
+import { DATE_PATTERN, isSaneDate } from '../values/time-grammar';
 import { rtdbKeySchema } from './rtdb-key';
 
 /** The query of the validation read. */
@@ -7,6 +8,7 @@ export const completionsQuerySchema = z.object({
   partner_id: rtdbKeySchema.describe('The other user of the couple'),
   date: z
     .string()
-    .refine(isRealDate, 'expected a calendar date that exists, YYYY-MM-DD')
+    .regex(new RegExp(DATE_PATTERN), { error: EXPECTED_DATE, abort: true })
+    .refine((day) => isSaneDate(day, new Date().toISOString()), EXPECTED_DATE)
     .describe('The day, YYYY-MM-DD'),
 });

@@ -38,7 +38,7 @@ export async function readStory(
   const known = await transactions.read(async (statements) => {
     const ref = parseDivergenceRef(await statements.run(DIVERGENCE_REF, [id]));
     if (ref === null) return null;
-    const parsed = parseCompletionPath(ref);
+    const parsed = parseCompletionPath(ref, new Date().toISOString());
     if (parsed.ok) return { side: await readPostgresSide(parsed.leaf, statements) };
     const rows = await statements.run(DIVERGENCES_OF_LEAF, [[ref]]);
     return { ref, divergences: parseLeafDivergences(rows) };

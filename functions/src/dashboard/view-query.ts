@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isRealDate } from '../values/event-time';
+import { isRealDate } from '../values/time-grammar';
 
 /** What the log knows (migrations/20261122000002_mirror_schema.sql). */
 export const KINDS = [

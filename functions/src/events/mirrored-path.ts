@@ -49,7 +49,10 @@ export interface MirroredPath<Leaf extends LogKey> {
    * wait for a lock, such as `500ms`. `mirror.create_apply_function` makes what it calls.
    */
   applyStatement: string;
-  parsePath(path: string): ParsedPath<Leaf>;
+  /**
+   * @param asOf normalized instant of the write: a date in the path can't lie far ahead of it
+   */
+  parsePath(path: string, asOf: string): ParsedPath<Leaf>;
   /**
    * @param raw the value as a snapshot or REST shows it
    * @param eventTime normalized instant of the write; it dates what has no time of its own

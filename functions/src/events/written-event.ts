@@ -84,9 +84,10 @@ export function parseWrittenEvent<Leaf extends LogKey>(
     authId: textOf(event.authId),
   };
   const envelope = parseEnvelope(event);
-  const path = mirrored.parsePath(ref);
-  // A time is only needed to date a value without one; any does for finding out what is wrong.
-  const after = parseState(event.after, envelope.time ?? '1970-01-01T00:00:00.000000Z', mirrored);
+  // An event without a time is refused; the latest one finds no fault with its other dates.
+  const time = envelope.time ?? '9999-12-31T23:59:59.999999Z';
+  const path = mirrored.parsePath(ref, time);
+  const after = parseState(event.after, time, mirrored);
   if (isComplete(envelope) && event.hasData && path.ok && after.ok) {
     const before = parseState(event.before, envelope.time, mirrored);
     return {

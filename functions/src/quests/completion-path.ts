@@ -1,6 +1,6 @@
 import type { LogKey, ParsedPath } from '../events/mirrored-path';
-import { isRealDate } from '../values/event-time';
 import { keyIssues } from '../values/rtdb-key';
+import { FIRST_YEAR, isRealDate, isSaneDate } from '../values/time-grammar';
 import { partnerOf } from './partner';
 
 /** The keys of one completion: who completed which quest on which day. */
@@ -20,10 +20,17 @@ export interface CompletionLeaf extends CompletionKey {
 export const COMPLETION_PATTERN =
   'daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}';
 
+/** What a day must be; {@link isSaneDate}. */
+export const EXPECTED_DATE = `expected a calendar date that exists, YYYY-MM-DD, Gregorian, of the years ${FIRST_YEAR} to next year`;
+
 const NO_KEY: LogKey = { coupleId: null, dateKey: null, questId: null, userId: null };
 
-/** Reads `daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}`. */
-export function parseCompletionPath(path: string): ParsedPath<CompletionLeaf> {
+/**
+ * Reads `daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}`.
+ *
+ * @param asOf normalized instant of the write, or of the reading: no day lies far ahead of it
+ */
+export function parseCompletionPath(path: string, asOf: string): ParsedPath<CompletionLeaf> {
   const segments = path.split('/');
   const [root, coupleId, dateKey, completions, questId, userId] = segments;
   if (
@@ -46,9 +53,7 @@ export function parseCompletionPath(path: string): ParsedPath<CompletionLeaf> {
     ...keyIssues('questId', questId),
     ...keyIssues('userId', userId),
   ];
-  if (!isRealDate(dateKey)) {
-    issues.push({ field: 'dateKey', message: 'expected a calendar date that exists, YYYY-MM-DD' });
-  }
+  if (!isSaneDate(dateKey, asOf)) issues.push({ field: 'dateKey', message: EXPECTED_DATE });
   const partnerId = partnerOf(coupleId, userId);
   if (partnerId === null) {
     issues.push({ field: 'userId', message: 'expected one of the two users in coupleId' });

@@ -84,7 +84,8 @@ function moving({ isMoving }: Mismatch): Judgement | null {
 function rejected({ key, leaf }: Mismatch, known: Known): Judgement | null {
   if (leaf === null) return null;
   if (leaf.completed === null) return { cause: 'rejected', evidence: { refused: 'value' } };
-  const path = parseCompletionPath(completionPath(key));
+  const now = instantOfMillis(known.now.getTime()) ?? '';
+  const path = parseCompletionPath(completionPath(key), now);
   if (!path.ok) {
     const fields = path.issues.map(({ field }) => field);
     return { cause: 'rejected', evidence: { refused: 'path', fields } };

@@ -1,6 +1,6 @@
 import type { CompletionKey } from '../quests/completion-path';
 import { parseCompletionValue } from '../quests/completion-value';
-import { isRealDate } from '../values/event-time';
+import { isRealDate } from '../values/time-grammar';
 import { compareUtf8 } from '../values/utf8-order';
 import type { LeafReading } from './compare-leaf';
 

@@ -7,16 +7,17 @@ import type { LeafReading } from './compare-leaf';
 import type { Leaf } from './leaves-of-couple';
 import { ownTimeOf } from './write-span';
 
-/** The leaves of RTDB that are completions, and those that the mirror refuses, with why. Pure. */
+/** The leaves of RTDB that are completions, and those that the mirror refuses, with why. */
 export function sortLeaves(leaves: Iterable<Leaf>): {
   completions: ReadCompletion[];
   refused: RefusedLeaf[];
 } {
   const completions: ReadCompletion[] = [];
   const refused: RefusedLeaf[] = [];
+  const now = new Date().toISOString();
   for (const { key, reading } of leaves) {
     if (reading.completed === false) continue;
-    const path = parseCompletionPath(completionPath(key));
+    const path = parseCompletionPath(completionPath(key), now);
     if (reading.completed === null) {
       const parsed = parseCompletionValue(reading.value, '1970-01-01T00:00:00.000000Z');
       const issues = [...(path.ok ? [] : path.issues), ...(parsed.ok ? [] : parsed.issues)];

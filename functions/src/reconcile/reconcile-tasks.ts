@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { FAIL_RUN, parseRun, READ_RUN } from '../postgres/reconcile-runs';
-import { isRealDate } from '../values/event-time';
+import { isRealDate } from '../values/time-grammar';
 import { closeRun } from './close-run';
 import { lookAtShard } from './compare-shard';
 import { completeShard } from './complete-shard';

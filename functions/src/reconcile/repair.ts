@@ -121,8 +121,9 @@ function obstacleTo(
   { key, leaf }: Difference,
   { retentionDays }: RepairContext,
 ): 'refused' | 'retained' | null {
-  if (leaf?.completed === null || !parseCompletionPath(completionPath(key)).ok) return 'refused';
   const now = instantOfMillis(Date.now()) ?? '';
+  const path = parseCompletionPath(completionPath(key), now);
+  if (leaf?.completed === null || !path.ok) return 'refused';
   return leaf === null && isBeyondRetention(key.dateKey, now, retentionDays) ? 'retained' : null;
 }
 

@@ -1,4 +1,4 @@
-import { parseCompletionValue } from '../quests/completion-value';
+import { ownTimeOfValue } from '../quests/completion-value';
 import { instantOfMillis, millisOf } from '../values/event-time';
 import type { Mismatch } from './mismatch';
 
@@ -18,13 +18,11 @@ export function spanOfDay(dateKey: string): Span {
   return { fromMs: midnightMs - 14 * HOUR_MS, toMs: midnightMs + 36 * HOUR_MS };
 }
 
-/** The time that RTDB's value itself tells, in milliseconds since 1970; null where it tells none. */
+/** The sane time that RTDB's value itself tells, in milliseconds since 1970, or null. */
 export function ownTimeOf({ leaf }: Pick<Mismatch, 'leaf'>, now: Date): number | null {
-  if (leaf === null || leaf.completed !== true || leaf.payload === true) return null;
-  const anyInstant = instantOfMillis(now.getTime()) ?? '';
-  const parsed = parseCompletionValue(leaf.payload, anyInstant);
-  if (!parsed.ok || !parsed.state.completed || parsed.state.completedAt === anyInstant) return null;
-  return millisOf(parsed.state.completedAt);
+  if (leaf?.completed !== true) return null;
+  const instant = ownTimeOfValue(leaf.payload, instantOfMillis(now.getTime()) ?? '');
+  return instant === null ? null : millisOf(instant);
 }
 
 /**

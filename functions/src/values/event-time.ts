@@ -1,3 +1,5 @@
+import { isRealDate } from './time-grammar';
+
 /**
  * Instants as strings of one form, `YYYY-MM-DDTHH:MM:SS.ffffffZ`: they sort as text, and keep the
  * microseconds that a JS `Date` would drop. An event's time is half of its version, so two forms of
@@ -6,11 +8,10 @@
 const ISO_8601 =
   /^(\d{4}-\d{2}-\d{2})[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,18}))?)?(Z|z|[+-]\d{2}:?\d{2})?$/;
 
-const DAYS_IN_MONTH = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-
 /**
  * Brings an ISO 8601 date and time to UTC with six digits of a second. More digits are cut, not
- * rounded: Postgres would round `.9999999` into the next second.
+ * rounded: Postgres would round `.9999999` into the next second. It takes whatever RFC 3339 lets a
+ * CloudEvent's time be, and more than a phone may write (`isTimeText`): no event is lost for its form.
  *
  * @param text a date and time; without an offset it is read as UTC
  * @returns the instant, or null where the text is none that both JS and Postgres can hold
@@ -45,15 +46,4 @@ export function instantOfMillis(ms: number): string | null {
 /** Milliseconds since 1970 of a normalized instant. */
 export function millisOf(instant: string): number {
   return Date.parse(instant);
-}
-
-/** Whether `text` is a calendar date `YYYY-MM-DD` that exists (year 0001 or later). */
-export function isRealDate(text: string): boolean {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
-  const year = Number(text.slice(0, 4));
-  const month = Number(text.slice(5, 7));
-  const day = Number(text.slice(8, 10));
-  const isLeapDay = month === 2 && day === 29;
-  if (isLeapDay) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) && year > 0;
-  return year > 0 && day > 0 && day <= (DAYS_IN_MONTH[month - 1] ?? 0);
 }

@@ -1,0 +1,94 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseCompletionPath } from '../../functions/src/quests/completion-path';
+import { parseCompletionValue } from '../../functions/src/quests/completion-value';
+import { ownTimeOf } from '../../functions/src/reconcile/write-span';
+import { DAYS, NUMBERS, onDay, TIMES } from '../support/times-table';
+
+const EVENT_TIME = '2026-11-20T12:00:00.000000Z';
+const DAY = '2026-11-20';
+
+/** When it was completed, or null where it is refused. */
+function completedAt(value: unknown): string | null {
+  const parsed = parseCompletionValue(value, EVENT_TIME);
+  return parsed.ok && parsed.state.completed ? parsed.state.completedAt : null;
+}
+
+const wanted = (utc: string | null) =>
+  utc === 'event' ? EVENT_TIME : utc === null ? null : onDay(utc, DAY);
+
+test.each(TIMES)('the parser, completedAt $text: $utc', ({ text, utc }) => {
+  expect(completedAt({ completedAt: onDay(text, DAY) })).toBe(wanted(utc));
+});
+
+test.each(NUMBERS)('the parser, $value: $utc', ({ value, utc }) => {
+  expect(completedAt(value)).toBe(wanted(utc));
+  expect(completedAt({ completedAt: value })).toBe(wanted(utc));
+});
+
+test.each(NUMBERS)(
+  'causes reckon from $value only where it is a sane time: $utc',
+  ({ value, utc }) => {
+    const payload = { completedAt: value };
+    const leaf = { completed: true, completedAt: EVENT_TIME, payload } as const;
+    const own = ownTimeOf({ leaf }, new Date(EVENT_TIME));
+    expect(own).toBe(utc === 'event' ? null : Date.parse(utc));
+  },
+);
+
+test.each(DAYS)('the parser, the day $text: $ok', ({ text, ok }) => {
+  const day = onDay(text, DAY);
+  const parsed = parseCompletionPath(
+    `daily_quests/ann_bob/${day}/completions/quest_1/ann`,
+    EVENT_TIME,
+  );
+  expect(parsed.ok).toBe(ok);
+  if (!parsed.ok) expect(parsed.issues).toMatchObject([{ field: 'dateKey' }]);
+});
+
+describe('docs/client.md', () => {
+  const FILE = join(__dirname, '../../docs/client.md');
+  const SECTION = /(<!-- times -->\n)([\s\S]*?)(<!-- \/times -->)/;
+  const shown = (text: string) => `\`${onDay(text, DAY).replace('\n', '\\n')}\``;
+  const row = (text: string, note: string, result: string) => `| ${text} | ${note} | ${result} |`;
+  const section = [
+    '',
+    `As of ${DAY}:`,
+    '',
+    '| written | what it is | read as |',
+    '| ------- | ---------- | ------- |',
+    ...TIMES.flatMap(({ text, note, utc }) => {
+      const result =
+        utc === null ? 'refused' : utc === 'event' ? 'the time of the write' : onDay(utc, DAY);
+      return note === undefined ? [] : [row(shown(text), note, result)];
+    }),
+    ...NUMBERS.flatMap(({ value, note, utc }) =>
+      note === undefined
+        ? []
+        : [row(`\`${value}\``, note, utc === 'event' ? 'the time of the write' : utc)],
+    ),
+    '',
+    '| `dateKey` | what it is | |',
+    '| --------- | ---------- | --- |',
+    ...DAYS.flatMap(({ text, note, ok }) =>
+      note === undefined ? [] : [row(shown(text), note, ok ? 'taken' : 'refused')],
+    ),
+    '',
+    '',
+  ].join('\n');
+
+  // The formatter aligns columns.
+  const unaligned = (table: string) => table.replace(/ {2,}/g, ' ').replace(/-{3,}/g, '---');
+
+  test('shows the same table (UPDATE_DOCS=1 writes it)', () => {
+    const text = readFileSync(FILE, 'utf8');
+    if (process.env.UPDATE_DOCS) {
+      writeFileSync(
+        FILE,
+        text.replace(SECTION, (_, begin, __, end) => begin + section + end),
+      );
+    }
+    const found = SECTION.exec(readFileSync(FILE, 'utf8'))?.[2] ?? '';
+    expect(unaligned(found)).toBe(unaligned(section));
+  });
+});
