@@ -17,14 +17,16 @@ const GROUP = z.looseObject({ parameters: RECORD.default(new Map()) });
  * leaves the groups out)
  */
 const TEMPLATE = z.object({
-  conditions: z.array(z.looseObject({ name: z.string(), condition: z.custom<Json>() })).default([]),
+  conditions: z
+    .array(z.looseObject({ name: z.string(), condition: z.custom<Json>().default(null) }))
+    .default([]),
   parameters: RECORD.default(new Map()),
   parameterGroups: RECORD.default(new Map()),
   version: z.looseObject({ versionNumber: z.coerce.number().int() }).optional().catch(undefined),
 });
 
 const PARAMETER = z.looseObject({
-  defaultValue: z.unknown(),
+  defaultValue: z.unknown().optional(),
   conditionalValues: RECORD.default(new Map()),
 });
 
