@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { postgresConfig, rtdbConfig } from '../../functions/src/config';
+import { postgresConfig, read, rtdbConfig } from '../../functions/src/config';
 import { ConfigurationError } from '../../functions/src/configuration-error';
 import { settingText } from '../../functions/src/values/setting-text';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
@@ -49,7 +49,7 @@ async function doctor(
 ): Promise<void> {
   postgresConfig(env, options.databaseUrlEnv);
   const name = options.project ?? env.GCLOUD_PROJECT ?? env.GOOGLE_CLOUD_PROJECT;
-  const isEmulator = Boolean(env.FIREBASE_DATABASE_EMULATOR_HOST);
+  const isEmulator = read(env, 'FIREBASE_DATABASE_EMULATOR_HOST') !== undefined;
   const deployment = await deploymentOf(name, isEmulator);
   const here = 'values' in deployment ? deployedWith(env, deployment) : env;
   const postgres = postgresConfig(here, options.databaseUrlEnv);

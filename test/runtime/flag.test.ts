@@ -133,7 +133,7 @@ test('what was last known holds while Remote Config is away, with one line when 
 });
 
 test('turned off because Postgres is away: events are acknowledged all the same', async () => {
-  const running = await start(true, { template: ON }, 'postgres://127.0.0.1:9/x');
+  const running = await start(true, { template: ON }, 'postgres://u@127.0.0.1:9/x');
   expect(await send(running.url, completionEvent())).toBe(500);
   stub.answer = { template: OFF };
   await putClockAhead(running);
