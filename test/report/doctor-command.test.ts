@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { probePooler } from '../../cli/doctor/pooler';
+import { FLAG } from '../../functions/src/flag/flag-rule';
 import { emptyDatabase } from '../integration/support/empty-database';
 import { runCommand } from '../support/command';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { PGBOUNCER, startPgbouncer } from '../support/pgbouncer';
+import { startRemoteConfigStub } from '../support/remote-config-stub';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
 const login = `mirror_doctor_${process.pid}`;
@@ -74,6 +76,8 @@ test('a deployment as the guide makes it has nothing that fails', async () => {
     'trigger instance': { status: 'skipped' },
     'trigger region': { status: 'skipped' },
     'hosting region': { status: 'ok', finding: 'hosting finds api' },
+    parameters: { status: 'ok' },
+    flag: { status: 'skipped' },
   });
 });
 
@@ -158,6 +162,34 @@ test.each([
   expect(code).toBe(2);
   expect(errors).toContain(part);
   expect(errors.trim().split('\n')).toHaveLength(1);
+});
+
+test('the flag is what the server template says, with what nobody can evaluate', async () => {
+  const template = { parameterGroups: { g: { parameters: { [FLAG]: { defaultValue: {} } } } } };
+  const stub = await startRemoteConfigStub(template);
+  // Credentials come from the metadata server, which google-auth-library finds by the process's own.
+  process.env.GCE_METADATA_HOST = stub.env.GCE_METADATA_HOST;
+  try {
+    const { byName } = await examine(stub.env);
+    expect(byName.flag).toMatchObject({
+      status: 'warn',
+      finding: 'on, by Remote Config: a value that is neither true nor false',
+    });
+    stub.answer = { template: { parameters: { [FLAG]: { defaultValue: { value: 'false' } } } } };
+    expect((await examine(stub.env)).byName.flag).toMatchObject({
+      status: 'ok',
+      finding: 'off, by Remote Config',
+    });
+    stub.answer = { status: 403 };
+    expect((await examine(stub.env)).byName.flag).toMatchObject({
+      status: 'warn',
+      finding:
+        "on, by the parameter of the deployment: Remote Config can't be read: it answered 403",
+    });
+  } finally {
+    delete process.env.GCE_METADATA_HOST;
+    await stub.stop();
+  }
 });
 
 const testWithPooler = PGBOUNCER === null ? test.skip : test;
