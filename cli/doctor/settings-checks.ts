@@ -45,7 +45,7 @@ export function parametersCheck(values: Environment, here: Environment): Diagnos
 }
 
 /** Who decides whether writes are mirrored, and what it says. Pure. */
-export function flagCheck({ mode, source, complaint }: FlagRule): Diagnosis {
+function flagCheck({ mode, source, complaint }: FlagRule): Diagnosis {
   const state = mode === 'percent' ? 'on for a part of the couples' : mode;
   const by = source === 'parameter' ? 'the parameter of the deployment' : 'Remote Config';
   if (complaint === null) return ok(`${state}, by ${by}`);

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { parseIntoClientConfig } from 'pg-connection-string';
+import { Client } from 'pg';
 import { postgresConfig } from '../../functions/src/config';
 import { parseDatabaseUrl } from '../../functions/src/postgres/database-url';
 
@@ -132,7 +132,7 @@ test('whatever is accepted, pg, WHATWG and libpq read the same way', () => {
       accepted += 1;
       const expected = { user: 'mirror_functions', host: '127.0.0.1' };
       expect(read).toMatchObject({ ...expected, port: 5432, database: 'quest' });
-      const pg = parseIntoClientConfig(text);
+      const pg = new Client({ connectionString: text });
       expect(pg).toMatchObject({ ...expected, port: 5432, database: 'quest' });
       expect(pg.password || null).toBe(read.password);
       expect(decodeURIComponent(new URL(text).password) || null).toBe(read.password);
