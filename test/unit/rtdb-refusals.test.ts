@@ -18,6 +18,7 @@ async function refusal(status: number, body: string): Promise<string> {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   } finally {
+    server.closeAllConnections();
     server.close();
   }
 }
