@@ -28,7 +28,7 @@ const valueSchema = z.union([
 ]);
 
 /**
- * Reads what RTDB holds at a completion's leaf (DESIGN, section 2).
+ * Reads what RTDB holds at a completion's leaf (docs/client.md).
  *
  * @param raw the value as a snapshot, REST or an export shows it
  * @param eventTime normalized instant of the write; it dates a completion that has no sane time of
