@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
+import { postgresConfig } from '../functions/src/config';
+import { settingText } from '../functions/src/values/setting-text';
 import type { CommandContext } from './context';
-import { ConfigError } from './errors';
 
-/** The option of every verb that talks to Postgres; `databaseUrlFrom` reads what it names. */
+/** The option of every verb that talks to Postgres: `postgresConfig` reads what it names. */
 export function withDatabaseUrlOption(command: Command): Command {
   // The name of a variable, not the URL: arguments are visible to everybody on the machine.
   return command.option(
@@ -12,11 +13,12 @@ export function withDatabaseUrlOption(command: Command): Command {
   );
 }
 
+/**
+ * The URL as text, for what hands it on.
+ *
+ * @throws ConfigurationError as `postgresConfig` does
+ */
 export function databaseUrlFrom(env: CommandContext['env'], name: string): string {
-  const url = env[name]?.trim();
-  if (url) return url;
-  throw new ConfigError(
-    `${name} is not set: set it to the URL of the Postgres database ` +
-      '(or name another variable with --database-url-env).',
-  );
+  postgresConfig(env, name);
+  return settingText(env[name]);
 }

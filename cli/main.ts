@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { ConfigurationError } from '../functions/src/configuration-error';
 import { RtdbReadError } from '../functions/src/rtdb/rtdb-request';
 import { registerBackfill } from './commands/backfill';
 import { registerDoctor } from './commands/doctor';
@@ -27,7 +28,7 @@ const REGISTER_COMMANDS = [
 ];
 
 /** Bad arguments, and stores that can't be reached. */
-const EXIT_2 = [UsageError, ConfigError, RtdbReadError];
+const EXIT_2 = [UsageError, ConfigError, ConfigurationError, RtdbReadError];
 
 /** Runs one command line (without node and script) and answers the exit code. */
 export async function run(args: string[], context: CommandContext): Promise<number> {

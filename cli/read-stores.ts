@@ -1,3 +1,4 @@
+import { ConfigurationError } from '../functions/src/configuration-error';
 import { sqlstateOf } from '../functions/src/postgres/sqlstate';
 import { RtdbReadError } from '../functions/src/rtdb/rtdb-request';
 import { ConfigError, UsageError } from './errors';
@@ -10,6 +11,9 @@ const HINTS: ReadonlyMap<string, string> = new Map([
   ['42501', "this login may not read the mirror's tables: make it a member of quest_mirror_writer"],
 ]);
 
+/** One line already. */
+const CLEAR = [UsageError, ConfigError, ConfigurationError, RtdbReadError];
+
 /**
  * For verbs whose exit code 1 is an answer: whatever goes wrong while they read is none, so it
  * becomes a ConfigError (exit code 2) of one line.
@@ -18,7 +22,7 @@ export async function readStores<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const isClear = [UsageError, ConfigError, RtdbReadError].some((kind) => error instanceof kind);
+    const isClear = CLEAR.some((kind) => error instanceof kind);
     throw isClear ? error : new ConfigError(`Can't tell: ${reasonOf(error)}.`, { cause: error });
   }
 }

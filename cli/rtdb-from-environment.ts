@@ -1,6 +1,5 @@
+import { rtdbConfig } from '../functions/src/config';
 import { ConfigurationError } from '../functions/src/configuration-error';
-import { accessTokenFor } from '../functions/src/rtdb/access-token';
-import { rtdbDatabase } from '../functions/src/rtdb/rtdb-database';
 import { createRtdbTree, type RtdbTree } from '../functions/src/rtdb/rtdb-tree';
 import type { CommandContext } from './context';
 import { ConfigError } from './errors';
@@ -17,9 +16,7 @@ const EMULATOR_HINT =
  */
 export function rtdbFromEnvironment(env: CommandContext['env']): RtdbTree {
   try {
-    const database = rtdbDatabase(env);
-    const accessToken = accessTokenFor(env.FIREBASE_DATABASE_EMULATOR_HOST);
-    return createRtdbTree({ database, accessToken });
+    return createRtdbTree(rtdbConfig(env));
   } catch (error) {
     if (error instanceof ConfigurationError) throw new ConfigError(error.message + EMULATOR_HINT);
     throw error;

@@ -2,12 +2,12 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Client } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
+import { postgresConfig } from '../../functions/src/config';
 import {
   INSERT_MISSING,
   missingParameter,
   type ReadCompletion,
 } from '../../functions/src/postgres/backfills';
-import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import { openBackfill, runBackfill } from '../../functions/src/reconcile/backfill';
 import { leavesOfCouple } from '../../functions/src/reconcile/leaves-of-couple';
@@ -22,7 +22,7 @@ const couples = Number(couplesText);
 const database = { origin: `http://127.0.0.1:${rtdbPort}`, namespace: 'bench', instance: 'bench' };
 const tree = createRtdbTree({ database, accessToken: async () => 'owner' });
 const range = { fromDate: DAYS[0] ?? '', toDate: DAYS.at(-1) ?? '' };
-const connections = new Connections(clientConfig(process.env.DATABASE_URL), 2);
+const connections = new Connections(postgresConfig(process.env), 2);
 const READ_AT = '2026-11-03T00:00:00.000000Z';
 const ROWS_AT_ONCE = 2_000;
 

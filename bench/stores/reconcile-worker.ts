@@ -1,4 +1,4 @@
-import { clientConfig } from '../../functions/src/postgres/client-config';
+import { postgresConfig } from '../../functions/src/config';
 import { ROWS_OF_RANGE } from '../../functions/src/postgres/completion-rows';
 import { Connections } from '../../functions/src/postgres/connections';
 import { CANARY_COUPLE } from '../../functions/src/quests/canary-couple';
@@ -12,7 +12,7 @@ const SLICE = 50;
 const [mode, rtdbPort] = process.argv.slice(2);
 const database = { origin: `http://127.0.0.1:${rtdbPort}`, namespace: 'bench', instance: 'bench' };
 const range = { fromDate: DAYS[0] ?? '', toDate: DAYS.at(-1) ?? '' };
-const connections = new Connections(clientConfig(process.env.DATABASE_URL), 2);
+const connections = new Connections(postgresConfig(process.env), 2);
 const tree = createRtdbTree({ database, accessToken: async () => 'owner' });
 
 /** The reconciler, as `mirror reconcile` runs it. */

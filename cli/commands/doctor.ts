@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
+import { postgresConfig, read, rtdbConfig } from '../../functions/src/config';
 import { ConfigurationError } from '../../functions/src/configuration-error';
-import { accessTokenFor } from '../../functions/src/rtdb/access-token';
-import { rtdbDatabase } from '../../functions/src/rtdb/rtdb-database';
+import { settingText } from '../../functions/src/values/setting-text';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
-import { databaseUrlFrom, withDatabaseUrlOption } from '../database-url';
+import { withDatabaseUrlOption } from '../database-url';
 import { type Doctor, fail, skipped } from '../doctor/check';
-import { discoverDeployment } from '../doctor/deployment';
+import { type Deployment, discoverDeployment } from '../doctor/deployment';
 import { type Examination, examine } from '../doctor/examine';
 import { UsageError } from '../errors';
 import { withPostgres } from '../open-postgres';
@@ -47,24 +47,17 @@ async function doctor(
   { env, writeOut, writeError }: CommandContext,
   exitWith: ExitWith,
 ): Promise<void> {
-  const databaseUrl = databaseUrlFrom(env, options.databaseUrlEnv);
-  const project = options.project ?? env.GCLOUD_PROJECT ?? env.GOOGLE_CLOUD_PROJECT;
-  const deployment = await deploymentOf(project);
-  const parameters = 'values' in deployment ? deployment.values : {};
+  postgresConfig(env, options.databaseUrlEnv);
+  const name = options.project ?? env.GCLOUD_PROJECT ?? env.GOOGLE_CLOUD_PROJECT;
+  const isEmulator = read(env, 'FIREBASE_DATABASE_EMULATOR_HOST') !== undefined;
+  const deployment = await deploymentOf(name, isEmulator);
+  const here = 'values' in deployment ? deployedWith(env, deployment) : env;
+  const postgres = postgresConfig(here, options.databaseUrlEnv);
   const examination = await readStores(() =>
-    withPostgres(env, options.databaseUrlEnv, async (statements) =>
+    withPostgres(here, options.databaseUrlEnv, async (statements) =>
       examine({
-        databaseUrl,
-        authority: env.DATABASE_CA,
-        statements,
-        deployment,
-        rtdb: await rtdbOf({
-          ...parameters,
-          ...env,
-          ...(project ? { GCLOUD_PROJECT: project } : {}),
-        }),
-        isEmulator: Boolean(env.FIREBASE_DATABASE_EMULATOR_HOST),
-        rtdbUrl: env.RTDB_URL,
+        ...{ env, postgres, statements, deployment, isEmulator },
+        rtdb: await rtdbOf(here),
         sample: options.sample,
       }),
     ),
@@ -75,14 +68,29 @@ async function doctor(
   exitWith(code);
 }
 
-async function deploymentOf(project: string | undefined): Promise<Doctor['deployment']> {
-  if (!project) return skipped('no project is named: --project, or GCLOUD_PROJECT');
-  if (!/^[a-z0-9-]+$/.test(project)) {
-    throw new UsageError('--project: expected a project id: letters, digits and -');
+/** What a function would read, where the terminal does not say otherwise. */
+function deployedWith(
+  env: CommandContext['env'],
+  { values, project }: Deployment,
+): CommandContext['env'] {
+  const set = Object.entries(env).filter(([, value]) => settingText(value) !== '');
+  return { ...values, ...Object.fromEntries(set), GCLOUD_PROJECT: project };
+}
+
+async function deploymentOf(
+  name: string | undefined,
+  isEmulator: boolean,
+): Promise<Doctor['deployment']> {
+  if (!name) return skipped('no project is named: --project, or GCLOUD_PROJECT');
+  if (!/^[\w-]+$/.test(name)) {
+    throw new UsageError('--project: expected an id or an alias: letters, digits, _ and -');
   }
   try {
-    return await discoverDeployment(project);
+    return await discoverDeployment(name, isEmulator);
   } catch (error) {
+    if (error instanceof ConfigurationError) {
+      return fail(error.message, 'firebase deploy refuses it, too: correct the .env files');
+    }
     const message = error instanceof Error ? error.message : String(error);
     return fail(printable(message.split('\n')[0] ?? ''), 'run npm run build and try again');
   }
@@ -90,10 +98,9 @@ async function deploymentOf(project: string | undefined): Promise<Doctor['deploy
 
 async function rtdbOf(env: CommandContext['env']): Promise<Doctor['rtdb']> {
   try {
-    const database = rtdbDatabase(env);
-    const accessToken = accessTokenFor(env.FIREBASE_DATABASE_EMULATOR_HOST);
-    await accessToken();
-    return { database, accessToken };
+    const options = rtdbConfig(env);
+    await options.accessToken();
+    return options;
   } catch (error) {
     if (error instanceof ConfigurationError) return { problem: error.message };
     return { problem: 'no credentials for RTDB: Application Default Credentials are needed' };

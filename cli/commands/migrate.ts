@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { read } from '../../functions/src/config';
 import type { CommandContext } from '../context';
 import { databaseUrlFrom, withDatabaseUrlOption } from '../database-url';
 import { applyMigrations, type MigrationResult } from '../migrate/apply-migrations';
@@ -24,9 +25,10 @@ export function registerMigrate(program: Command, context: CommandContext): void
 
 async function migrate(options: MigrateOptions, context: CommandContext): Promise<void> {
   const dryRun = options.dryRun === true;
+  const authority = read(context.env, 'DATABASE_CA');
   const result = await applyMigrations({
     databaseUrl: databaseUrlFrom(context.env, options.databaseUrlEnv),
-    authority: context.env.DATABASE_CA,
+    ...(authority === undefined ? {} : { authority }),
     directory: MIGRATIONS_DIRECTORY,
     dryRun,
     log: (line) => {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { read } from '../../functions/src/config';
 import { type CompletionKey, completionPath } from '../../functions/src/quests/completion-path';
 import {
   type RepairOutcome,
@@ -56,8 +57,7 @@ async function runRepair(
 ): Promise<void> {
   const request = requestOf(refs, options);
   const rtdb = rtdbFromEnvironment(env);
-  const retentionDays =
-    options.retentionDays ?? wholeNumber('RETENTION_DAYS', 0, 36_500)(env.RETENTION_DAYS || '0');
+  const retentionDays = options.retentionDays ?? read(env, 'RETENTION_DAYS') ?? 0;
   const totals = new Map<RepairOutcome, number>();
   const steps: RepairStep[] = [];
   await withPostgres(env, options.databaseUrlEnv, async (statements) => {

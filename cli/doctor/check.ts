@@ -1,5 +1,7 @@
+import type { ClientConfig } from 'pg';
 import type { Statements } from '../../functions/src/postgres/statements';
 import type { RtdbRequestOptions } from '../../functions/src/rtdb/rtdb-request';
+import type { CommandContext } from '../context';
 import type { Deployment } from './deployment';
 
 export interface Diagnosis {
@@ -21,17 +23,16 @@ export interface Check {
 
 /** What the checks look at. */
 export interface Doctor {
-  databaseUrl: string;
-  /** `DATABASE_CA`. */
-  authority: string | undefined;
+  /** Of the terminal. */
+  env: CommandContext['env'];
+  /** How Postgres is reached. */
+  postgres: ClientConfig;
   statements: Statements;
   /** What would be deployed, or why that is not known. */
   deployment: Deployment | Diagnosis;
   /** How RTDB is asked, or why it can't be. */
   rtdb: RtdbRequestOptions | { problem: string };
   isEmulator: boolean;
-  /** `RTDB_URL`, where it is set. */
-  rtdbUrl: string | undefined;
   /** How many couples to look at for the largest fan-out. */
   sample: number;
 }

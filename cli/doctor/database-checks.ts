@@ -1,21 +1,15 @@
-import { ConfigurationError } from '../../functions/src/configuration-error';
+import type { ClientConfig } from 'pg';
 import { parseServerAndLogin, SERVER_AND_LOGIN } from '../../functions/src/postgres/access-catalog';
-import { clientConfig } from '../../functions/src/postgres/client-config';
 import { type Check, type Diagnosis, fail, ok, warn } from './check';
 import { type PoolerMode, probePooler } from './pooler';
 
 const OLDEST_VERSION = 150_000;
 
 /** Whether the connection is encrypted, and with whom. Pure. */
-export function tlsCheck(databaseUrl: string, authority: string | undefined): Diagnosis {
-  try {
-    const { ssl } = clientConfig(databaseUrl, authority);
-    if (ssl) return ok(`verified against ${authority ? 'DATABASE_CA' : 'public authorities'}`);
-    return ok(`${new URL(databaseUrl).hostname} is this machine: none is needed`);
-  } catch (error) {
-    if (!(error instanceof ConfigurationError)) throw error;
-    return fail(error.message, 'give DATABASE_URL as postgres://user:password@host:port/database');
-  }
+export function tlsCheck({ host, ssl }: ClientConfig): Diagnosis {
+  if (!ssl) return ok(`${host} is this machine: none is needed`);
+  const hasAuthority = typeof ssl === 'object' && ssl.ca !== undefined;
+  return ok(`verified against ${hasAuthority ? 'DATABASE_CA' : 'public authorities'}`);
 }
 
 /** What the mode of a pooler means for the functions. Pure. */
@@ -45,12 +39,11 @@ export const DATABASE_CHECKS: readonly Check[] = [
   {
     name: 'tls',
     needs: 'postgres',
-    run: async ({ databaseUrl, authority }) => tlsCheck(databaseUrl, authority),
+    run: async ({ postgres }) => tlsCheck(postgres),
   },
   {
     name: 'pooler',
     needs: 'postgres',
-    run: async ({ databaseUrl, authority }) =>
-      poolerCheck(await probePooler(clientConfig(databaseUrl, authority))),
+    run: async ({ postgres }) => poolerCheck(await probePooler(postgres)),
   },
 ];

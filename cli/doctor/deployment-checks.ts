@@ -1,3 +1,4 @@
+import { read } from '../../functions/src/config';
 import { requestRtdb } from '../../functions/src/rtdb/rtdb-request';
 import { type Check, type Diagnosis, type Doctor, fail, ok, skipped } from './check';
 import { type Deployment, resolve } from './deployment';
@@ -103,10 +104,10 @@ export const DEPLOYMENT_CHECKS: readonly Check[] = [
   check('trigger instance', (trigger, { deployment }) =>
     instanceCheck(trigger, 'project' in deployment ? deployment.project : ''),
   ),
-  check('trigger region', async (trigger, { isEmulator, rtdbUrl, rtdb }) => {
+  check('trigger region', async (trigger, { isEmulator, env, rtdb }) => {
     if (isEmulator) return skipped('the emulator has no region');
-    const region = rtdbUrl === undefined ? null : regionOfUrl(rtdbUrl);
-    if (region !== null) return regionCheck(trigger, region);
+    const named = read(env, 'RTDB_URL');
+    if (named) return regionCheck(trigger, regionOfUrl(named.origin) ?? 'an unknown region');
     if ('problem' in rtdb) return skipped(rtdb.problem);
     // RTDB answers only at the address of its region, and this one is made of RTDB_REGION.
     await requestRtdb(['daily_quests'], ONE_CHILD, rtdb);

@@ -3,8 +3,9 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseEnv, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { z } from 'zod';
+import { readEnvFiles } from './env-files';
 
 const ROOT = join(__dirname, '..', '..');
 const FUNCTIONS = join(ROOT, 'functions');
@@ -55,7 +56,7 @@ export type Manifest = z.infer<typeof manifestSchema>;
 export interface Deployment {
   project: string;
   manifest: Manifest;
-  /** What `functions/.env` and `functions/.env.<project>` set. */
+  /** What the `.env` files of `functions/` set. */
   values: Record<string, string>;
   /** Functions that hosting leads to, and where it expects them; null where that can't be read. */
   rewrites: Rewrite[] | null;
@@ -66,14 +67,23 @@ export interface Rewrite {
   region?: string | undefined;
 }
 
-/** Discovers the built functions as `firebase deploy` does, offline, with a project's parameters. */
-export async function discoverDeployment(project: string): Promise<Deployment> {
+/**
+ * Discovers the built functions as `firebase deploy` does, offline, with a project's parameters.
+ *
+ * @param name id of a project, or an alias of it
+ * @throws ConfigurationError where firebase-tools would refuse the `.env` files
+ */
+export async function discoverDeployment(name: string, isEmulator: boolean): Promise<Deployment> {
   if (!existsSync(join(FUNCTIONS, 'lib', 'index.js'))) {
     throw new Error('functions/ is not built');
   }
-  const [manifest, values, config] = await Promise.all([
+  const { projectId: project, values } = await readEnvFiles(
+    { root: ROOT, functions: FUNCTIONS },
+    name,
+    isEmulator,
+  );
+  const [manifest, config] = await Promise.all([
     discover(project),
-    parametersOf(project),
     readFile(join(ROOT, 'firebase.json'), 'utf8').catch(() => ''),
   ]);
   return { project, manifest, values, rewrites: rewritesOf(config) };
@@ -121,17 +131,4 @@ async function discover(project: string): Promise<Manifest> {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function parametersOf(project: string): Promise<Record<string, string>> {
-  const texts = await Promise.all(
-    ['.env', `.env.${project}`].map((name) =>
-      readFile(join(FUNCTIONS, name), 'utf8').catch(() => ''),
-    ),
-  );
-  const values: Record<string, string> = {};
-  for (const text of texts) {
-    for (const [name, value] of Object.entries(parseEnv(text))) values[name] = value ?? '';
-  }
-  return values;
 }

@@ -4,6 +4,7 @@ import { DATABASE_CHECKS } from './database-checks';
 import { DEPLOYMENT_CHECKS } from './deployment-checks';
 import { RTDB_CHECKS } from './rtdb-checks';
 import { SCHEMA_CHECKS } from './schema-checks';
+import { SETTINGS_CHECKS } from './settings-checks';
 
 /** All checks, in order; the first that needs a store shows whether it answers. */
 const CHECKS: readonly Check[] = [
@@ -11,6 +12,7 @@ const CHECKS: readonly Check[] = [
   ...SCHEMA_CHECKS,
   ...RTDB_CHECKS,
   ...DEPLOYMENT_CHECKS,
+  ...SETTINGS_CHECKS,
 ];
 
 export type NamedDiagnosis = Diagnosis & { name: string };

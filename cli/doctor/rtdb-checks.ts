@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { COMPLETION_PATTERN } from '../../functions/src/quests/completion-path';
 import { FAN_OUT_LIMIT } from '../../functions/src/reconcile/fan-out';
 import {
   RtdbReadError,
@@ -11,29 +12,47 @@ import {
 import { createRtdbTree } from '../../functions/src/rtdb/rtdb-tree';
 import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from './check';
 import { type FanOut, largestFanOut } from './fan-out';
+import { parseRulesJson } from './rules-json';
+import { asksWho, type Grants, rulesOnPath } from './rules-on-path';
 
 const RULES_FILE = join(__dirname, '..', '..', 'database.rules.json');
 
 /** The least that shows whether the database answers; `shallow` would list every couple. */
 export const ONE_CHILD = { orderBy: '"$key"', limitToFirst: '1' };
 
-const rulesSchema = z.looseObject({
-  rules: z.looseObject({ '.read': z.unknown(), '.write': z.unknown() }),
+const rulesSchema = z.object({
+  rules: z.custom<object>((rules) => typeof rules === 'object' && rules !== null),
 });
 
-/** Rules that are deployed, beside those of this checkout. Pure. */
+/** Open to the world, with a way to close it that leaves the app in. */
+const LET_IN = 'let in who needs it, tree by tree, and try the app before you deploy that';
+const YOURS = 'yours to judge: nothing else may be written there, so nothing else is mirrored';
+
+/** What the deployed rules allow where completions are, beside those of this checkout. Pure. */
 export function rulesCheck(deployed: unknown, own: unknown): Diagnosis {
-  const parsed = rulesSchema.safeParse(deployed);
-  if (!parsed.success) return fail('there are no rules', 'deploy rules to the database');
-  const { '.read': read, '.write': write } = parsed.data.rules;
-  if ([read, write].some((rule) => rule === true || rule === 'true')) {
-    return fail('everybody may read or write the whole database', 'deploy rules that are closed');
+  const { data } = rulesSchema.safeParse(deployed);
+  if (data === undefined) {
+    return fail('what is deployed is no rules', "look at the Rules tab of the database's console");
   }
+  const { read, write, isValidated } = rulesOnPath(data.rules, COMPLETION_PATTERN);
+  const open = [...(read.everybodyAt === '/' ? ['read'] : [])];
+  if (write.everybodyAt === '/') open.push('write');
+  if (open.length > 0)
+    return fail(`everybody may ${open.join(' and ')} the whole database`, LET_IN);
   if (isDeepStrictEqual(deployed, own)) return ok('those of database.rules.json are deployed');
-  return warn(
-    'the deployed rules are not those of database.rules.json',
-    'compare them: what may be written at completions decides what the mirror refuses',
-  );
+  const validated = isValidated ? 'what is written is validated' : 'nothing is demanded of it';
+  const finding = `of completions: ${grantsOf('read', read)}; ${grantsOf('write', write)}; ${validated}`;
+  const isOpen = read.everybodyAt !== null || write.everybodyAt !== null;
+  return warn(finding, isOpen ? LET_IN : YOURS);
+}
+
+function grantsOf(kind: string, { everybodyAt, conditions }: Grants): string {
+  if (everybodyAt !== null) return `everybody may ${kind} them, by the rule at ${everybodyAt}`;
+  if (conditions.length === 0) return `no client may ${kind} them`;
+  const places = conditions.map(({ at }) => at).join(', ');
+  const isAnonymous = conditions.some(({ condition }) => !asksWho(condition));
+  const whom = isAnonymous ? ', which asks for no sign-in' : '';
+  return `clients may ${kind} them by a condition at ${places}${whom}`;
 }
 
 /** What becomes of a write beyond the limits of triggers. Pure. */
@@ -77,20 +96,18 @@ const check = (
     'problem' in doctor.rtdb ? skipped(doctor.rtdb.problem) : judge(doctor.rtdb, doctor),
 });
 
-/** A setting, judged; skipped where the database has no such endpoint, as emulators do not. */
-const setting = (name: string, key: string, judge: (value: unknown) => Promise<Diagnosis>): Check =>
+/** A setting's text, judged; skipped where the database has no such endpoint, as emulators do not. */
+const setting = (name: string, key: string, judge: (text: string) => Promise<Diagnosis>): Check =>
   check(name, async (options) => {
+    const asText = { ...options, parse: String };
     try {
-      const { value } = await requestRtdb(['.settings', key], {}, options);
-      return await judge(value);
+      const { value } = await requestRtdb(['.settings', key], {}, asText);
+      return await judge(String(value));
     } catch (error) {
-      if (!(error instanceof RtdbReadError)) throw error;
-      if (/not whole JSON/.test(error.message)) {
-        return warn(
-          'the setting is no plain JSON, as rules with comments are',
-          'compare it by hand',
-        );
+      if (error instanceof SyntaxError) {
+        return warn("what the database answered can't be read", 'compare it by hand');
       }
+      if (!(error instanceof RtdbReadError)) throw error;
       return skipped(`/.settings/${key}.json could not be read: ${error.message}`);
     }
   });
@@ -101,10 +118,10 @@ export const RTDB_CHECKS: readonly Check[] = [
     return ok(`${options.database.instance} answers`);
   }),
   setting('rules', 'rules', async (deployed) =>
-    rulesCheck(deployed, JSON.parse(await readFile(RULES_FILE, 'utf8'))),
+    rulesCheck(parseRulesJson(deployed), parseRulesJson(await readFile(RULES_FILE, 'utf8'))),
   ),
-  setting('strict trigger validation', 'strictTriggerValidation', async (value) =>
-    strictnessCheck(value),
+  setting('strict trigger validation', 'strictTriggerValidation', async (text) =>
+    strictnessCheck(JSON.parse(text)),
   ),
   check('largest fan-out', async (options, { sample }) =>
     fanOutCheck(await largestFanOut(createRtdbTree(options), sample)),

@@ -1,5 +1,4 @@
 import { Client } from 'pg';
-import { ConfigurationError } from '../../functions/src/configuration-error';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { ConfigError } from '../errors';
 
@@ -9,10 +8,16 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * One connection, encrypted and verified as the functions' are; or one clear line about why not. Neither
  * shows the URL, which has a password.
  *
- * @param authority the certificate (PEM) that signs the server's: `DATABASE_CA`
+ * @param authority certificates (PEM) that sign the server's: `DATABASE_CA`, read
+ * @throws ConfigurationError without any part of the URL
  */
 export async function connect(databaseUrl: string, authority?: string): Promise<Client> {
-  const client = createClient(databaseUrl, authority);
+  const { host, port, user, password, database, ssl } = clientConfig(databaseUrl, authority);
+  // Without the functions' limit on a statement: a migration may take its time.
+  const client = new Client({
+    ...{ host, port, user, password, database, ssl },
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+  });
   // A connection that breaks between two statements is reported here; unheard, it ends the process.
   // The next statement fails, and says so.
   client.on('error', () => {});
@@ -21,29 +26,9 @@ export async function connect(databaseUrl: string, authority?: string): Promise<
     return client;
   } catch (error) {
     await client.end().catch(() => {});
-    throw new ConfigError(
-      `Cannot connect to Postgres at ${client.host}:${client.port}: ${reasonOf(error)}.`,
-      { cause: error },
-    );
-  }
-}
-
-function createClient(databaseUrl: string, authority: string | undefined): Client {
-  // No cause is attached: Node's "Invalid URL" error carries its input, the password with it.
-  const invalid = new ConfigError(
-    'The database URL is not valid: postgres://user:password@host:port/database is expected, ' +
-      'with special characters in the password percent-encoded.',
-  );
-  if (!/^postgres(ql)?:\/\//.test(databaseUrl)) throw invalid;
-  try {
-    // An unencoded / # or ? ends the host early: what is left of the password would be the port.
-    if (databaseUrl.includes('@') && new URL(databaseUrl).username === '') throw invalid;
-    // Without the functions' limit on a statement: a migration may take its time.
-    const { connectionString, ssl } = clientConfig(databaseUrl, authority);
-    return new Client({ connectionString, ssl, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
-  } catch (error) {
-    if (error instanceof ConfigurationError) throw new ConfigError(error.message);
-    throw invalid;
+    throw new ConfigError(`Cannot connect to Postgres at ${host}:${port}: ${reasonOf(error)}.`, {
+      cause: error,
+    });
   }
 }
 

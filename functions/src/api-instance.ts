@@ -4,29 +4,19 @@ import type { Hono } from 'hono';
 import { createApi } from './api/app';
 import { unavailable } from './api/problem';
 import { createTokenVerifier } from './api/token-verifier';
-import { apiSettings, DATABASE_URL, readSettings } from './config';
-import { clientConfig } from './postgres/client-config';
+import { apiSettings, postgresConfig, readSettings, rtdbConfig } from './config';
 import { Connections } from './postgres/connections';
 import { sqlstateOf } from './postgres/sqlstate';
-import { accessTokenFor } from './rtdb/access-token';
-import { rtdbDatabase } from './rtdb/rtdb-database';
 import { createRtdbTree } from './rtdb/rtdb-tree';
 import { logNotConfigured, nameOf, type PlatformResponse, urlOf, writeHead } from './web-response';
 
 let app: Hono | null = null;
 
 function openApi(): Hono {
-  const settings = readSettings(process.env);
-  const { databaseAuthority, connectionsMax, retentionDays } = settings;
+  const { connectionsMax, retentionDays } = readSettings(process.env);
   return createApi({
-    statements: new Connections(
-      clientConfig(DATABASE_URL.value(), databaseAuthority),
-      connectionsMax,
-    ),
-    rtdb: createRtdbTree({
-      database: rtdbDatabase(process.env),
-      accessToken: accessTokenFor(process.env.FIREBASE_DATABASE_EMULATOR_HOST),
-    }),
+    statements: new Connections(postgresConfig(process.env), connectionsMax),
+    rtdb: createRtdbTree(rtdbConfig(process.env)),
     retentionDays,
     verifyToken: createTokenVerifier(apiSettings(process.env)),
     onFailure: (error) =>

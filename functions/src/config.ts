@@ -1,106 +1,79 @@
 import { defineBoolean, defineInt, defineSecret, defineString } from 'firebase-functions/params';
-import { z } from 'zod';
+import type { ClientConfig } from 'pg';
 import { FIREBASE_KEYS_URL, type TokenSettings } from './api/token-settings';
 import { ConfigurationError } from './configuration-error';
+import { PARAMETERS, type Parameter, type ParameterName, type ParameterValue } from './parameters';
+import { clientConfig } from './postgres/client-config';
+import { accessTokenFor } from './rtdb/access-token';
+import { rtdbDatabase } from './rtdb/rtdb-database';
+import type { RtdbRequestOptions } from './rtdb/rtdb-request';
+import { settingText } from './values/setting-text';
 
 /**
- * What a deployment sets. The definitions put the names into the functions manifest, so that
- * `firebase deploy` asks for them and writes them to the environment; they are read from there at
- * an invocation, with the same defaults, since a `BooleanParam` reads a variable that is not set
- * as false.
- *
- * Source: https://firebase.google.com/docs/functions/config-env
+ * The one reader of settings, for function, command line and doctor. Each reads at an invocation, never
+ * at load: discovery has no environment.
  */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+// The definitions put the names into the functions manifest. They are read from the environment by
+// `read`, with the same defaults, since a `BooleanParam` reads a variable that is not set as false.
 export const DATABASE_URL = defineSecret('DATABASE_URL');
 
-/**
- * Which RTDB instance to listen to. All of them in the emulator; a deployment has no default and
- * must name one, so that nobody mirrors a second database by accident.
- */
+/** All instances in the emulator; a deployment must name one, so that no second one is mirrored by accident. */
 export const RTDB_INSTANCE = defineString('RTDB_INSTANCE', {
   ...(process.env.FUNCTIONS_EMULATOR === 'true' ? { default: '*' } : {}),
-  description: 'The RTDB instance to mirror, such as my-project-default-rtdb',
+  description: PARAMETERS.RTDB_INSTANCE.description,
 });
 
-/** Must be the region of the RTDB instance: events don't cross regions. */
-export const RTDB_REGION = defineString('RTDB_REGION', {
-  default: 'us-central1',
-  description: 'The region of the RTDB instance',
-});
+export const RTDB_REGION = defineString('RTDB_REGION', manifestOf(PARAMETERS.RTDB_REGION));
 
-defineBoolean('ENABLE_SUPABASE_DUAL_WRITE', {
-  default: true,
-  description: 'Whether writes are mirrored into Postgres',
-});
-defineString('DATABASE_CA', {
-  default: '',
-  description: 'PEM of the authority that signs the Postgres certificate, if no public one does',
-});
-defineInt('DATABASE_POOL_MAX', {
-  default: 1,
-  description: 'Postgres connections that one function instance may hold',
-});
-defineInt('RETENTION_DAYS', {
-  default: 0,
-  description: 'Days that RTDB keeps; deletions of older days leave Postgres alone (0 = off)',
-});
+const DEFINED_ABOVE: readonly string[] = ['DATABASE_URL', 'RTDB_INSTANCE', 'RTDB_REGION'];
 
-defineBoolean('LOG_REFS', {
-  default: false,
-  description: 'Whether log lines show refs, which hold user ids, instead of their hashes',
-});
-// A text: parameters have no type for fractions.
-defineString('LOG_APPLIED_SAMPLE', {
-  default: '0.01',
-  description:
-    'The part, 0 to 1, of the lines of applied events that an instance logs beyond 50 a second',
-});
+for (const [name, parameter] of Object.entries<Parameter<unknown>>(PARAMETERS)) {
+  if (DEFINED_ABOVE.includes(name)) continue;
+  if (parameter.kind === 'boolean') defineBoolean(name, manifestOf(parameter));
+  if (parameter.kind === 'int') defineInt(name, manifestOf(parameter));
+  if (parameter.kind === 'string') defineString(name, manifestOf(parameter));
+}
 
-defineInt('RECONCILE_DAYS', {
-  default: 2,
-  description: 'Days, today among them, that the hourly comparison of both stores covers',
-});
-defineInt('RECONCILE_GRACE_SECONDS', {
-  default: 30,
-  description: 'How long a difference may be on its way before both stores are read again',
-});
+function manifestOf<Default>({
+  default: byDefault,
+  description,
+}: {
+  default?: unknown;
+  description: string;
+}): { default: Default; description: string } {
+  return { default: byDefault as Default, description };
+}
 
-defineString('SUPABASE_JWT_ISSUER', {
-  default: '',
-  description:
-    "Issuer of Supabase's JWTs that the API accepts, such as https://abc.supabase.co/auth/v1",
-});
+/**
+ * Reads one parameter; undefined where neither it nor a default is set.
+ *
+ * @throws ConfigurationError that names it and what was expected, and repeats nothing of it
+ */
+export function read<Name extends ParameterName>(
+  env: Environment,
+  name: Name,
+): ParameterValue<Name> | undefined {
+  const { parse, ...parameter }: Parameter<unknown> = PARAMETERS[name];
+  const byDefault = String(parameter.default ?? '');
+  const text = settingText(env[name]) || byDefault;
+  if (text === '') return undefined;
+  return naming(name, () => parse(text)) as ParameterValue<Name>;
+}
 
-const boolean = z
-  .string()
-  .transform((value) => value.trim().toLowerCase())
-  .pipe(z.enum(['true', 'false'], { error: 'expected true or false' }))
-  .transform((value) => value === 'true');
-
-const wholeNumber = (least: number, most: number) =>
-  z.coerce
-    .number({ error: `expected a whole number from ${least} to ${most}` })
-    .int()
-    .min(least)
-    .max(most);
-
-const part = z.coerce.number({ error: 'expected a number from 0 to 1' }).min(0).max(1);
-
-const settingsSchema = z.object({
-  ENABLE_SUPABASE_DUAL_WRITE: boolean.default(true),
-  DATABASE_CA: z.string().optional(),
-  DATABASE_POOL_MAX: wholeNumber(1, 100).default(1),
-  RETENTION_DAYS: wholeNumber(0, 36_500).default(0),
-  LOG_REFS: boolean.default(false),
-  LOG_APPLIED_SAMPLE: part.default(0.01),
-  RECONCILE_DAYS: wholeNumber(1, 36_500).default(2),
-  // Three rounds of it have to fit a task's nine minutes.
-  RECONCILE_GRACE_SECONDS: wholeNumber(0, 120).default(30),
-});
+/** Puts the parameter's name before what a parser complains of. */
+function naming<Value>(name: string, parse: () => Value): Value {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    throw new ConfigurationError(`${name} is not usable: ${error.message}`);
+  }
+}
 
 export interface Settings {
   mirroringEnabled: boolean;
-  databaseAuthority: string | undefined;
   connectionsMax: number;
   retentionDays: number;
   /** Whether log lines show refs, not their hashes. */
@@ -112,44 +85,79 @@ export interface Settings {
 }
 
 /**
- * Reads the parameters; one that is set to nothing has its default.
+ * What all functions need; one that is wrong is no reason to hide another.
  *
- * @throws ConfigurationError that names the parameter and what was expected
+ * @throws ConfigurationError that names each wrong one
  */
-export function readSettings(env: NodeJS.ProcessEnv): Settings {
-  const set = Object.fromEntries(
-    Object.keys(settingsSchema.shape).flatMap((name) => (env[name] ? [[name, env[name]]] : [])),
-  );
-  const parsed = settingsSchema.safeParse(set);
-  if (!parsed.success) {
-    const complaints = parsed.error.issues.map(
-      ({ path, message }) => `${String(path[0])}: ${message}`,
-    );
-    throw new ConfigurationError(complaints.join('; '));
-  }
-  return {
-    mirroringEnabled: parsed.data.ENABLE_SUPABASE_DUAL_WRITE,
-    databaseAuthority: parsed.data.DATABASE_CA,
-    connectionsMax: parsed.data.DATABASE_POOL_MAX,
-    retentionDays: parsed.data.RETENTION_DAYS,
-    showsRefs: parsed.data.LOG_REFS,
-    appliedSample: parsed.data.LOG_APPLIED_SAMPLE,
-    reconcileDays: parsed.data.RECONCILE_DAYS,
-    reconcileGraceMs: parsed.data.RECONCILE_GRACE_SECONDS * 1000,
+export function readSettings(env: Environment): Settings {
+  const complaints: string[] = [];
+  const setting = <Name extends ParameterName>(name: Name): ParameterValue<Name> => {
+    const complaint = complaintOf(env, name);
+    if (complaint !== null) complaints.push(complaint);
+    // Each of these has a default; what is wrong is thrown below.
+    return (complaint === null ? read(env, name) : undefined) as ParameterValue<Name>;
   };
+  const settings = {
+    mirroringEnabled: setting('ENABLE_SUPABASE_DUAL_WRITE'),
+    connectionsMax: setting('DATABASE_POOL_MAX'),
+    retentionDays: setting('RETENTION_DAYS'),
+    showsRefs: setting('LOG_REFS'),
+    appliedSample: setting('LOG_APPLIED_SAMPLE'),
+    reconcileDays: setting('RECONCILE_DAYS'),
+    reconcileGraceMs: setting('RECONCILE_GRACE_SECONDS') * 1_000,
+  };
+  if (complaints.length > 0) throw new ConfigurationError(complaints.join('; '));
+  return settings;
 }
 
-const apiSchema = z.object({
-  GCLOUD_PROJECT: z.string({ error: 'expected the id of the Firebase project' }),
-  SUPABASE_JWT_ISSUER: z
-    .url({ protocol: /^https?$/, error: 'expected a URL' })
-    .refine(isSafeIssuer, 'expected https: its keys are trusted')
-    .transform((url) => url.replace(/\/+$/, ''))
-    .optional(),
-});
+/** What is wrong with a parameter; null = nothing. */
+export function complaintOf(env: Environment, name: ParameterName): string | null {
+  try {
+    read(env, name);
+    return null;
+  } catch (error) {
+    if (error instanceof ConfigurationError) return error.message;
+    throw error;
+  }
+}
 
-function isSafeIssuer(url: string): boolean {
-  return url.startsWith('https:') || ['127.0.0.1', 'localhost'].includes(new URL(url).hostname);
+/**
+ * How Postgres is reached. Read where a connection is wanted: while mirroring is off, none is.
+ *
+ * @param variable the name of the URL's variable, which a command line may choose
+ * @throws ConfigurationError that names the parameter and repeats no part of it
+ */
+export function postgresConfig(env: Environment, variable = 'DATABASE_URL'): ClientConfig {
+  const url = settingText(env[variable]);
+  if (url === '') {
+    throw new ConfigurationError(
+      `${variable} is not set: expected postgres://user:password@host:port/database`,
+    );
+  }
+  const authority = read(env, 'DATABASE_CA');
+  return naming(variable, () => clientConfig(url, authority));
+}
+
+/**
+ * How RTDB's REST API is reached.
+ *
+ * @throws ConfigurationError that names the parameter
+ */
+export function rtdbConfig(env: Environment): RtdbRequestOptions {
+  const emulatorHost = read(env, 'FIREBASE_DATABASE_EMULATOR_HOST');
+  const database = rtdbDatabase({
+    emulatorHost,
+    url: read(env, 'RTDB_URL'),
+    instance: read(env, 'RTDB_INSTANCE'),
+    region: regionOf(env),
+    project: settingText(env.GCLOUD_PROJECT) || settingText(env.GOOGLE_CLOUD_PROJECT) || undefined,
+  });
+  return { database, accessToken: accessTokenFor(emulatorHost) };
+}
+
+/** Where the database is, and the functions beside it. */
+export function regionOf(env: Environment): string {
+  return read(env, 'RTDB_REGION') ?? PARAMETERS.RTDB_REGION.default;
 }
 
 /**
@@ -157,17 +165,16 @@ function isSafeIssuer(url: string): boolean {
  *
  * @throws ConfigurationError that names the parameter and what was expected
  */
-export function apiSettings(env: NodeJS.ProcessEnv): TokenSettings {
-  const parsed = apiSchema.safeParse({
-    GCLOUD_PROJECT: env.GCLOUD_PROJECT,
-    SUPABASE_JWT_ISSUER: env.SUPABASE_JWT_ISSUER || undefined,
-  });
-  if (!parsed.success) throw new ConfigurationError(z.prettifyError(parsed.error));
+export function apiSettings(env: Environment): TokenSettings {
+  const projectId = settingText(env.GCLOUD_PROJECT);
+  if (projectId === '') {
+    throw new ConfigurationError('GCLOUD_PROJECT is not set: expected the id of the project');
+  }
   const isEmulator = env.FUNCTIONS_EMULATOR === 'true';
   return {
-    projectId: parsed.data.GCLOUD_PROJECT,
+    projectId,
     firebaseKeysUrl: FIREBASE_KEYS_URL,
-    supabaseIssuer: parsed.data.SUPABASE_JWT_ISSUER ?? null,
+    supabaseIssuer: read(env, 'SUPABASE_JWT_ISSUER') ?? null,
     acceptsUnsigned: isEmulator && Boolean(env.FIREBASE_AUTH_EMULATOR_HOST),
   };
 }

@@ -4,15 +4,12 @@ import type { ReadableStream as WebStream } from 'node:stream/web';
 import { error as logError, write } from 'firebase-functions/logger';
 import type { Request as PlatformRequest } from 'firebase-functions/v2/https';
 import type { Hono } from 'hono';
-import { DATABASE_URL, readSettings } from './config';
+import { postgresConfig, readSettings, rtdbConfig } from './config';
 import { createDashboard } from './dashboard/app';
 import { isLocal } from './dashboard/local-only';
 import { readPageAssets } from './dashboard/page-assets';
-import { clientConfig } from './postgres/client-config';
 import { ReadOnlyTransactions } from './postgres/read-only-transactions';
 import { sqlstateOf } from './postgres/sqlstate';
-import { accessTokenFor } from './rtdb/access-token';
-import { rtdbDatabase } from './rtdb/rtdb-database';
 import { createRtdbTree } from './rtdb/rtdb-tree';
 import { logNotConfigured, nameOf, type PlatformResponse, urlOf, writeHead } from './web-response';
 
@@ -22,16 +19,10 @@ const CONNECTIONS = 3;
 let app: Hono | null = null;
 
 function openDashboard(): Hono {
-  const { databaseAuthority, mirroringEnabled } = readSettings(process.env);
+  const { mirroringEnabled } = readSettings(process.env);
   return createDashboard({
-    transactions: new ReadOnlyTransactions(
-      clientConfig(DATABASE_URL.value(), databaseAuthority),
-      CONNECTIONS,
-    ),
-    rtdb: createRtdbTree({
-      database: rtdbDatabase(process.env),
-      accessToken: accessTokenFor(process.env.FIREBASE_DATABASE_EMULATOR_HOST),
-    }),
+    transactions: new ReadOnlyTransactions(postgresConfig(process.env), CONNECTIONS),
+    rtdb: createRtdbTree(rtdbConfig(process.env)),
     projectId: process.env.GCLOUD_PROJECT ?? '',
     isEnabledHere: mirroringEnabled,
     assets: readPageAssets(),

@@ -1,11 +1,9 @@
 import { type FlagRule, ruleOfParameter } from './flag/flag-rule';
 import { type FlagChange, FlagWatch } from './flag/flag-watch';
 import { createFlagLog } from './flag/log-flag';
-import { lookAtRemoteConfig } from './flag/look-at-remote-config';
+import { lookAtRemoteConfig, REMOTE_CONFIG } from './flag/look-at-remote-config';
 import { outsideRequest } from './outside-request';
 import { accessTokenFor } from './rtdb/access-token';
-
-const REMOTE_CONFIG = 'https://firebaseremoteconfig.googleapis.com';
 
 /**
  * Whether there is a Remote Config to look at: on Google's platform, or where a base URL names another

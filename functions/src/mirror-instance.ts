@@ -1,4 +1,4 @@
-import { DATABASE_URL, readSettings } from './config';
+import { postgresConfig, read, readSettings } from './config';
 import { readDeliveredEvent } from './events/delivered-event';
 import type { LogKey, MirroredPath } from './events/mirrored-path';
 import type { WrittenEvent } from './events/written-event';
@@ -13,7 +13,6 @@ import { openMirrorStore } from './mirror/mirror-store';
 import { noteFlagChange } from './mirror/note-flag-change';
 import type { Outcome } from './mirror/outcome';
 import { RoutineLines } from './mirror/routine-lines';
-import { clientConfig } from './postgres/client-config';
 import { loggableFailure } from './postgres/loggable-failure';
 import { accessTokenFor } from './rtdb/access-token';
 import { createRtdbReader } from './rtdb/rtdb-reader';
@@ -36,9 +35,6 @@ interface OpenMirror<Leaf extends LogKey> {
   store: HeldStore<Leaf>;
   log: LogSettings;
 }
-
-const emulatorHost = process.env.FIREBASE_DATABASE_EMULATOR_HOST;
-const rtdb = createRtdbReader(accessTokenFor(emulatorHost), emulatorHost);
 
 /**
  * The mirror of one path in this function instance. Settings are read, and all else is opened, by
@@ -81,16 +77,12 @@ function openMirror<Leaf extends LogKey>(
   explainErasure: ExplainErasure<Leaf> | null,
 ): OpenMirror<Leaf> {
   const settings = readSettings(process.env);
-  const { mirroringEnabled, databaseAuthority, connectionsMax, retentionDays } = settings;
+  const { mirroringEnabled, connectionsMax, retentionDays } = settings;
   const { showsRefs, appliedSample } = settings;
   const store = new HeldStore(() =>
-    openMirrorStore(
-      mirrored,
-      clientConfig(DATABASE_URL.value(), databaseAuthority),
-      connectionsMax,
-      logBatch,
-    ),
+    openMirrorStore(mirrored, postgresConfig(process.env), connectionsMax, logBatch),
   );
+  const emulatorHost = read(process.env, 'FIREBASE_DATABASE_EMULATOR_HOST');
   const onChange = (change: FlagChange) => noteFlagChange(change, store);
   const flag = openFlag(process.env, mirroringEnabled, onChange);
   const context = {
@@ -99,7 +91,7 @@ function openMirror<Leaf extends LogKey>(
     isEnabled: (coupleId: string | null) => flag.isEnabled(coupleId),
     retentionDays,
     store: () => store.get(),
-    rtdb,
+    rtdb: createRtdbReader(accessTokenFor(emulatorHost), emulatorHost),
   };
   const routineLines = new RoutineLines(appliedSample);
   return { context, flag, store, log: { noun: mirrored.noun, showsRefs, routineLines } };

@@ -2,10 +2,9 @@ import { getApp, getApps, initializeApp } from 'firebase-admin/app';
 import { getFunctions } from 'firebase-admin/functions';
 import { info, error as logError, warn } from 'firebase-functions/logger';
 import { CANARY_KEY, flyCanary } from './canary/fly-canary';
-import { DATABASE_URL, readSettings } from './config';
+import { postgresConfig, readSettings, regionOf, rtdbConfig } from './config';
 import type { FlagRule } from './flag/flag-rule';
 import { createLook } from './flag-instance';
-import { clientConfig } from './postgres/client-config';
 import { Connections } from './postgres/connections';
 import { failingLoggably } from './postgres/loggable-failure';
 import { DATABASE_CLOCK, parseClock } from './postgres/reconcile-runs';
@@ -14,9 +13,7 @@ import type { Statements } from './postgres/statements';
 import { recentDays } from './reconcile/date-range';
 import type { ReconcileContext } from './reconcile/reconcile';
 import { doTask, parseTask, startTasks } from './reconcile/reconcile-tasks';
-import { accessTokenFor } from './rtdb/access-token';
-import { rtdbDatabase } from './rtdb/rtdb-database';
-import { type RtdbRequestOptions, requestRtdb } from './rtdb/rtdb-request';
+import { requestRtdb } from './rtdb/rtdb-request';
 import { createRtdbTree } from './rtdb/rtdb-tree';
 import { nameOf } from './web-response';
 
@@ -28,25 +25,14 @@ let look: ReturnType<typeof createLook> | null = null;
 let flag: FlagRule | null = null;
 
 function postgres(): Statements {
-  const { databaseAuthority } = readSettings(process.env);
-  connections ??= new Connections(
-    clientConfig(DATABASE_URL.value(), databaseAuthority),
-    CONNECTIONS,
-  );
+  connections ??= new Connections(postgresConfig(process.env), CONNECTIONS);
   return connections;
-}
-
-function rtdbOptions(): RtdbRequestOptions {
-  return {
-    database: rtdbDatabase(process.env),
-    accessToken: accessTokenFor(process.env.FIREBASE_DATABASE_EMULATOR_HOST),
-  };
 }
 
 function reconcileContext(): ReconcileContext {
   return {
     statements: postgres(),
-    rtdb: createRtdbTree(rtdbOptions()),
+    rtdb: createRtdbTree(rtdbConfig(process.env)),
     retentionDays: readSettings(process.env).retentionDays,
     onHoursNotCounted: (error) =>
       warn('hourly arrivals were not counted', {
@@ -72,8 +58,7 @@ async function beginRun(): Promise<void> {
   };
   if (getApps().length === 0) initializeApp();
   // Tasks are served where the functions are, next to the database.
-  const region = process.env.RTDB_REGION || 'us-central1';
-  const name = `locations/${region}/functions/reconcileCouples`;
+  const name = `locations/${regionOf(process.env)}/functions/reconcileCouples`;
   const queue = getFunctions(getApp()).taskQueue(name);
   const started = await startTasks(request, context, (task) =>
     queue.enqueue(task, { dispatchDeadlineSeconds: 540 }),
@@ -123,7 +108,7 @@ export function canaryRound(): Promise<void> {
 async function flyAndLog(): Promise<void> {
   const { coupleId, dateKey, questId, userId } = CANARY_KEY;
   const path = ['daily_quests', coupleId, dateKey, 'completions', questId, userId];
-  const options = rtdbOptions();
+  const options = rtdbConfig(process.env);
   const verdict = await flyCanary({
     statements: postgres(),
     perch: {

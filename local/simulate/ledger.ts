@@ -52,7 +52,7 @@ export class Ledger {
     return this.#entries.size;
   }
 
-  /** Compares what RTDB shows with what Postgres must show, by the rules of DESIGN section 4. */
+  /** Compares what RTDB shows with what Postgres must show, by the rules of docs/guarantees.md. */
   predict(): Prediction {
     const counts: Prediction = {
       matched: 0,

@@ -33,8 +33,8 @@ export const GROUPS: readonly MutationGroup[] = [
   },
   {
     name: 'flag',
-    modules: ['flag/flag-rule.ts', 'flag/reach-of.ts'],
-    tests: ['unit/flag-rule', 'unit/reach-of'],
+    modules: ['flag/flag-rule.ts', 'flag/read-condition.ts', 'flag/server-template.ts'],
+    tests: ['unit/flag-rule', 'unit/read-condition', 'unit/flag-not-understood'],
   },
   {
     name: 'edges',

@@ -28,7 +28,7 @@ beforeAll(async () => {
     await send(runtime.url, completionEvent({}));
     await send(runtime.url, completionEvent({ after: 'no completion' }));
   });
-  await linesOf('mirrorQuestCompletion', 'postgres://127.0.0.1:9/x', ['failed'], (runtime) =>
+  await linesOf('mirrorQuestCompletion', 'postgres://u@127.0.0.1:9/x', ['failed'], (runtime) =>
     send(runtime.url, completionEvent({})),
   );
   await linesOf('canary', url, ['canary'], (runtime) => post(runtime.url, {}, ''));

@@ -11,21 +11,19 @@ import {
 } from '../../cli/doctor/deployment-checks';
 import { fanOutCheck, rulesCheck, strictnessCheck } from '../../cli/doctor/rtdb-checks';
 import { loginCheck } from '../../cli/doctor/schema-checks';
+import { parametersCheck } from '../../cli/doctor/settings-checks';
 import type { TableAccess } from '../../functions/src/postgres/access-catalog';
+import { clientConfig } from '../../functions/src/postgres/client-config';
 
 const SERVER = 'postgres://u:p@db.example.com:5432/q';
 
 test.each([
-  [SERVER, undefined, 'ok'],
-  [SERVER, '-----BEGIN CERTIFICATE-----', 'ok'],
-  ['postgres://u:p@127.0.0.1:5432/q', undefined, 'ok'],
-  [`${SERVER}?sslmode=verify-full`, undefined, 'ok'],
-  [`${SERVER}?sslmode=require`, undefined, 'ok'],
-  [`${SERVER}?sslmode=require&uselibpqcompat=true`, undefined, 'fail'],
-  [`${SERVER}?sslmode=disable`, undefined, 'fail'],
-  [`${SERVER}?sslmode=no-verify`, undefined, 'fail'],
-])('TLS of %s with authority %s: %s', (url, authority, status) => {
-  expect(tlsCheck(url, authority).status).toBe(status);
+  [SERVER, undefined, 'verified against public authorities'],
+  [SERVER, 'a certificate', 'verified against DATABASE_CA'],
+  ['postgres://u:p@127.0.0.1:5432/q', undefined, '127.0.0.1 is this machine: none is needed'],
+  [`${SERVER}?sslmode=require`, undefined, 'verified against public authorities'],
+])('TLS of %s with authority %s: %s', (url, authority, finding) => {
+  expect(tlsCheck(clientConfig(url, authority))).toEqual({ status: 'ok', finding });
 });
 
 test.each([
@@ -126,6 +124,40 @@ test.each<[string, unknown, string, string]>([
 test('a firebase.json with comments is not judged', () => {
   const rewrites = rewritesOf('{ /* here */ }');
   expect(rewriteCheck({ ...deploymentOf({}), rewrites }).status).toBe('skipped');
+});
+
+test.each<[string, Record<string, string>, Record<string, string>, string, string]>([
+  ['nothing', {}, {}, 'ok', 'each is'],
+  ['what it should be', { RTDB_INSTANCE: 'x', RETENTION_DAYS: '30' }, {}, 'ok', 'each is'],
+  [
+    'a word',
+    { DATABASE_POOL_MAX: 'many' },
+    {},
+    'fail',
+    'DATABASE_POOL_MAX is not usable: expected',
+  ],
+  ['a path', { DATABASE_CA: '/etc/ca.pem' }, {}, 'fail', 'DATABASE_CA is not usable: expected'],
+  [
+    'two that are wrong',
+    { LOG_REFS: 'x', RECONCILE_DAYS: '0' },
+    {},
+    'fail',
+    'LOG_REFS is not usable: expected true or false; RECONCILE_DAYS is not usable',
+  ],
+  ['the secret', { DATABASE_URL: 'postgres://u:p@h/x' }, {}, 'fail', 'DATABASE_URL is in an .env'],
+  ['a name that is misspelt', { RETENTON_DAYS: '3' }, {}, 'warn', 'nothing reads RETENTON_DAYS'],
+  ['the name of an ancestor', { constructor: 'x' }, {}, 'warn', 'nothing reads constructor'],
+  [
+    'another region than the terminal',
+    { RTDB_REGION: 'europe-west1' },
+    { RTDB_REGION: 'us-central1' },
+    'warn',
+    'another RTDB_REGION than this terminal',
+  ],
+])('parameters that hold %s', (_case, values, here, status, finding) => {
+  const diagnosis = parametersCheck(values, here);
+  expect(diagnosis.status).toBe(status);
+  expect(diagnosis.finding).toContain(finding);
 });
 
 const WRITER = (privilege: string) => ({ grantee: 'quest_mirror_writer', privilege });

@@ -1,12 +1,17 @@
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { probePooler } from '../../cli/doctor/pooler';
+import { FLAG } from '../../functions/src/flag/flag-rule';
 import { emptyDatabase } from '../integration/support/empty-database';
 import { runCommand } from '../support/command';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { PGBOUNCER, startPgbouncer } from '../support/pgbouncer';
+import { startRemoteConfigStub } from '../support/remote-config-stub';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
+const ROOT = join(__dirname, '..', '..');
 const login = `mirror_doctor_${process.pid}`;
 
 let database: TestDatabase;
@@ -74,6 +79,8 @@ test('a deployment as the guide makes it has nothing that fails', async () => {
     'trigger instance': { status: 'skipped' },
     'trigger region': { status: 'skipped' },
     'hosting region': { status: 'ok', finding: 'hosting finds api' },
+    parameters: { status: 'ok' },
+    flag: { status: 'skipped' },
   });
 });
 
@@ -159,6 +166,43 @@ test.each([
   expect(errors).toContain(part);
   expect(errors.trim().split('\n')).toHaveLength(1);
 });
+
+test('the flag is what the server template says, with what nobody can evaluate', async () => {
+  const template = { parameterGroups: { g: { parameters: { [FLAG]: { defaultValue: {} } } } } };
+  const stub = await startRemoteConfigStub(template);
+  // A process of its own: google-auth-library finds the stub's metadata server by the environment.
+  const flagByDoctor = async () => {
+    const env = { PATH: process.env.PATH, DATABASE_URL: writerUrl, ...rtdb.env, ...stub.env };
+    const args = [
+      join(ROOT, 'local', 'node22.mjs'),
+      join(ROOT, 'cli', 'main.ts'),
+      'doctor',
+      '--json',
+    ];
+    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, env });
+    const { checks } = JSON.parse(stdout);
+    return checks.find((check: { name: string }) => check.name === 'flag');
+  };
+  try {
+    expect(await flagByDoctor()).toMatchObject({
+      status: 'warn',
+      finding: 'on, by Remote Config: a value that is neither true nor false',
+    });
+    stub.answer = { template: { parameters: { [FLAG]: { defaultValue: { value: 'false' } } } } };
+    expect(await flagByDoctor()).toMatchObject({
+      status: 'ok',
+      finding: 'off, by Remote Config',
+    });
+    stub.answer = { status: 403 };
+    expect(await flagByDoctor()).toMatchObject({
+      status: 'warn',
+      finding:
+        "on, by the parameter of the deployment: Remote Config can't be read: it answered 403",
+    });
+  } finally {
+    await stub.stop();
+  }
+}, 30_000);
 
 const testWithPooler = PGBOUNCER === null ? test.skip : test;
 

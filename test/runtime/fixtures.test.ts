@@ -111,7 +111,7 @@ test('every fixture has an expected result', () => {
 });
 
 describe.each(MODES)('in %s mode', (mode) => {
-  test.each(Object.entries(EXPECTED))('%s ends as DESIGN says', async (name, expected) => {
+  test.each(Object.entries(EXPECTED))('%s ends as expected', async (name, expected) => {
     const event = fixtureEvent(name);
     await expect(send(mirror.runtime.url, event, mode)).resolves.toBe(204);
 

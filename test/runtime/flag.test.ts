@@ -75,6 +75,26 @@ test.each([
   expect(await connections()).toBe(outcome === 'disabled' ? 0 : 1);
 });
 
+test('the flag counts in a parameter group; what is not understood there is a warning', async () => {
+  const group = (value: JsonValue) => ({
+    parameterGroups: { Backend: { parameters: { ENABLE_SUPABASE_DUAL_WRITE: value } } },
+  });
+  const running = await start(true, { template: group({ defaultValue: { value: 'false' } }) });
+  // A machine that is very busy may take over a second for the first look.
+  await eventually(async () => {
+    const { outcome } = await mirrored(running);
+    if (outcome !== 'disabled') await putClockAhead(running);
+    return outcome === 'disabled';
+  });
+  stub.answer = { template: group({ defaultValue: { rolloutValue: { rolloutId: 'r' } } }) };
+  await putClockAhead(running);
+  await eventually(async () => (await mirrored(running)).outcome !== 'disabled');
+  expect(flagLines(running).at(-1)).toMatchObject({
+    severity: 'WARNING',
+    complaint: expect.stringContaining('a rollout'),
+  });
+});
+
 test.each<[string, RemoteConfigStub['answer']]>([
   ['403, as where the API is off', { status: 403 }],
   ['500', { status: 500 }],
@@ -133,7 +153,7 @@ test('what was last known holds while Remote Config is away, with one line when 
 });
 
 test('turned off because Postgres is away: events are acknowledged all the same', async () => {
-  const running = await start(true, { template: ON }, 'postgres://127.0.0.1:9/x');
+  const running = await start(true, { template: ON }, 'postgres://u@127.0.0.1:9/x');
   expect(await send(running.url, completionEvent())).toBe(500);
   stub.answer = { template: OFF };
   await putClockAhead(running);

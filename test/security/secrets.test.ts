@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { PARAMETERS } from '../../functions/src/parameters';
 
 /** Where secrets may be, and that none is where it may not. The manifest: test/deploy/manifest.test.ts. */
 
@@ -47,13 +48,14 @@ inGit('as git has it', () => {
     for (const file of files) expect(read(file)).not.toMatch(/DATABASE_URL|postgres(ql)?:/);
   });
 
-  test('only the wiring reads the secret', () => {
+  test('only config.ts reads a parameter, the secret among them', () => {
+    const names = Object.keys(PARAMETERS).join('|');
+    const reading = new RegExp(`\\benv\\.(${names})\\b|\\b(${names})\\.value\\(`);
     const readers = tracked()
-      .filter((file) => file.startsWith('functions/src/'))
-      .filter((file) => /DATABASE_URL\.value\(\)|env\.DATABASE_URL/.test(read(file)));
-    expect(readers).toContain('functions/src/mirror-instance.ts');
-    const wiring = /^functions\/src\/[a-z]+-instance\.ts$/;
-    expect(readers.filter((file) => !wiring.test(file))).toEqual([]);
+      .filter((file) => /^(functions\/src|cli)\//.test(file))
+      .filter((file) => reading.test(read(file)));
+    expect(readers).toEqual([]);
+    expect(reading.test('process.env.DATABASE_URL')).toBe(true);
   });
 
   test.each(SECRETS)('no file that is not a test has %s', (secret) => {

@@ -102,7 +102,7 @@ test('whoever answers that there is no TLS gets neither name nor password', asyn
 
 describe('the command line', () => {
   test('migrates over TLS, verified by DATABASE_CA', async () => {
-    const client = await connect(server.url, oneLine(certificate.cert));
+    const client = await connect(server.url, certificate.cert);
     expect((await client.query(ENCRYPTED)).rows).toEqual([{ ssl: true }]);
     await client.end();
     const env = { DATABASE_URL: server.url, DATABASE_CA: oneLine(certificate.cert) };

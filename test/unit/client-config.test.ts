@@ -18,7 +18,7 @@ describe('clientConfig', () => {
     ['sslmode=require is verified too', `${REMOTE}?sslmode=require`, undefined, VERIFIED],
     ['sslmode=prefer is taken for more', `${REMOTE}?sslmode=prefer`, undefined, VERIFIED],
     ['sslmode=allow is taken for more', `${REMOTE}?sslmode=allow`, undefined, VERIFIED],
-    ['an authority of one’s own', REMOTE, 'a\\nb', { ...VERIFIED, ca: 'a\nb' }],
+    ['an authority of one’s own', REMOTE, 'a', { ...VERIFIED, ca: 'a' }],
     ['an authority beside sslmode', `${REMOTE}?sslmode=require`, 'a', { ...VERIFIED, ca: 'a' }],
     ['this machine needs no TLS', LOCAL, undefined, false],
     ['this machine may have it', `${LOCAL}?sslmode=require`, undefined, VERIFIED],
@@ -37,41 +37,43 @@ describe('clientConfig', () => {
   });
 
   test('the environment does not change what was decided', () => {
-    process.env.PGSSLMODE = 'no-verify';
+    const saved = { ...process.env };
+    Object.assign(process.env, {
+      ...{ PGSSLMODE: 'no-verify', PGHOST: 'elsewhere', PGPORT: '1', PGUSER: 'somebody' },
+      ...{ PGDATABASE: 'another', PGPASSWORD: 'of-another' },
+    });
     try {
       expect(asPgSees(REMOTE).ssl).toEqual(VERIFIED);
       expect(asPgSees(LOCAL).ssl).toBe(false);
+      const client = asPgSees('postgres://u@127.0.0.1/x');
+      expect(client).toMatchObject({ user: 'u', host: '127.0.0.1', port: 5432, database: 'x' });
+      expect(client.password).toEqual(expect.any(Function));
     } finally {
-      delete process.env.PGSSLMODE;
+      process.env = saved;
     }
   });
 
   test.each([
-    ['nothing', undefined, undefined, 'is not set'],
-    ['another protocol', 'mysql://u:pa55word@h/x', undefined, 'expected postgres://'],
-    ['no address', 'pa55word', undefined, 'expected postgres://'],
-    ['a host in the parameters', `${REMOTE}?host=127.0.0.1`, undefined, '?host='],
-    ['TLS switched off by the way', `${REMOTE}?ssl=0`, undefined, '?ssl='],
-    ['TLS switched off', `${REMOTE}?sslmode=disable`, undefined, 'sslmode=disable'],
-    [
-      'TLS switched off the second time',
-      `${REMOTE}?sslmode=require&sslmode=disable`,
-      undefined,
-      '=',
-    ],
-    ['TLS without verification', `${REMOTE}?sslmode=no-verify`, undefined, 'sslmode=no-verify'],
-    [
-      'TLS without verification, by an authority',
-      `${REMOTE}?sslmode=no-verify`,
-      'pem',
-      'no-verify',
-    ],
-    ['a mode that is none', `${REMOTE}?sslmode=pa55word`, undefined, 'sslmode is none of'],
-    ["libpq's lenient reading", `${REMOTE}?sslmode=require&uselibpqcompat=true`, undefined, '?use'],
-    ['an authority in a file', `${REMOTE}?sslrootcert=/etc/ca.pem`, undefined, '?sslrootcert='],
-  ])('refuses %s, without showing it', (_case, url, authority, message) => {
-    const attempt = () => clientConfig(url, authority);
-    expect(attempt).toThrow(message);
-    expect(attempt).not.toThrow(SECRET);
+    ['a host in the parameters', `${REMOTE}?host=127.0.0.1`, '?host='],
+    ['a password in the parameters', `${REMOTE}?password=x`, '?password='],
+    ['a port in the parameters', `${REMOTE}?port=1`, '?port='],
+    ['TLS switched off by the way', `${REMOTE}?ssl=0`, '?ssl='],
+    ['TLS switched off', `${REMOTE}?sslmode=disable`, 'sslmode=disable'],
+    ['TLS switched off the second time', `${REMOTE}?sslmode=require&sslmode=disable`, '='],
+    ['TLS without verification', `${REMOTE}?sslmode=no-verify`, 'sslmode=no-verify'],
+    ['a mode that is none', `${REMOTE}?sslmode=pa55word`, 'sslmode is none of'],
+    ["libpq's lenient reading", `${REMOTE}?sslmode=require&uselibpqcompat=true`, '?use'],
+    ['an authority in a file', `${REMOTE}?sslrootcert=/etc/ca.pem`, '?sslrootcert='],
+  ])('refuses %s, without showing it', (_case, url, message) => {
+    for (const authority of [undefined, 'pem']) {
+      const attempt = () => clientConfig(url, authority);
+      expect(attempt).toThrow(message);
+      expect(attempt).not.toThrow(SECRET);
+    }
+  });
+
+  test('parameters that other tools put there change nothing', () => {
+    const url = `${REMOTE}?pgbouncer=true&connect_timeout=10&pipeline=1&query_timeout=1`;
+    expect(clientConfig(url)).toEqual(clientConfig(REMOTE));
   });
 });

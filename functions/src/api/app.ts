@@ -36,7 +36,7 @@ const LOCK_WAIT = '500ms';
 const ANSWER_WITHIN_MS = 2_500;
 const ALIVE_WITHIN_MS = 1_000;
 
-/** The endpoints of DESIGN section 6, on Web requests: no port is needed to test them. */
+/** The endpoints of docs/openapi.json, on Web requests: no port is needed to test them. */
 export function createApi(context: ApiContext): Hono {
   const app = new Hono();
   const failed = (error: unknown) => {

@@ -7,7 +7,7 @@ import { fieldErrorsOf } from './field-errors';
 import type { FieldError } from './problem';
 import { rtdbKeySchema } from './rtdb-key';
 
-/** The body of an old phone's second write (DESIGN section 6). */
+/** The body of an old phone's second write (docs/client.md). */
 export const claimBodySchema = z.object({
   quest_id: rtdbKeySchema.describe('Made on the phone, such as quest_1763618460006_quiz'),
   user_id: rtdbKeySchema.describe('Who completed the quest; the subject of the token'),

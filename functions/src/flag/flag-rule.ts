@@ -1,7 +1,8 @@
+import { z } from 'zod';
 import { CANARY_COUPLE } from '../quests/canary-couple';
-import type { JsonObject } from '../values/json';
-import { reachOf } from './reach-of';
-import { partOf, type ServerTemplate } from './server-template';
+import type { Json, JsonObject } from '../values/json';
+import { readCondition } from './read-condition';
+import { parameterOf, type ServerTemplate, type TemplateParameter } from './server-template';
 
 /** The flag's name: of the parameter of a deployment, and of the one in Remote Config over it. */
 export const FLAG = 'ENABLE_SUPABASE_DUAL_WRITE';
@@ -20,12 +21,12 @@ export interface FlagRule {
   version: number;
   /** What decides for whom, for `mirror.coverage`. */
   detail: JsonObject;
-  /** What an operator should mend. */
+  /** What an operator should correct in Remote Config. */
   complaint: string | null;
 }
 
-/** Evaluates a template's flag for one couple; null = the template gives it no value. */
-export type EvaluateFlag = (coupleId: string | null) => string | null;
+/** Answers which of some conditions is the first that holds for a couple; -1 = none of them. */
+export type FindFirst = (coupleId: string | null) => number;
 
 /** What the parameter of the deployment says alone. */
 export function ruleOfParameter(enabled: boolean, complaint: string | null = null): FlagRule {
@@ -40,60 +41,92 @@ export function ruleOfParameter(enabled: boolean, complaint: string | null = nul
 }
 
 /**
- * What a template says of the flag. Where it gives no boolean, the parameter does. Pure, apart from
- * what `prepare` makes.
+ * What a template says of the flag. Where it gives no boolean, the parameter does, with a complaint: a
+ * flag that is set and not understood is never taken for one that is not set. Pure, apart from what
+ * `prepare` makes.
  *
  * @param parameter what the parameter of the deployment says
- * @param prepare makes the evaluation of the template's part that concerns the flag
+ * @param prepare makes the evaluation of conditions, in the order of their priority
  */
 export function ruleOfTemplate(
   template: ServerTemplate,
   parameter: boolean,
-  prepare: (part: ServerTemplate) => EvaluateFlag,
+  prepare: (conditions: readonly Json[]) => FindFirst,
 ): FlagRule {
-  const part = partOf(template, FLAG);
-  if (part === null) return ruleOfParameter(parameter);
-  const evaluate = prepare(part);
-  const decide = (coupleId: string | null) => booleanOf(evaluate(coupleId)) ?? parameter;
-  const possible = possibleValues(part);
-  const decisions = new Set(possible.map((value) => booleanOf(value) ?? parameter));
+  const flag = parameterOf(template, FLAG);
+  if (flag === null) {
+    const isMisspelt = template.parameters.some(({ name }) => name.toUpperCase() === FLAG);
+    return ruleOfParameter(
+      parameter,
+      isMisspelt ? "the flag's name is in another letter case" : null,
+    );
+  }
+  const { branches, otherwise, isKnown } = branchesOf(flag);
+  const values = [...branches.map(({ value }) => value), ...(otherwise ? [otherwise] : [])];
+  const decisions = new Set(values.map(({ enabled }) => enabled ?? parameter));
   const isSame = decisions.size === 1;
   const enabled = decisions.has(true);
+  const findFirst = isSame ? () => -1 : prepare(branches.map(({ condition }) => condition));
+  const decide = (coupleId: string | null) =>
+    (branches[findFirst(coupleId)]?.value ?? otherwise)?.enabled ?? parameter;
+  const complaints = [
+    ...flag.complaints,
+    ...values.flatMap(({ complaint }) => complaint ?? []),
+    ...(isKnown ? [] : ["a condition that can't be evaluated here, so it holds for nobody"]),
+  ];
   return {
     mode: isSame ? (enabled ? 'on' : 'off') : 'percent',
     // The canary shows whether mirroring works, for however few couples it is on.
     isEnabled: isSame ? () => enabled : (couple) => couple === CANARY_COUPLE || decide(couple),
     source: 'remote_config',
-    version: part.version?.versionNumber ?? 0,
+    version: template.version,
     detail: isSame
       ? {}
-      : { conditions: part.conditions.map(({ name, condition }) => ({ name, condition })) },
-    complaint: possible.some((value) => value !== null && booleanOf(value) === null)
-      ? 'a value that is neither true nor false'
-      : null,
+      : { conditions: flag.choices.map(({ name, condition }) => ({ name, condition })) },
+    complaint: complaints.length === 0 ? null : [...new Set(complaints)].join('; '),
   };
 }
 
-/** The values that some couple gets: conditions in their order, until one holds for all. */
-function possibleValues({ conditions, parameters }: ServerTemplate): (string | null)[] {
-  const parameter = parameters[FLAG];
-  const values: (string | null)[] = [];
-  for (const { name, condition } of conditions) {
-    const reach = reachOf(condition);
+/** What a flag's value says; `enabled` is null where the parameter of the deployment decides. */
+interface FlagValue {
+  enabled: boolean | null;
+  complaint: string | null;
+}
+
+interface Branches {
+  /** Whose condition holds for some couple, until one that holds for all. */
+  branches: { condition: Json; value: FlagValue }[];
+  /** For whom none of them does; null = there is nobody left. */
+  otherwise: FlagValue | null;
+  isKnown: boolean;
+}
+
+function branchesOf({ choices, defaultValue }: TemplateParameter): Branches {
+  const branches: Branches['branches'] = [];
+  let isKnown = true;
+  for (const choice of choices) {
+    const { reach, condition, ...read } = readCondition(choice.condition);
+    isKnown &&= read.isKnown;
     if (reach === 'none') continue;
-    values.push(explicitValue(parameter?.conditionalValues?.[name]));
-    if (reach === 'all') return values;
+    branches.push({ condition, value: readValue(choice.value) });
+    if (reach === 'all') return { branches, otherwise: null, isKnown };
   }
-  return [...values, explicitValue(parameter?.defaultValue)];
+  const isNone = defaultValue === undefined || defaultValue === null;
+  const otherwise = isNone ? { enabled: null, complaint: null } : readValue(defaultValue);
+  return { branches, otherwise, isKnown };
 }
 
-/** Null for "use in-app default", and for what a server can't evaluate (personalization, rollouts). */
-function explicitValue(value: unknown): string | null {
-  if (typeof value !== 'object' || value === null || !('value' in value)) return null;
-  return typeof value.value === 'string' ? value.value : null;
-}
+const EXPLICIT = z.object({ value: z.string() });
+const IN_APP_DEFAULT = z.object({ useInAppDefault: z.literal(true) });
+const NOT_HERE = ['rolloutValue', 'experimentValue', 'personalizationValue'];
 
-function booleanOf(value: string | null): boolean | null {
-  const text = value?.trim().toLowerCase();
-  return text === 'true' ? true : text === 'false' ? false : null;
+function readValue(json: unknown): FlagValue {
+  if (IN_APP_DEFAULT.safeParse(json).success) return { enabled: null, complaint: null };
+  const text = EXPLICIT.safeParse(json).data?.value.trim().toLowerCase();
+  if (text === 'true' || text === 'false') return { enabled: text === 'true', complaint: null };
+  const isObject = typeof json === 'object' && json !== null;
+  const complaint = NOT_HERE.some((kind) => isObject && Object.hasOwn(json, kind))
+    ? "a rollout, an experiment or a personalization, which can't be evaluated here"
+    : 'a value that is neither true nor false';
+  return { enabled: null, complaint };
 }

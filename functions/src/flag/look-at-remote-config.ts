@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import { orAborted } from '../deadline';
+import { errorText } from '../values/error-text';
 import { type FlagRule, ruleOfParameter, ruleOfTemplate } from './flag-rule';
 import { prepareEvaluation } from './prepare-evaluation';
 import { parseServerTemplate } from './server-template';
+
+export const REMOTE_CONFIG = 'https://firebaseremoteconfig.googleapis.com';
 
 export interface RemoteConfigOptions {
   projectId: string;
@@ -56,8 +59,8 @@ async function fetchTemplate(
   const headers = { authorization: `Bearer ${await accessToken()}` };
   const response = await fetch(`${baseUrl}${path}`, { headers, signal });
   if (!response.ok) {
-    await response.body?.cancel();
-    throw new RefusedError(`it answered ${response.status}`);
+    const said = errorText(await response.text());
+    throw new RefusedError(`it answered ${response.status}${said === null ? '' : `: ${said}`}`);
   }
   return response.json();
 }

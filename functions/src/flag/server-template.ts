@@ -1,44 +1,84 @@
 import { z } from 'zod';
+import type { Json } from '../values/json';
+
+/** A name and what it stands for. A Map: names are data, and every object has a `constructor`. */
+const RECORD = z
+  .custom<Record<string, unknown>>(
+    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  )
+  .transform((value) => new Map(Object.entries(value)));
+
+const GROUP = z.looseObject({ parameters: RECORD.default(new Map()) });
 
 /**
  * Remote Config's server template, as far as one flag needs it.
  *
- * Source: firebase-admin, `remote-config-api.d.ts` (`ServerTemplateData`)
+ * Source: firebase-admin, `remote-config-api.d.ts` (`RemoteConfigTemplate`, of which `ServerTemplateData`
+ * leaves the groups out)
  */
 const TEMPLATE = z.object({
-  conditions: z.array(z.looseObject({ name: z.string(), condition: z.json() })).default([]),
-  parameters: z
-    .record(
-      z.string(),
-      z.looseObject({
-        defaultValue: z.json().optional(),
-        conditionalValues: z.record(z.string(), z.json()).optional(),
-      }),
-    )
-    .default({}),
-  version: z.looseObject({ versionNumber: z.coerce.number().int() }).optional(),
+  conditions: z
+    .array(z.looseObject({ name: z.string(), condition: z.custom<Json>().default(null) }))
+    .default([]),
+  parameters: RECORD.default(new Map()),
+  parameterGroups: RECORD.default(new Map()),
+  version: z.looseObject({ versionNumber: z.coerce.number().int() }).optional().catch(undefined),
 });
 
-export type ServerTemplate = z.infer<typeof TEMPLATE>;
-export type Condition = ServerTemplate['conditions'][number]['condition'];
+const PARAMETER = z.looseObject({
+  defaultValue: z.unknown().optional(),
+  conditionalValues: RECORD.default(new Map()),
+});
+
+export interface ServerTemplate {
+  conditions: readonly { name: string; condition: Json }[];
+  /** Those of the template, then those of its groups: groups only sort. */
+  parameters: readonly { name: string; parameter: unknown }[];
+  version: number;
+}
+
+/** What a template says of one parameter. */
+export interface TemplateParameter {
+  /** Conditions that give it a value, in their order: it is their priority. */
+  choices: readonly { name: string; condition: Json; value: unknown }[];
+  /** Undefined = none. */
+  defaultValue: unknown;
+  /** What Remote Config would not have let through; empty = nothing. */
+  complaints: string[];
+}
 
 /** @throws what zod does, where it is no template */
 export function parseServerTemplate(json: unknown): ServerTemplate {
-  return TEMPLATE.parse(json);
+  const { conditions, parameters, parameterGroups, version } = TEMPLATE.parse(json);
+  const groups = [...parameterGroups.values()].map((group) => GROUP.parse(group).parameters);
+  return {
+    conditions: conditions.map(({ name, condition }) => ({ name, condition })),
+    parameters: [parameters, ...groups].flatMap((group) =>
+      [...group].map(([name, parameter]) => ({ name, parameter })),
+    ),
+    version: version?.versionNumber ?? 0,
+  };
 }
 
 /**
- * The part of a template that decides about one parameter, so that evaluating it does not evaluate
- * all the others; null where the template has no such parameter. Conditions keep their order: it is
- * their priority.
+ * The part of a template that decides about one parameter; null where the template has no such one.
+ *
+ * @throws what zod does, where the parameter is none
  */
-export function partOf(template: ServerTemplate, name: string): ServerTemplate | null {
-  const parameter = template.parameters[name];
-  if (parameter === undefined) return null;
-  const used = parameter.conditionalValues ?? {};
+export function parameterOf(template: ServerTemplate, name: string): TemplateParameter | null {
+  const found = template.parameters.filter((each) => each.name === name);
+  const [first] = found;
+  if (first === undefined) return null;
+  const { defaultValue, conditionalValues } = PARAMETER.parse(first.parameter);
+  const used = template.conditions.filter((each) => conditionalValues.has(each.name));
+  const names = new Set(used.map((each) => each.name));
   return {
-    conditions: template.conditions.filter((condition) => condition.name in used),
-    parameters: { [name]: parameter },
-    version: template.version,
+    choices: used.map((each) => ({ ...each, value: conditionalValues.get(each.name) })),
+    defaultValue,
+    complaints: [
+      ...(found.length > 1 ? ['it is there more than once, and the first counts'] : []),
+      ...(names.size < used.length ? ['two conditions have one name'] : []),
+      ...(names.size < conditionalValues.size ? ['a value for a condition that is not there'] : []),
+    ],
   };
 }

@@ -1,4 +1,5 @@
 import { write } from 'firebase-functions/logger';
+import { ConfigurationError } from '../configuration-error';
 import type { WrittenEvent } from '../events/written-event';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { millisOf, normalizeInstant } from '../values/event-time';
@@ -21,6 +22,8 @@ export function logFailure(
     ...eventFields(event, settings),
     sqlstate: sqlstateOf(error),
     error: error instanceof Error ? error.name : 'unknown',
+    // It names a parameter and what was expected of it, never a value.
+    ...(error instanceof ConfigurationError ? { detail: error.message } : {}),
     age_ms: ageMsOf(event.time),
   });
 }

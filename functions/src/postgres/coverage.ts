@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../values/json';
 import { jsonColumn } from './statements';
 
-/** Why mirroring was not fully on (DESIGN section 3). */
+/** Why mirroring was not fully on (docs/tables.md). */
 export const COVERAGE_REASON = z.enum(['flag_off', 'percent', 'outage', 'canary_lost']);
 export type CoverageReason = z.infer<typeof COVERAGE_REASON>;
 

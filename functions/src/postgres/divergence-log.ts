@@ -1,7 +1,7 @@
 import type { LogKey } from '../events/mirrored-path';
 import type { Json, JsonObject } from '../values/json';
 
-/** A disagreement that an event shows; the columns of `mirror.divergence_log` (DESIGN section 3). */
+/** A disagreement that an event shows; the columns of `mirror.divergence_log` (docs/tables.md). */
 export interface Divergence {
   ref: string;
   key: LogKey;

@@ -1,7 +1,7 @@
 import type { ClientConfig } from 'pg';
 import { ConfigurationError } from '../configuration-error';
 
-const THIS_MACHINE = ['localhost', '127.0.0.1', '[::1]'];
+const THIS_MACHINE = ['localhost', '127.0.0.1', '::1'];
 
 /** What libpq's modes ask for; `allow` and `prefer` take what they get, encrypted or not. */
 const VERIFYING_MODES = ['require', 'verify-ca', 'verify-full'];
@@ -16,30 +16,27 @@ const MODES = [...VERIFYING_MODES, ...LENIENT_MODES, ...UNVERIFIED_MODES];
  *
  * Source of the modes: PostgreSQL manual, 32.19 "SSL Support".
  *
- * @param authority the certificate (PEM) that signs the server's, where that is no public authority's
+ * @param authority certificates (PEM) that sign the server's, where no public authority does
  * @throws ConfigurationError without any part of the URL but a known mode
  */
-export function tlsOptions(url: URL, authority: string | undefined): Pick<ClientConfig, 'ssl'> {
-  const modes = url.searchParams.getAll('sslmode');
+export function tlsOptions(
+  { host, modes }: { host: string; modes: readonly string[] },
+  authority: string | undefined,
+): Pick<ClientConfig, 'ssl'> {
   if (modes.some((mode) => !MODES.includes(mode))) {
-    throw new ConfigurationError(`DATABASE_URL is not usable: sslmode is none of ${MODES}`);
+    throw new ConfigurationError(`sslmode is none of ${MODES}`);
   }
-  if (THIS_MACHINE.includes(url.hostname)) {
+  const verified = { rejectUnauthorized: true, ...(authority ? { ca: authority } : {}) };
+  if (THIS_MACHINE.includes(host)) {
     const isAskedFor = authority || modes.some((mode) => VERIFYING_MODES.includes(mode));
-    return { ssl: isAskedFor ? verified(authority) : false };
+    return { ssl: isAskedFor ? verified : false };
   }
   const unverified = modes.find((mode) => UNVERIFIED_MODES.includes(mode));
   if (unverified) {
     throw new ConfigurationError(
-      `DATABASE_URL is not usable: sslmode=${unverified} does not verify whom it talks to; leave ` +
-        'sslmode out, and set DATABASE_CA where no public authority signs the certificate',
+      `sslmode=${unverified} does not verify whom it talks to; leave sslmode out, and set ` +
+        'DATABASE_CA where no public authority signs the certificate',
     );
   }
-  return { ssl: verified(authority) };
-}
-
-function verified(authority: string | undefined): ClientConfig['ssl'] {
-  // A certificate on one line, as an environment file holds it.
-  const ca = authority ? { ca: authority.replaceAll('\\n', '\n') } : {};
-  return { rejectUnauthorized: true, ...ca };
+  return { ssl: verified };
 }

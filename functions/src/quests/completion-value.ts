@@ -22,7 +22,7 @@ const EXPECTED_VALUE =
   'expected true, false, null, a number (milliseconds since 1970) or an object with completedAt';
 
 /**
- * Reads what RTDB holds at a completion's leaf (DESIGN, section 2). By hand, not by zod: every event
+ * Reads what RTDB holds at a completion's leaf (docs/client.md). By hand, not by zod: every event
  * comes through here.
  *
  * @param raw the value as a snapshot, REST or an export shows it

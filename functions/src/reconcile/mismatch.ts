@@ -19,7 +19,7 @@ export interface Mismatch {
   isMoving: boolean;
 }
 
-/** What the divergence log gets to know of a mismatch: `mirror.divergence_log` (DESIGN section 3). */
+/** What the divergence log gets to know of a mismatch: `mirror.divergence_log` (docs/tables.md). */
 export interface Finding {
   key: CompletionKey;
   kind: MismatchKind | 'client_only';

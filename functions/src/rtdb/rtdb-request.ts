@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { errorText } from '../values/error-text';
 import type { Json } from '../values/json';
 import type { RtdbDatabase } from './rtdb-database';
 import type { AccessToken } from './rtdb-reader';
@@ -22,6 +23,8 @@ export interface RtdbRequestOptions {
   timeoutMs?: number;
   /** Pause before the second try; doubles with each further one. */
   firstPauseMs?: number;
+  /** Reads the body; throws where it isn't whole. Default: as JSON. */
+  parse?: (body: string) => unknown;
 }
 
 const TRIES = 4;
@@ -32,10 +35,11 @@ const MAX_PAUSE_MS = 10_000;
 /** Worth another try; anything else that is no success will not get better by it. */
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504]);
 
+/** What a status means, before what RTDB itself says. */
 const HINTS: ReadonlyMap<number, string> = new Map([
   [401, 'the credentials are not accepted'],
   [403, 'the credentials may not read this database'],
-  [404, 'there is no such database'],
+  [423, 'the database is locked or disabled'],
   [429, 'too many requests'],
 ]);
 
@@ -76,8 +80,9 @@ async function tryOnce(
   const signal = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
   let response: Response;
   let body: Buffer;
+  let token: string;
   try {
-    const token = await options.accessToken().catch((cause: unknown) => {
+    token = await options.accessToken().catch((cause: unknown) => {
       throw new RtdbReadError(
         'RTDB: no access token could be had (Application Default Credentials)',
         {
@@ -95,21 +100,24 @@ async function tryOnce(
     if (error instanceof RtdbReadError) throw error;
     return { mayPass: true, reason: `RTDB can't be reached: ${reasonOf(error)}`, retryAfterMs: 0 };
   }
-  if (!response.ok) return refusal(response);
+  if (!response.ok) return refusal(response, errorText(body.toString('utf8'), token));
   try {
-    return { value: JSON.parse(body.toString('utf8')), bytes: body.length };
+    const { parse = JSON.parse } = options;
+    return { value: parse(body.toString('utf8')), bytes: body.length };
   } catch {
     const reason = `RTDB's answer is not whole JSON (${body.length} bytes)`;
     return { mayPass: true, reason, retryAfterMs: 0 };
   }
 }
 
-function refusal({ status, headers }: Response): Failure {
+function refusal({ status, headers }: Response, said: string | null): Failure {
   const seconds = Number(headers.get('retry-after'));
-  const hint = HINTS.get(status);
+  // A 404 may mean another address, which RTDB names, or no database at all.
+  const silent = status === 404 ? 'there is no such database' : null;
+  const reasons = [HINTS.get(status), said ?? silent].filter(Boolean);
   return {
     mayPass: PASSING.has(status),
-    reason: `RTDB answered ${status}${hint ? `: ${hint}` : ''}`,
+    reason: [`RTDB answered ${status}`, ...reasons].join(': '),
     retryAfterMs: Number.isFinite(seconds) ? Math.min(seconds * 1000, MAX_PAUSE_MS) : 0,
   };
 }

@@ -1,27 +1,28 @@
 import { FLAG, ruleOfTemplate } from '../../functions/src/flag/flag-rule';
 import { prepareEvaluation } from '../../functions/src/flag/prepare-evaluation';
-import { type Reach, reachOf } from '../../functions/src/flag/reach-of';
-import { type Condition, parseServerTemplate } from '../../functions/src/flag/server-template';
+import { type Reach, readCondition } from '../../functions/src/flag/read-condition';
+import { parseServerTemplate } from '../../functions/src/flag/server-template';
+import type { Json } from '../../functions/src/values/json';
 
-const share = (percentOperator: string, microPercent: number): Condition => ({
+const share = (percentOperator: string, microPercent: number): Json => ({
   percent: { percentOperator, seed: 's', microPercent },
 });
-const between = (microPercentLowerBound: number, microPercentUpperBound: number): Condition => ({
+const between = (microPercentLowerBound: number, microPercentUpperBound: number): Json => ({
   percent: {
     percentOperator: 'BETWEEN',
     seed: 's',
     microPercentRange: { microPercentLowerBound, microPercentUpperBound },
   },
 });
-const any = (...conditions: Condition[]): Condition => ({ orCondition: { conditions } });
-const every = (...conditions: Condition[]): Condition => ({ andCondition: { conditions } });
-const ALL: Condition = { true: {} };
-const NONE: Condition = { false: {} };
+const any = (...conditions: Json[]): Json => ({ orCondition: { conditions } });
+const every = (...conditions: Json[]): Json => ({ andCondition: { conditions } });
+const ALL: Json = { true: {} };
+const NONE: Json = { false: {} };
 const SOME = share('LESS_OR_EQUAL', 50_000_000);
 
 const ALL_OF_THEM = { percentOperator: 'LESS_OR_EQUAL', microPercent: 100_000_000 };
 
-const CONDITIONS: [string, Condition, Reach][] = [
+const CONDITIONS: [string, Json, Reach][] = [
   ['true', ALL, 'all'],
   ['false', NONE, 'none'],
   ['at most 0%', share('LESS_OR_EQUAL', 0), 'none'],
@@ -55,32 +56,55 @@ const CONDITIONS: [string, Condition, Reach][] = [
 ];
 
 test.each(CONDITIONS)('%s', (_case, condition, reach) => {
-  expect(reachOf(condition)).toBe(reach);
+  expect(readCondition(condition).reach).toBe(reach);
+});
+
+const signal = { customSignal: { customSignalOperator: 'STRING_CONTAINS', customSignalKey: 'k' } };
+const nested = (levels: number): Json =>
+  levels === 0 ? ALL : { andCondition: { conditions: [nested(levels - 1)] } };
+
+test.each<[string, Json, boolean]>([
+  ['a percentage', SOME, true],
+  ['everybody and nobody', any(ALL, NONE), true],
+  ['five conditions in each other', nested(4), true],
+  ['six, where firebase-admin gives up', nested(5), false],
+  ['ten thousand', nested(5_000), false],
+  ['a custom signal', signal, false],
+  ['a custom signal among others', every(SOME, any(NONE, signal)), false],
+  ['an unknown operator', share('ABOUT', 1), false],
+  ['what is unknown', { phaseOfTheMoon: {} }, false],
+  ['nothing', {}, false],
+  ['null', null, false],
+  ['null among others', any(null, SOME), false],
+  ['a list that is none', { orCondition: { conditions: 5 } }, false],
+  ['a percentage that is a text', { percent: { ...ALL_OF_THEM, microPercent: '5' } }, false],
+])('%s: can it be evaluated here? %#', (_case, condition, isKnown) => {
+  expect(readCondition(condition).isKnown).toBe(isKnown);
+});
+
+test.each(CONDITIONS)('what is left of it reaches as far: %s', (_case, condition, reach) => {
+  expect(readCondition(readCondition(condition).condition)).toMatchObject({ reach, isKnown: true });
 });
 
 test.each([[null], ['true'], [5], [[{ true: {} }]], [{ percent: 5 }], [{ percent: 'x' }]])(
   '%j holds for nobody',
   (condition) => {
-    expect(reachOf(condition)).toBe('none');
+    expect(readCondition(condition)).toMatchObject({ reach: 'none', isKnown: false });
   },
 );
 
 test.each(CONDITIONS)('firebase-admin agrees: %s', async (_case, condition, reach) => {
-  const template = parseServerTemplate({
-    conditions: [{ name: 'c', condition }],
-    parameters: {
-      [FLAG]: {
-        defaultValue: { value: 'false' },
-        conditionalValues: { c: { value: 'true' } },
-      },
-    },
-  });
-  const evaluate = (await prepareEvaluation())(template);
+  const findFirst = (await prepareEvaluation())([condition]);
   const couples = Array.from({ length: 300 }, (_, n) => `ann${n}_zed${n}`);
-  const values = new Set(couples.map((couple) => evaluate(couple)));
-  expect([...values].sort()).toEqual(
-    { all: ['true'], none: ['false'], some: ['false', 'true'] }[reach],
-  );
+  const found = [...new Set(couples.map((couple) => findFirst(couple)))].sort();
+  expect(found).toEqual({ all: [0], none: [-1], some: [-1, 0] }[reach]);
+});
+
+test('of several conditions the first that holds is found', async () => {
+  const findFirst = (await prepareEvaluation())([NONE, SOME, ALL]);
+  const couples = Array.from({ length: 300 }, (_, n) => `ann${n}_zed${n}`);
+  expect([...new Set(couples.map((couple) => findFirst(couple)))].sort()).toEqual([1, 2]);
+  expect(findFirst(null)).toBe(2);
 });
 
 describe('what a template can leave out, or hold wrongly', () => {
@@ -94,9 +118,7 @@ describe('what a template can leave out, or hold wrongly', () => {
 
   test.each<[string, object | undefined]>([
     ['no default', undefined],
-    ['no value in it', {}],
     ['the in-app default', { useInAppDefault: true }],
-    ['a value of another type', { value: true }],
   ])('%s: the parameter of the deployment decides, without a complaint', async (_case, value) => {
     for (const enabled of [true, false]) {
       const rule = await ruleOf({ defaultValue: value }, [], enabled);
@@ -106,7 +128,7 @@ describe('what a template can leave out, or hold wrongly', () => {
 
   test.each([null, 'true', 5])('the default %j is none', async (defaultValue) => {
     const part = parseServerTemplate({ parameters: { [FLAG]: { defaultValue } } });
-    expect(ruleOfTemplate(part, true, () => () => null)).toMatchObject({ mode: 'on' });
+    expect(ruleOfTemplate(part, true, () => () => -1)).toMatchObject({ mode: 'on' });
   });
 
   test('a couple whose condition gives no value has that of the deployment', async () => {
