@@ -1,5 +1,6 @@
 import { ConfigurationError } from '../functions/src/configuration-error';
 import { clientConfig } from '../functions/src/postgres/client-config';
+import { connectReasonInFull } from '../functions/src/postgres/connect-reason';
 import { Connections } from '../functions/src/postgres/connections';
 import { ConnectError } from '../functions/src/postgres/sqlstate';
 import type { CommandContext } from './context';
@@ -26,7 +27,7 @@ export async function withPostgres<T>(
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error;
     const { host } = new URL(databaseUrl);
-    const reason = error.message.replace(/^no connection to Postgres: /, '');
+    const reason = connectReasonInFull(error);
     throw new ConfigError(`Cannot connect to Postgres at ${host}: ${reason}.`, { cause: error });
   } finally {
     await connections.close();

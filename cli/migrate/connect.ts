@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { ConfigurationError } from '../../functions/src/configuration-error';
 import { clientConfig } from '../../functions/src/postgres/client-config';
+import { connectReasonInFull } from '../../functions/src/postgres/connect-reason';
 import { ConfigError } from '../errors';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -22,7 +23,7 @@ export async function connect(databaseUrl: string, authority?: string): Promise<
   } catch (error) {
     await client.end().catch(() => {});
     throw new ConfigError(
-      `Cannot connect to Postgres at ${client.host}:${client.port}: ${reasonOf(error)}.`,
+      `Cannot connect to Postgres at ${client.host}:${client.port}: ${connectReasonInFull(error)}.`,
       { cause: error },
     );
   }
@@ -45,10 +46,4 @@ function createClient(databaseUrl: string, authority: string | undefined): Clien
     if (error instanceof ConfigurationError) throw new ConfigError(error.message);
     throw invalid;
   }
-}
-
-function reasonOf(error: unknown): string {
-  // A host with an IPv4 and an IPv6 address fails once for each.
-  if (error instanceof AggregateError) return reasonOf(error.errors[0]);
-  return error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
 }

@@ -1,5 +1,6 @@
 import { write } from 'firebase-functions/logger';
 import type { WrittenEvent } from '../events/written-event';
+import { setupHint } from '../postgres/setup-hint';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { millisOf, normalizeInstant } from '../values/event-time';
 import { eventFields, type LogSettings } from './log-outcome';
@@ -13,6 +14,7 @@ export function logFailure(
   event: WrittenEvent,
   settings: Pick<LogSettings, 'noun' | 'showsRefs'>,
 ): void {
+  const hint = setupHint(error);
   write({
     severity: 'ERROR',
     message: `${settings.noun} failed`,
@@ -21,6 +23,7 @@ export function logFailure(
     sqlstate: sqlstateOf(error),
     error: error instanceof Error ? error.name : 'unknown',
     age_ms: ageMsOf(event.time),
+    ...(hint === null ? {} : { hint }),
   });
 }
 

@@ -7,9 +7,10 @@ import {
 } from '../events/written-event';
 import type { Claim, ClaimVerdict } from '../postgres/claims';
 import type { Divergence } from '../postgres/divergence-log';
-import { classifyFailure, sqlstateOf } from '../postgres/sqlstate';
+import { sqlstateOf } from '../postgres/sqlstate';
 import type { RtdbReader } from '../rtdb/rtdb-reader';
 import type { JsonObject } from '../values/json';
+import { RowRefused } from './blame-row';
 import type { MirrorStore } from './mirror-store';
 import { type Ending, type Outcome, RETURNED } from './outcome';
 import {
@@ -144,6 +145,15 @@ async function followUp<Leaf extends LogKey>(
   verdict: ClaimVerdict,
   context: MirrorContext<Leaf>,
 ): Promise<Outcome> {
+  // No other writer comes so often: what stays contended was not written either.
+  if (verdict.verdict === 'dropped' || verdict.verdict === 'contended') {
+    return recordRejection(
+      event,
+      null,
+      'not written: a trigger on the table dropped the row',
+      context,
+    );
+  }
   const outcome =
     verdict.verdict === 'tied' ? await settleTie(event, claim, context) : outcomeOf(verdict, claim);
   if (!claim.settlesTie) await recordLate(event, claim, verdict, context);
@@ -158,11 +168,21 @@ async function rejectWrite<Leaf extends LogKey>(
   error: unknown,
   context: MirrorContext<Leaf>,
 ): Promise<Outcome> {
-  if (classifyFailure(error) !== 'permanent') throw error;
-  const sqlstate = sqlstateOf(error);
-  const message = error instanceof Error ? error.message : 'refused by Postgres';
+  if (!(error instanceof RowRefused)) throw error;
+  const { cause } = error;
+  const message = cause instanceof Error ? cause.message : error.message;
+  return recordRejection(event, sqlstateOf(cause), message, context);
+}
+
+async function recordRejection<Leaf extends LogKey>(
+  event: LeafEvent<Leaf>,
+  sqlstate: string | null,
+  message: string,
+  context: MirrorContext<Leaf>,
+): Promise<Outcome> {
   await context.store().record(writeRejected(event, sqlstate, message));
-  return { outcome: 'rejected', issues: [{ field: 'row', message: `SQLSTATE ${sqlstate}` }] };
+  const issue = sqlstate === null ? message : `SQLSTATE ${sqlstate}`;
+  return { outcome: 'rejected', issues: [{ field: 'row', message: issue }] };
 }
 
 /** Two events of one instant disagree, and nothing says which came first: RTDB itself decides. */
@@ -237,6 +257,7 @@ function outcomeOf(
       return { outcome: verdict.verdict, lagMs, batch };
     case 'tied':
     case 'contended':
+    case 'dropped':
       throw new Error(`a claim ended ${verdict.verdict}`);
   }
 }
