@@ -19,11 +19,12 @@ const MAX_SUSPECTS = 1_000;
 /** Writes of one kind fire the same triggers: inserts, updates, deletions. */
 const KINDS = 4;
 
+/** How many writes of its kind had succeeded when a claim failed. */
 interface Suspect {
-  /** How many writes of its kind had succeeded by then. */
-  writesBefore: number;
-  /** When: as it was sent, as a batch with it failed, or as a delivery of it failed before this one. */
-  by: 'sending' | 'batch' | 'delivery';
+  /** For the first time in this delivery. */
+  now?: number;
+  /** In the delivery before this one. */
+  before?: number;
 }
 
 /**
@@ -38,34 +39,36 @@ export class RowBlame<Leaf extends LogKey> {
 
   constructor(private readonly now: () => number = Date.now) {}
 
-  /** How many writes of each kind have succeeded so far; for `failed`. */
-  writes(): readonly number[] {
-    return [...this.#writes];
-  }
-
   wrote(claim: Claim<Leaf>): void {
     this.#writes[kindOf(claim)] = this.#writesLike(claim) + 1;
     if (this.#suspects.size > 0) this.#suspects.delete(claim.eventId);
   }
 
-  /** A statement failed; when it was sent, `writesBefore` had succeeded. */
-  failed(claims: readonly Claim<Leaf>[], writesBefore: readonly number[]): void {
+  /**
+   * A statement with these claims failed.
+   *
+   * @returns whether to send them again before they are judged: what is answered meanwhile may tell
+   */
+  failed(claims: readonly Claim<Leaf>[], error: unknown): boolean {
+    const blame = blameOf(error);
+    if (blame !== 'asked' && blame !== 'setup') return false;
+    let isFirst = false;
     for (const claim of claims) {
-      if (claims.length > 1) this.#remember(claim, 'batch', this.#writesLike(claim));
-      else if (!this.#suspects.has(claim.eventId)) {
-        this.#remember(claim, 'sending', writesBefore[kindOf(claim)] ?? 0);
-      }
+      const suspect = this.#suspects.get(claim.eventId);
+      if (suspect?.now !== undefined) continue;
+      isFirst = true;
+      this.#remember(claim, { ...suspect, now: this.#writesLike(claim) });
     }
+    return isFirst;
   }
 
   /** What a claim that failed rejects with: `RowRefused` where the row is to blame, else the error. */
   failureOf(error: unknown, claim: Claim<Leaf>): unknown {
-    if (!this.#isRefused(error, claim)) {
-      this.#remember(claim, 'delivery', this.#writesLike(claim));
-      return error;
-    }
+    const isRefused = this.#isRefused(error, claim);
     this.#suspects.delete(claim.eventId);
-    return new RowRefused('Postgres refuses the row', { cause: error });
+    if (isRefused) return new RowRefused('Postgres refuses the row', { cause: error });
+    this.#remember(claim, { before: this.#writesLike(claim) });
+    return error;
   }
 
   #isRefused(error: unknown, claim: Claim<Leaf>): boolean {
@@ -73,24 +76,24 @@ export class RowBlame<Leaf extends LogKey> {
     if (blame === 'row') return true;
     const isOld = this.now() - millisOf(claim.eventTime) >= PATIENCE_MS;
     if (blame === 'parent') return isOld;
-    const suspect = this.#suspects.get(claim.eventId);
-    if (suspect === undefined || this.#writesLike(claim) <= suspect.writesBefore) return false;
-    if (blame === 'asked') return true;
-    // What was answered since it was sent may have been done before it.
-    return blame === 'setup' && (suspect.by === 'batch' || (suspect.by === 'delivery' && isOld));
+    if (blame !== 'asked' && blame !== 'setup') return false;
+    const { now, before } = this.#suspects.get(claim.eventId) ?? {};
+    const writes = this.#writesLike(claim);
+    if (now !== undefined && writes > now) return true;
+    // Between two deliveries something may have been missing twice.
+    return before !== undefined && writes > before && (blame === 'asked' || isOld);
   }
 
   #writesLike(claim: Claim<Leaf>): number {
     return this.#writes[kindOf(claim)] ?? 0;
   }
 
-  #remember({ eventId }: Claim<Leaf>, by: Suspect['by'], writesBefore: number): void {
-    this.#suspects.delete(eventId);
-    if (this.#suspects.size >= MAX_SUSPECTS) {
+  #remember({ eventId }: Claim<Leaf>, suspect: Suspect): void {
+    if (this.#suspects.size >= MAX_SUSPECTS && !this.#suspects.has(eventId)) {
       const [oldest] = this.#suspects.keys();
       if (oldest !== undefined) this.#suspects.delete(oldest);
     }
-    this.#suspects.set(eventId, { writesBefore, by });
+    this.#suspects.set(eventId, suspect);
   }
 }
 

@@ -22,7 +22,11 @@ export interface CoalescerOptions<Item, Result> {
    * What to do when a batch fails: `split` it (one item may be to blame: each is sent alone), `repeat`
    * it (once), or `fail` all of it.
    */
-  onFailure(error: unknown, wasRepeated: boolean): 'split' | 'repeat' | 'fail';
+  onFailure(
+    error: unknown,
+    wasRepeated: boolean,
+    batch: readonly Item[],
+  ): 'split' | 'repeat' | 'fail';
   /** What an item that failed rejects with; asked once all others of its batch were answered. */
   failureOf?(error: unknown, item: Item): unknown;
 }
@@ -170,14 +174,14 @@ export class Coalescer<Item, Result> {
 
   /** Settles what succeeds; answers what failed. */
   async #send(batch: Entry<Item, Result>[], isAlone = false): Promise<Failed<Item, Result>[]> {
+    const items = batch.map((entry) => entry.item);
     try {
-      const items = batch.map((entry) => entry.item);
       const results = await this.options.send(items, isAlone);
       for (const [index, entry] of batch.entries()) this.#settle(entry, results[index] as Result);
       return [];
     } catch (error) {
       const wasRepeated = batch.some((entry) => entry.repeated);
-      const action = this.options.onFailure(error, wasRepeated);
+      const action = this.options.onFailure(error, wasRepeated, items);
       if (action === 'split' && batch.length > 1) {
         return (await Promise.all(batch.map((entry) => this.#send([entry], true)))).flat();
       }

@@ -77,18 +77,15 @@ function coalesceClaims<Leaf extends LogKey>(
   const blame = new RowBlame<Leaf>();
   return new Coalescer({
     maxInFlight: () => connections.capacity,
-    onFailure: actionOnFailure,
+    onFailure: (error, wasRepeated, batch) => {
+      const isDoubtful = blame.failed(batch, error);
+      if (isDoubtful && batch.length === 1) return 'repeat';
+      return actionOnFailure(error, wasRepeated);
+    },
     send: (batch, isAlone) => {
       const values = [claimsParameter(batch, mirrored), isAlone ? LOCK_WAIT_ALONE : LOCK_WAIT];
-      const writesBefore = blame.writes();
-      const send = () =>
-        statements.run(mirrored.applyStatement, values).then(
-          (rows) => parseVerdicts(rows, batch.length),
-          (error: unknown) => {
-            blame.failed(batch, writesBefore);
-            throw error;
-          },
-        );
+      const send = async () =>
+        parseVerdicts(await statements.run(mirrored.applyStatement, values), batch.length);
       return reportBatch('apply_claims', batch.length, onBatch, send, (verdicts) => ({
         applied: countApplied(verdicts, batch, blame),
       }));

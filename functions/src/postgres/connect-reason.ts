@@ -32,18 +32,19 @@ export function connectReasonInFull(error: unknown): string {
 
 function reasonOf(error: unknown, ofServer: (sqlstate: string, message: string) => string): string {
   if (error instanceof ConnectError) return reasonOf(error.cause, ofServer);
+  if (typeof error !== 'object' || error === null) return 'unknown';
   // A host with several addresses fails once for each, under an empty message.
-  if (error instanceof AggregateError && error.errors.length > 0) {
+  if ('errors' in error && Array.isArray(error.errors) && error.errors.length > 0) {
     return [...new Set(error.errors.map((one) => reasonOf(one, ofServer)))].join('; ');
   }
-  if (!(error instanceof Error)) return 'unknown';
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const message = 'message' in error && typeof error.message === 'string' ? error.message : '';
   // Not by its class: the command line and the functions have a copy of pg each.
-  if ('severity' in error) return ofServer(code, error.message);
+  if ('severity' in error) return ofServer(code, message);
   const words = BY_CODE.get(code);
   if (words !== undefined) return `${words} (${code})`;
   // A system error's message names the address, one of Node's own its argument; those of pg and
   // OpenSSL are constant.
-  const namesInput = 'syscall' in error || code.startsWith('ERR_') || error.message === '';
-  return namesInput ? code || error.name : (error.message.split('\n')[0] ?? '').replace(/\.$/, '');
+  const namesInput = 'syscall' in error || code.startsWith('ERR_') || message === '';
+  return namesInput ? code || 'unknown' : (message.split('\n')[0] ?? '').replace(/\.$/, '');
 }

@@ -6,7 +6,7 @@ import { blameOf, ConnectError } from './sqlstate';
 /** Statements in flight on one connection: at 20 ms away, 4 would cap it at 200 a second. */
 const PIPELINE_DEPTH = 8;
 /** How old a session is at least that is given up because something is missing. */
-const RENEWED_AFTER_MS = 10_000;
+const RENEWED_AFTER_MS = 5_000;
 
 interface Session {
   client: Promise<Client>;
