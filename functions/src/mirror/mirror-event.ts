@@ -7,10 +7,8 @@ import {
 } from '../events/written-event';
 import type { Claim, ClaimVerdict } from '../postgres/claims';
 import type { Divergence } from '../postgres/divergence-log';
-import { sqlstateOf } from '../postgres/sqlstate';
 import type { RtdbReader } from '../rtdb/rtdb-reader';
 import type { JsonObject } from '../values/json';
-import { RowRefused } from './blame-row';
 import type { MirrorStore } from './mirror-store';
 import { type Ending, type Outcome, RETURNED } from './outcome';
 import {
@@ -20,8 +18,8 @@ import {
   outOfOrder,
   retainedDeletion,
   unsettledTie,
-  writeRejected,
 } from './refusals';
+import { recordRejection, rejectWrite } from './reject-write';
 import { isBeyondRetention } from './retention';
 
 /** What mirroring an event of one path needs from outside. */
@@ -161,28 +159,6 @@ async function followUp<Leaf extends LogKey>(
   const isShown = outcome.outcome === 'applied' || outcome.outcome === 'duplicate';
   if (isErasure(event) && isShown) await recordErasure(event, context);
   return outcome;
-}
-
-async function rejectWrite<Leaf extends LogKey>(
-  event: LeafEvent<Leaf>,
-  error: unknown,
-  context: MirrorContext<Leaf>,
-): Promise<Outcome> {
-  if (!(error instanceof RowRefused)) throw error;
-  const { cause } = error;
-  const message = cause instanceof Error ? cause.message : error.message;
-  return recordRejection(event, sqlstateOf(cause), message, context);
-}
-
-async function recordRejection<Leaf extends LogKey>(
-  event: LeafEvent<Leaf>,
-  sqlstate: string | null,
-  message: string,
-  context: MirrorContext<Leaf>,
-): Promise<Outcome> {
-  await context.store().record(writeRejected(event, sqlstate, message));
-  const issue = sqlstate === null ? message : `SQLSTATE ${sqlstate}`;
-  return { outcome: 'rejected', issues: [{ field: 'row', message: issue }] };
 }
 
 /** Two events of one instant disagree, and nothing says which came first: RTDB itself decides. */

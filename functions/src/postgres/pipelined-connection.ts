@@ -7,11 +7,13 @@ import { blameOf, ConnectError } from './sqlstate';
 const PIPELINE_DEPTH = 8;
 /** How old a session is at least that is given up because something is missing. */
 const RENEWED_AFTER_MS = 5_000;
+/** How old it is when its connect counts as a success. */
+const PROVEN_AFTER_MS = 1_000;
 
 interface Session {
   client: Promise<Client>;
   openedAt: number;
-  /** A statement was answered as a session that works answers it. */
+  /** It has worked for a while. */
   isProven: boolean;
 }
 
@@ -90,9 +92,9 @@ export class PipelinedConnection {
     }
   }
 
-  /** Only a statement shows that a login can work: one server may let us in and take no writes. */
+  /** A login shows nothing, nor does a first read: a server may let us in, and take no writes. */
   #prove(session: Session): void {
-    if (session.isProven) return;
+    if (session.isProven || performance.now() - session.openedAt < PROVEN_AFTER_MS) return;
     session.isProven = true;
     this.gate.succeeded();
   }
@@ -121,7 +123,9 @@ export class PipelinedConnection {
     // Without a listener, a connection lost while idle would end the process.
     client.on('error', forget);
     client.on('end', forget);
-    session.client.catch(forget);
+    session.client.then(() => {
+      session.openedAt = performance.now();
+    }, forget);
     return session;
   }
 
