@@ -21,8 +21,9 @@ const KINDS = 4;
 
 /** How many writes of its kind had succeeded when a claim failed. */
 interface Suspect {
-  /** For the first time in this delivery. */
+  /** For the first time in this delivery; and when it was sent. */
   now?: number;
+  sent?: number;
   /** In the delivery before this one. */
   before?: number;
 }
@@ -39,17 +40,26 @@ export class RowBlame<Leaf extends LogKey> {
 
   constructor(private readonly now: () => number = Date.now) {}
 
+  /** How many writes of each kind have succeeded; for `failed`. */
+  writes(): readonly number[] {
+    return [...this.#writes];
+  }
+
   wrote(claim: Claim<Leaf>): void {
     this.#writes[kindOf(claim)] = this.#writesLike(claim) + 1;
     if (this.#suspects.size > 0) this.#suspects.delete(claim.eventId);
   }
 
   /**
-   * A statement with these claims failed.
+   * A statement with these claims failed; when it was sent, `writesBefore` had succeeded.
    *
    * @returns whether to send them again before they are judged: what is answered meanwhile may tell
    */
-  failed(claims: readonly Claim<Leaf>[], error: unknown): boolean {
+  failed(
+    claims: readonly Claim<Leaf>[],
+    error: unknown,
+    writesBefore: readonly number[] = this.#writes,
+  ): boolean {
     const blame = blameOf(error);
     if (blame !== 'asked' && blame !== 'setup') return false;
     let isFirst = false;
@@ -57,7 +67,8 @@ export class RowBlame<Leaf extends LogKey> {
       const suspect = this.#suspects.get(claim.eventId);
       if (suspect?.now !== undefined) continue;
       isFirst = true;
-      this.#remember(claim, { ...suspect, now: this.#writesLike(claim) });
+      const sent = writesBefore[kindOf(claim)] ?? 0;
+      this.#remember(claim, { ...suspect, now: this.#writesLike(claim), sent });
     }
     return isFirst;
   }
@@ -77,8 +88,10 @@ export class RowBlame<Leaf extends LogKey> {
     const isOld = this.now() - millisOf(claim.eventTime) >= PATIENCE_MS;
     if (blame === 'parent') return isOld;
     if (blame !== 'asked' && blame !== 'setup') return false;
-    const { now, before } = this.#suspects.get(claim.eventId) ?? {};
+    const { now, sent, before } = this.#suspects.get(claim.eventId) ?? {};
     const writes = this.#writesLike(claim);
+    // What lacked something may have been answered after what lacked nothing yet.
+    if (blame === 'asked' && sent !== undefined && writes > sent) return true;
     if (now !== undefined && writes > now) return true;
     // Between two deliveries something may have been missing twice.
     return before !== undefined && writes > before && (blame === 'asked' || isOld);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { outsideRequest } from '../outside-request';
 
 /** How a {@link Coalescer} batches and sends. */
@@ -20,13 +21,13 @@ export interface CoalescerOptions<Item, Result> {
   isPending?(result: Result): boolean;
   /**
    * What to do when a batch fails: `split` it (one item may be to blame: each is sent alone), `repeat`
-   * it (once), or `fail` all of it.
+   * it (once; `later`: after a moment in which others are answered), or `fail` all of it.
    */
   onFailure(
     error: unknown,
     wasRepeated: boolean,
     batch: readonly Item[],
-  ): 'split' | 'repeat' | 'fail';
+  ): 'split' | 'repeat' | 'later' | 'fail';
   /** What an item that failed rejects with; asked once all others of its batch were answered. */
   failureOf?(error: unknown, item: Item): unknown;
 }
@@ -41,6 +42,7 @@ const MAX_BYTES = 1024 * 1024;
 const EAGER_ITEMS = 32;
 /** A result that stays pending this often in a row is the answer: no other writer comes so often. */
 const MAX_PENDING = 5;
+const LATER_MS = 100;
 
 interface Entry<Item, Result> {
   item: Item;
@@ -185,8 +187,9 @@ export class Coalescer<Item, Result> {
       if (action === 'split' && batch.length > 1) {
         return (await Promise.all(batch.map((entry) => this.#send([entry], true)))).flat();
       }
-      if (action === 'repeat' && !wasRepeated) {
+      if ((action === 'repeat' || action === 'later') && !wasRepeated) {
         for (const entry of batch) entry.repeated = true;
+        if (action === 'later') await delay(LATER_MS);
         return this.#send(batch, isAlone);
       }
       return batch.map((entry) => ({ entry, error }));

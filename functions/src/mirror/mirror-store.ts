@@ -75,15 +75,18 @@ function coalesceClaims<Leaf extends LogKey>(
   onBatch: OnBatch,
 ): Coalescer<Claim<Leaf>, ClaimVerdict> {
   const blame = new RowBlame<Leaf>();
+  /** How much was written when a batch that failed was sent. */
+  const writesBefore = new WeakMap<readonly Claim<Leaf>[], readonly number[]>();
   return new Coalescer({
     maxInFlight: () => connections.capacity,
     onFailure: (error, wasRepeated, batch) => {
-      const isDoubtful = blame.failed(batch, error);
-      if (isDoubtful && batch.length === 1) return 'repeat';
+      const isDoubtful = blame.failed(batch, error, writesBefore.get(batch));
+      if (isDoubtful && batch.length === 1) return 'later';
       return actionOnFailure(error, wasRepeated);
     },
     send: (batch, isAlone) => {
       const values = [claimsParameter(batch, mirrored), isAlone ? LOCK_WAIT_ALONE : LOCK_WAIT];
+      writesBefore.set(batch, blame.writes());
       const send = async () =>
         parseVerdicts(await statements.run(mirrored.applyStatement, values), batch.length);
       return reportBatch('apply_claims', batch.length, onBatch, send, (verdicts) => ({
