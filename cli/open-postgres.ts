@@ -1,4 +1,5 @@
 import { postgresConfig } from '../functions/src/config';
+import { connectReasonInFull } from '../functions/src/postgres/connect-reason';
 import { Connections } from '../functions/src/postgres/connections';
 import { ConnectError } from '../functions/src/postgres/sqlstate';
 import type { CommandContext } from './context';
@@ -25,7 +26,7 @@ export async function withPostgres<T>(
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error;
     const host = `${config.host}:${config.port}`;
-    const reason = error.message.replace(/^no connection to Postgres: /, '');
+    const reason = connectReasonInFull(error);
     throw new ConfigError(`Cannot connect to Postgres at ${host}: ${reason}.`, { cause: error });
   } finally {
     await connections.close();

@@ -31,7 +31,8 @@ declare
   -- A claim is the state of one leaf at one version, (event_time, event_id); payload null = not there.
   -- The function answers for each claim, by its n:
   --   verdict       applied, duplicate (the row shows it), stale (the row is newer), tied (another
-  --                 event of this instant brought another state), contended (see `held`)
+  --                 event of this instant brought another state), contended (see `held`), dropped
+  --                 (a trigger on the table left the update out)
   --   lag_ms        from the write in RTDB until now
   --   missed_event  an event before this one did not arrive (not: the leaf is older than the mirror)
   --   row_event_id  the event that the row showed before
@@ -135,11 +136,14 @@ begin
     from judged as j
     where j.action = 'update'
       and ({q.key}) = ({j.key})
+    returning j.n
   ),
   settled as materialized (
     select
       claim.*,
       case
+        -- The row is locked, so nobody else is in the way.
+        when claim.action = 'update' and u.n is null then 'dropped'
         when claim.action = 'update' then 'applied'
         when claim.action <> 'insert' then claim.action
         when i.{first key} is null then 'contended'
@@ -158,6 +162,7 @@ begin
       claim.held_event_time is null and ({made on}) <= ({began on}) + 1 as is_older_than_mirror
     from judged as claim
     left join inserted as i using ({key})
+    left join updated as u using (n)
   ),
   -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
   -- lose it, since the event's redelivery is only a duplicate.

@@ -10,6 +10,10 @@ import {
   type ServerAndLogin,
   TABLE_ACCESS,
 } from '../../functions/src/postgres/access-catalog';
+import {
+  parseTriggers,
+  TRIGGERS_WITHOUT_SEARCH_PATH,
+} from '../../functions/src/postgres/other-triggers';
 import { sqlstateOf } from '../../functions/src/postgres/sqlstate';
 import { readMigrationFiles } from '../migrate/migration-files';
 import { planMigrations } from '../migrate/plan-migrations';
@@ -78,6 +82,19 @@ async function beginningCheck({ statements }: Doctor): Promise<Diagnosis> {
   return ok(`mirroring began on ${beganOn}`);
 }
 
+/** The mirror's functions set an empty search_path, and what they set off runs under it. */
+async function triggersCheck({ statements }: Doctor): Promise<Diagnosis> {
+  const triggers = parseTriggers(await statements.run(TRIGGERS_WITHOUT_SEARCH_PATH, []));
+  if (triggers.length === 0) return ok('every trigger on a mirrored table sets its search_path');
+  const named = triggers.map(({ trigger, function: name }) => `${trigger} (${name})`);
+  const functions = [...new Set(triggers.map(({ function: name }) => name))];
+  return warn(
+    `${named.join(', ')}: the function sets no search_path, and the mirror's is empty: a table that it ` +
+      'names without its schema fails every event with 42P01',
+    `alter function ${functions[0]} set search_path = public, pg_temp (docs/tables.md)`,
+  );
+}
+
 async function tablesOf({ statements }: Doctor) {
   return parseTableAccess(await statements.run(TABLE_ACCESS, []));
 }
@@ -100,5 +117,6 @@ export const SCHEMA_CHECKS: readonly Check[] = [
     needs: 'postgres',
     run: async (doctor) => grantsCheck(await tablesOf(doctor)),
   },
+  { name: 'triggers', needs: 'postgres', run: triggersCheck },
   { name: 'beginning', needs: 'postgres', run: beginningCheck },
 ];

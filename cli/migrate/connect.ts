@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { clientConfig } from '../../functions/src/postgres/client-config';
+import { connectReasonInFull } from '../../functions/src/postgres/connect-reason';
 import { ConfigError } from '../errors';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -26,14 +27,9 @@ export async function connect(databaseUrl: string, authority?: string): Promise<
     return client;
   } catch (error) {
     await client.end().catch(() => {});
-    throw new ConfigError(`Cannot connect to Postgres at ${host}:${port}: ${reasonOf(error)}.`, {
-      cause: error,
-    });
+    throw new ConfigError(
+      `Cannot connect to Postgres at ${host}:${port}: ${connectReasonInFull(error)}.`,
+      { cause: error },
+    );
   }
-}
-
-function reasonOf(error: unknown): string {
-  // A host with an IPv4 and an IPv6 address fails once for each.
-  if (error instanceof AggregateError) return reasonOf(error.errors[0]);
-  return error instanceof Error ? error.message.replace(/\.$/, '') : String(error);
 }

@@ -67,6 +67,7 @@ test('a deployment as the guide makes it has nothing that fails', async () => {
     login: { status: 'ok' },
     'row level security': { status: 'ok' },
     grants: { status: 'ok' },
+    triggers: { status: 'ok' },
     beginning: { status: 'ok' },
     rtdb: { status: 'ok' },
     rules: { status: 'ok' },
@@ -82,6 +83,31 @@ test('a deployment as the guide makes it has nothing that fails', async () => {
     parameters: { status: 'ok' },
     flag: { status: 'skipped' },
   });
+});
+
+test("a team's trigger without a search_path is named, with the command that sets one", async () => {
+  await database.query(`
+    create function notify_partner() returns trigger language plpgsql as
+      'begin insert into notifications values (new.quest_id); return null; end';
+    create trigger notify after insert on quest_completions
+      for each row execute function notify_partner()`);
+  try {
+    const { code, byName } = await examine();
+    expect([code, byName.triggers]).toEqual([
+      0,
+      expect.objectContaining({
+        status: 'warn',
+        finding: expect.stringContaining(
+          'notify on public.quest_completions (public.notify_partner())',
+        ),
+        advice: expect.stringContaining('alter function public.notify_partner() set search_path'),
+      }),
+    ]);
+    await database.query('alter function notify_partner() set search_path = public, pg_temp');
+    expect((await examine()).byName.triggers).toMatchObject({ status: 'ok' });
+  } finally {
+    await database.query('drop function notify_partner cascade');
+  }
 });
 
 test('the owner sees the history, and is told not to give this login to the functions', async () => {

@@ -116,12 +116,12 @@ function answering(...answers: (string | Error)[]) {
   return { sends: () => sends, result: coalescer.submit({ key: 'a', version: 1 }) };
 }
 
-test('a pending result goes into a later batch, but not for ever', async () => {
+test('a pending result goes into a later batch; one that stays pending is the answer', async () => {
   const soon = answering('pending', 'pending', 'done');
   expect(await soon.result).toBe('done');
   expect(soon.sends()).toBe(3);
   const never = answering('pending');
-  await expect(never.result).rejects.toThrow('contended');
+  expect(await never.result).toBe('pending');
   expect(never.sends()).toBe(6);
 });
 
@@ -213,6 +213,28 @@ test('a poison item fails alone', async () => {
   sent[3]?.answer();
   const results = await Promise.allSettled(all);
   expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+});
+
+test('an item that failed is judged once its neighbours were answered', async () => {
+  const answered: string[] = [];
+  const coalescer = new Coalescer<Item, string>({
+    send: async (batch) => {
+      if (batch.length > 1 || batch[0]?.key === 'a') throw new Poison();
+      // Later than the failure of the item before it.
+      await new Promise((resolve) => setImmediate(resolve));
+      answered.push(...batch.map(({ key }) => key));
+      return batch.map(({ key }) => key);
+    },
+    keyOf: ({ key }) => key,
+    compare: (a, b) => a.key.localeCompare(b.key),
+    sizeOf: () => 1,
+    maxInFlight: () => 1,
+    onFailure: () => 'split',
+    failureOf: (_error, { key }) => new Error(`${key} after ${answered.join()}`),
+  });
+  const all = ['a', 'b', 'c'].map((key) => coalescer.submit({ key, version: 1 }));
+  await expect(all[0]).rejects.toThrow('a after b,c');
+  expect(await Promise.all(all.slice(1))).toEqual(['b', 'c']);
 });
 
 test('a lost batch is repeated once, and then fails', async () => {

@@ -19,12 +19,13 @@ function harness() {
     },
     () => START + state.seconds * 1_000,
   );
+  const { noteFailure } = statements;
   const at = async (seconds: number, isAway: boolean, count = 1) => {
     Object.assign(state, { seconds, isAway });
     const all = Array.from({ length: count }, () => statements.run('select', []));
     await Promise.allSettled(all);
   };
-  return { state, gaps, at };
+  return { state, gaps, at, noteFailure };
 }
 
 test('an hour without Postgres is one interval, whoever succeeds first', async () => {
@@ -61,5 +62,15 @@ test('an interval that could not be written is written with the next', async () 
   await at(40, false);
   expect(gaps).toEqual([
     { reason: 'outage', from: '12:00:10', to: '12:00:40', detail: '{"failures":2}' },
+  ]);
+});
+
+test('what is missing for every row is an outage, too, by the word of whoever judges rows', async () => {
+  const { state, gaps, at, noteFailure } = harness();
+  state.seconds = 10;
+  noteFailure();
+  await at(70, false);
+  expect(gaps).toEqual([
+    { reason: 'outage', from: '12:00:10', to: '12:01:10', detail: '{"failures":1}' },
   ]);
 });

@@ -8,7 +8,7 @@ import {
   parseClientVerdict,
   parseShownCompletions,
 } from '../postgres/client-claims';
-import { classifyFailure } from '../postgres/sqlstate';
+import { blameOf } from '../postgres/sqlstate';
 import { instantOfMillis } from '../values/event-time';
 import { authenticate } from './authenticate';
 import { coupleIdOf, parseClaimBody } from './claim-body';
@@ -59,7 +59,7 @@ export function createApi(context: ApiContext): Hono {
       const rows = await context.statements.run(CLAIM_BY_CLIENT, values);
       return c.json({ status: parseClientVerdict(rows) });
     } catch (error) {
-      if (classifyFailure(error) !== 'permanent') throw error;
+      if (blameOf(error) !== 'row') throw error;
       return problem(400, { detail: 'Postgres refuses this completion' });
     }
   });

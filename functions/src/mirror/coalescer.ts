@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { outsideRequest } from '../outside-request';
 
 /** How a {@link Coalescer} batches and sends. */
@@ -16,13 +17,19 @@ export interface CoalescerOptions<Item, Result> {
   sizeOf(item: Item): number;
   /** How many batches may be on their way at once, as things stand. */
   maxInFlight(): number;
-  /** Whether a result is none yet, and the item goes into a later batch once more. */
+  /** Whether a result is none yet, and the item goes into a later batch once more, a few times. */
   isPending?(result: Result): boolean;
   /**
-   * What to do when a batch fails: `split` it (one item is to blame: each is sent alone), `repeat`
-   * it (once), or `fail` all of it.
+   * What to do when a batch fails: `split` it (one item may be to blame: each is sent alone), `repeat`
+   * it (once; `later`: after a moment in which others are answered), or `fail` all of it.
    */
-  onFailure(error: unknown): 'split' | 'repeat' | 'fail';
+  onFailure(
+    error: unknown,
+    wasRepeated: boolean,
+    batch: readonly Item[],
+  ): 'split' | 'repeat' | 'later' | 'fail';
+  /** What an item that failed rejects with; asked once all others of its batch were answered. */
+  failureOf?(error: unknown, item: Item): unknown;
 }
 
 /** Larger batches gained little when measured (80 rows: 12.8 times single rows). */
@@ -33,8 +40,9 @@ const MAX_BYTES = 1024 * 1024;
  * events as there are in flight, and Postgres would idle until the last of them is read.
  */
 const EAGER_ITEMS = 32;
-/** A result that stays pending this often in a row means something stranger than another writer. */
+/** A result that stays pending this often in a row is the answer: no other writer comes so often. */
 const MAX_PENDING = 5;
+const LATER_MS = 100;
 
 interface Entry<Item, Result> {
   item: Item;
@@ -44,6 +52,11 @@ interface Entry<Item, Result> {
   pendingCount: number;
   resolve(result: Result): void;
   reject(error: unknown): void;
+}
+
+interface Failed<Item, Result> {
+  entry: Entry<Item, Result>;
+  error: unknown;
 }
 
 /**
@@ -138,10 +151,8 @@ export class Coalescer<Item, Result> {
   }
 
   #settle(entry: Entry<Item, Result>, result: Result): void {
-    if (!this.options.isPending?.(result)) {
+    if (!this.options.isPending?.(result) || entry.pendingCount >= MAX_PENDING) {
       entry.resolve(result);
-    } else if (entry.pendingCount >= MAX_PENDING) {
-      entry.reject(new Error(`a row stayed contended ${MAX_PENDING} times`));
     } else {
       entry.pendingCount += 1;
       entry.repeated = false;
@@ -152,7 +163,10 @@ export class Coalescer<Item, Result> {
   async #dispatch(batch: Entry<Item, Result>[]): Promise<void> {
     this.#inFlight += 1;
     try {
-      await this.#send(batch);
+      const failed = await this.#send(batch);
+      for (const { entry, error } of failed) {
+        entry.reject(this.options.failureOf ? this.options.failureOf(error, entry.item) : error);
+      }
     } finally {
       this.#inFlight -= 1;
       for (const { key } of batch) this.#busy.delete(key);
@@ -160,21 +174,25 @@ export class Coalescer<Item, Result> {
     }
   }
 
-  async #send(batch: Entry<Item, Result>[], isAlone = false): Promise<void> {
+  /** Settles what succeeds; answers what failed. */
+  async #send(batch: Entry<Item, Result>[], isAlone = false): Promise<Failed<Item, Result>[]> {
+    const items = batch.map((entry) => entry.item);
     try {
-      const items = batch.map((entry) => entry.item);
       const results = await this.options.send(items, isAlone);
       for (const [index, entry] of batch.entries()) this.#settle(entry, results[index] as Result);
+      return [];
     } catch (error) {
-      const action = this.options.onFailure(error);
+      const wasRepeated = batch.some((entry) => entry.repeated);
+      const action = this.options.onFailure(error, wasRepeated, items);
       if (action === 'split' && batch.length > 1) {
-        await Promise.all(batch.map((entry) => this.#send([entry], true)));
-      } else if (action === 'repeat' && !batch.some((entry) => entry.repeated)) {
-        for (const entry of batch) entry.repeated = true;
-        await this.#send(batch, isAlone);
-      } else {
-        for (const entry of batch) entry.reject(error);
+        return (await Promise.all(batch.map((entry) => this.#send([entry], true)))).flat();
       }
+      if ((action === 'repeat' || action === 'later') && !wasRepeated) {
+        for (const entry of batch) entry.repeated = true;
+        if (action === 'later') await delay(LATER_MS);
+        return this.#send(batch, isAlone);
+      }
+      return batch.map((entry) => ({ entry, error }));
     }
   }
 }

@@ -1,6 +1,7 @@
 import { write } from 'firebase-functions/logger';
 import { ConfigurationError } from '../configuration-error';
 import type { WrittenEvent } from '../events/written-event';
+import { setupHint } from '../postgres/setup-hint';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { millisOf, normalizeInstant } from '../values/event-time';
 import { eventFields, type LogSettings } from './log-outcome';
@@ -14,6 +15,7 @@ export function logFailure(
   event: WrittenEvent,
   settings: Pick<LogSettings, 'noun' | 'showsRefs'>,
 ): void {
+  const hint = setupHint(error);
   write({
     severity: 'ERROR',
     message: 'event failed',
@@ -25,6 +27,7 @@ export function logFailure(
     // It names a parameter and what was expected of it, never a value.
     ...(error instanceof ConfigurationError ? { detail: error.message } : {}),
     age_ms: ageMsOf(event.time),
+    ...(hint === null ? {} : { hint }),
   });
 }
 

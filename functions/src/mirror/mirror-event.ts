@@ -7,7 +7,6 @@ import {
 } from '../events/written-event';
 import type { Claim, ClaimVerdict } from '../postgres/claims';
 import type { Divergence } from '../postgres/divergence-log';
-import { classifyFailure, sqlstateOf } from '../postgres/sqlstate';
 import type { RtdbReader } from '../rtdb/rtdb-reader';
 import type { JsonObject } from '../values/json';
 import type { MirrorStore } from './mirror-store';
@@ -19,8 +18,8 @@ import {
   outOfOrder,
   retainedDeletion,
   unsettledTie,
-  writeRejected,
 } from './refusals';
+import { recordRejection, rejectWrite } from './reject-write';
 import { isBeyondRetention } from './retention';
 
 /** What mirroring an event of one path needs from outside. */
@@ -144,6 +143,15 @@ async function followUp<Leaf extends LogKey>(
   verdict: ClaimVerdict,
   context: MirrorContext<Leaf>,
 ): Promise<Outcome> {
+  // No other writer comes so often: what stays contended was not written either.
+  if (verdict.verdict === 'dropped' || verdict.verdict === 'contended') {
+    return recordRejection(
+      event,
+      null,
+      'not written: a trigger on the table dropped the row',
+      context,
+    );
+  }
   const outcome =
     verdict.verdict === 'tied' ? await settleTie(event, claim, context) : outcomeOf(verdict, claim);
   if (!claim.settlesTie) await recordLate(event, claim, verdict, context);
@@ -151,18 +159,6 @@ async function followUp<Leaf extends LogKey>(
   const isShown = outcome.outcome === 'applied' || outcome.outcome === 'duplicate';
   if (isErasure(event) && isShown) await recordErasure(event, context);
   return outcome;
-}
-
-async function rejectWrite<Leaf extends LogKey>(
-  event: LeafEvent<Leaf>,
-  error: unknown,
-  context: MirrorContext<Leaf>,
-): Promise<Outcome> {
-  if (classifyFailure(error) !== 'permanent') throw error;
-  const sqlstate = sqlstateOf(error);
-  const message = error instanceof Error ? error.message : 'refused by Postgres';
-  await context.store().record(writeRejected(event, sqlstate, message));
-  return { outcome: 'rejected', issues: [{ field: 'row', message: `SQLSTATE ${sqlstate}` }] };
 }
 
 /** Two events of one instant disagree, and nothing says which came first: RTDB itself decides. */
@@ -237,6 +233,7 @@ function outcomeOf(
       return { outcome: verdict.verdict, lagMs, batch };
     case 'tied':
     case 'contended':
+    case 'dropped':
       throw new Error(`a claim ended ${verdict.verdict}`);
   }
 }

@@ -9,16 +9,17 @@ import {
   RECORD_DIVERGENCES,
   RESOLVE_MISSED_EVENT,
 } from '../postgres/divergence-log';
-import { classifyFailure } from '../postgres/sqlstate';
+import { blameOf } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
 import type { Json } from '../values/json';
+import { RowBlame, RowRefused } from './blame-row';
 import { Coalescer } from './coalescer';
-import { recordOutages } from './outage-recorder';
+import { type RecordedStatements, recordOutages } from './outage-recorder';
 import { type OnBatch, reportBatch } from './report-batch';
 
 /** Where the mirror writes. Every method rejects as Postgres, or the connection to it, does. */
 export interface MirrorStore<Leaf extends LogKey> {
-  /** Upserts a claim; the verdict says what became of it. */
+  /** Upserts a claim; the verdict says what became of it. Rejects with `RowRefused` for good. */
   apply(claim: Claim<Leaf>): Promise<ClaimVerdict>;
   record(divergence: Divergence): Promise<void>;
   /** A claim that did not win came late: a divergence that missed its event may be resolved. */
@@ -70,19 +71,32 @@ export function openMirrorStore<Leaf extends LogKey>(
 function coalesceClaims<Leaf extends LogKey>(
   mirrored: MirroredPath<Leaf>,
   connections: Connections,
-  statements: Statements,
+  statements: RecordedStatements,
   onBatch: OnBatch,
 ): Coalescer<Claim<Leaf>, ClaimVerdict> {
+  const blame = new RowBlame<Leaf>();
+  /** How much was written when a batch that failed was sent. */
+  const writesBefore = new WeakMap<readonly Claim<Leaf>[], readonly number[]>();
   return new Coalescer({
     maxInFlight: () => connections.capacity,
-    onFailure: actionOnFailure,
+    onFailure: (error, wasRepeated, batch) => {
+      const isDoubtful = blame.failed(batch, error, writesBefore.get(batch));
+      if (isDoubtful && batch.length === 1) return 'later';
+      return actionOnFailure(error, wasRepeated);
+    },
     send: (batch, isAlone) => {
       const values = [claimsParameter(batch, mirrored), isAlone ? LOCK_WAIT_ALONE : LOCK_WAIT];
+      writesBefore.set(batch, blame.writes());
       const send = async () =>
         parseVerdicts(await statements.run(mirrored.applyStatement, values), batch.length);
       return reportBatch('apply_claims', batch.length, onBatch, send, (verdicts) => ({
-        applied: verdicts.filter((verdict, n) => isApplied(verdict, batch[n])).length,
+        applied: countApplied(verdicts, batch, blame),
       }));
+    },
+    failureOf: (error, claim) => {
+      const failure = blame.failureOf(error, claim);
+      if (!(failure instanceof RowRefused) && blameOf(error) === 'setup') statements.noteFailure();
+      return failure;
     },
     isPending: ({ verdict }) => verdict === 'contended',
     keyOf: (claim) => claim.ref,
@@ -114,22 +128,34 @@ function coalesceDivergences(
   });
 }
 
-/** Whether its event's outcome will be `applied`; one that settles a tie is `tied`. */
-function isApplied(
-  { verdict }: ClaimVerdict,
-  claim: Pick<Claim<LogKey>, 'settlesTie'> | undefined,
-): boolean {
-  return verdict === 'applied' && claim?.settlesTie !== true;
+/** How many events' outcome will be `applied`; one that settles a tie is `tied`. */
+function countApplied<Leaf extends LogKey>(
+  verdicts: ClaimVerdict[],
+  batch: readonly Claim<Leaf>[],
+  blame: RowBlame<Leaf>,
+): number {
+  let count = 0;
+  for (const [n, claim] of batch.entries()) {
+    if (verdicts[n]?.verdict !== 'applied') continue;
+    blame.wrote(claim);
+    if (!claim.settlesTie) count += 1;
+  }
+  return count;
 }
 
-function actionOnFailure(error: unknown): 'split' | 'repeat' | 'fail' {
-  switch (classifyFailure(error)) {
-    case 'permanent':
+function actionOnFailure(error: unknown, wasRepeated: boolean): 'split' | 'repeat' | 'fail' {
+  switch (blameOf(error)) {
     case 'row':
+    case 'parent':
+    case 'asked':
+    case 'busy':
+    case 'setup':
       return 'split';
-    case 'repeatable':
+    case 'conflict':
+      return wasRepeated ? 'split' : 'repeat';
+    case 'session':
       return 'repeat';
-    case 'transient':
+    case 'server':
       return 'fail';
   }
 }

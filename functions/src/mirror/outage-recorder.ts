@@ -1,9 +1,7 @@
-import { DatabaseError } from 'pg';
 import { RECORD_COVERAGE_GAP } from '../postgres/coverage';
+import { isOutage } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
 
-/** The server is away or going down: PostgreSQL manual, appendix A. */
-const SERVER_AWAY = /^(08|53|57P)/;
 /** Where some statements fail and others do not, an interval a minute tells it. */
 const LEAST_BETWEEN_MS = 60_000;
 
@@ -14,14 +12,20 @@ interface Outage {
   failures: number;
 }
 
+/** Statements whose failures are remembered where they are an outage. */
+export interface RecordedStatements extends Statements {
+  /** Takes a failure for an outage that does not show as one, such as a missing grant. */
+  noteFailure(): void;
+}
+
 /**
- * Statements that remember since when Postgres did not answer, and write the interval to
+ * Statements that remember since when Postgres did not do the work, and write the interval to
  * `mirror.coverage` once it does: what happened meanwhile is then explained. Each instance writes
  * what it met itself, at most one interval a minute: however long Postgres is away, it is one row.
  *
  * @param now milliseconds since 1970
  */
-export function recordOutages(statements: Statements, now = () => Date.now()): Statements {
+export function recordOutages(statements: Statements, now = () => Date.now()): RecordedStatements {
   let outage: Outage | null = null;
   let writtenAt = Number.NEGATIVE_INFINITY;
 
@@ -44,6 +48,7 @@ export function recordOutages(statements: Statements, now = () => Date.now()): S
   };
 
   return {
+    noteFailure,
     run: (text, values) =>
       statements.run(text, values).then(
         (rows) => (outage === null ? rows : noteSuccess(outage).then(() => rows)),
@@ -59,9 +64,4 @@ export function recordOutages(statements: Statements, now = () => Date.now()): S
 function merged(unwritten: Outage, later: Outage | null): Outage {
   if (later === null) return unwritten;
   return { from: unwritten.from, to: later.to, failures: unwritten.failures + later.failures };
-}
-
-/** Whatever the server did not say itself is a connection that broke, or was never made. */
-function isOutage(error: unknown): boolean {
-  return !(error instanceof DatabaseError) || SERVER_AWAY.test(error.code ?? '');
 }

@@ -26,7 +26,7 @@ export interface Claim<Leaf extends LogKey> {
 
 const RESULT = z.object({
   n: z.number(),
-  verdict: z.enum(['applied', 'duplicate', 'stale', 'tied', 'contended']),
+  verdict: z.enum(['applied', 'duplicate', 'stale', 'tied', 'contended', 'dropped']),
   lag_ms: z.number(),
   missed_event: z.boolean(),
   row_event_id: z.string().nullable(),
@@ -35,7 +35,10 @@ const RESULT = z.object({
 });
 
 export interface ClaimVerdict {
-  /** `contended`: another writer inserted the row meanwhile; nothing was done, ask again. */
+  /**
+   * `contended`: nothing was inserted; another writer may have done so meanwhile: ask again. `dropped`:
+   * nothing was updated, though the row was there: a trigger left the write out.
+   */
   verdict: z.infer<typeof RESULT>['verdict'];
   /** From the write in RTDB until now. */
   lagMs: number;

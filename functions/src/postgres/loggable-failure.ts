@@ -1,19 +1,22 @@
+import { setupHint } from './setup-hint';
 import { ConnectError, sqlstateOf } from './sqlstate';
 
-/** A failure of Postgres' as the logs may show it: by its SQLSTATE. */
+/** A failure of Postgres' as the logs may show it. */
 class PostgresError extends Error {
   override name = 'PostgresError';
 }
 
 /**
- * What may be thrown at the platform, which logs it whole: message, detail and hint of a server's error
- * may repeat a row, with its user ids and payload. Errors that are not the server's stay as they are.
+ * What may be thrown at the platform, which logs it whole, its cause included: message, detail and hint of a
+ * server's error may repeat a row, with its user ids and payload; a failed connect names the host.
+ * Errors that are not Postgres' stay as they are.
  */
 export function loggableFailure(error: unknown): unknown {
+  if (error instanceof ConnectError) return new PostgresError(error.message);
   const sqlstate = sqlstateOf(error);
   if (sqlstate === null) return error;
-  const failed = error instanceof ConnectError ? 'no connection to Postgres' : 'Postgres failed';
-  return new PostgresError(`${failed}: SQLSTATE ${sqlstate}`);
+  const hint = setupHint(error);
+  return new PostgresError(`Postgres failed: SQLSTATE ${sqlstate}${hint ? `: ${hint}` : ''}`);
 }
 
 /** Lets work fail only by what may be logged. */

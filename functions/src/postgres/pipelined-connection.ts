@@ -1,9 +1,21 @@
 import { Client, type ClientConfig, DatabaseError } from 'pg';
 import type { ConnectGate } from './connect-gate';
-import { ConnectError } from './sqlstate';
+import { connectReason } from './connect-reason';
+import { blameOf, ConnectError } from './sqlstate';
 
 /** Statements in flight on one connection: at 20 ms away, 4 would cap it at 200 a second. */
 const PIPELINE_DEPTH = 8;
+/** How old a session is at least that is given up because something is missing. */
+const RENEWED_AFTER_MS = 5_000;
+/** How old it is when its connect counts as a success. */
+const PROVEN_AFTER_MS = 1_000;
+
+interface Session {
+  client: Promise<Client>;
+  openedAt: number;
+  /** It has worked for a while. */
+  isProven: boolean;
+}
 
 /**
  * One connection that takes a statement before the last one was answered, where that is safe: only
@@ -11,8 +23,8 @@ const PIPELINE_DEPTH = 8;
  * two statements: pgbouncer 1.18 was seen to break the protocol then. There, one statement is in
  * flight at a time.
  *
- * pg's own Pool never pipelines, and a pipelined Client doesn't reconnect: so this replaces a client
- * that failed, at the next statement. Every statement is its own transaction and unnamed.
+ * pg's own Pool never pipelines, and a pipelined Client doesn't reconnect: so this replaces a session
+ * that was lost, or that can't do the work any more, at the next statement. Every statement is its own transaction and unnamed.
  *
  * Source: node-postgres documentation, "Pipelining"; PostgreSQL manual, 32.5 "Pipeline Mode".
  */
@@ -23,7 +35,7 @@ export class PipelinedConnection {
   load = 0;
   #sent = 0;
   readonly #waiting: (() => void)[] = [];
-  #client: Promise<Client> | null = null;
+  #session: Session | null = null;
 
   constructor(
     private readonly config: ClientConfig,
@@ -45,9 +57,9 @@ export class PipelinedConnection {
 
   /** Lets what is in flight finish, then closes. Call it when nothing more is submitted or waits. */
   async close(): Promise<void> {
-    const client = this.#client;
-    this.#client = null;
-    await (await client?.catch(() => null))?.end();
+    const session = this.#session;
+    this.#session = null;
+    await (await session?.client.catch(() => null))?.end();
   }
 
   /** Resolves when the statement may be sent; in the order of asking. */
@@ -66,33 +78,55 @@ export class PipelinedConnection {
   }
 
   async #send(text: string, values: unknown[]): Promise<unknown[]> {
-    this.#client ??= this.#connect();
-    const connected = this.#client;
+    this.#session ??= this.#connect();
+    const session = this.#session;
     try {
-      return (await (await connected).query(text, values)).rows;
+      const { rows } = await (await session.client).query(text, values);
+      this.#prove(session);
+      return rows;
     } catch (error) {
-      // The server ends the session after a FATAL error, but the socket lives a moment longer:
-      // whoever repeats the statement must not meet it.
-      const isLost = !(error instanceof DatabaseError) || error.severity === 'FATAL';
-      if (isLost && this.#client === connected) {
-        this.#client = null;
-        connected.then((client) => client.end()).catch(() => {});
-      }
+      if (error instanceof ConnectError) throw error;
+      if (isWornOut(error, performance.now() - session.openedAt)) this.#giveUp(session, error);
+      else this.#prove(session);
       throw error;
     }
   }
 
-  #connect(): Promise<Client> {
+  /** A login shows nothing, nor does a first read: a server may let us in, and take no writes. */
+  #prove(session: Session): void {
+    if (session.isProven || performance.now() - session.openedAt < PROVEN_AFTER_MS) return;
+    session.isProven = true;
+    this.gate.succeeded();
+  }
+
+  /** The next statement, a repeated one included, goes to a new session; what is in flight ends here. */
+  #giveUp(session: Session, error: unknown): void {
+    if (this.#session !== session) return;
+    this.#session = null;
+    // Whatever the server said itself, it would say to the next login, too, if that came at once.
+    const isLost = !(error instanceof DatabaseError) || error.severity === 'FATAL';
+    // A session that was lost may be replaced at once, but not over and over.
+    if (!isLost || !session.isProven) this.gate.failed();
+    session.client.then((client) => client.end()).catch(() => {});
+  }
+
+  #connect(): Session {
     const client = new Client({ ...this.config, pipeline: true });
-    const connected = this.#open(client);
+    const session: Session = {
+      client: this.#open(client),
+      openedAt: performance.now(),
+      isProven: false,
+    };
     const forget = () => {
-      if (this.#client === connected) this.#client = null;
+      if (this.#session === session) this.#session = null;
     };
     // Without a listener, a connection lost while idle would end the process.
     client.on('error', forget);
     client.on('end', forget);
-    connected.catch(forget);
-    return connected;
+    session.client.then(() => {
+      session.openedAt = performance.now();
+    }, forget);
+    return session;
   }
 
   async #open(client: Client): Promise<Client> {
@@ -100,16 +134,23 @@ export class PipelinedConnection {
       await this.gate.pass();
       await client.connect();
       this.depth = (await isDirect(client)) ? PIPELINE_DEPTH : 1;
-      this.gate.succeeded();
       this.#admit();
       return client;
     } catch (cause) {
       this.gate.failed();
       void client.end().catch(() => {});
-      const message = cause instanceof Error ? cause.message : String(cause);
-      throw new ConnectError(`no connection to Postgres: ${message}`, { cause });
+      throw new ConnectError(`no connection to Postgres: ${connectReason(cause)}`, { cause });
     }
   }
+}
+
+/**
+ * Whether a session is to be given up. What is missing, or not granted, may be so for an old session
+ * alone: a proxy that leads elsewhere by now, a role whose settings changed.
+ */
+function isWornOut(error: unknown, ageMs: number): boolean {
+  const blame = blameOf(error);
+  return blame === 'session' || (blame === 'setup' && ageMs > RENEWED_AFTER_MS);
 }
 
 /** A pooler announces a process id of its own to the client; a server announces that of its backend. */

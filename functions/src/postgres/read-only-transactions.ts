@@ -1,4 +1,6 @@
 import { type ClientConfig, Pool, type PoolClient } from 'pg';
+import { ConnectGate } from './connect-gate';
+import { connectReason } from './connect-reason';
 import { ConnectError } from './sqlstate';
 import type { Statements } from './statements';
 
@@ -21,6 +23,7 @@ set local max_parallel_workers_per_gather = 0
 /** For readers that must never get into the way of writers: short transactions that can't write. */
 export class ReadOnlyTransactions {
   readonly #pool: Pool;
+  readonly #gate = new ConnectGate();
 
   constructor(config: ClientConfig, max: number) {
     this.#pool = new Pool({ ...config, max });
@@ -50,10 +53,13 @@ export class ReadOnlyTransactions {
 
   async #connect(): Promise<PoolClient> {
     try {
-      return await this.#pool.connect();
+      await this.#gate.pass();
+      const client = await this.#pool.connect();
+      this.#gate.succeeded();
+      return client;
     } catch (cause) {
-      const message = cause instanceof Error ? cause.message : String(cause);
-      throw new ConnectError(`no connection to Postgres: ${message}`, { cause });
+      this.#gate.failed();
+      throw new ConnectError(`no connection to Postgres: ${connectReason(cause)}`, { cause });
     }
   }
 }

@@ -6,34 +6,126 @@ export class ConnectError extends Error {
 }
 
 /**
- * What a failure means for the event that met it. Source: PostgreSQL manual, appendix A.
+ * Who is to blame for a failure. Source of the classes: PostgreSQL manual, appendix A.
  *
- * - `permanent`: the row itself is refused (22 data exception, 23 constraint), now and for ever.
- * - `row`: this row can't be written now, its neighbours may (lock timeout, a row over a limit).
- * - `repeatable`: the statement, or its connection, was lost on the way; once more may well do.
- * - `transient`: everything else, and whatever is unknown: throw, and the platform delivers again.
+ * - `row`: this row is refused, now and on every retry.
+ * - `parent`: a foreign key of the team's; the row it points to may still be on its way.
+ * - `asked`: a trigger raised the SQLSTATE of a failure that passes, or of a missing part: only the
+ *   writes beside it tell whether it does so for one row or for all.
+ * - `busy`: this row can't be written now, its neighbours may.
+ * - `setup`: something is missing or not granted, or the SQLSTATE is unknown; it may be one row's.
+ * - `session`: this connection can't do the work; a new one may.
+ * - `conflict`: another transaction was in the way; once more may do.
+ * - `server`: it is away, full or overloaded.
  */
-export type FailureClass = 'permanent' | 'row' | 'repeatable' | 'transient';
+export type Blame =
+  | 'row'
+  | 'parent'
+  | 'asked'
+  | 'busy'
+  | 'setup'
+  | 'session'
+  | 'conflict'
+  | 'server';
 
-const CLASS_BY_SQLSTATE: ReadonlyMap<string, FailureClass> = new Map([
-  ['22', 'permanent'],
-  ['23', 'permanent'],
-  ['54', 'row'],
-  ['55P03', 'row'],
-  ['40001', 'repeatable'],
-  ['40P01', 'repeatable'],
-  ['57P01', 'repeatable'],
-  ['08', 'repeatable'],
+/** By SQLSTATE or its class, the first two characters; what is not listed is unknown. */
+const BLAME_BY_SQLSTATE: ReadonlyMap<string, Blame> = new Map<string, Blame>([
+  ['09', 'row'], // triggered action exception
+  ['20', 'row'], // case not found
+  ['21', 'row'], // cardinality violation
+  ['22', 'row'], // data exception
+  ['23', 'row'], // integrity constraint violation
+  ['23503', 'parent'],
+  ['27', 'row'], // triggered data change violation
+  ['2F', 'row'], // SQL routine exception
+  ['38', 'row'], // external routine exception
+  ['39', 'row'], // external routine invocation exception
+  ['44', 'row'], // with check option violation
+  ['54', 'row'], // program limit exceeded: an index entry that is too large, for one
+  ['P0', 'row'], // PL/pgSQL error: raise, assert, no data found
+  ['0A', 'setup'], // feature not supported
+  ['3F', 'setup'], // invalid schema name
+  ['42', 'setup'], // syntax error or access rule violation: a missing table, function, right
+  ['08', 'session'], // connection exception
+  ['0P', 'session'], // invalid role specification
+  ['25', 'session'], // invalid transaction state: read-only, for one
+  ['26', 'session'], // invalid SQL statement name
+  ['28', 'session'], // invalid authorization specification
+  ['2D', 'session'], // invalid transaction termination
+  ['3D', 'session'], // invalid catalog name: no such database
+  ['57P', 'session'], // the server ends the session
+  ['40', 'conflict'], // transaction rollback: serialization failure, deadlock
+  ['55', 'busy'], // object not in prerequisite state: a lock that was not available
+  ['HV', 'busy'], // foreign data wrapper error
+  ['XX', 'busy'], // internal error: a damaged page, for one
+  ['53', 'server'], // insufficient resources
+  ['57', 'server'], // operator intervention: a statement that was cancelled
+  ['58', 'server'], // system error
+  ['F0', 'server'], // configuration file error
 ]);
 
-/** Classifies what a statement or its connection threw. */
-export function classifyFailure(error: unknown): FailureClass {
-  if (error instanceof DatabaseError) {
-    const state = error.code ?? '';
-    return CLASS_BY_SQLSTATE.get(state) ?? CLASS_BY_SQLSTATE.get(state.slice(0, 2)) ?? 'transient';
-  }
+/** Who is to blame for what a statement or its connection threw. */
+export function blameOf(error: unknown): Blame {
+  if (error instanceof ConnectError) return 'server';
   // pg reports a connection that broke, or answered too late, as a plain Error.
-  return error instanceof ConnectError ? 'transient' : 'repeatable';
+  if (!(error instanceof DatabaseError)) return 'session';
+  const sqlstate = error.code ?? '';
+  const listed = listedBlame(sqlstate);
+  if (isRaised(error)) return blameOfRaised(listed);
+  if (isFatal(error)) return 'session';
+  if (isInTrigger(error)) return blameInTrigger(listed, sqlstate);
+  return listed ?? 'setup';
+}
+
+function listedBlame(sqlstate: string): Blame | undefined {
+  for (const length of [5, 3, 2]) {
+    const blame = BLAME_BY_SQLSTATE.get(sqlstate.slice(0, length));
+    if (blame !== undefined) return blame;
+  }
+  return undefined;
+}
+
+/** `raise … using errcode` may name any SQLSTATE; the server's own failures have other routines. */
+function isRaised({ routine }: DatabaseError): boolean {
+  return routine === 'exec_stmt_raise';
+}
+
+function blameOfRaised(listed: Blame | undefined): Blame {
+  if (listed === undefined || listed === 'row') return 'row';
+  return listed === 'parent' ? 'parent' : 'asked';
+}
+
+/** The server ends the session after it; in any language, 57P01 to 57P05 are such. */
+function isFatal({ severity, code }: DatabaseError): boolean {
+  return severity === 'FATAL' || (code?.startsWith('57P') ?? false);
+}
+
+/** A trigger may ask another server, or set its own transaction to read-only: that isn't our session. */
+function blameInTrigger(listed: Blame | undefined, sqlstate: string): Blame {
+  if (listed === 'session') return sqlstate.startsWith('08') ? 'busy' : 'setup';
+  return listed === 'server' ? 'busy' : (listed ?? 'setup');
+}
+
+/** How the statement of every apply function begins: `migrations/20261125000004_mirrored_tables.sql`. */
+const OWN_STATEMENT = 'with claim as materialized';
+
+/**
+ * Whether the failure lies in code that a write sets off, which is the team's: a trigger, a check, a
+ * default. `where` lists what was running, the innermost first; its words are in the server's language.
+ */
+export function isInTrigger({ where }: DatabaseError): boolean {
+  if (where === undefined) return false;
+  const start = where.indexOf(OWN_STATEMENT);
+  // A deferred trigger runs when our function is done.
+  if (start < 0) return !where.includes('mirror.');
+  return where.slice(0, start).includes('\n');
+}
+
+/** Postgres was away, or this instance's way to it was: what `mirror.coverage` calls an outage. */
+export function isOutage(error: unknown): boolean {
+  const blame = blameOf(error);
+  if (error instanceof ConnectError || blame === 'session') return true;
+  return blame === 'server' && (sqlstateOf(error)?.startsWith('53') ?? false);
 }
 
 /** The SQLSTATE of an error that the server sent, also while connecting; null for any other. */

@@ -8,7 +8,7 @@ import {
   type RefusedLeaf,
   refusedParameter,
 } from '../postgres/backfills';
-import { classifyFailure, sqlstateOf } from '../postgres/sqlstate';
+import { type Blame, blameOf, sqlstateOf } from '../postgres/sqlstate';
 import { completionPath } from '../quests/completion-path';
 import { compareKeys } from '../quests/key-order';
 import { compareSides } from './compare-sides';
@@ -29,6 +29,9 @@ export interface Backlog {
 
 /** Rows of one statement. */
 const ROWS_AT_ONCE = 2_000;
+
+/** What one row of a batch may be the reason of. */
+const REFUSALS: ReadonlySet<Blame> = new Set<Blame>(['row', 'parent', 'asked']);
 
 /** Reads some couples' days from RTDB and inserts what Postgres has no row for. */
 export async function fillCouples(
@@ -84,7 +87,7 @@ async function insert(
   try {
     return parseInserted(await sides.statements.run(INSERT_MISSING, [missingParameter(batch)]));
   } catch (error) {
-    if (classifyFailure(error) !== 'permanent') throw error;
+    if (!REFUSALS.has(blameOf(error))) throw error;
     const [only] = batch;
     if (batch.length === 1 && only !== undefined) {
       refused.push(rejectedWrite(only, sqlstateOf(error)));

@@ -1,0 +1,31 @@
+import type { LogKey } from '../events/mirrored-path';
+import type { LeafEvent } from '../events/written-event';
+import { sqlstateOf } from '../postgres/sqlstate';
+import { RowRefused } from './blame-row';
+import type { MirrorContext } from './mirror-event';
+import type { Outcome } from './outcome';
+import { writeRejected } from './refusals';
+
+/** Records a row that Postgres refuses; any other failure is thrown, so that the event is retried. */
+export async function rejectWrite<Leaf extends LogKey>(
+  event: LeafEvent<Leaf>,
+  error: unknown,
+  context: MirrorContext<Leaf>,
+): Promise<Outcome> {
+  if (!(error instanceof RowRefused)) throw error;
+  const { cause } = error;
+  const message = cause instanceof Error ? cause.message : error.message;
+  return recordRejection(event, sqlstateOf(cause), message, context);
+}
+
+/** Records a write that left no row; `sqlstate` null where no error says why. */
+export async function recordRejection<Leaf extends LogKey>(
+  event: LeafEvent<Leaf>,
+  sqlstate: string | null,
+  message: string,
+  context: MirrorContext<Leaf>,
+): Promise<Outcome> {
+  await context.store().record(writeRejected(event, sqlstate, message));
+  const issue = sqlstate === null ? message : `SQLSTATE ${sqlstate}`;
+  return { outcome: 'rejected', issues: [{ field: 'row', message: issue }] };
+}

@@ -1,0 +1,82 @@
+import { createApi } from '../../functions/src/api/app';
+import { flyCanary } from '../../functions/src/canary/fly-canary';
+import { ruleOfParameter } from '../../functions/src/flag/flag-rule';
+import { clientConfig } from '../../functions/src/postgres/client-config';
+import { Connections } from '../../functions/src/postgres/connections';
+import type { Statements } from '../../functions/src/postgres/statements';
+import { startTasks } from '../../functions/src/reconcile/reconcile-tasks';
+import { cloneDatabase, type TestDatabase } from '../support/database';
+import { type StandinTree, startStandinTree } from '../support/standin-tree';
+
+const DAY = '2025-11-19';
+
+let database: TestDatabase;
+let rtdb: StandinTree;
+
+beforeAll(async () => {
+  [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
+});
+
+afterAll(async () => {
+  await Promise.all([rtdb.standin.stop(), database.drop()]);
+});
+
+afterEach(() => database.query(`alter database ${nameOf()} reset default_transaction_read_only`));
+
+const nameOf = () => new URL(database.url).pathname.slice(1);
+
+/** What holds a connection, by something that it writes; rejects where it could not. */
+const USERS: [string, (statements: Statements) => Promise<unknown>][] = [
+  [
+    'reconcile',
+    (statements) =>
+      startTasks(
+        { fromDate: DAY, toDate: DAY, graceMs: 0, couples: null },
+        { statements, rtdb: rtdb.tree, retentionDays: 0 },
+        async () => {},
+      ),
+  ],
+  [
+    'canary',
+    (statements) =>
+      flyCanary({
+        statements,
+        perch: { read: async () => Date.now() - 600_000, write: async () => {} },
+        flag: ruleOfParameter(true),
+        now: () => Date.now(),
+      }),
+  ],
+  [
+    'api',
+    async (statements) => {
+      const app = createApi({
+        ...{ statements, rtdb: rtdb.tree, retentionDays: 0 },
+        verifyToken: async () => 'ann',
+      });
+      const { status } = await app.request('/api/sync/daily-quests/completion', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', authorization: 'Bearer x' },
+        body: JSON.stringify({
+          ...{ quest_id: 'quest_1', user_id: 'ann', partner_id: 'bob' },
+          timestamp: '2025-11-20T06:01:00.006',
+        }),
+      });
+      if (status !== 200) throw Object.assign(new Error(String(status)), { code: '25006' });
+    },
+  ],
+];
+
+test.each(USERS)('%s makes a new session after one that takes no writes', async (_name, work) => {
+  const connections = new Connections(clientConfig(database.url), 1);
+  try {
+    // A session keeps what held when it was made.
+    await database.query(`alter database ${nameOf()} set default_transaction_read_only = on`);
+    await connections.run('select 1', []);
+    await database.query(`set default_transaction_read_only = off;
+      alter database ${nameOf()} reset default_transaction_read_only`);
+    await expect(work(connections)).rejects.toMatchObject({ code: '25006' });
+    await work(connections);
+  } finally {
+    await connections.close();
+  }
+});
