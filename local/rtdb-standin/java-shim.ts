@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 export interface JavaShim {
   /** Put this in front of the child's `PATH`. */
@@ -12,7 +13,8 @@ export interface JavaShim {
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
 function script(nodePath: string, binaryPath: string): string {
-  const tsxPath = createRequire(__filename).resolve('tsx');
+  // As a URL: in a path, `--import` takes `#`, `?` and `%25` for parts of one.
+  const tsxUrl = pathToFileURL(createRequire(__filename).resolve('tsx')).href;
   const mainPath = join(__dirname, 'main.ts');
   return `#!/bin/sh
 # Not Java: a shim that starts the RTDB stand-in for firebase-tools. See docs/rtdb-standin.md
@@ -34,7 +36,7 @@ if [ "$jar" != ${quoted(binaryPath)} ]; then
   echo "This java is a shim that only runs the RTDB stand-in, not \${jar:-a class}" >&2
   exit 1
 fi
-exec ${quoted(nodePath)} --import ${quoted(tsxPath)} ${quoted(mainPath)} "$@"
+exec ${quoted(nodePath)} --import ${quoted(tsxUrl)} ${quoted(mainPath)} "$@"
 `;
 }
 

@@ -2,7 +2,7 @@ import type { CommitTime } from './commit-clock';
 import type { Auth } from './credentials';
 import { importJson, priorityValue } from './data/import-json';
 import { isRecord } from './data/json';
-import { nodeAt, setAt, type Tree, withPriority } from './data/node';
+import { nodeAt, setAt, type Tree, valueAt, withPriority } from './data/node';
 import { nodeHash } from './data/node-hash';
 import { formatPath, type Path, parsePath } from './data/path';
 import { applyQuery } from './query/apply-query';
@@ -72,7 +72,8 @@ export class Namespace {
   }
 
   mayRead(auth: Auth, path: Path, query: QuerySpec | null): boolean {
-    return this.rules.allowsRead({ auth, root: this.#root, path, query, nowMs: this.now() });
+    const nowMs = this.now();
+    return this.rules.allowsRead({ auth, root: this.#root, path: readable(path), query, nowMs });
   }
 
   /** The value at `path` as `query` selects it. Throws `RtdbError` `permission_denied`. */
@@ -80,7 +81,7 @@ export class Namespace {
     if (!this.mayRead(auth, path, query)) {
       throw new RtdbError('permission_denied', 'Permission denied');
     }
-    return applyQuery(nodeAt(this.#root, path), query);
+    return applyQuery(valueAt(this.#root, path), query);
   }
 
   /**
@@ -123,6 +124,9 @@ export class Namespace {
   }
 }
 
+/** Who may read a node may read its priority. */
+const readable = (path: Path): Path => path.filter((key) => key !== '.priority');
+
 function planSet(root: Tree, path: Path, value: unknown, nowMs: number): PlannedWrite {
   if (path.at(-1) === '.priority') {
     const parent = path.slice(0, -1);
@@ -136,6 +140,10 @@ function planSet(root: Tree, path: Path, value: unknown, nowMs: number): Planned
 }
 
 function planMerge(root: Tree, path: Path, value: unknown, nowMs: number): PlannedWrite {
+  // Removes all there is: `firebase database:remove` asks for it so.
+  if (value === null) {
+    return planSet(root, path, null, nowMs);
+  }
   if (!isRecord(value)) {
     throw new RtdbError(
       'invalid',
@@ -151,7 +159,7 @@ function planMerge(root: Tree, path: Path, value: unknown, nowMs: number): Plann
   for (const write of writes) {
     after = planSet(after, write.path, write.child, nowMs).after;
   }
-  return { after, paths: writes.map((write) => write.path.filter((key) => key !== '.priority')) };
+  return { after, paths: writes.map((write) => readable(write.path)) };
 }
 
 /** A multi-path update may not write a location and its ancestor. */

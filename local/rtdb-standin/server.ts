@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { serveWebSockets } from './realtime/web-socket';
 import { restHandler } from './rest/rest-handler';
 import { compileRules } from './rules/security-rules';
 import { Standin } from './standin';
@@ -13,7 +14,6 @@ import {
   triggerFromOptions,
 } from './triggers/trigger';
 import { TriggerRegistry } from './triggers/trigger-registry';
-import { serveWebSockets } from './ws/ws-server';
 
 export interface RtdbStandinOptions {
   /** Default `127.0.0.1`. */
@@ -98,6 +98,9 @@ export async function startRtdbStandin(options: RtdbStandinOptions = {}): Promis
     stop: () =>
       new Promise((resolve) => {
         sender.stop();
+        for (const connection of [...standin.connections.values()]) {
+          connection.close();
+        }
         dropWebSockets();
         server.close(() => resolve());
         server.closeAllConnections();

@@ -1,7 +1,8 @@
 import type { Auth } from '../credentials';
 import type { Tree } from '../data/node';
 import { formatPath, type Path } from '../data/path';
-import { type QuerySpec, requiredIndex } from '../query/query-spec';
+import type { QuerySpec } from '../query/query-spec';
+import { requiredIndex } from '../query/required-index';
 import { RtdbError } from '../rtdb-error';
 import { rulesDatabase } from './rule-data-snapshot';
 import { hasIndex, parseRulesJson } from './rules-json';
