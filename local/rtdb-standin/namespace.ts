@@ -47,6 +47,7 @@ export class Namespace {
     readonly name: string,
     private readonly nextCommitTime: () => CommitTime,
     private readonly now: () => number,
+    private readonly log: (line: string) => void,
   ) {}
 
   get root(): Tree {
@@ -96,7 +97,12 @@ export class Namespace {
     const { auth, disableTriggers = false } = request;
     const commit = { namespace: this.name, before, after, time, auth, disableTriggers };
     for (const listener of [...this.#commitListeners]) {
-      listener(commit);
+      try {
+        listener(commit);
+      } catch (error) {
+        // The write is done: what one listener makes of it is not the writer's concern.
+        this.log(`a listener failed: ${String(error)}`);
+      }
     }
     return commit;
   }

@@ -34,7 +34,7 @@ export class Standin {
     if (known !== undefined) {
       return known;
     }
-    const namespace = new Namespace(name, this.#nextCommitTime, this.now);
+    const namespace = new Namespace(name, this.#nextCommitTime, this.now, this.parts.log);
     namespace.onCommit((commit) => this.parts.triggers.dispatch(commit));
     this.#namespaces.set(name, namespace);
     return namespace;

@@ -5,6 +5,7 @@ import type { QuerySpec } from '../query/query-spec';
 import { requiredIndex } from '../query/required-index';
 import { RtdbError } from '../rtdb-error';
 import { rulesDatabase } from './rule-data-snapshot';
+import { ownChildrenOnly } from './own-children';
 import { hasIndex, parseRulesJson } from './rules-json';
 
 /** A namespace's security rules; an administrator passes them all. */
@@ -71,6 +72,7 @@ export async function compileRules(source: string): Promise<SecurityRules> {
   let ruleset: ReturnType<typeof targaryen.create>;
   try {
     ruleset = targaryen.create({ rules: definition.rules });
+    ownChildrenOnly(ruleset.root);
   } catch (error) {
     throw new RtdbError('invalid', error instanceof Error ? error.message : String(error));
   }

@@ -74,11 +74,25 @@ export class EventSender {
   #next(): Delivery | null {
     for (;;) {
       const [first] = this.#queue;
-      const next = first?.next();
-      if (next === undefined || !next.done) {
-        return next?.value ?? null;
+      if (first === undefined) {
+        return null;
+      }
+      const next = this.#advance(first);
+      if (next !== null) {
+        return next;
       }
       this.#queue.shift();
+    }
+  }
+
+  /** Null at the end, and where the events of a write can't be made. */
+  #advance(deliveries: Iterator<Delivery>): Delivery | null {
+    try {
+      const next = deliveries.next();
+      return next.done ? null : next.value;
+    } catch (error) {
+      this.log(`the events of a write were not made: ${String(error)}`);
+      return null;
     }
   }
 

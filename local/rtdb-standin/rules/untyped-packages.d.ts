@@ -1,4 +1,9 @@
-/** The part of targaryen 3.1 (no types of its own) that `ruleset.ts` calls. */
+declare module 'firebase-json' {
+  /** Throws with line and column. */
+  export function parse(rules: string): unknown;
+}
+
+/** The part of targaryen 3.1 (no types of its own) that `security-rules.ts` calls. */
 declare module 'targaryen/lib/database/ruleset.js' {
   export interface RulesResult {
     readonly allowed: boolean;
@@ -13,7 +18,15 @@ declare module 'targaryen/lib/database/ruleset.js' {
     walk(path: string, visit: (snapshot: object) => boolean): void;
   }
 
+  /** Rules of a location: `$wildchild`, `$name`, and the rules of children by their keys. */
+  export interface RulesNode {
+    readonly $name?: string;
+    readonly $wildchild: RulesNode | null;
+    readonly [key: string]: unknown;
+  }
+
   export interface Ruleset {
+    readonly root: RulesNode;
     tryRead(
       path: string,
       database: RulesDatabase,
