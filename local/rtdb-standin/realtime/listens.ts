@@ -64,7 +64,7 @@ export class Listens {
     for (const { path, query, wireQuery } of [...this.#listens.values()]) {
       if (!this.namespace.mayRead(auth, path, query)) {
         this.remove(path, wireQuery);
-        this.push('c', { p: formatPath(path), ...(query && { q: wireQuery }) });
+        this.push('c', { p: formatPath(path), ...(query && { q: [wireQuery] }) });
       }
     }
   }

@@ -10,8 +10,7 @@ import { RtdbError } from '../rtdb-error';
 export function parseRulesJson(source: string): Record<string, unknown> {
   let definition: unknown;
   try {
-    // The parser refuses tabs inside strings, which indent rules of several lines.
-    definition = parse(source.replace(/^\ufeff/, '').replace(/[\t\r]/g, ' '));
+    definition = parse(withPlainSpace(source));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new RtdbError('invalid', `Parse error: ${reason}`);
@@ -22,6 +21,10 @@ export function parseRulesJson(source: string): Record<string, unknown> {
   assertPlain(definition);
   return definition;
 }
+
+/** The parser refuses a byte order mark, and tabs inside strings, which indent rules of several lines. */
+export const withPlainSpace = (source: string): string =>
+  source.replace(/^\ufeff/, '').replace(/[\t\r]/g, ' ');
 
 /** The parser takes the key `__proto__` for the prototype. */
 function assertPlain(rules: Record<string, unknown>): void {

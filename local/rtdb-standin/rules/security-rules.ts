@@ -4,9 +4,10 @@ import { formatPath, type Path } from '../data/path';
 import type { QuerySpec } from '../query/query-spec';
 import { requiredIndex } from '../query/required-index';
 import { RtdbError } from '../rtdb-error';
-import { rulesDatabase } from './rule-data-snapshot';
 import { ownChildrenOnly } from './own-children';
-import { hasIndex, parseRulesJson } from './rules-json';
+import { rulesDatabase } from './rule-data-snapshot';
+import { ruleFault } from './rule-fault';
+import { hasIndex, parseRulesJson, withPlainSpace } from './rules-json';
 
 /** A namespace's security rules; an administrator passes them all. */
 export interface SecurityRules {
@@ -73,8 +74,9 @@ export async function compileRules(source: string): Promise<SecurityRules> {
   try {
     ruleset = targaryen.create({ rules: definition.rules });
     ownChildrenOnly(ruleset.root);
-  } catch (error) {
-    throw new RtdbError('invalid', error instanceof Error ? error.message : String(error));
+  } catch {
+    const compile = (rules: unknown) => targaryen.create({ rules });
+    throw new RtdbError('invalid', ruleFault(withPlainSpace(source), definition.rules, compile));
   }
   return {
     source,

@@ -1,6 +1,16 @@
 declare module 'firebase-json' {
   /** Throws with line and column. */
   export function parse(rules: string): unknown;
+
+  export interface RulesAst {
+    readonly key?: { readonly value: unknown };
+    readonly value?: unknown;
+    readonly properties?: readonly RulesAst[];
+    readonly loc: { readonly start: { readonly line: number } };
+  }
+
+  /** As ESTree has it. */
+  export function ast(rules: string): { readonly expression: RulesAst };
 }
 
 /** The part of targaryen 3.1 (no types of its own) that `security-rules.ts` calls. */
