@@ -69,6 +69,7 @@ describe('arguments', () => {
       port: 9123,
       functionsEmulator: { host: '127.0.0.1', port: 5001 },
       eventMode: 'binary',
+      refForm: 'raw',
       maxEventsInFlight: 16,
     });
   });
@@ -77,6 +78,8 @@ describe('arguments', () => {
     ['a port that is none', ['--port', 'x'], {}],
     ['a port out of range', ['--port', '70000'], {}],
     ['an unknown event mode', [], { RTDB_STANDIN_EVENT_MODE: 'telepathy' }],
+    ['an unknown form of refs', ['--ref-form', 'rot13'], {}],
+    ['an unknown form of refs, by environment', [], { RTDB_STANDIN_REF_FORM: '' }],
   ])('%s is refused', (_, args, environment) => {
     expect(() => parseArguments(args, environment)).toThrow();
   });

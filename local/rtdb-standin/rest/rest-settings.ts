@@ -36,11 +36,11 @@ async function rules(settings: SettingsRequest): Promise<void> {
 }
 
 /**
- * Registers a function trigger. A kind that the stand-in lacks (1st gen) is logged and accepted:
+ * Registers a function trigger. A kind that the stand-in lacks is logged and accepted:
  * the functions emulator would stop loading functions otherwise.
  */
 async function functionTriggers(settings: SettingsRequest): Promise<void> {
-  const { request, response, standin, method } = settings;
+  const { request, response, standin, namespace, method } = settings;
   const { triggers, log, functionsEmulator, eventTarget } = standin.parts;
   if (method === 'GET') {
     sendJson(response, { body: triggers.names });
@@ -48,7 +48,12 @@ async function functionTriggers(settings: SettingsRequest): Promise<void> {
   }
   const registration = await readJson(request);
   try {
-    const trigger = triggerFromRegistration(registration, functionsEmulator, eventTarget);
+    const trigger = triggerFromRegistration(
+      registration,
+      namespace.name,
+      functionsEmulator,
+      eventTarget,
+    );
     triggers.add(trigger);
     log(`trigger ${trigger.name} added`);
   } catch (error) {

@@ -1,11 +1,13 @@
 import { Agent, request } from 'node:http';
 import type { DatabaseEvent } from './database-event';
-import { type EventMode, eventRequest } from './event-request';
+import { type EventForm, eventRequest, legacyRequest } from './event-request';
 import type { EventTarget } from './trigger';
 
 export interface Delivery {
   readonly event: DatabaseEvent;
   readonly target: EventTarget;
+  /** Where it goes to a 1st-gen function. */
+  readonly legacyType: string | null;
 }
 
 /**
@@ -21,7 +23,7 @@ export class EventSender {
   #stopped = false;
 
   constructor(
-    private readonly mode: EventMode,
+    private readonly form: EventForm,
     private readonly log: (line: string) => void,
     private readonly maxInFlight: number,
   ) {}
@@ -96,9 +98,10 @@ export class EventSender {
     }
   }
 
-  async #attempt({ event, target }: Delivery): Promise<void> {
+  async #attempt(delivery: Delivery): Promise<void> {
+    const { event } = delivery;
     try {
-      await this.#deliver(event, target);
+      await this.#deliver(delivery);
     } catch (error) {
       if (!this.#stopped) {
         const reason = error instanceof Error ? error.message : String(error);
@@ -110,12 +113,13 @@ export class EventSender {
     }
   }
 
-  async #deliver(event: DatabaseEvent, target: EventTarget): Promise<void> {
+  async #deliver({ event, target, legacyType }: Delivery): Promise<void> {
     if (typeof target === 'function') {
       await target(event);
       return;
     }
-    const { headers, body } = eventRequest(event, this.mode);
+    const { headers, body } =
+      legacyType === null ? eventRequest(event, this.form) : legacyRequest(event, legacyType);
     const status = await this.#post(new URL(target), headers, body);
     if (status < 200 || status >= 300) {
       throw new Error(`${target} answered ${status}`);
