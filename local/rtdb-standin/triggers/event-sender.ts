@@ -147,7 +147,8 @@ export class EventSender {
           reject(error);
         }
       });
-      sent.end(body);
+      // As bytes: Node writes a text body together with the headers, all of it as UTF-8.
+      sent.end(Buffer.from(body));
     });
   }
 }
