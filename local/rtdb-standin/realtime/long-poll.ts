@@ -2,18 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { namespaceName, requestTarget, type Standin } from '../standin';
 import { Connection, type Transport } from './connection';
-import { MAX_MESSAGE_LENGTH } from './frames';
+import { segmentJoiner } from './segments';
 
 /** The SDK asks again after 25 s at the latest. */
 const ABANDONED_MS = 60_000;
-/** Segments are 1,840 characters of base64. */
-const MAX_SEGMENTS = Math.ceil(MAX_MESSAGE_LENGTH / 1_000);
 const CALLBACK_ID = /^\w{1,40}$/;
-
-interface Segment {
-  readonly total: number;
-  readonly data: string;
-}
 
 /** Its polls by session id; a transport that was given up stays until it could say so. */
 const polls = new WeakMap<Standin, Map<string, LongPoll>>();
@@ -38,8 +31,7 @@ function sendScript(response: ServerResponse, script: string): void {
  */
 class LongPoll implements Transport {
   readonly password = randomUUID();
-  readonly #segments = new Map<number, Segment>();
-  #nextSegment = 0;
+  readonly #takeSegments = segmentJoiner();
   #messages: string[] = [];
   #responses = 0;
   #waiting: ServerResponse | null = null;
@@ -86,7 +78,9 @@ class LongPoll implements Transport {
       sendScript(previous, '');
     }
     try {
-      this.#takeSegments(parameters);
+      for (const text of this.#takeSegments(parameters)) {
+        this.connection.receive(this, text);
+      }
     } catch (error) {
       this.connection.fail(error);
     }
@@ -130,42 +124,6 @@ class LongPoll implements Transport {
     // The client reads up to that response first.
     sendScript(response, `${data}pLPCommand('close', ${this.#responses - 1});\n`);
     this.forget();
-  }
-
-  #takeSegments(parameters: URLSearchParams): void {
-    for (let index = 0; parameters.has(`d${index}`); index += 1) {
-      const number = Number(parameters.get(`seg${index}`));
-      const total = Number(parameters.get(`ts${index}`));
-      const isNumber = Number.isInteger(number) && number >= this.#nextSegment;
-      const isTotal = Number.isInteger(total) && total > 0 && total <= MAX_SEGMENTS;
-      if (!isNumber || !isTotal || number >= this.#nextSegment + MAX_SEGMENTS) {
-        throw new Error('a segment of long polling that makes no sense');
-      }
-      this.#segments.set(number, { total, data: parameters.get(`d${index}`) ?? '' });
-    }
-    this.#deliver();
-  }
-
-  /** Requests may overtake each other, so segments are put together by their numbers. */
-  #deliver(): void {
-    for (;;) {
-      const total = this.#segments.get(this.#nextSegment)?.total;
-      if (total === undefined || this.#segments.size < total) {
-        return;
-      }
-      const numbers = Array.from({ length: total }, (_, index) => this.#nextSegment + index);
-      if (!numbers.every((number) => this.#segments.has(number))) {
-        return;
-      }
-      // The SDK pads with dots.
-      const base64 = numbers.map((number) => this.#segments.get(number)?.data ?? '').join('');
-      const text = Buffer.from(base64.replaceAll('.', ''), 'base64url').toString('utf8');
-      for (const number of numbers) {
-        this.#segments.delete(number);
-      }
-      this.#nextSegment += total;
-      this.connection.receive(this, text);
-    }
   }
 }
 
