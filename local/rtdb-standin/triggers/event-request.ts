@@ -38,7 +38,7 @@ export function encodeHeaderValue(value: string): string {
  * and spaces at the ends, for which Eventarc falls back to Pub/Sub messages
  * (functions-framework-nodejs 786).
  */
-export function rawHeaderValue(value: string): string {
+function rawHeaderValue(value: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   const held = value.replace(/[\u0000-\u001f\u007f]|^ +| +$/g, percentEncode);
   return Buffer.from(held, 'utf8').toString('latin1');
