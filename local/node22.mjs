@@ -73,6 +73,14 @@ function main(argv) {
     process.exitCode = 2;
     return;
   }
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  if (!isBare && root.includes('?')) {
+    process.stderr.write(
+      `${root}: the TypeScript loader (tsx) can't read a folder with "?" in its name. Rename it.\n`,
+    );
+    process.exitCode = 1;
+    return;
+  }
   const node = findNode22();
   const loader = isBare ? [] : ['--import', pathToFileURL(require.resolve('tsx')).href];
   const child = spawn(node, [...loader, ...args], { stdio: 'inherit', env: envWithNode(node) });

@@ -56,6 +56,12 @@ export function printHints({ rtdb, emulators, databaseUrl }: Hints): void {
     ...(databaseUrl ? [`  export DATABASE_URL='${databaseUrl}'`] : []),
     '  npm run mirror -- reconcile --grace-seconds 1 && npm run mirror -- report --min-sample 1',
   );
+  const { namespace, databaseHost } = emulators;
+  print(
+    'The Firebase CLI needs the instance in the host, or it reads another, empty database:',
+    `  FIREBASE_DATABASE_EMULATOR_HOST=${databaseHost.replace('127.0.0.1', `${namespace}.localhost`)} \\`,
+    `    npx firebase database:get /daily_quests --project ${emulators.projectId} --instance ${namespace}`,
+  );
   print('Ctrl-C ends everything and leaves nothing behind.', '');
 }
 

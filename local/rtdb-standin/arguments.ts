@@ -19,7 +19,8 @@ function portNumber(name: string, text: string): number {
 /**
  * Reads the arguments that firebase-tools gives the JAR (`--host`, `--port`,
  * `--functions_emulator_host`, `--functions_emulator_port`, `--single_project_mode`; others are
- * ignored) and `RTDB_STANDIN_EVENT_MODE`. Throws `UsageError`.
+ * ignored), `--ref-form` or `RTDB_STANDIN_REF_FORM`, and `RTDB_STANDIN_EVENT_MODE`. Throws
+ * `UsageError`.
  */
 export function parseArguments(
   args: readonly string[],
@@ -34,6 +35,7 @@ export function parseArguments(
       functions_emulator_host: { type: 'string' },
       functions_emulator_port: { type: 'string' },
       single_project_mode: { type: 'string' },
+      'ref-form': { type: 'string' },
     },
   });
   const text = (name: string): string | undefined => {
@@ -44,11 +46,16 @@ export function parseArguments(
   if (eventMode !== 'binary' && eventMode !== 'structured') {
     throw new UsageError('RTDB_STANDIN_EVENT_MODE must be binary or structured');
   }
+  const refForm = text('ref-form') ?? environment.RTDB_STANDIN_REF_FORM ?? 'raw';
+  if (refForm !== 'raw' && refForm !== 'encoded') {
+    throw new UsageError('--ref-form (RTDB_STANDIN_REF_FORM) must be raw or encoded');
+  }
   const functionsPort = text('functions_emulator_port');
   return {
     host: text('host') ?? '127.0.0.1',
     port: portNumber('port', text('port') ?? DEFAULT_PORT),
     eventMode,
+    refForm,
     maxEventsInFlight: EVENTS_IN_FLIGHT,
     ...(functionsPort !== undefined && {
       functionsEmulator: {

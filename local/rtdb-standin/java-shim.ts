@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 export interface JavaShim {
   /** Put this in front of the child's `PATH`. */
@@ -11,9 +12,10 @@ export interface JavaShim {
 
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
 
-function script(nodePath: string, binaryPath: string): string {
-  const tsxPath = createRequire(__filename).resolve('tsx');
-  const mainPath = join(__dirname, 'main.ts');
+function script(nodePath: string, binaryPath: string, folder: string): string {
+  // As a URL: in a path, `--import` takes `#`, `?` and `%25` for parts of one.
+  const tsxUrl = pathToFileURL(createRequire(join(folder, 'main.ts')).resolve('tsx')).href;
+  const mainPath = join(folder, 'main.ts');
   return `#!/bin/sh
 # Not Java: a shim that starts the RTDB stand-in for firebase-tools. See docs/rtdb-standin.md
 jar=
@@ -34,7 +36,7 @@ if [ "$jar" != ${quoted(binaryPath)} ]; then
   echo "This java is a shim that only runs the RTDB stand-in, not \${jar:-a class}" >&2
   exit 1
 fi
-exec ${quoted(nodePath)} --import ${quoted(tsxPath)} ${quoted(mainPath)} "$@"
+exec ${quoted(nodePath)} --import ${quoted(tsxUrl)} ${quoted(mainPath)} "$@"
 `;
 }
 
@@ -49,15 +51,16 @@ exec ${quoted(nodePath)} --import ${quoted(tsxPath)} ${quoted(mainPath)} "$@"
  * start the stand-in beside `emulators:start --only functions` there.
  *
  * @param nodePath the Node binary that runs the stand-in, 20 or newer.
+ * @param folder where the stand-in is.
  */
-export function makeJavaShim(dir: string, nodePath: string): JavaShim {
+export function makeJavaShim(dir: string, nodePath: string, folder = __dirname): JavaShim {
   const pathEntry = resolve(dir);
   // A placeholder, since firebase-tools makes whatever it is told of executable.
   const binaryPath = join(pathEntry, 'rtdb-standin.placeholder');
   const shimPath = join(pathEntry, 'java');
   mkdirSync(pathEntry, { recursive: true });
   writeFileSync(binaryPath, 'Not a JAR: the java shim beside it starts the RTDB stand-in.\n');
-  writeFileSync(shimPath, script(nodePath, binaryPath));
+  writeFileSync(shimPath, script(nodePath, binaryPath, folder));
   chmodSync(shimPath, 0o755);
   return { pathEntry, binaryPath };
 }

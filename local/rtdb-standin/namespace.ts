@@ -2,7 +2,7 @@ import type { CommitTime } from './commit-clock';
 import type { Auth } from './credentials';
 import { importJson, priorityValue } from './data/import-json';
 import { isRecord } from './data/json';
-import { nodeAt, setAt, type Tree, withPriority } from './data/node';
+import { nodeAt, setAt, type Tree, valueAt, withPriority } from './data/node';
 import { nodeHash } from './data/node-hash';
 import { formatPath, type Path, parsePath } from './data/path';
 import { applyQuery } from './query/apply-query';
@@ -47,6 +47,7 @@ export class Namespace {
     readonly name: string,
     private readonly nextCommitTime: () => CommitTime,
     private readonly now: () => number,
+    private readonly log: (line: string) => void,
   ) {}
 
   get root(): Tree {
@@ -72,7 +73,8 @@ export class Namespace {
   }
 
   mayRead(auth: Auth, path: Path, query: QuerySpec | null): boolean {
-    return this.rules.allowsRead({ auth, root: this.#root, path, query, nowMs: this.now() });
+    const nowMs = this.now();
+    return this.rules.allowsRead({ auth, root: this.#root, path: readable(path), query, nowMs });
   }
 
   /** The value at `path` as `query` selects it. Throws `RtdbError` `permission_denied`. */
@@ -80,7 +82,7 @@ export class Namespace {
     if (!this.mayRead(auth, path, query)) {
       throw new RtdbError('permission_denied', 'Permission denied');
     }
-    return applyQuery(nodeAt(this.#root, path), query);
+    return applyQuery(valueAt(this.#root, path), query);
   }
 
   /**
@@ -95,7 +97,12 @@ export class Namespace {
     const { auth, disableTriggers = false } = request;
     const commit = { namespace: this.name, before, after, time, auth, disableTriggers };
     for (const listener of [...this.#commitListeners]) {
-      listener(commit);
+      try {
+        listener(commit);
+      } catch (error) {
+        // The write is done: what one listener makes of it is not the writer's concern.
+        this.log(`a listener failed: ${String(error)}`);
+      }
     }
     return commit;
   }
@@ -123,6 +130,9 @@ export class Namespace {
   }
 }
 
+/** Who may read a node may read its priority. */
+const readable = (path: Path): Path => path.filter((key) => key !== '.priority');
+
 function planSet(root: Tree, path: Path, value: unknown, nowMs: number): PlannedWrite {
   if (path.at(-1) === '.priority') {
     const parent = path.slice(0, -1);
@@ -136,6 +146,10 @@ function planSet(root: Tree, path: Path, value: unknown, nowMs: number): Planned
 }
 
 function planMerge(root: Tree, path: Path, value: unknown, nowMs: number): PlannedWrite {
+  // Removes all there is: `firebase database:remove` asks for it so.
+  if (value === null) {
+    return planSet(root, path, null, nowMs);
+  }
   if (!isRecord(value)) {
     throw new RtdbError(
       'invalid',
@@ -151,7 +165,7 @@ function planMerge(root: Tree, path: Path, value: unknown, nowMs: number): Plann
   for (const write of writes) {
     after = planSet(after, write.path, write.child, nowMs).after;
   }
-  return { after, paths: writes.map((write) => write.path.filter((key) => key !== '.priority')) };
+  return { after, paths: writes.map((write) => readable(write.path)) };
 }
 
 /** A multi-path update may not write a location and its ancestor. */

@@ -1,10 +1,11 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { serveWebSockets } from './realtime/web-socket';
 import { restHandler } from './rest/rest-handler';
 import { compileRules } from './rules/security-rules';
 import { Standin } from './standin';
 import type { DatabaseEvent } from './triggers/database-event';
-import type { EventMode } from './triggers/event-request';
+import type { EventMode, RefForm } from './triggers/event-request';
 import { EventSender } from './triggers/event-sender';
 import {
   type EventTarget,
@@ -13,7 +14,6 @@ import {
   triggerFromOptions,
 } from './triggers/trigger';
 import { TriggerRegistry } from './triggers/trigger-registry';
-import { serveWebSockets } from './ws/ws-server';
 
 export interface RtdbStandinOptions {
   /** Default `127.0.0.1`. */
@@ -30,6 +30,8 @@ export interface RtdbStandinOptions {
   readonly onEvent?: (event: DatabaseEvent) => void;
   /** Default `binary`, as production sends. */
   readonly eventMode?: EventMode;
+  /** How refs and the other attributes travel in binary mode. Default `raw`. */
+  readonly refForm?: RefForm;
   /** Deliveries under way at once, to one host. Default 100. */
   readonly maxEventsInFlight?: number;
   /** Rules (JSON with comments) by namespace; a namespace without any is open. */
@@ -73,7 +75,7 @@ function listen(server: Server, host: string, port: number): Promise<number> {
 export async function startRtdbStandin(options: RtdbStandinOptions = {}): Promise<RtdbStandin> {
   const { host = '127.0.0.1', log = () => {}, eventTarget } = options;
   const sender = new EventSender(
-    options.eventMode ?? 'binary',
+    { mode: options.eventMode ?? 'binary', refForm: options.refForm ?? 'raw' },
     log,
     options.maxEventsInFlight ?? 100,
   );
@@ -98,6 +100,9 @@ export async function startRtdbStandin(options: RtdbStandinOptions = {}): Promis
     stop: () =>
       new Promise((resolve) => {
         sender.stop();
+        for (const connection of [...standin.connections.values()]) {
+          connection.close();
+        }
         dropWebSockets();
         server.close(() => resolve());
         server.closeAllConnections();

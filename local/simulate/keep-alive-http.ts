@@ -40,7 +40,8 @@ export class KeepAliveHttp {
         else resolve(0);
       });
       call.setTimeout(TIMEOUT_MS, () => call.destroy());
-      call.end(body);
+      // As bytes: Node writes a text body together with the headers, all of it as UTF-8.
+      call.end(Buffer.from(body));
     });
   }
 

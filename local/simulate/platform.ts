@@ -143,7 +143,7 @@ export class Platform {
     const instance = instances[this.counts.deliveries % instances.length];
     if (instance === undefined) throw new Error('no instance takes the event');
     this.counts.deliveries += 1;
-    const { headers, body } = eventRequest(event, 'binary');
+    const { headers, body } = eventRequest(event, { mode: 'binary', refForm: 'raw' });
     const { port } = instance;
     const status = await this.#http.send({ method: 'POST', port, path: '/', headers, body });
     this.#inFlight -= 1;

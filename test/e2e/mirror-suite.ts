@@ -90,6 +90,12 @@ export function mirrorSuite(stage: () => Stage): void {
     );
   });
 
+  test('keys beyond ASCII, with spaces and quotes, arrive as they are', async () => {
+    const [quest, couple] = ['quiz 💚 "é"', 'zoë_łukasz k'];
+    await rtdb.set(leaf(couple, quest, 'łukasz k'), true);
+    await eventuallyRow(quest, 'łukasz k', { payload: true, partner_id: 'zoë' }, couple);
+  });
+
   test('a completion that is taken back leaves a tombstone', async () => {
     const path = leaf(COUPLE, 'quest_back', 'alice');
     await rtdb.set(path, true);

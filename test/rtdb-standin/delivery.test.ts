@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
 import { Collector } from './support/collector';
 import { type EventReceiver, startEventReceiver } from './support/event-receiver';
@@ -15,9 +17,26 @@ const write = (path: string, body: unknown): Promise<unknown> =>
   rest(standin, path, { method: 'PUT', body, headers: OWNER });
 
 describe('events over HTTP', () => {
-  test('binary mode: attributes in percent-encoded headers, data in the body', async () => {
+  test('binary mode: attributes in headers, in raw UTF-8 as production was seen to send', async () => {
     receiver = await startEventReceiver();
     standin = await startRtdbStandin({ triggers: [{ refPattern: 'x/{id}', url: receiver.url }] });
+    const key = 'a%41 "ż🎉:b';
+    await write(`/x/${encodeURIComponent(key)}.json`, 1);
+    await write('/x/%20ends%20.json', 1);
+    const [event, spaced] = await receiver.received.atLeast(2);
+    const utf8 = (header: unknown): string =>
+      Buffer.from(String(header), 'latin1').toString('utf8');
+    expect(utf8(event?.headers['ce-ref'])).toBe(`x/${key}`);
+    expect(utf8(event?.headers['ce-subject'])).toBe(`refs/x/${key}`);
+    expect(spaced?.headers['ce-ref']).toBe('x/ ends%20');
+  });
+
+  test('binary mode with encoded refs: as the CloudEvents HTTP binding asks', async () => {
+    receiver = await startEventReceiver();
+    standin = await startRtdbStandin({
+      refForm: 'encoded',
+      triggers: [{ refPattern: 'x/{id}', url: receiver.url }],
+    });
     const key = 'a%41 "ż🎉:b';
     await write(`/x/${encodeURIComponent(key)}.json`, { note: 'ż' });
     const [event] = await receiver.received.atLeast(1);
@@ -73,14 +92,38 @@ describe('events over HTTP', () => {
     expect(received.map((event) => event.url)).toEqual([url, url]);
   });
 
-  test('a 1st-gen trigger is accepted and ignored, and said to be', async () => {
+  test.each<[string, FirstGenKind, unknown[]]>([
+    ['onWrite', 'write', [{ note: 'é' }, { note: 'é', more: 1 }, null]],
+    ['onCreate', 'create', [{ note: 'é' }]],
+    ['onUpdate', 'update', [{ note: 'é', more: 1 }]],
+    ['onDelete', 'delete', [{ note: 'é', more: 1 }]],
+  ])('a 1st-gen function gets what it is made for: %s', async (name, kind, expected) => {
     receiver = await startEventReceiver();
-    const lines = new Collector<string>();
-    standin = await startRtdbStandin({ log: lines.add });
-    const body = { name: 'projects/p/locations/_/functions/f', path: '/x', event: 'e', topic: 't' };
-    const call = { method: 'POST', headers: OWNER, body };
+    const functionsEmulator = { host: '127.0.0.1', port: receiver.port };
+    standin = await startRtdbStandin({ functionsEmulator });
+    const registration = {
+      name: 'projects/demo-quests/locations/_/functions/us-central1-old-0',
+      path: '/x/{id}',
+      event: `providers/google.firebase.database/eventTypes/ref.${kind}`,
+      topic: 'projects/demo-quests/topics/us-central1-old-0',
+    };
+    const call = { method: 'POST', headers: OWNER, body: registration };
     expect((await rest(standin, '/.settings/functionTriggers.json', call)).status).toBe(200);
-    expect((await lines.atLeast(1))[0]).toContain('2nd-gen functions only');
+    for (const body of [{ note: 'é' }, { note: 'é', more: 1 }, null]) {
+      await write('/x/a b.json', body);
+    }
+    await fetch(`http://${standin.address}/x/a.json?ns=another`, { method: 'PUT', body: '1' });
+    await standin.eventsDelivered();
+    const seen: unknown[] = [];
+    const run = firstGen(name, (value, context) => {
+      seen.push(value);
+      expect(context).toMatchObject({ params: { id: 'a b' }, authType: 'ADMIN' });
+    });
+    for (const { url, body } of receiver.received.items) {
+      expect(url).toBe('/functions/projects/demo-quests/triggers/us-central1-old-0');
+      await run(body as LegacyBody);
+    }
+    expect(seen).toEqual(expected);
   });
 
   test('a failed delivery is logged and not retried', async () => {
@@ -124,3 +167,35 @@ describe('events over HTTP', () => {
     expect(order).toEqual(['answer', 'event']);
   });
 });
+
+type FirstGenKind = 'write' | 'create' | 'update' | 'delete';
+
+interface LegacyBody {
+  readonly data: unknown;
+  readonly context: { readonly resource: { readonly name: string } };
+}
+
+interface Snapshot {
+  val(): unknown;
+}
+
+type FirstGenHandler = (value: Snapshot | { after: Snapshot }, context: unknown) => void;
+type FirstGenFunction = (data: unknown, context: object) => Promise<void>;
+
+/** A function of firebase-functions, called as the functions emulator's runtime calls it. */
+function firstGen(method: string, handler: (value: unknown, context: unknown) => void) {
+  process.env.FIREBASE_CONFIG = JSON.stringify({
+    projectId: 'demo-quests',
+    databaseURL: 'https://demo-quests-default-rtdb.firebaseio.com',
+  });
+  const fromFunctions = createRequire(join(__dirname, '../../functions/package.json'));
+  const functions: {
+    database: { ref(path: string): Record<string, (run: FirstGenHandler) => FirstGenFunction> };
+  } = fromFunctions('firebase-functions/v1');
+  const made = functions.database.ref('/x/{id}')[method]?.((value, context) => {
+    handler('after' in value ? value.after.val() : value.val(), context);
+  });
+  // functionsEmulatorRuntime.js, processBackground
+  return ({ data, context }: LegacyBody) =>
+    made?.(data, { ...context, resource: context.resource.name });
+}

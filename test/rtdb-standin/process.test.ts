@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { findFreePort } from '../../local/free-port';
@@ -45,6 +45,32 @@ describe('the java shim', () => {
     expect(stdout).toContain('NOT the official emulator');
   });
 
+  test('starts it from a folder with # %25 a space a quote and é in its name', async () => {
+    const root = join(__dirname, '../..');
+    const odd = join(dir, "a#b %25 c's é");
+    const folder = join(odd, 'local/rtdb-standin');
+    cpSync(join(root, 'local/rtdb-standin'), folder, { recursive: true });
+    mkdirSync(join(odd, 'node_modules'));
+    // The loader lies there as well; of the others a link will do.
+    cpSync(join(root, 'node_modules/tsx'), join(odd, 'node_modules/tsx'), { recursive: true });
+    for (const name of ['esbuild', 'get-tsconfig', 'targaryen', 'firebase-json', 'ws']) {
+      const target = join(root, 'node_modules', name);
+      if (existsSync(target)) symlinkSync(target, join(odd, 'node_modules', name), 'junction');
+    }
+    const there = makeJavaShim(join(odd, 'bin'), process.execPath, folder);
+    const port = await findFreePort();
+    const args = ['-jar', there.binaryPath, '--host', '127.0.0.1', '--port', String(port)];
+    const java = run(join(there.pathEntry, 'java'), args, { env });
+    const end = finished(java);
+    await printed(java, `listening on 127.0.0.1:${port}`);
+    const rules = await fetch(`http://127.0.0.1:${port}/.settings/rules.json?ns=x`, {
+      ...{ method: 'PUT', body: '{"rules":{}}', headers: { Authorization: 'Bearer owner' } },
+    });
+    expect(rules.status).toBe(200);
+    java.kill('SIGINT');
+    expect((await end).code).toBe(0);
+  });
+
   test('says so in one line when the port is in use', async () => {
     const taken: RtdbStandin = await startRtdbStandin();
     const args = ['-jar', shim.binaryPath, '--host', taken.host, '--port', String(taken.port)];
@@ -69,6 +95,7 @@ describe('arguments', () => {
       port: 9123,
       functionsEmulator: { host: '127.0.0.1', port: 5001 },
       eventMode: 'binary',
+      refForm: 'raw',
       maxEventsInFlight: 16,
     });
   });
@@ -77,6 +104,8 @@ describe('arguments', () => {
     ['a port that is none', ['--port', 'x'], {}],
     ['a port out of range', ['--port', '70000'], {}],
     ['an unknown event mode', [], { RTDB_STANDIN_EVENT_MODE: 'telepathy' }],
+    ['an unknown form of refs', ['--ref-form', 'rot13'], {}],
+    ['an unknown form of refs, by environment', [], { RTDB_STANDIN_REF_FORM: '' }],
   ])('%s is refused', (_, args, environment) => {
     expect(() => parseArguments(args, environment)).toThrow();
   });

@@ -1,4 +1,14 @@
-import { get, onValue, ref, runTransaction, set, update } from 'firebase/database';
+import {
+  get,
+  limitToFirst,
+  onValue,
+  orderByKey,
+  query,
+  ref,
+  runTransaction,
+  set,
+  update,
+} from 'firebase/database';
 import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
 import { Collector } from './support/collector';
 import { OWNER, rest } from './support/rest';
@@ -199,5 +209,18 @@ describe("rules for the phones' SDK", () => {
     const closed = { rules: { '.read': false } };
     await rest(standin, '/.settings/rules.json', { method: 'PUT', body: closed, headers: OWNER });
     expect(await errors.atLeast(1)).toHaveLength(1);
+  });
+
+  test("new rules end a query's listener too, and the connection lives", async () => {
+    const db = clientSdk(standin);
+    const errors = new Collector<Error>();
+    const values = new Collector<unknown>();
+    const some = query(ref(db, 'open'), orderByKey(), limitToFirst(1));
+    onValue(some, (snapshot) => values.add(snapshot.val()), errors.add);
+    await values.atLeast(1);
+    const closed = { rules: { open: { '.read': false }, other: { '.read': true } } };
+    await rest(standin, '/.settings/rules.json', { method: 'PUT', body: closed, headers: OWNER });
+    expect(await errors.atLeast(1)).toHaveLength(1);
+    expect((await get(ref(db, 'other'))).val()).toBeNull();
   });
 });

@@ -56,9 +56,37 @@ describe('triggers choose', () => {
     expect(await seen.atLeast(2)).toEqual(['a/quest_1/u-1', 'a/quest_2/u-2']);
   });
 
-  test('a pattern over several segments is refused', () => {
-    const trigger = { refPattern: 'a/{rest=**}', eventTarget: () => {} };
-    expect(() => standin.addTrigger(trigger)).toThrow('Multi-segment');
+  test.each<[string, string, unknown, string[]]>([
+    ['m/{path=**}', '/m/a/b.json', { c: 1 }, ['m/a/b/c']],
+    ['m/{path=**}', '/m/a.json', { b: 1, c: 2 }, ['m/a']],
+    ['m/{path=**}', '/m.json', 'leaf', ['m']],
+    ['m/{path=**}', '/elsewhere.json', 1, []],
+    [
+      '{path=**}/end',
+      '/.json',
+      { a: { end: 1 }, b: { c: { end: 2, other: 3 } }, end: 4 },
+      ['a/end', 'b/c/end', 'end'],
+    ],
+    [
+      'm/**/x/{id}',
+      '/m.json',
+      { a: { b: { x: { p: 1, q: 2 } } }, x: { r: 3 } },
+      ['m/a/b/x/p', 'm/a/b/x/q', 'm/x/r'],
+    ],
+  ])(
+    'references over several segments: %s, a write of %s',
+    async (refPattern, path, body, refs) => {
+      const seen = new Collector<string>();
+      standin.addTrigger({ refPattern, eventTarget: (event) => seen.add(event.ref) });
+      await rest(standin, path, { method: 'PUT', body });
+      await standin.eventsDelivered();
+      expect([...seen.items].sort()).toEqual(refs);
+    },
+  );
+
+  test.each(['a/{rest=**}/{more=**}', 'a/b**'])('the pattern %s is refused', (refPattern) => {
+    const trigger = { refPattern, eventTarget: () => {} };
+    expect(() => standin.addTrigger(trigger)).toThrow('**');
   });
 
   test('an injected clock dates the events', async () => {

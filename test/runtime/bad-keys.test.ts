@@ -4,6 +4,7 @@ import {
   MODES,
   type Mode,
   percentEncode,
+  rawHeader,
   refOf,
   send,
   sendBinary,
@@ -59,8 +60,14 @@ function leafWith(segment: (typeof SEGMENTS)[number], text: string) {
     : { ...couple, userId: 'z!', partnerId: fits };
 }
 
+/** Of a raw header nobody can tell whether `%41` stands for itself; the keys of this app have none. */
+const isAmbiguous = (mode: Mode, text: string): boolean =>
+  mode === 'raw' && /%[0-9A-F]{2}/i.test(text);
+
 describe.each(MODES)('in %s mode', (mode) => {
-  describe.each(Object.entries(NASTY))('%s', (_name, text) => {
+  const nasty = Object.entries(NASTY).filter(([, text]) => !isAmbiguous(mode, text));
+
+  describe.each(nasty)('%s', (_name, text) => {
     test.each(SEGMENTS)('in %s arrives literally', async (segment) => {
       const { partnerId, ...leaf } = leafWith(segment, text);
       const event = completionEvent(leaf);
@@ -80,7 +87,7 @@ describe.each(MODES)('in %s mode', (mode) => {
   });
 
   test('keys that differ only when not decoded are two rows', async () => {
-    const keys = ['a%41', 'aA', 'a%2541'];
+    const keys = ['a%41', 'aA', 'a%2541', 'a%4'].filter((key) => !isAmbiguous(mode, key));
     for (const questId of keys) {
       await expect(send(mirror.runtime.url, completionEvent({ questId }), mode)).resolves.toBe(204);
     }
@@ -91,7 +98,7 @@ describe.each(MODES)('in %s mode', (mode) => {
   test.each([
     ['an emoji', '2025-11-💚'],
     ['SQL text', `2025-11-19'; --`],
-    ['a percent', '2025%2D11-19'],
+    ['a percent', '2025-11-19%'],
     ['no day of that month', '2025-04-31'],
     ['year zero', '0000-01-01'],
     ['a sign', '-2025-11-19'],
@@ -155,9 +162,8 @@ test.each([
 test.each(['quiz💚', 'Größe', 'שלום'])(
   'a sender that writes raw UTF-8 into headers is understood: %s',
   async (questId) => {
-    const raw = (value: string) => Buffer.from(value, 'utf8').toString('latin1');
     const event = completionEvent({ questId });
-    await expect(sendBinary(mirror.runtime.url, event, raw)).resolves.toBe(204);
+    await expect(sendBinary(mirror.runtime.url, event, rawHeader)).resolves.toBe(204);
     const rows = await completions(mirror.database);
     expect(rows.map((row) => row.quest_id)).toEqual([questId]);
   },

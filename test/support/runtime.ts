@@ -176,7 +176,7 @@ let foundNode: string | undefined;
 export function node22(): string {
   if (Number(process.versions.node.split('.')[0]) >= 22) return process.execPath;
   const finder = pathToFileURL(join(ROOT, 'local/node22.mjs')).href;
-  const script = `import { findNode22 } from '${finder}'; process.stdout.write(findNode22());`;
+  const script = `import { findNode22 } from ${JSON.stringify(finder)}; process.stdout.write(findNode22());`;
   foundNode ??= execFileSync(process.execPath, ['--input-type=module', '-e', script], {
     encoding: 'utf8',
   });

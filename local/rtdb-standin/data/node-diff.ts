@@ -8,27 +8,36 @@ export type Update =
   | { readonly kind: 'put'; readonly path: Path; readonly data: Json }
   | { readonly kind: 'merge'; readonly path: Path; readonly data: JsonObject };
 
-const withPriorities = { withPriorities: true } as const;
-
-/** The smallest single update that turns `before` into `after`; null when they are the same. */
-export function updateBetween(before: Tree, after: Tree, path: Path = []): Update | null {
-  if (before === after) {
+/**
+ * The smallest single update that turns `before` into `after`; null when they are the same.
+ * Without priorities a priority that changes is no change.
+ */
+export function updateBetween(
+  before: Tree,
+  after: Tree,
+  withPriorities = true,
+  path: Path = [],
+): Update | null {
+  if (before === after || (!withPriorities && deltaBetween(before, after) === undefined)) {
     return null;
   }
-  if (before?.kind !== 'branch' || after?.kind !== 'branch' || before.priority !== after.priority) {
-    return { kind: 'put', path, data: exportJson(after, withPriorities) };
+  const samePriority = before?.priority === after?.priority || !withPriorities;
+  if (before?.kind !== 'branch' || after?.kind !== 'branch' || !samePriority) {
+    return { kind: 'put', path, data: exportJson(after, { withPriorities }) };
   }
-  const changes = before.children.changesTo(after.children);
+  const changes = before.children
+    .changesTo(after.children)
+    .filter((change) => withPriorities || deltaBetween(change.before, change.after) !== undefined);
   const [only] = changes;
   if (only === undefined) {
     return null;
   }
   if (changes.length === 1) {
-    return updateBetween(only.before, only.after, [...path, only.key]);
+    return updateBetween(only.before, only.after, withPriorities, [...path, only.key]);
   }
   const data: JsonObject = {};
   for (const { key, after: child } of changes) {
-    setOwn(data, key, exportJson(child, withPriorities));
+    setOwn(data, key, exportJson(child, { withPriorities }));
   }
   return { kind: 'merge', path, data };
 }

@@ -41,6 +41,15 @@ export function nodeAt(root: Tree, path: Path): Tree {
   return node;
 }
 
+/** As `nodeAt`; a path that ends in `.priority` leads to the priority of what is above it. */
+export function valueAt(root: Tree, path: Path): Tree {
+  if (path.at(-1) !== '.priority') {
+    return nodeAt(root, path);
+  }
+  const priority = nodeAt(root, path.slice(0, -1))?.priority ?? null;
+  return priority === null ? null : leaf(priority);
+}
+
 export function withPriority(node: Tree, priority: Priority): Tree {
   return node === null ? null : { ...node, priority };
 }

@@ -22,7 +22,7 @@ export interface QuerySpec {
 }
 
 /** `$key`, `$value`, `$priority`, or a path to a child. Throws `RtdbError` `invalid`. */
-function parseIndex(name: string): QueryIndex {
+export function parseIndex(name: string): QueryIndex {
   switch (name) {
     case '$key':
     case '.key':
@@ -43,19 +43,7 @@ function parseIndex(name: string): QueryIndex {
   }
 }
 
-/** The text that `.indexOn` has for this index; null when no index has to be declared. */
-export function requiredIndex(index: QueryIndex): string | null {
-  switch (index.kind) {
-    case 'child':
-      return index.path.join('/');
-    case 'value':
-      return '.value';
-    default:
-      return null;
-  }
-}
-
-function toJson(value: unknown): Json {
+export function toJson(value: unknown): Json {
   if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) {
     return value as Json;
   }
@@ -80,82 +68,13 @@ export function parseWireQuery(query: unknown): QuerySpec | null {
   }
   const index = typeof query.i === 'string' ? parseIndex(query.i) : parseIndex('.priority');
   const count = query.l;
+  if (count !== undefined && !(Number.isInteger(count) && Number(count) > 0)) {
+    throw new RtdbError('invalid', 'limit must be a positive integer');
+  }
   return {
     index,
     start: wireBound(query.sp, query.sn, query.sin),
     end: wireBound(query.ep, query.en, query.ein),
     limit: typeof count === 'number' ? { count, from: query.vf === 'r' ? 'last' : 'first' } : null,
-  };
-}
-
-const REST_FILTERS = [
-  'startAt',
-  'startAfter',
-  'endAt',
-  'endBefore',
-  'equalTo',
-  'limitToFirst',
-  'limitToLast',
-] as const;
-
-function jsonParameter(parameters: URLSearchParams, name: string): Json | undefined {
-  const text = parameters.get(name);
-  if (text === null) {
-    return undefined;
-  }
-  try {
-    return toJson(JSON.parse(text));
-  } catch (error) {
-    if (error instanceof RtdbError) {
-      throw error;
-    }
-    throw new RtdbError('invalid', `${name} must be valid JSON (strings need quotes)`);
-  }
-}
-
-function limitParameter(parameters: URLSearchParams): QuerySpec['limit'] {
-  const first = jsonParameter(parameters, 'limitToFirst');
-  const last = jsonParameter(parameters, 'limitToLast');
-  if (first !== undefined && last !== undefined) {
-    throw new RtdbError('invalid', 'Only one of limitToFirst and limitToLast may be specified');
-  }
-  const count = first ?? last;
-  if (count === undefined) {
-    return null;
-  }
-  if (typeof count !== 'number' || !Number.isInteger(count) || count <= 0) {
-    throw new RtdbError('invalid', 'limit must be a positive integer');
-  }
-  return { count, from: first === undefined ? 'last' : 'first' };
-}
-
-/**
- * `orderBy` and its filters from a REST request; null without any. Throws `RtdbError` `invalid`.
- * https://firebase.google.com/docs/database/rest/retrieve-data
- */
-export function parseRestQuery(parameters: URLSearchParams): QuerySpec | null {
-  const orderBy = jsonParameter(parameters, 'orderBy');
-  if (orderBy === undefined) {
-    if (REST_FILTERS.some((name) => parameters.has(name))) {
-      throw new RtdbError(
-        'invalid',
-        'orderBy must be defined when other query parameters are defined',
-      );
-    }
-    return null;
-  }
-  if (typeof orderBy !== 'string') {
-    throw new RtdbError('invalid', 'orderBy must be a valid JSON encoded path');
-  }
-  const bound = (name: string, inclusive: boolean): QueryBound | null => {
-    const value = jsonParameter(parameters, name);
-    return value === undefined ? null : { value, key: null, inclusive };
-  };
-  const equal = bound('equalTo', true);
-  return {
-    index: parseIndex(orderBy),
-    start: equal ?? bound('startAt', true) ?? bound('startAfter', false),
-    end: equal ?? bound('endAt', true) ?? bound('endBefore', false),
-    limit: limitParameter(parameters),
   };
 }

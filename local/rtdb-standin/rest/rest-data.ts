@@ -3,15 +3,17 @@ import type { Auth } from '../credentials';
 import { exportJson } from '../data/export-json';
 import type { JsonObject } from '../data/json';
 import { setOwn } from '../data/json';
-import { nodeAt, type Tree } from '../data/node';
+import { type Tree, valueAt } from '../data/node';
 import { nodeHash } from '../data/node-hash';
-import { formatPath, type Path } from '../data/path';
+import type { Path } from '../data/path';
 import type { Namespace } from '../namespace';
-import { parseRestQuery, type QuerySpec, requiredIndex } from '../query/query-spec';
+import type { QuerySpec } from '../query/query-spec';
+import { assertIndexed } from '../query/required-index';
+import { parseRestQuery, parseShallowQuery } from '../query/rest-query';
 import { RtdbError } from '../rtdb-error';
 import type { Standin } from '../standin';
 import { readJson } from './rest-request';
-import { sendJson } from './rest-response';
+import { callbackName, sendJson, sendNotModified } from './rest-response';
 import { streamEvents } from './rest-stream';
 
 export interface DataRequest {
@@ -51,16 +53,6 @@ export async function handleData(data: DataRequest): Promise<void> {
   }
 }
 
-function assertIndexed(data: DataRequest, query: QuerySpec | null): void {
-  const index = query && requiredIndex(query.index);
-  if (index && !data.namespace.rules.hasIndex(data.path, index)) {
-    throw new RtdbError(
-      'invalid',
-      `Index not defined, add ".indexOn": "${index}", for path "/${formatPath(data.path)}", to the rules`,
-    );
-  }
-}
-
 function shallow(node: Tree): unknown {
   if (node?.kind !== 'branch') {
     return exportJson(node);
@@ -75,20 +67,37 @@ function shallow(node: Tree): unknown {
 function get(data: DataRequest): void {
   const { namespace, parameters, path, auth, request, response } = data;
   const isShallow = parameters.get('shallow') === 'true';
-  // firebase-tools asks for shallow=true&limitToFirst=1 without orderBy before it exports.
-  const query = isShallow ? null : parseRestQuery(parameters);
-  assertIndexed(data, query);
-  const node = namespace.read(auth, path, query);
+  const query = isShallow ? parseShallowQuery(parameters) : parseRestQuery(parameters);
+  assertIndexed(namespace.rules, path, query);
+  const withPriorities = parameters.get('format') === 'export';
+  const callback = callbackName(parameters);
+  const node = isShallow ? shallowRead(data, query) : namespace.read(auth, path, query);
   if (request.headers.accept?.includes('text/event-stream')) {
-    streamEvents(response, { namespace, path, query, auth });
+    streamEvents(response, { namespace, path, query, auth, withPriorities });
     return;
   }
-  const withPriorities = parameters.get('format') === 'export';
+  if (isKnown(request.headers['if-none-match'], etagOf(node))) {
+    sendNotModified(response, etagOf(node));
+    return;
+  }
   sendJson(response, {
     body: isShallow ? shallow(node) : exportJson(node, { withPriorities }),
     print: parameters.get('print'),
     etag: wantedEtag(data, node),
+    callback,
   });
+}
+
+/** A query selects among children; what has none is read whole: `database:remove` lists so. */
+function shallowRead({ namespace, auth, path }: DataRequest, query: QuerySpec | null): Tree {
+  const whole = namespace.read(auth, path);
+  return whole?.kind === 'branch' ? namespace.read(auth, path, query) : whole;
+}
+
+/** Whether `if-none-match` names the value that is there. */
+function isKnown(header: string | undefined, etag: string): boolean {
+  const names = header?.split(',').map((name) => name.trim()) ?? [];
+  return names.includes(etag) || names.includes(`"${etag}"`) || names.includes('*');
 }
 
 /** Whether the value is still the one that `if-match` names; answers 412 where it is not. */
@@ -100,7 +109,7 @@ function matchesEtag(data: DataRequest): boolean {
   if (!data.namespace.mayRead(data.auth, data.path, null)) {
     throw new RtdbError('permission_denied', 'Permission denied');
   }
-  const current = nodeAt(data.namespace.root, data.path);
+  const current = valueAt(data.namespace.root, data.path);
   if (etagOf(current) === expected) {
     return true;
   }
@@ -111,7 +120,7 @@ function matchesEtag(data: DataRequest): boolean {
 function commit(data: DataRequest, kind: 'set' | 'merge', path: Path, value: unknown): Tree {
   const disableTriggers = data.parameters.get('disableTriggers') === 'true';
   const { after } = data.namespace.write({ kind, path, value, auth: data.auth, disableTriggers });
-  return nodeAt(after, path);
+  return valueAt(after, path);
 }
 
 function put(data: DataRequest, value: unknown): void {

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { parseEncodedPath } from '../data/path';
-import { namespaceName, type Standin } from '../standin';
+import { serveLongPoll } from '../realtime/long-poll';
+import { namespaceName, requestTarget, type Standin } from '../standin';
 import { handleData } from './rest-data';
 import { requestAuth, requireAdmin } from './rest-request';
 import { sendError, sendJson } from './rest-response';
@@ -16,30 +17,52 @@ function allowAnyOrigin(request: IncomingMessage, response: ServerResponse): voi
   }
 }
 
+/** Browsers that lack a method send POST and name it in a header, or in the query. */
+function methodOf(request: IncomingMessage, parameters: URLSearchParams): string {
+  const header = request.headers['x-http-method-override'];
+  const override = typeof header === 'string' ? header : parameters.get('x-http-method-override');
+  return override?.toUpperCase() ?? request.method ?? 'GET';
+}
+
 async function route(
   standin: Standin,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const url = new URL(request.url ?? '/', 'http://standin');
-  const parameters = url.searchParams;
-  const override = request.headers['x-http-method-override'];
-  const method = typeof override === 'string' ? override.toUpperCase() : (request.method ?? 'GET');
-  const settings = SETTINGS.get(url.pathname);
-  if (settings === undefined && !url.pathname.endsWith('.json')) {
+  const { path: target, parameters } = requestTarget(request);
+  if (target === '/.lp') {
+    serveLongPoll(standin, request, response);
+    return;
+  }
+  const method = methodOf(request, parameters);
+  const settings = SETTINGS.get(target);
+  if (settings === undefined && !target.endsWith('.json')) {
     const error = 'Append .json to your request URI to use the REST API.';
     sendJson(response, { status: 404, body: { error } });
     return;
   }
   const auth = requestAuth(request, parameters);
-  const namespace = standin.namespace(namespaceName(url, request.headers.host));
+  const namespace = standin.namespace(namespaceName(parameters, request.headers.host));
   if (settings !== undefined) {
     requireAdmin(auth);
-    await settings({ request, response, standin, namespace, method });
+    await settings({ request, response, standin, namespace, method, parameters });
     return;
   }
-  const path = parseEncodedPath(url.pathname.slice(0, -'.json'.length));
+  const path = parseEncodedPath(target.slice(0, -'.json'.length));
   await handleData({ request, response, standin, namespace, method, path, parameters, auth });
+}
+
+async function answer(
+  standin: Standin,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  allowAnyOrigin(request, response);
+  if (request.method === 'OPTIONS') {
+    response.writeHead(204).end();
+  } else {
+    await route(standin, request, response);
+  }
 }
 
 /** The HTTP side of the stand-in, for `http.createServer`. */
@@ -47,12 +70,7 @@ export function restHandler(
   standin: Standin,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
-    allowAnyOrigin(request, response);
-    if (request.method === 'OPTIONS') {
-      response.writeHead(204).end();
-      return;
-    }
-    route(standin, request, response).catch((error: unknown) => {
+    answer(standin, request, response).catch((error: unknown) => {
       if (response.headersSent) {
         response.destroy();
       } else {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { type Auth, authOfToken, authOfVariable, UNAUTHENTICATED } from '../credentials';
-import { RtdbError } from '../rtdb-error';
+import { RtdbError, WRITE_TOO_BIG } from '../rtdb-error';
 
 const MAX_BODY_BYTES = 256 * 1024 * 1024;
 
@@ -26,7 +26,7 @@ export function requireAdmin(auth: Auth): void {
   }
 }
 
-/** The body as text. Throws `RtdbError` `invalid` beyond 256 MB. */
+/** The body as text. Throws `RtdbError` `write_too_big` beyond 256 MB. */
 export async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -34,7 +34,7 @@ export async function readBody(request: IncomingMessage): Promise<string> {
     const buffer = Buffer.isBuffer(chunk) ? chunk : Buffer.from(String(chunk));
     bytes += buffer.length;
     if (bytes > MAX_BODY_BYTES) {
-      throw new RtdbError('invalid', 'Data requested exceeds the maximum size');
+      throw new RtdbError('write_too_big', WRITE_TOO_BIG);
     }
     chunks.push(buffer);
   }

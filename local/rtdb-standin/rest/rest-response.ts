@@ -6,6 +6,7 @@ const STATUS: Readonly<Record<RtdbErrorCode, number>> = {
   permission_denied: 401,
   invalid_token: 401,
   datastale: 412,
+  write_too_big: 400,
 };
 
 export interface JsonResponse {
@@ -13,11 +14,13 @@ export interface JsonResponse {
   readonly body: unknown;
   readonly print?: string | null;
   readonly etag?: string | undefined;
+  /** The function that JSONP calls with the value. */
+  readonly callback?: string | null;
 }
 
 /** Sends JSON; `print=silent` sends 204 without a body, `print=pretty` indents. */
 export function sendJson(response: ServerResponse, json: JsonResponse): void {
-  const { status = 200, body, print, etag } = json;
+  const { status = 200, body, print, etag, callback } = json;
   if (etag !== undefined) {
     response.setHeader('ETag', etag);
   }
@@ -27,7 +30,23 @@ export function sendJson(response: ServerResponse, json: JsonResponse): void {
     return;
   }
   const text = print === 'pretty' ? JSON.stringify(body, null, 2) : JSON.stringify(body);
-  response.writeHead(status, { 'Content-Type': 'application/json; charset=utf-8' }).end(text);
+  const type = callback ? 'application/javascript' : 'application/json';
+  response
+    .writeHead(status, { 'Content-Type': `${type}; charset=utf-8` })
+    .end(callback ? `${callback}(${text});` : text);
+}
+
+/** `callback=` of JSONP. Throws `RtdbError` `invalid` unless it is a name, as it becomes a script. */
+export function callbackName(parameters: URLSearchParams): string | null {
+  const name = parameters.get('callback');
+  if (name !== null && !/^[\w$][\w$.]{0,99}$/.test(name)) {
+    throw new RtdbError('invalid', 'callback must be the name of a function');
+  }
+  return name;
+}
+
+export function sendNotModified(response: ServerResponse, etag: string): void {
+  response.writeHead(304, { ETag: etag, 'Cache-Control': 'no-cache' }).end();
 }
 
 /** Sends a refusal as RTDB words it, `{"error": …}`; anything else is our fault, a 500. */

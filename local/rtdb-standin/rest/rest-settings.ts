@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Namespace } from '../namespace';
 import { RtdbError } from '../rtdb-error';
+import { parseRulesJson } from '../rules/rules-json';
 import { compileRules } from '../rules/security-rules';
 import type { Standin } from '../standin';
 import { triggerFromRegistration } from '../triggers/trigger';
@@ -14,27 +15,32 @@ export interface SettingsRequest {
   readonly standin: Standin;
   readonly namespace: Namespace;
   readonly method: string;
+  readonly parameters: URLSearchParams;
 }
 
 type Handler = (settings: SettingsRequest) => Promise<void> | void;
 
-async function rules({ request, response, namespace, method }: SettingsRequest): Promise<void> {
+async function rules(settings: SettingsRequest): Promise<void> {
+  const { request, response, namespace, method, parameters } = settings;
   if (method === 'PUT') {
     namespace.setRules(await compileRules(await readBody(request)));
     sendJson(response, { body: { status: 'ok' } });
     return;
   }
+  const { source } = namespace.rules;
+  // `getRulesJSON()` of firebase-admin asks for JSON, `getRules()` for the file as it was written.
+  const isStrict = parameters.get('format') === 'strict';
   response
     .writeHead(200, { 'Content-Type': 'application/json; charset=utf-8' })
-    .end(namespace.rules.source);
+    .end(isStrict ? JSON.stringify(parseRulesJson(source)) : source);
 }
 
 /**
- * Registers a function trigger. A kind that the stand-in lacks (1st gen) is logged and accepted:
+ * Registers a function trigger. A kind that the stand-in lacks is logged and accepted:
  * the functions emulator would stop loading functions otherwise.
  */
 async function functionTriggers(settings: SettingsRequest): Promise<void> {
-  const { request, response, standin, method } = settings;
+  const { request, response, standin, namespace, method } = settings;
   const { triggers, log, functionsEmulator, eventTarget } = standin.parts;
   if (method === 'GET') {
     sendJson(response, { body: triggers.names });
@@ -42,7 +48,12 @@ async function functionTriggers(settings: SettingsRequest): Promise<void> {
   }
   const registration = await readJson(request);
   try {
-    const trigger = triggerFromRegistration(registration, functionsEmulator, eventTarget);
+    const trigger = triggerFromRegistration(
+      registration,
+      namespace.name,
+      functionsEmulator,
+      eventTarget,
+    );
     triggers.add(trigger);
     log(`trigger ${trigger.name} added`);
   } catch (error) {

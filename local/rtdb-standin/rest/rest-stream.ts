@@ -13,6 +13,7 @@ interface StreamSource {
   readonly path: Path;
   readonly query: QuerySpec | null;
   readonly auth: Auth;
+  readonly withPriorities: boolean;
 }
 
 /**
@@ -21,7 +22,7 @@ interface StreamSource {
  * https://firebase.google.com/docs/reference/rest/database#section-streaming
  */
 export function streamEvents(response: ServerResponse, source: StreamSource): void {
-  const { namespace, path, query, auth } = source;
+  const { namespace, path, query, auth, withPriorities } = source;
   const send = (event: string, data: unknown): void => {
     response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
   };
@@ -29,8 +30,11 @@ export function streamEvents(response: ServerResponse, source: StreamSource): vo
     'Content-Type': 'text/event-stream; charset=utf-8',
     'Cache-Control': 'no-cache',
   });
-  send('put', { path: '/', data: exportJson(namespace.read(auth, path, query)) });
-  const unwatch = watch(namespace, path, query, (update) => {
+  send('put', {
+    path: '/',
+    data: exportJson(namespace.read(auth, path, query), { withPriorities }),
+  });
+  const unwatch = watch({ namespace, path, query, withPriorities }, (update) => {
     const event = update.kind === 'put' ? 'put' : 'patch';
     send(event, { path: `/${formatPath(update.path)}`, data: update.data });
   });

@@ -1,10 +1,13 @@
 import type { Auth } from '../credentials';
 import type { Tree } from '../data/node';
 import { formatPath, type Path } from '../data/path';
-import { type QuerySpec, requiredIndex } from '../query/query-spec';
+import type { QuerySpec } from '../query/query-spec';
+import { requiredIndex } from '../query/required-index';
 import { RtdbError } from '../rtdb-error';
+import { ownChildrenOnly } from './own-children';
 import { rulesDatabase } from './rule-data-snapshot';
-import { hasIndex, parseRulesJson } from './rules-json';
+import { ruleFault } from './rule-fault';
+import { hasIndex, parseRulesJson, withPlainSpace } from './rules-json';
 
 /** A namespace's security rules; an administrator passes them all. */
 export interface SecurityRules {
@@ -70,8 +73,10 @@ export async function compileRules(source: string): Promise<SecurityRules> {
   let ruleset: ReturnType<typeof targaryen.create>;
   try {
     ruleset = targaryen.create({ rules: definition.rules });
-  } catch (error) {
-    throw new RtdbError('invalid', error instanceof Error ? error.message : String(error));
+    ownChildrenOnly(ruleset.root);
+  } catch {
+    const compile = (rules: unknown) => targaryen.create({ rules });
+    throw new RtdbError('invalid', ruleFault(withPlainSpace(source), definition.rules, compile));
   }
   return {
     source,

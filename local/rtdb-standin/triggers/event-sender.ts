@@ -1,11 +1,13 @@
 import { Agent, request } from 'node:http';
 import type { DatabaseEvent } from './database-event';
-import { type EventMode, eventRequest } from './event-request';
+import { type EventForm, eventRequest, legacyRequest } from './event-request';
 import type { EventTarget } from './trigger';
 
 export interface Delivery {
   readonly event: DatabaseEvent;
   readonly target: EventTarget;
+  /** Where it goes to a 1st-gen function. */
+  readonly legacyType: string | null;
 }
 
 /**
@@ -21,7 +23,7 @@ export class EventSender {
   #stopped = false;
 
   constructor(
-    private readonly mode: EventMode,
+    private readonly form: EventForm,
     private readonly log: (line: string) => void,
     private readonly maxInFlight: number,
   ) {}
@@ -74,17 +76,32 @@ export class EventSender {
   #next(): Delivery | null {
     for (;;) {
       const [first] = this.#queue;
-      const next = first?.next();
-      if (next === undefined || !next.done) {
-        return next?.value ?? null;
+      if (first === undefined) {
+        return null;
+      }
+      const next = this.#advance(first);
+      if (next !== null) {
+        return next;
       }
       this.#queue.shift();
     }
   }
 
-  async #attempt({ event, target }: Delivery): Promise<void> {
+  /** Null at the end, and where the events of a write can't be made. */
+  #advance(deliveries: Iterator<Delivery>): Delivery | null {
     try {
-      await this.#deliver(event, target);
+      const next = deliveries.next();
+      return next.done ? null : next.value;
+    } catch (error) {
+      this.log(`the events of a write were not made: ${String(error)}`);
+      return null;
+    }
+  }
+
+  async #attempt(delivery: Delivery): Promise<void> {
+    const { event } = delivery;
+    try {
+      await this.#deliver(delivery);
     } catch (error) {
       if (!this.#stopped) {
         const reason = error instanceof Error ? error.message : String(error);
@@ -96,12 +113,13 @@ export class EventSender {
     }
   }
 
-  async #deliver(event: DatabaseEvent, target: EventTarget): Promise<void> {
+  async #deliver({ event, target, legacyType }: Delivery): Promise<void> {
     if (typeof target === 'function') {
       await target(event);
       return;
     }
-    const { headers, body } = eventRequest(event, this.mode);
+    const { headers, body } =
+      legacyType === null ? eventRequest(event, this.form) : legacyRequest(event, legacyType);
     const status = await this.#post(new URL(target), headers, body);
     if (status < 200 || status >= 300) {
       throw new Error(`${target} answered ${status}`);
@@ -129,7 +147,8 @@ export class EventSender {
           reject(error);
         }
       });
-      sent.end(body);
+      // As bytes: Node writes a text body together with the headers, all of it as UTF-8.
+      sent.end(Buffer.from(body));
     });
   }
 }

@@ -40,7 +40,7 @@ export class TriggerRegistry {
     for (const trigger of triggers) {
       for (const event of databaseEvents(trigger, commit)) {
         this.onEvent?.(event);
-        yield { event, target: trigger.target };
+        yield { event, target: trigger.target, legacyType: trigger.legacyType };
       }
     }
   }

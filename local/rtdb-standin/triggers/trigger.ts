@@ -5,7 +5,14 @@ import { compileInstancePattern, compileRefPattern, type SegmentPattern } from '
 
 const WRITTEN = 'google.firebase.database.ref.v1.written';
 const EVENT_TYPE = /^google\.firebase\.database\.ref\.v1\.(written|created|updated|deleted)$/;
-const TRIGGER_NAME = /^projects\/([^/]+)\/locations\/[^/]+\/triggers\/(.+)$/;
+const TRIGGER_NAME = /^projects\/([^/]+)\/locations\/[^/]+\/(triggers|functions)\/(.+)$/;
+const LEGACY_TYPE = /^providers\/google\.firebase\.database\/eventTypes\/ref\.(\w+)$/;
+const TYPE_OF_LEGACY: ReadonlyMap<string, string> = new Map([
+  ['write', WRITTEN],
+  ['create', 'google.firebase.database.ref.v1.created'],
+  ['update', 'google.firebase.database.ref.v1.updated'],
+  ['delete', 'google.firebase.database.ref.v1.deleted'],
+]);
 
 /** Where events go: a URL that takes a POST, or a function (a rejection is a failed delivery). */
 export type EventTarget = string | ((event: DatabaseEvent) => Promise<void> | void);
@@ -27,6 +34,8 @@ export interface Trigger {
   readonly ref: readonly SegmentPattern[];
   readonly instance: SegmentPattern;
   readonly eventType: string;
+  /** A 1st-gen function's, which gets no CloudEvent: the event type that it is registered for. */
+  readonly legacyType: string | null;
   readonly target: EventTarget;
 }
 
@@ -43,16 +52,14 @@ function compile(
   target: EventTarget,
 ): Trigger {
   if (!EVENT_TYPE.test(eventType)) {
-    throw new RtdbError(
-      'invalid',
-      `Unsupported event type ${eventType}: 2nd-gen database events only`,
-    );
+    throw new RtdbError('invalid', `Unsupported event type ${eventType}: database events only`);
   }
   return {
     name,
     ref: compileRefPattern(refPattern),
     instance: compileInstancePattern(instancePattern),
     eventType,
+    legacyType: null,
     target,
   };
 }
@@ -68,12 +75,13 @@ export function triggerFromOptions(options: TriggerOptions, fallback?: EventTarg
 }
 
 /**
- * Reads what firebase-tools 15 POSTs to `/.settings/functionTriggers.json` for a 2nd-gen trigger
- * (`functionsEmulator.js`, `getV2DatabaseApiAttributes`): `name`, `path`, `event`,
- * `namespacePattern`. Throws `RtdbError` `invalid`.
+ * Reads what firebase-tools 15 POSTs to `/.settings/functionTriggers.json` (`functionsEmulator.js`,
+ * `getV2DatabaseApiAttributes`): `name`, `path`, `event`, `namespacePattern`; for a 1st-gen function
+ * (`getV1DatabaseApiAttributes`) the instance is the request's. Throws `RtdbError` `invalid`.
  */
 export function triggerFromRegistration(
   registration: unknown,
+  namespace: string,
   functionsEmulator: FunctionsEmulatorAddress | undefined,
   fallback?: EventTarget,
 ): Trigger {
@@ -84,9 +92,9 @@ export function triggerFromRegistration(
   if (typeof name !== 'string' || typeof path !== 'string' || typeof event !== 'string') {
     throw new RtdbError('invalid', 'A function trigger needs name, path and event');
   }
-  const [, project, key] = TRIGGER_NAME.exec(name) ?? [];
+  const [, project, kind, key] = TRIGGER_NAME.exec(name) ?? [];
   if (project === undefined || key === undefined) {
-    throw new RtdbError('invalid', `Unsupported trigger ${name}: 2nd-gen functions only`);
+    throw new RtdbError('invalid', `Unsupported trigger ${name}`);
   }
   const emulatorUrl =
     functionsEmulator &&
@@ -95,6 +103,10 @@ export function triggerFromRegistration(
   const target = fallback ?? emulatorUrl;
   if (target === undefined) {
     throw new RtdbError('invalid', 'No functions emulator: start with --functions_emulator_port');
+  }
+  if (kind === 'functions') {
+    const type = TYPE_OF_LEGACY.get(LEGACY_TYPE.exec(event)?.[1] ?? '') ?? event;
+    return { ...compile(name, path, namespace, type, target), legacyType: event };
   }
   const instance = typeof namespacePattern === 'string' ? namespacePattern : '*';
   return compile(name, path, instance, event, target);

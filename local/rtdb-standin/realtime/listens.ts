@@ -43,10 +43,13 @@ export class Listens {
       d: exportJson(node, { withPriorities: true }),
       ...tagged,
     });
-    const stop = watch(this.namespace, path, query, (update) => {
-      const p = formatPath([...path, ...update.path]);
-      this.push(update.kind === 'put' ? 'd' : 'm', { p, d: update.data, ...tagged });
-    });
+    const stop = watch(
+      { namespace: this.namespace, path, query, withPriorities: true },
+      (update) => {
+        const p = formatPath([...path, ...update.path]);
+        this.push(update.kind === 'put' ? 'd' : 'm', { p, d: update.data, ...tagged });
+      },
+    );
     this.#listens.set(identity(path, wireQuery), { ...request, stop });
   }
 
@@ -61,7 +64,7 @@ export class Listens {
     for (const { path, query, wireQuery } of [...this.#listens.values()]) {
       if (!this.namespace.mayRead(auth, path, query)) {
         this.remove(path, wireQuery);
-        this.push('c', { p: formatPath(path), ...(query && { q: wireQuery }) });
+        this.push('c', { p: formatPath(path), ...(query && { q: [wireQuery] }) });
       }
     }
   }
