@@ -198,7 +198,7 @@ async function recordLate<Leaf extends LogKey>(
   const isRedelivery = verdict.rowEventId === event.eventId;
   if (verdict.verdict === 'applied' || isRedelivery) return;
   await Promise.all([
-    context.store().resolveMissedEvent(claim),
+    context.store().resolveMissedEvent(claim, verdict),
     verdict.verdict === 'stale' ? context.store().record(outOfOrder(event, verdict)) : null,
   ]);
 }

@@ -7,8 +7,8 @@ import {
   type Divergence,
   divergencesParameter,
   RECORD_DIVERGENCES,
-  RESOLVE_MISSED_EVENT,
 } from '../postgres/divergence-log';
+import { RESOLVE_MISSED_EVENT } from '../postgres/missed-events';
 import { classifyFailure } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
 import type { Json } from '../values/json';
@@ -22,7 +22,7 @@ export interface MirrorStore<Leaf extends LogKey> {
   apply(claim: Claim<Leaf>): Promise<ClaimVerdict>;
   record(divergence: Divergence): Promise<void>;
   /** A claim that did not win came late: a divergence that missed its event may be resolved. */
-  resolveMissedEvent(claim: Claim<Leaf>): Promise<void>;
+  resolveMissedEvent(claim: Claim<Leaf>, verdict: ClaimVerdict): Promise<void>;
   /** Runs a statement that reads: evidence that only one path has. */
   read(text: string, values: unknown[]): Promise<unknown[]>;
   /** Notes in `mirror.coverage` what this instance sees of the flag. */
@@ -54,9 +54,8 @@ export function openMirrorStore<Leaf extends LogKey>(
   return {
     apply: (claim) => claims.submit(claim),
     record: (divergence) => divergences.submit(divergence),
-    async resolveMissedEvent({ ref, eventTime, before, payload, eventId }) {
-      const from = before.known ? jsonParameter(before.payload) : null;
-      const values = [ref, eventTime, from, jsonParameter(payload), before.known, eventId];
+    async resolveMissedEvent({ ref, eventTime, before, eventId }, { states }) {
+      const values = [ref, eventTime, states.before, states.after, before.known, eventId];
       await statements.run(RESOLVE_MISSED_EVENT, values);
     },
     read: (text, values) => statements.run(text, values),
@@ -105,7 +104,7 @@ function coalesceDivergences(
     onFailure: actionOnFailure,
     send: (batch) =>
       reportBatch('record_divergences', batch.length, onBatch, async () => {
-        await statements.run(RECORD_DIVERGENCES, [divergencesParameter(batch)]);
+        await statements.run(RECORD_DIVERGENCES, [divergencesParameter(batch), 'trigger']);
         return batch.map(() => undefined);
       }),
     keyOf: (divergence) => `${divergence.kind} ${divergence.ref}`,
@@ -132,11 +131,6 @@ function actionOnFailure(error: unknown): 'split' | 'repeat' | 'fail' {
     case 'transient':
       return 'fail';
   }
-}
-
-/** pg would take a JS string for the JSON text itself. */
-function jsonParameter(value: Json): string | null {
-  return value === null ? null : JSON.stringify(value);
 }
 
 /** By UTF-16 units: for versions, and divergences of a batch, any one order will do. */

@@ -116,7 +116,7 @@ export function outOfOrder(
     cause: 'race',
     severity: 'info',
     rtdbValue: asEvidence(event.after.payload),
-    postgresValue: asEvidence(newer?.payload ?? null),
+    postgresValue: newer?.payload ?? null,
     detail: {
       lateness_ms: lagMs,
       behind_ms: newer?.behindMs ?? null,
