@@ -1,4 +1,10 @@
-import type { DatedNode, LeafState, LogKey, MirroredPath } from '../events/mirrored-path';
+import type {
+  DatedNode,
+  LeafState,
+  LogKey,
+  MirroredPath,
+  ParsedState,
+} from '../events/mirrored-path';
 import {
   type InvalidEvent,
   type LeafEvent,
@@ -8,7 +14,7 @@ import {
 import type { Claim, ClaimVerdict } from '../postgres/claims';
 import type { Divergence } from '../postgres/divergence-log';
 import { classifyFailure, sqlstateOf } from '../postgres/sqlstate';
-import type { RtdbReader } from '../rtdb/rtdb-reader';
+import { MAX_LEAF_BYTES, type RtdbReader } from '../rtdb/rtdb-reader';
 import type { JsonObject } from '../values/json';
 import type { MirrorStore } from './mirror-store';
 import { type Ending, type Outcome, RETURNED } from './outcome';
@@ -165,6 +171,13 @@ async function rejectWrite<Leaf extends LogKey>(
   return { outcome: 'rejected', issues: [{ field: 'row', message: `SQLSTATE ${sqlstate}` }] };
 }
 
+/** More than an event can bring: none brought it, and none will. */
+const TOO_LARGE: ParsedState = {
+  ok: false,
+  value: null,
+  issues: [{ field: 'value', message: `expected at most ${MAX_LEAF_BYTES} bytes` }],
+};
+
 /** Two events of one instant disagree, and nothing says which came first: RTDB itself decides. */
 async function settleTie<Leaf extends LogKey>(
   event: LeafEvent<Leaf>,
@@ -177,8 +190,10 @@ async function settleTie<Leaf extends LogKey>(
     await context.store().record(unsettledTie(event));
     return { outcome: 'rejected', issues: [{ field: 'instance', message: 'expected a database' }] };
   }
-  const value = await context.rtdb.read(location);
-  const parsed = context.mirrored.parseValue(value, event.eventTime);
+  const reading = await context.rtdb.read(location);
+  const parsed = reading.isWhole
+    ? context.mirrored.parseValue(reading.value, event.eventTime)
+    : TOO_LARGE;
   if (!parsed.ok) {
     await context.store().record(invalidReading(event, parsed.value, parsed.issues));
     return { outcome: 'rejected', issues: parsed.issues };

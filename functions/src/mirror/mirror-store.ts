@@ -11,7 +11,7 @@ import {
 import { RESOLVE_MISSED_EVENT } from '../postgres/missed-events';
 import { classifyFailure } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
-import type { Json } from '../values/json';
+import { sizeOfJson } from '../values/json';
 import { Coalescer } from './coalescer';
 import { recordOutages } from './outage-recorder';
 import { type OnBatch, reportBatch } from './report-batch';
@@ -33,6 +33,8 @@ export interface MirrorStore<Leaf extends LogKey> {
 /** How long a batch waits for locked rows; one claim that was told apart waits less. */
 const LOCK_WAIT = '500ms';
 const LOCK_WAIT_ALONE = '50ms';
+/** What a claim or a divergence adds to a statement besides its values; its ref counts twice, for its keys. */
+const FIXED_BYTES = 320;
 
 /**
  * The store on Postgres: what concurrent invocations write is coalesced into shared statements.
@@ -90,7 +92,13 @@ function coalesceClaims<Leaf extends LogKey>(
       mirrored.compareLeaves(a.leaf, b.leaf) ||
       compareText(a.eventTime, b.eventTime) ||
       compareText(a.eventId, b.eventId),
-    sizeOf: (claim) => sizeOfJson(claim.payload),
+    sizeOf: ({ ref, payload, before, columns, detail }) =>
+      FIXED_BYTES +
+      2 * ref.length +
+      sizeOfJson(payload) +
+      (before.known ? sizeOfJson(before.payload) : 0) +
+      sizeOfJson(columns) +
+      sizeOfJson(detail),
   });
 }
 
@@ -109,7 +117,12 @@ function coalesceDivergences(
       }),
     keyOf: (divergence) => `${divergence.kind} ${divergence.ref}`,
     compare: (a, b) => compareText(a.ref, b.ref) || compareText(a.kind, b.kind),
-    sizeOf: (divergence) => sizeOfJson(divergence.rtdbValue),
+    sizeOf: ({ ref, rtdbValue, postgresValue, detail }) =>
+      FIXED_BYTES +
+      2 * ref.length +
+      sizeOfJson(rtdbValue) +
+      sizeOfJson(postgresValue) +
+      sizeOfJson(detail),
   });
 }
 
@@ -137,9 +150,4 @@ function actionOnFailure(error: unknown): 'split' | 'repeat' | 'fail' {
 function compareText(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
-}
-
-/** Most values are `true`; only objects can be large enough to count. */
-function sizeOfJson(value: Json): number {
-  return typeof value === 'object' && value !== null ? JSON.stringify(value).length : 64;
 }
