@@ -4,6 +4,7 @@ import {
   type DataSnapshot,
   onValueWritten,
 } from 'firebase-functions/v2/database';
+import { readBodiesByTurns } from './body-turns';
 import { DATABASE_URL, RTDB_INSTANCE, RTDB_REGION } from './config';
 import type { LogKey, MirroredPath } from './events/mirrored-path';
 // Loaded now, not with the instance: at the first event it would keep that event's context for ever.
@@ -32,6 +33,7 @@ export function mirrorTrigger<Leaf extends LogKey>(
     }
     return instance;
   }
+  readBodiesByTurns();
   return guardReadable(
     onValueWritten(
       {

@@ -118,7 +118,7 @@ export class Coalescer<Item, Result> {
     for (const entry of this.#queue) {
       const { key, size } = entry;
       const rival = batch.get(key);
-      if (isOutOfRoom || this.#busy.has(key) || passedOver.has(key)) {
+      if (this.#busy.has(key) || passedOver.has(key)) {
         left.push(entry);
       } else if (rival !== undefined) {
         // The older version of a row goes first, whichever arrived first.
@@ -131,7 +131,7 @@ export class Coalescer<Item, Result> {
       } else if (batch.size > 0 && (batch.size >= MAX_ITEMS || bytes + size > MAX_BYTES)) {
         passedOver.add(key);
         left.push(entry);
-      } else if (!this.#hasRoomFor(bytes + size)) {
+      } else if (isOutOfRoom || !this.#hasRoomFor(bytes + size)) {
         // Nor anything behind it, or it would wait for as long as smaller items come.
         isOutOfRoom = true;
         left.push(entry);
