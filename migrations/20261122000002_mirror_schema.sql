@@ -128,6 +128,7 @@ as $$
 begin
   new.rtdb_value := mirror.as_evidence(new.rtdb_value);
   new.postgres_value := mirror.as_evidence(new.postgres_value);
+  new.event_id := left(new.event_id, 128);
   if octet_length(new.detail::text) > 8192 then
     new.detail := (
       select jsonb_object_agg(
@@ -142,7 +143,7 @@ end
 $$;
 
 create trigger divergence_log_bounded
-  before insert or update of rtdb_value, postgres_value, detail on mirror.divergence_log
+  before insert or update of rtdb_value, postgres_value, detail, event_id on mirror.divergence_log
   for each row
   execute function mirror.bound_divergence();
 

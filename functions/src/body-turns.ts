@@ -16,7 +16,7 @@ const MAX_BYTES_AT_ONCE = 1024 * 1024;
  * After so many bytes of them their garbage is collected. V8 by itself lets about 64 MB of buffers
  * and large texts gather first, which is half of what an instance has to spare.
  */
-const BYTES_A_COLLECTION = 4 * 1024 * 1024;
+const BYTES_A_COLLECTION = 2 * 1024 * 1024;
 
 const REQUEST_START = 'http.server.request.start';
 
@@ -63,7 +63,10 @@ function inTurn(
     else void turn.then(() => budget.leave(bytes));
     noteHandled(bytes);
   });
-  if (turn === null) return pass();
+  if (turn === null) {
+    pass();
+    return;
+  }
   // Its turn comes in the course of another request, which this one is no part of.
   void turn.then(() => {
     if (!isClosed) outsideRequest(pass);

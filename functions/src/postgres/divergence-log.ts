@@ -89,7 +89,7 @@ addressed as (
       when not is_beyond then ref
       else left(ref, strpos('/' || ref, '/' || couple_id || '/') + length(couple_id) - 1)
     end as row_ref,
-    -- The ids of real events are shorter.
+    -- As the row keeps it; the ids of real events are shorter.
     left(event_id, 128) as short_id
   from placed
 ),
