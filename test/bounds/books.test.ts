@@ -93,7 +93,6 @@ test('a large leaf that is overwritten again and again costs what it writes, and
   const wal = await walOf(async () => {
     failed = await deliver(events);
   });
-  console.log({ wal: wal / MB, largest: await largestRow(), failed });
   expect(failed).toEqual([]);
   expect(wal).toBeLessThan(MAX_WAL_PER_INPUT * 20 * MB);
   expect(await largestRow()).toBeLessThan(MAX_ROW_BYTES);

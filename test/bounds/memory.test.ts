@@ -52,13 +52,14 @@ async function deliver({ url }: Runtime, events: CloudEvent[]): Promise<void> {
 /** What an instance takes for overwrites of as many leaves, all delivered at once. */
 async function peakOf(coupleId: string, value: () => JsonValue): Promise<number> {
   const instance = await start();
+  const [before, after] = [value(), value()];
   const events = Array.from({ length: EVENTS }, (_, n) =>
     completionEvent({
       coupleId: `${coupleId}_a`,
       userId: 'a',
       questId: `q${n}`,
-      before: value(),
-      after: value(),
+      before,
+      after,
     }),
   );
   await deliver(instance, events);
