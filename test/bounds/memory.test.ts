@@ -88,6 +88,7 @@ onLinux('memory of an instance', () => {
       progression: text(1_000),
       completions: { q0: { day: true } },
     });
+    await fetch(`http://${rtdb.host}/daily_quests/${coupleId}/2025-11-19.json`);
     const instance = await start();
     for (let n = 0; n < 25; n += 1) {
       const time = new Date(Date.UTC(2025, 10, 19, 13, 0, n)).toISOString();

@@ -17,6 +17,8 @@ export interface RtdbStub {
 
 export async function startRtdbStub(): Promise<RtdbStub> {
   const held = new Map<string, JsonValue>();
+  /** Made once: a large value would else take longer than its readers wait. */
+  const texts = new Map<string, string>();
   const reads: string[] = [];
   const valueAt = (path: string): JsonValue => {
     const [above, value] = [...held].find(([at]) => `${path}/`.startsWith(`${at}/`)) ?? [];
@@ -32,7 +34,11 @@ export async function startRtdbStub(): Promise<RtdbStub> {
     if (stub.mode === 'hangs') return;
     response.statusCode = stub.mode === 'refuses' ? 503 : 200;
     response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify(isShallow ? keysOf(valueAt(path)) : valueAt(path)));
+    const known = texts.get(path);
+    if (known !== undefined && !isShallow) return void response.end(known);
+    const text = JSON.stringify(isShallow ? keysOf(valueAt(path)) : valueAt(path));
+    if (!isShallow) texts.set(path, text);
+    response.end(text);
   };
   const server = createServer((request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://rtdb');
@@ -43,7 +49,10 @@ export async function startRtdbStub(): Promise<RtdbStub> {
   const stub: RtdbStub = {
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     reads,
-    hold: (path, value) => void held.set(path, value),
+    hold(path, value) {
+      held.set(path, value);
+      texts.clear();
+    },
     mode: 'answers',
     stop: () =>
       new Promise((resolve) => {
