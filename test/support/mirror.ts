@@ -69,8 +69,8 @@ export function mirrorPathOn<Leaf extends LogKey>(
     store: () => store,
     rtdb: {
       isReadable: ({ instance }) => instance !== null,
-      read: async ({ path }) => ({ isWhole: true, value: readRtdb(path) }),
-      glimpse: async ({ path }) => ({ isWhole: true, value: readRtdb(path) }),
+      read: async ({ path }) => ({ isWhole: true, value: await readRtdb(path) }),
+      glimpse: async ({ path }) => ({ isWhole: true, value: await readRtdb(path) }),
     },
   };
   return { mirror: (event) => mirrorEvent(event, context, RETURNED), store };
