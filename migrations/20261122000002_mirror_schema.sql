@@ -59,6 +59,100 @@ create index divergence_log_open on mirror.divergence_log (first_seen_at)
 -- Reader: `explain REF`, all of a leaf's history. Hash, because it has no limit on length.
 create index divergence_log_ref on mirror.divergence_log using hash (ref);
 
+-- Reader: a refused write, to find out whether its couple has a hundred open rows already.
+create index divergence_log_refused on mirror.divergence_log (md5(couple_id), kind)
+  where resolved_at is null and kind in ('invalid_payload', 'write_rejected');
+
+-- A value as evidence: whole where it is small, else its size, its hash and its head. Applied to
+-- what it made, it changes nothing.
+create function mirror.as_evidence(value jsonb, max_bytes integer)
+returns jsonb
+language sql
+immutable strict parallel safe
+set search_path = ''
+as $$
+  select case
+    when octet_length(shown.text) <= max_bytes then value
+    else jsonb_build_object(
+      'truncated', true,
+      'bytes', octet_length(shown.text),
+      'sha256', encode(sha256(convert_to(shown.text, 'UTF8')), 'hex'),
+      'head', left(shown.text, max_bytes / 16)
+    )
+  end
+  from (select value::text) as shown (text)
+$$;
+
+create function mirror.as_evidence(value jsonb)
+returns jsonb
+language sql
+immutable strict parallel safe
+set search_path = ''
+as $$
+  select mirror.as_evidence(value, 12288)
+$$;
+
+-- What tells two values apart where neither is kept: 128 bits of SHA-256.
+create function mirror.value_hash(value jsonb)
+returns text
+language sql
+immutable strict parallel safe
+set search_path = ''
+as $$
+  select left(encode(sha256(convert_to(value::text, 'UTF8')), 'hex'), 32)
+$$;
+
+-- The gaps of a missed event, as its row keeps them: the first 16, and how many more there were. A
+-- row that lost some can't be resolved by events any more; a reconcile run resolves it.
+create function mirror.few_gaps(gaps jsonb, dropped integer)
+returns jsonb
+language sql
+immutable strict parallel safe
+set search_path = ''
+as $$
+  select jsonb_build_object('gaps', coalesce(jsonb_agg(gap order by n) filter (where n <= 16), '[]'))
+    || case
+      when dropped + count(*) filter (where n > 16) = 0 then '{}'
+      else jsonb_build_object('gaps_dropped', dropped + count(*) filter (where n > 16))
+    end
+  from jsonb_array_elements(gaps) with ordinality as kept (gap, n)
+$$;
+
+-- Bounds every row of the log, whoever writes it: 64 KB at most (docs/tables.md). Lists that their
+-- writers bound stay whole; without the gaps a missed event would look resolved.
+create function mirror.bound_divergence()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.rtdb_value := mirror.as_evidence(new.rtdb_value);
+  new.postgres_value := mirror.as_evidence(new.postgres_value);
+  new.event_id := left(new.event_id, 128);
+  if octet_length(new.detail::text) > 8192 then
+    new.detail := (
+      select jsonb_object_agg(
+        key,
+        case when key in ('gaps', 'event_ids') then value else mirror.as_evidence(value, 1024) end
+      )
+      from jsonb_each(new.detail)
+    );
+  end if;
+  return new;
+end
+$$;
+
+create trigger divergence_log_bounded
+  before insert or update of rtdb_value, postgres_value, detail, event_id on mirror.divergence_log
+  for each row
+  execute function mirror.bound_divergence();
+
+revoke all on function mirror.as_evidence(jsonb, integer) from public;
+revoke all on function mirror.as_evidence(jsonb) from public;
+revoke all on function mirror.value_hash(jsonb) from public;
+revoke all on function mirror.few_gaps(jsonb, integer) from public;
+revoke all on function mirror.bound_divergence() from public;
+
 create table mirror.reconcile_runs (
   id bigint generated always as identity,
   started_at timestamptz not null default clock_timestamp(),

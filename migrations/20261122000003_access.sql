@@ -35,6 +35,10 @@ grant select, insert, update on public.quest_completions to quest_mirror_writer;
 grant select, insert, update on mirror.divergence_log to quest_mirror_writer;
 grant select, insert, update on mirror.reconcile_runs to quest_mirror_writer;
 grant select, insert, update on mirror.coverage to quest_mirror_writer;
+grant execute on function mirror.as_evidence(jsonb, integer) to quest_mirror_writer;
+grant execute on function mirror.as_evidence(jsonb) to quest_mirror_writer;
+grant execute on function mirror.value_hash(jsonb) to quest_mirror_writer;
+grant execute on function mirror.few_gaps(jsonb, integer) to quest_mirror_writer;
 
 -- Supabase's roles, which plain Postgres lacks. Its default privileges may have given them
 -- everything on a new table, TRUNCATE included, which row level security does not stop. A role

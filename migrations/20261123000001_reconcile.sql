@@ -79,8 +79,8 @@ begin
   values (
     written.couple_id, written.date_key, written.quest_id, written.user_id,
     lower(tg_op), session_user,
-    case when tg_op <> 'INSERT' then old.payload end,
-    case when tg_op <> 'DELETE' then new.payload end
+    case when tg_op <> 'INSERT' then mirror.as_evidence(old.payload) end,
+    case when tg_op <> 'DELETE' then mirror.as_evidence(new.payload) end
   )
   on conflict (couple_id, date_key, quest_id, user_id) do update
   set

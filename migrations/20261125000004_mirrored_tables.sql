@@ -36,7 +36,9 @@ declare
   --   lag_ms        from the write in RTDB until now
   --   missed_event  an event before this one did not arrive (not: the leaf is older than the mirror)
   --   row_event_id  the event that the row showed before
-  --   row_payload, behind_ms  what a stale claim lost against, and by how much
+  --   row_payload, behind_ms  what a stale claim lost against (as evidence), and by how much
+  --   before_hash, payload_hash  of a claim that did not win: the states it leads from and to, for
+  --                 a gap that it may fill
   --
   -- A row that someone else has locked must not hold up all others on the connection: after
   -- lock_wait, such as '500ms', the call fails with SQLSTATE 55P03.
@@ -49,7 +51,9 @@ returns table (
   missed_event boolean,
   row_event_id text,
   row_payload jsonb,
-  behind_ms double precision
+  behind_ms double precision,
+  before_hash text,
+  payload_hash text
 )
 language plpgsql
 set search_path = ''
@@ -177,15 +181,17 @@ begin
       case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
       case when is_older_than_mirror then 'info' else 'warning' end,
       'trigger',
-      before_payload,
-      held_payload,
+      mirror.as_evidence(before_payload),
+      mirror.as_evidence(held_payload),
       detail || jsonb_build_object(
         'row_event_id', held_event_id,
         'row_origin', held_origin,
         -- What would fill the gap: writes that lead from one state to the other in between.
         'gaps', jsonb_build_array(jsonb_build_object(
-          'from_value', held_payload, 'from_time', coalesce(held_event_time, '-infinity'),
-          'to_value', before_payload, 'to_time', event_time
+          'from_hash', mirror.value_hash(held_payload),
+          'from_time', coalesce(held_event_time, '-infinity'),
+          'to_hash', mirror.value_hash(before_payload),
+          'to_time', event_time
         ))
       ),
       event_id,
@@ -202,8 +208,9 @@ begin
       severity = case when excluded.severity = 'info' then log.severity else excluded.severity end,
       rtdb_value = excluded.rtdb_value,
       postgres_value = excluded.postgres_value,
-      detail = excluded.detail || jsonb_build_object(
-        'gaps', coalesce(log.detail -> 'gaps', '[]'::jsonb) || (excluded.detail -> 'gaps')
+      detail = excluded.detail || mirror.few_gaps(
+        coalesce(log.detail -> 'gaps', '[]') || (excluded.detail -> 'gaps'),
+        coalesce((log.detail ->> 'gaps_dropped')::integer, 0)
       ),
       event_id = excluded.event_id,
       event_time = excluded.event_time
@@ -214,12 +221,17 @@ begin
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
     verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
     held_event_id as row_event_id,
-    case when verdict = 'stale' then held_payload end as row_payload,
+    case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
       when verdict = 'stale'
       then (extract(epoch from held_event_time - event_time) * 1000)::double precision
-    end as behind_ms
-  from settled;
+    end as behind_ms,
+    case when is_late then mirror.value_hash(before_payload) end as before_hash,
+    case when is_late then mirror.value_hash(payload) end as payload_hash
+  from settled
+  cross join lateral (
+    select verdict <> 'applied' and held_event_id is distinct from event_id as is_late
+  ) as late;
 end
 $body$
   $template$;

@@ -3,7 +3,7 @@ import { QUEST_COMPLETIONS } from './quests/quest-completions';
 
 /** Mirrors every write of a quest completion into `public.quest_completions`. */
 export const mirrorQuestCompletion = mirrorTrigger(QUEST_COMPLETIONS, () => {
-  const { explainDayOverwrite } =
+  const { createDayOverwrite } =
     require('./mirror/day-overwrite') as typeof import('./mirror/day-overwrite');
-  return explainDayOverwrite;
+  return createDayOverwrite();
 });

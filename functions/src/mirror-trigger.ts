@@ -5,6 +5,7 @@ import {
   onValueWritten,
 } from 'firebase-functions/v2/database';
 import { onCustomEventPublished } from 'firebase-functions/v2/eventarc';
+import { readBodiesByTurns } from './body-turns';
 import { DATABASE_URL, RTDB_INSTANCE, RTDB_REGION } from './config';
 import type { LogKey, MirroredPath } from './events/mirrored-path';
 // Loaded now, not with the instance: at the first event it would keep that event's context for ever.
@@ -36,6 +37,7 @@ export function mirrorTrigger<Leaf extends LogKey>(
     }
     return instance.handle(event);
   });
+  readBodiesByTurns();
   const deployed = onValueWritten(
     {
       ref: mirrored.pattern,

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import {
   allDivergences,
@@ -7,6 +8,9 @@ import {
   type TestMirror,
   writeOf,
 } from '../support/mirror';
+
+/** What a gap keeps of a number. */
+const hashOf = (value: number) => hash('sha256', String(value)).slice(0, 32);
 
 describe('events that are missing, late, or seem to be', () => {
   let database: TestDatabase;
@@ -68,20 +72,20 @@ describe('events that are missing, late, or seem to be', () => {
       )[0];
     await under.mirror(write(1));
     await under.mirror(write(5));
-    expect(await gaps()).toMatchObject({ gaps: [{ from_value: 1, to_value: 4 }] });
+    expect(await gaps()).toMatchObject({ gaps: [{ from_hash: hashOf(1), to_hash: hashOf(4) }] });
     await under.mirror(write(3));
     await under.mirror(write(3));
     expect(await gaps()).toMatchObject({
       is_resolved: false,
       gaps: [
-        { from_value: 1, to_value: 2 },
-        { from_value: 3, to_value: 4 },
+        { from_hash: hashOf(1), to_hash: hashOf(2) },
+        { from_hash: hashOf(3), to_hash: hashOf(4) },
       ],
     });
     await under.mirror(write(4));
     expect(await gaps()).toMatchObject({
       is_resolved: false,
-      gaps: [{ from_value: 1, to_value: 2 }],
+      gaps: [{ from_hash: hashOf(1), to_hash: hashOf(2) }],
     });
     await under.mirror(write(2));
     expect(await gaps()).toEqual({ is_resolved: true, gaps: [] });

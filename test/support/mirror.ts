@@ -1,6 +1,6 @@
 import type { LogKey, MirroredPath } from '../../functions/src/events/mirrored-path';
 import type { WrittenEvent } from '../../functions/src/events/written-event';
-import { explainDayOverwrite } from '../../functions/src/mirror/day-overwrite';
+import { createDayOverwrite } from '../../functions/src/mirror/day-overwrite';
 import {
   type ExplainErasure,
   type MirrorContext,
@@ -49,7 +49,7 @@ export function mirrorOn(
   readRtdb: (path: string) => unknown = () => null,
   options: TestMirrorOptions = {},
 ): TestMirror<CompletionLeaf> {
-  return mirrorPathOn(QUEST_COMPLETIONS, explainDayOverwrite, url, readRtdb, options);
+  return mirrorPathOn(QUEST_COMPLETIONS, createDayOverwrite(), url, readRtdb, options);
 }
 
 /** The mirror of any path, likewise. */
@@ -69,8 +69,8 @@ export function mirrorPathOn<Leaf extends LogKey>(
     store: () => store,
     rtdb: {
       isReadable: ({ instance }) => instance !== null,
-      read: async ({ path }) => readRtdb(path),
-      glimpse: async ({ path }) => readRtdb(path),
+      read: async ({ path }) => ({ isWhole: true, value: await readRtdb(path) }),
+      glimpse: async ({ path }) => ({ isWhole: true, value: await readRtdb(path) }),
     },
   };
   return { mirror: (event) => mirrorEvent(event, context, RETURNED), store };

@@ -259,3 +259,23 @@ test('any other failure is everyone’s, and the next batch still goes', async (
   sent[1]?.answer();
   expect(await next).toBe('a2');
 });
+
+test('batches in flight are bounded in bytes together', async () => {
+  const { coalescer, sent, turn, keys } = harness(8);
+  const sizes = [900_000, 900_000, 900_000, 1, 3_000_000];
+  const all = sizes.map((size, n) => coalescer.submit({ key: `k${n}`, version: 1, size }));
+  await turn();
+  expect(keys()).toEqual([['k01', 'k31'], ['k11']]);
+  sent[0]?.answer();
+  await turn();
+  expect(keys().slice(2)).toEqual([['k21']]);
+  sent[1]?.answer();
+  await turn();
+  // Larger than all that may be in flight: it goes alone.
+  expect(keys()).toHaveLength(3);
+  sent[2]?.answer();
+  await turn();
+  expect(keys().slice(3)).toEqual([['k41']]);
+  sent[3]?.answer();
+  await Promise.all(all);
+});

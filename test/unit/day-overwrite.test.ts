@@ -1,10 +1,15 @@
 import type { LeafEvent } from '../../functions/src/events/written-event';
 import { overwriteDivergences, overwriteEvidence } from '../../functions/src/mirror/day-overwrite';
+import type { DayFacts } from '../../functions/src/mirror/day-reader';
 import { isBeyondRetention } from '../../functions/src/mirror/retention';
 import type { CompletionLeaf } from '../../functions/src/quests/completion-path';
 
 const EVENT_MS = Date.parse('2025-11-19T12:00:00Z');
 const ALONE = { completedMs: EVENT_MS - 60_000, siblingCount: 0, unlogged: [] };
+
+/** A day that RTDB holds nothing of. */
+const EMPTY: DayFacts = { questIds: new Set(), generatedAt: null, hasCompletions: false };
+const UNREAD: DayFacts = { questIds: null, generatedAt: null, hasCompletions: null };
 
 function removal(
   origin: Partial<LeafEvent<CompletionLeaf>['origin']> = {},
@@ -29,48 +34,59 @@ function removal(
 
 describe('evidence of an overwritten ancestor', () => {
   test.each([
-    ['a lone removal by its own user has none', removal(), null, ALONE, []],
-    ['a day that could not be read is none', removal(), undefined, ALONE, []],
+    ['a lone removal by its own user has none', removal(), EMPTY, ALONE, []],
+    ['a day that could not be read is none', removal(), UNREAD, ALONE, []],
     [
       'the partner wrote',
       removal({ authType: 'app_user', authId: 'alice' }),
-      null,
+      EMPTY,
       ALONE,
       ['partner_wrote'],
     ],
-    ['an admin wrote', removal({ authType: 'admin', authId: 'alice' }), null, ALONE, []],
-    ['the user wrote', removal({ authType: 'app_user', authId: 'bob' }), null, ALONE, []],
-    ['the quest is gone', removal(), { quests: [{ id: 'quest_2' }] }, ALONE, ['quest_replaced']],
-    ['the quest still stands', removal(), { quests: [{ id: 'quest_1' }] }, ALONE, []],
-    ['quests without ids say nothing', removal(), { quests: [{ name: 'x' }, 7] }, ALONE, []],
+    ['an admin wrote', removal({ authType: 'admin', authId: 'alice' }), EMPTY, ALONE, []],
+    ['the user wrote', removal({ authType: 'app_user', authId: 'bob' }), EMPTY, ALONE, []],
+    [
+      'the quest is gone',
+      removal(),
+      { ...EMPTY, questIds: new Set(['quest_2']) },
+      ALONE,
+      ['quest_replaced'],
+    ],
+    ['the quest still stands', removal(), { ...EMPTY, questIds: new Set(['quest_1']) }, ALONE, []],
     [
       'the day was generated after the completion',
       removal(),
-      { generatedAt: EVENT_MS - 1_000 },
+      { ...EMPTY, generatedAt: EVENT_MS - 1_000 },
       ALONE,
       ['day_regenerated'],
     ],
-    ['the day is older', removal(), { generatedAt: EVENT_MS - 3_600_000 }, ALONE, []],
-    ['the day is of a later write', removal(), { generatedAt: EVENT_MS + 120_000 }, ALONE, []],
+    ['the day is older', removal(), { ...EMPTY, generatedAt: EVENT_MS - 3_600_000 }, ALONE, []],
+    [
+      'the day is of a later write',
+      removal(),
+      { ...EMPTY, generatedAt: EVENT_MS + 120_000 },
+      ALONE,
+      [],
+    ],
     [
       'no completion time, no comparison',
       removal(),
-      { generatedAt: EVENT_MS },
+      { ...EMPTY, generatedAt: EVENT_MS },
       { ...ALONE, completedMs: null },
       [],
     ],
-    ['siblings went with it', removal(), null, { ...ALONE, siblingCount: 2 }, ['siblings_erased']],
+    ['siblings went with it', removal(), EMPTY, { ...ALONE, siblingCount: 2 }, ['siblings_erased']],
     [
       'siblings went with it, and the day could not be read',
       removal(),
-      undefined,
+      UNREAD,
       { ...ALONE, siblingCount: 2 },
       ['siblings_erased_unconfirmed'],
     ],
     [
       'siblings went with it, but others of the day stand',
       removal(),
-      { completions: { quest_1: { alice: true } } },
+      { ...EMPTY, hasCompletions: true },
       { ...ALONE, siblingCount: 2 },
       [],
     ],

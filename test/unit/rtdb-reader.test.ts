@@ -1,4 +1,5 @@
-import { createRtdbReader } from '../../functions/src/rtdb/rtdb-reader';
+import { createRtdbReader, MAX_LEAF_BYTES } from '../../functions/src/rtdb/rtdb-reader';
+import { type RtdbStub, startRtdbStub } from '../support/rtdb-stub';
 
 const location = (instance: string | null, databaseHost: string | null) => ({
   instance,
@@ -32,8 +33,49 @@ test('a glimpse that fails is no evidence, and is not tried at every event', asy
     asked += 1;
     throw new Error('no credentials');
   }, undefined);
-  for (const time of ['t1', 't2']) {
-    expect(await reader.glimpse(location('my-project', 'firebaseio.com'), time)).toBeUndefined();
+  for (const maxBytes of [4, 64]) {
+    const glimpse = reader.glimpse(location('my-project', 'firebaseio.com'), { maxBytes });
+    expect(await glimpse).toBeNull();
   }
   expect(asked).toBe(1);
+});
+
+describe('what is read is bounded', () => {
+  let rtdb: RtdbStub;
+  beforeAll(async () => {
+    rtdb = await startRtdbStub();
+  });
+  afterAll(() => rtdb?.stop());
+
+  const day = location('demo-quests-default-rtdb', 'firebaseio.com');
+  const readerOfStub = () => createRtdbReader(async () => 'owner', rtdb.host);
+
+  test.each([
+    [9, { isWhole: true, value: '1234567' }],
+    [8, { isWhole: false }],
+  ])('by the bytes of its JSON: %d', async (maxBytes, expected) => {
+    rtdb.hold(day.path, '1234567');
+    expect(await readerOfStub().glimpse(day, { maxBytes })).toEqual(expected);
+  });
+
+  test('a leaf is read up to what an event can bring', async () => {
+    rtdb.hold(day.path, 'x'.repeat(MAX_LEAF_BYTES));
+    expect(await readerOfStub().read(day)).toEqual({ isWhole: false });
+    rtdb.hold(day.path, 'x'.repeat(1_000_000));
+    expect(await readerOfStub().read(day)).toMatchObject({ isWhole: true });
+  });
+
+  test('leaves are read by turns, and each is', async () => {
+    rtdb.hold(day.path, true);
+    const reader = readerOfStub();
+    const readings = await Promise.all(Array.from({ length: 40 }, () => reader.read(day)));
+    expect(readings).toEqual(readings.map(() => ({ isWhole: true, value: true })));
+  });
+
+  test('the time to wait for a turn counts', async () => {
+    rtdb.mode = 'hangs';
+    const reader = readerOfStub();
+    const glimpses = [1, 2, 3].map(() => reader.glimpse(day, { maxBytes: 3_000_000 }));
+    expect(await Promise.all(glimpses)).toEqual([null, null, null]);
+  });
 });

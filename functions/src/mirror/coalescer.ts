@@ -35,6 +35,8 @@ export interface CoalescerOptions<Item, Result> {
 /** Larger batches gained little when measured (80 rows: 12.8 times single rows). */
 const MAX_ITEMS = 100;
 const MAX_BYTES = 1024 * 1024;
+/** Of all batches on their way: each is held several times over, as text and in buffers. */
+const MAX_BYTES_IN_FLIGHT = 2 * MAX_BYTES;
 /**
  * This many waiting items don't wait for the end of the turn: under load a turn brings as many
  * events as there are in flight, and Postgres would idle until the last of them is read.
@@ -69,6 +71,7 @@ interface Failed<Item, Result> {
 export class Coalescer<Item, Result> {
   #queue: Entry<Item, Result>[] = [];
   #inFlight = 0;
+  #bytesInFlight = 0;
   /** Rows of the batches in flight. */
   readonly #busy = new Set<string>();
   #scheduled = false;
@@ -124,6 +127,7 @@ export class Coalescer<Item, Result> {
     /** Rows whose item did not fit: a later one of theirs must not overtake it. */
     const passedOver = new Set<string>();
     let bytes = 0;
+    let isOutOfRoom = false;
     for (const entry of this.#queue) {
       const { key, size } = entry;
       const rival = batch.get(key);
@@ -140,6 +144,10 @@ export class Coalescer<Item, Result> {
       } else if (batch.size > 0 && (batch.size >= MAX_ITEMS || bytes + size > MAX_BYTES)) {
         passedOver.add(key);
         left.push(entry);
+      } else if (isOutOfRoom || !this.#hasRoomFor(bytes + size)) {
+        // Nor anything behind it, or it would wait for as long as smaller items come.
+        isOutOfRoom = true;
+        left.push(entry);
       } else {
         batch.set(key, entry);
         bytes += size;
@@ -148,6 +156,11 @@ export class Coalescer<Item, Result> {
     this.#queue = left;
     for (const key of batch.keys()) this.#busy.add(key);
     return [...batch.values()].sort((a, b) => this.options.compare(a.item, b.item));
+  }
+
+  /** An item larger than all that may be on its way goes when nothing else is. */
+  #hasRoomFor(bytes: number): boolean {
+    return this.#bytesInFlight === 0 || this.#bytesInFlight + bytes <= MAX_BYTES_IN_FLIGHT;
   }
 
   #settle(entry: Entry<Item, Result>, result: Result): void {
@@ -161,7 +174,9 @@ export class Coalescer<Item, Result> {
   }
 
   async #dispatch(batch: Entry<Item, Result>[]): Promise<void> {
+    const bytes = batch.reduce((sum, { size }) => sum + size, 0);
     this.#inFlight += 1;
+    this.#bytesInFlight += bytes;
     try {
       const failed = await this.#send(batch);
       for (const { entry, error } of failed) {
@@ -169,6 +184,7 @@ export class Coalescer<Item, Result> {
       }
     } finally {
       this.#inFlight -= 1;
+      this.#bytesInFlight -= bytes;
       for (const { key } of batch) this.#busy.delete(key);
       this.#schedule();
     }

@@ -7,28 +7,31 @@ import {
 } from '../postgres/erased-siblings';
 import { type CompletionLeaf, completionPath, dayPath } from '../quests/completion-path';
 import { millisOf } from '../values/event-time';
-import type { Json, JsonObject } from '../values/json';
-import { canonicalValue } from '../values/rtdb-value';
+import type { JsonObject } from '../values/json';
 import { asEvidence } from '../values/storable';
+import { createDayReader, type DayFacts } from './day-reader';
 import type { ExplainErasure } from './mirror-event';
 import { originDetail } from './refusals';
 
 /**
- * Looks whether a removed completion was erased by a write of its day: what RTDB holds of the day now,
+ * Looks whether a removed completion was erased by a write of its day: what RTDB shows of the day now,
  * and what else Postgres saw erased by the same write.
  */
-export const explainDayOverwrite: ExplainErasure<CompletionLeaf> = async (event, sides) => {
-  const { leaf, eventTime } = event;
-  const { instance, databaseHost } = event.origin;
-  const values = [leaf.coupleId, leaf.dateKey, eventTime, leaf.questId, leaf.userId];
-  const [day, rows] = await Promise.all([
-    sides.rtdb.glimpse({ instance, databaseHost, path: dayPath(leaf) }, eventTime),
-    sides.store.read(ERASED_SIBLINGS, values),
-  ]);
-  const erased = parseErasedTogether(rows);
-  const evidence = overwriteEvidence(event, day, erased);
-  return evidence.length === 0 ? [] : overwriteDivergences(event, evidence, erased);
-};
+export function createDayOverwrite(): ExplainErasure<CompletionLeaf> {
+  const readDay = createDayReader();
+  return async (event, sides) => {
+    const { leaf, eventTime } = event;
+    const { instance, databaseHost } = event.origin;
+    const values = [leaf.coupleId, leaf.dateKey, eventTime, leaf.questId, leaf.userId];
+    const [day, rows] = await Promise.all([
+      readDay({ instance, databaseHost, path: dayPath(leaf) }, eventTime, sides.rtdb),
+      sides.store.read(ERASED_SIBLINGS, values),
+    ]);
+    const erased = parseErasedTogether(rows);
+    const evidence = overwriteEvidence(event, day, erased);
+    return evidence.length === 0 ? [] : overwriteDivergences(event, evidence, erased);
+  };
+}
 
 /** The day may be stamped by a phone whose clock is ahead of the server's, but not by much. */
 const CLOCK_SKEW_MS = 60_000;
@@ -46,29 +49,29 @@ const CLOCK_SKEW_MS = 60_000;
  *
  * Pure.
  *
- * @param day the day's node as RTDB holds it now; undefined where it could not be read
+ * @param day what RTDB shows of the day now
  */
 export function overwriteEvidence(
   event: LeafEvent<CompletionLeaf>,
-  day: unknown,
+  { questIds, generatedAt, hasCompletions }: DayFacts,
   erased: ErasedTogether,
 ): string[] {
-  const node = asObject(canonicalValue(day));
   const { authType, authId } = event.origin;
   const evidence: string[] = [];
   if (authType === 'app_user' && authId === event.leaf.partnerId) evidence.push('partner_wrote');
-  const questIds = listedQuestIds(node.quests);
-  if (questIds.size > 0 && !questIds.has(event.leaf.questId)) evidence.push('quest_replaced');
+  if (questIds !== null && questIds.size > 0 && !questIds.has(event.leaf.questId)) {
+    evidence.push('quest_replaced');
+  }
   if (
-    typeof node.generatedAt === 'number' &&
+    generatedAt !== null &&
     erased.completedMs !== null &&
-    erased.completedMs < node.generatedAt &&
-    node.generatedAt <= millisOf(event.eventTime) + CLOCK_SKEW_MS
+    erased.completedMs < generatedAt &&
+    generatedAt <= millisOf(event.eventTime) + CLOCK_SKEW_MS
   ) {
     evidence.push('day_regenerated');
   }
-  if (erased.siblingCount > 0 && node.completions === undefined) {
-    evidence.push(day === undefined ? 'siblings_erased_unconfirmed' : 'siblings_erased');
+  if (erased.siblingCount > 0 && hasCompletions !== true) {
+    evidence.push(hasCompletions === null ? 'siblings_erased_unconfirmed' : 'siblings_erased');
   }
   return evidence;
 }
@@ -112,18 +115,4 @@ export function overwriteDivergences(
       };
     }),
   ];
-}
-
-function listedQuestIds(quests: Json | undefined): Set<string> {
-  const ids = new Set<string>();
-  for (const quest of Object.values(asObject(quests))) {
-    const { id } = asObject(quest);
-    if (typeof id === 'string') ids.add(id);
-  }
-  return ids;
-}
-
-function asObject(value: Json | undefined): { [key: string]: Json } {
-  if (value === null || typeof value !== 'object') return {};
-  return Array.isArray(value) ? Object.fromEntries(value.entries()) : value;
 }

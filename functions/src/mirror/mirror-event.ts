@@ -1,4 +1,10 @@
-import type { DatedNode, LeafState, LogKey, MirroredPath } from '../events/mirrored-path';
+import type {
+  DatedNode,
+  LeafState,
+  LogKey,
+  MirroredPath,
+  ParsedState,
+} from '../events/mirrored-path';
 import {
   type InvalidEvent,
   type LeafEvent,
@@ -7,7 +13,7 @@ import {
 } from '../events/written-event';
 import type { Claim, ClaimVerdict } from '../postgres/claims';
 import type { Divergence } from '../postgres/divergence-log';
-import type { RtdbReader } from '../rtdb/rtdb-reader';
+import { MAX_LEAF_BYTES, type RtdbReader } from '../rtdb/rtdb-reader';
 import type { JsonObject } from '../values/json';
 import type { MirrorStore } from './mirror-store';
 import { type Ending, type Outcome, RETURNED } from './outcome';
@@ -161,6 +167,13 @@ async function followUp<Leaf extends LogKey>(
   return outcome;
 }
 
+/** More than an event can bring: none brought it, and none will. */
+const TOO_LARGE: ParsedState = {
+  ok: false,
+  value: null,
+  issues: [{ field: 'value', message: `expected at most ${MAX_LEAF_BYTES} bytes` }],
+};
+
 /** Two events of one instant disagree, and nothing says which came first: RTDB itself decides. */
 async function settleTie<Leaf extends LogKey>(
   event: LeafEvent<Leaf>,
@@ -173,8 +186,10 @@ async function settleTie<Leaf extends LogKey>(
     await context.store().record(unsettledTie(event));
     return { outcome: 'rejected', issues: [{ field: 'instance', message: 'expected a database' }] };
   }
-  const value = await context.rtdb.read(location);
-  const parsed = context.mirrored.parseValue(value, event.eventTime);
+  const reading = await context.rtdb.read(location);
+  const parsed = reading.isWhole
+    ? context.mirrored.parseValue(reading.value, event.eventTime)
+    : TOO_LARGE;
   if (!parsed.ok) {
     await context.store().record(invalidReading(event, parsed.value, parsed.issues));
     return { outcome: 'rejected', issues: parsed.issues };
@@ -194,7 +209,7 @@ async function recordLate<Leaf extends LogKey>(
   const isRedelivery = verdict.rowEventId === event.eventId;
   if (verdict.verdict === 'applied' || isRedelivery) return;
   await Promise.all([
-    context.store().resolveMissedEvent(claim),
+    context.store().resolveMissedEvent(claim, verdict),
     verdict.verdict === 'stale' ? context.store().record(outOfOrder(event, verdict)) : null,
   ]);
 }

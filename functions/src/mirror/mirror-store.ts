@@ -7,11 +7,11 @@ import {
   type Divergence,
   divergencesParameter,
   RECORD_DIVERGENCES,
-  RESOLVE_MISSED_EVENT,
 } from '../postgres/divergence-log';
+import { RESOLVE_MISSED_EVENT } from '../postgres/missed-events';
 import { blameOf } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
-import type { Json } from '../values/json';
+import { sizeOfJson } from '../values/json';
 import { RowBlame, RowRefused } from './blame-row';
 import { Coalescer } from './coalescer';
 import { type RecordedStatements, recordOutages } from './outage-recorder';
@@ -23,7 +23,7 @@ export interface MirrorStore<Leaf extends LogKey> {
   apply(claim: Claim<Leaf>): Promise<ClaimVerdict>;
   record(divergence: Divergence): Promise<void>;
   /** A claim that did not win came late: a divergence that missed its event may be resolved. */
-  resolveMissedEvent(claim: Claim<Leaf>): Promise<void>;
+  resolveMissedEvent(claim: Claim<Leaf>, verdict: ClaimVerdict): Promise<void>;
   /** Runs a statement that reads: evidence that only one path has. */
   read(text: string, values: unknown[]): Promise<unknown[]>;
   /** Notes in `mirror.coverage` what this instance sees of the flag. */
@@ -34,6 +34,8 @@ export interface MirrorStore<Leaf extends LogKey> {
 /** How long a batch waits for locked rows; one claim that was told apart waits less. */
 const LOCK_WAIT = '500ms';
 const LOCK_WAIT_ALONE = '50ms';
+/** What a claim or a divergence adds to a statement besides its values; its ref counts twice, for its keys. */
+const FIXED_BYTES = 320;
 
 /**
  * The store on Postgres: what concurrent invocations write is coalesced into shared statements.
@@ -55,9 +57,8 @@ export function openMirrorStore<Leaf extends LogKey>(
   return {
     apply: (claim) => claims.submit(claim),
     record: (divergence) => divergences.submit(divergence),
-    async resolveMissedEvent({ ref, eventTime, before, payload, eventId }) {
-      const from = before.known ? jsonParameter(before.payload) : null;
-      const values = [ref, eventTime, from, jsonParameter(payload), before.known, eventId];
+    async resolveMissedEvent({ ref, eventTime, before, eventId }, { states }) {
+      const values = [ref, eventTime, states.before, states.after, before.known, eventId];
       await statements.run(RESOLVE_MISSED_EVENT, values);
     },
     read: (text, values) => statements.run(text, values),
@@ -105,7 +106,13 @@ function coalesceClaims<Leaf extends LogKey>(
       mirrored.compareLeaves(a.leaf, b.leaf) ||
       compareText(a.eventTime, b.eventTime) ||
       compareText(a.eventId, b.eventId),
-    sizeOf: (claim) => sizeOfJson(claim.payload),
+    sizeOf: ({ ref, payload, before, columns, detail }) =>
+      FIXED_BYTES +
+      2 * ref.length +
+      sizeOfJson(payload) +
+      (before.known ? sizeOfJson(before.payload) : 0) +
+      sizeOfJson(columns) +
+      sizeOfJson(detail),
   });
 }
 
@@ -119,12 +126,17 @@ function coalesceDivergences(
     onFailure: actionOnFailure,
     send: (batch) =>
       reportBatch('record_divergences', batch.length, onBatch, async () => {
-        await statements.run(RECORD_DIVERGENCES, [divergencesParameter(batch)]);
+        await statements.run(RECORD_DIVERGENCES, [divergencesParameter(batch), 'trigger']);
         return batch.map(() => undefined);
       }),
     keyOf: (divergence) => `${divergence.kind} ${divergence.ref}`,
     compare: (a, b) => compareText(a.ref, b.ref) || compareText(a.kind, b.kind),
-    sizeOf: (divergence) => sizeOfJson(divergence.rtdbValue),
+    sizeOf: ({ ref, rtdbValue, postgresValue, detail }) =>
+      FIXED_BYTES +
+      2 * ref.length +
+      sizeOfJson(rtdbValue) +
+      sizeOfJson(postgresValue) +
+      sizeOfJson(detail),
   });
 }
 
@@ -160,18 +172,8 @@ function actionOnFailure(error: unknown, wasRepeated: boolean): 'split' | 'repea
   }
 }
 
-/** pg would take a JS string for the JSON text itself. */
-function jsonParameter(value: Json): string | null {
-  return value === null ? null : JSON.stringify(value);
-}
-
 /** By UTF-16 units: for versions, and divergences of a batch, any one order will do. */
 function compareText(a: string, b: string): number {
   if (a === b) return 0;
   return a < b ? -1 : 1;
-}
-
-/** Most values are `true`; only objects can be large enough to count. */
-function sizeOfJson(value: Json): number {
-  return typeof value === 'object' && value !== null ? JSON.stringify(value).length : 64;
 }

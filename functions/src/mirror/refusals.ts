@@ -3,14 +3,19 @@ import type { EventOrigin, InvalidEvent, LeafEvent } from '../events/written-eve
 import type { ClaimVerdict } from '../postgres/claims';
 import type { Divergence } from '../postgres/divergence-log';
 import type { InputIssue, Json, JsonObject } from '../values/json';
-import { asEvidence, escapeText } from '../values/storable';
+import { asEvidence, textEvidence } from '../values/storable';
+
+/** Longer than any ref and key of RTDB: only an event that is none of its own has such. */
+const MAX_REF_BYTES = 4_096;
+const MAX_KEY_BYTES = 1_024;
+const MAX_TEXT_BYTES = 1_000;
 
 /** The row for an event that is no write of a leaf: which fields, and what was expected. */
 export function invalidPayload(event: InvalidEvent): Divergence {
   const { key } = event;
-  const escaped = (part: string | null) => (part === null ? null : escapeText(part));
+  const escaped = (part: string | null) => part && textEvidence(part, MAX_KEY_BYTES);
   return {
-    ref: escapeText(event.ref),
+    ref: textEvidence(event.ref, MAX_REF_BYTES),
     key: {
       coupleId: escaped(key.coupleId),
       dateKey: key.dateKey,
@@ -23,7 +28,10 @@ export function invalidPayload(event: InvalidEvent): Divergence {
     rtdbValue: asEvidence(event.value),
     postgresValue: null,
     detail: {
-      issues: event.issues.map(({ field, message }) => ({ field: escapeText(field), message })),
+      issues: event.issues.map(({ field, message }) => ({
+        field: textEvidence(field, MAX_TEXT_BYTES),
+        message,
+      })),
       ...originDetail(event.origin),
     },
     eventId: event.eventId,
@@ -65,7 +73,11 @@ export function writeRejected(
     severity: 'error',
     rtdbValue: asEvidence(event.after.payload),
     postgresValue: null,
-    detail: { sqlstate, message: escapeText(message), ...originDetail(event.origin) },
+    detail: {
+      sqlstate,
+      message: textEvidence(message, MAX_TEXT_BYTES),
+      ...originDetail(event.origin),
+    },
   };
 }
 
@@ -116,7 +128,7 @@ export function outOfOrder(
     cause: 'race',
     severity: 'info',
     rtdbValue: asEvidence(event.after.payload),
-    postgresValue: asEvidence(newer?.payload ?? null),
+    postgresValue: newer?.payload ?? null,
     detail: {
       lateness_ms: lagMs,
       behind_ms: newer?.behindMs ?? null,
@@ -129,9 +141,10 @@ export function outOfOrder(
 /** What an event tells about its writer, as evidence; left out where it tells nothing. */
 export function originDetail(origin: EventOrigin): JsonObject {
   const detail: JsonObject = {};
-  if (origin.instance !== null) detail.instance = origin.instance;
-  if (origin.authType !== 'unknown') detail.auth_type = origin.authType;
-  if (origin.authId !== null) detail.auth_id = origin.authId;
+  const { instance, authType, authId } = origin;
+  if (instance !== null) detail.instance = textEvidence(instance, MAX_TEXT_BYTES);
+  if (authType !== 'unknown') detail.auth_type = textEvidence(authType, MAX_TEXT_BYTES);
+  if (authId !== null) detail.auth_id = textEvidence(authId, MAX_TEXT_BYTES);
   return detail;
 }
 

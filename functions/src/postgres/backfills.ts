@@ -53,36 +53,6 @@ returning couples, leaves::integer as leaves, inserted::integer as inserted,
 /** Inserts where no row is: migrations/20261123000003_backfill_repair.sql. $1 rows as JSON. */
 export const INSERT_MISSING = 'select mirror.insert_missing($1::jsonb)::integer as inserted';
 
-/**
- * Leaves that the mirror refuses, as a backfill met them. $1 divergences as JSON. One open row for each
- * (ref, kind): what the trigger logged already is seen again.
- */
-export const LOG_REFUSED_LEAVES = `
-insert into mirror.divergence_log as log (
-  ref, couple_id, date_key, quest_id, user_id, kind, cause, severity, detected_by, rtdb_value, detail
-)
-select
-  f.ref, f.couple_id, f.date_key, f.quest_id, f.user_id, f.kind, 'rejected', 'error', 'backfill',
-  f.rtdb_value, f.detail
-from jsonb_to_recordset($1::jsonb) as f (
-  ref text,
-  couple_id text,
-  date_key date,
-  quest_id text,
-  user_id text,
-  kind text,
-  rtdb_value jsonb,
-  detail jsonb
-)
-order by f.ref, f.kind
-on conflict (md5(ref), kind) where resolved_at is null do update
-set
-  times_seen = log.times_seen + 1,
-  last_seen_at = excluded.last_seen_at,
-  rtdb_value = excluded.rtdb_value,
-  detail = coalesce(log.detail, '{}') || excluded.detail
-`;
-
 /** A completion as RTDB holds it, for a row that no event wrote. */
 export interface ReadCompletion {
   leaf: CompletionLeaf;
@@ -125,6 +95,7 @@ export function missingParameter(completions: readonly ReadCompletion[]): string
   );
 }
 
+/** The first parameter of RECORD_DIVERGENCES. */
 export function refusedParameter(refused: readonly RefusedLeaf[]): string {
   return JSON.stringify(
     refused.map((one) => ({
@@ -134,6 +105,8 @@ export function refusedParameter(refused: readonly RefusedLeaf[]): string {
       quest_id: one.questId,
       user_id: one.userId,
       kind: one.kind,
+      cause: 'rejected',
+      severity: 'error',
       rtdb_value: one.rtdbValue,
       detail: one.detail,
     })),

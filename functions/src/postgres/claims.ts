@@ -32,6 +32,8 @@ const RESULT = z.object({
   row_event_id: z.string().nullable(),
   row_payload: jsonColumn,
   behind_ms: z.number().nullable(),
+  before_hash: z.string().nullable(),
+  payload_hash: z.string().nullable(),
 });
 
 export interface ClaimVerdict {
@@ -47,8 +49,10 @@ export interface ClaimVerdict {
   missedEvent: boolean;
   /** The event that the row showed before; null where there was no row, or no event made it. */
   rowEventId: string | null;
-  /** The state that a stale claim lost against, and by how much. */
+  /** The state that a stale claim lost against (as evidence), and by how much. */
   newer: { payload: Json; behindMs: number } | null;
+  /** Hashes of the states that a claim leads from and to, where it did not win; null = not there. */
+  states: { before: string | null; after: string | null };
 }
 
 /** What an apply function gets: the batch as JSON. `n` is the claim's place in `claims`. */
@@ -88,6 +92,7 @@ export function parseVerdicts(rows: unknown[], count: number): ClaimVerdict[] {
         result.behind_ms === null
           ? null
           : { payload: result.row_payload, behindMs: Math.round(result.behind_ms) },
+      states: { before: result.before_hash, after: result.payload_hash },
     };
   }
   // An answer to some other batch must never acknowledge this one.

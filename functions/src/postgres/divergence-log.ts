@@ -22,9 +22,13 @@ export interface Divergence {
 }
 
 /**
- * Writes divergences, at most one for each (ref, kind) in a batch. There is one open row for each
- * (ref, kind); what is seen again is counted, but not an event that is delivered again (the last 16
- * ids are known), nor the same overwrite told by another of its leaves.
+ * Writes divergences: $1 as JSON, $2 who found them. There is one open row for each (ref, kind); what
+ * is seen again is counted, but not an event that is delivered again (the last 16 ids are known), nor
+ * the same overwrite told by another of its leaves.
+ *
+ * Of one couple's refused writes 100 of a kind have rows of their own; the rest share one, whose ref
+ * is the couple's and whose `latest_ref` is the newest leaf's. Statements that run at once may bring
+ * a few more.
  *
  * `lock_timeout` is set here because a transaction pooler takes no session settings: a row that
  * someone has locked by hand must not hold up every other statement on the connection.
@@ -32,59 +36,125 @@ export interface Divergence {
 export const RECORD_DIVERGENCES = `
 with settings as materialized (
   select set_config('lock_timeout', '500ms', true)
+),
+told as materialized (
+  select
+    d.*,
+    d.kind in ('invalid_payload', 'write_rejected') and d.couple_id is not null and not exists (
+      select
+      from mirror.divergence_log as own
+      where md5(own.ref) = md5(d.ref) and own.kind = d.kind and own.resolved_at is null
+    ) as is_new_refusal
+  from settings
+  cross join jsonb_to_recordset($1::jsonb) as d (
+    ref text,
+    couple_id text,
+    date_key date,
+    quest_id text,
+    user_id text,
+    kind text,
+    cause text,
+    severity text,
+    rtdb_value jsonb,
+    postgres_value jsonb,
+    detail jsonb,
+    event_id text,
+    event_time timestamptz
+  )
+),
+placed as (
+  select
+    told.*,
+    case when is_new_refusal then
+      row_number() over (partition by couple_id, kind, is_new_refusal order by ref) + (
+        select count(*)
+        from (
+          select
+          from mirror.divergence_log as log
+          where md5(log.couple_id) = md5(told.couple_id)
+            and log.couple_id = told.couple_id
+            and log.kind = told.kind
+            and log.kind in ('invalid_payload', 'write_rejected')
+            and log.resolved_at is null
+          limit 100
+        ) as known
+      ) > 100
+    else false end as is_beyond
+  from told
+),
+addressed as (
+  select
+    placed.*,
+    case
+      when not is_beyond then ref
+      else left(ref, strpos('/' || ref, '/' || couple_id || '/') + length(couple_id) - 1)
+    end as row_ref,
+    -- As the row keeps it; the ids of real events are shorter.
+    left(event_id, 128) as short_id
+  from placed
+),
+gathered as (
+  select distinct on (row_ref, kind)
+    addressed.*,
+    (count(*) over same_row)::integer as times,
+    jsonb_agg(short_id) filter (where short_id is not null) over same_row as ids
+  from addressed
+  window same_row as (partition by row_ref, kind)
+  order by row_ref, kind, event_time desc nulls last
 )
 insert into mirror.divergence_log as log (
   ref, couple_id, date_key, quest_id, user_id, kind, cause, severity, detected_by,
-  rtdb_value, postgres_value, detail, event_id, event_time
+  rtdb_value, postgres_value, detail, event_id, event_time, times_seen
 )
 select
-  d.ref, d.couple_id, d.date_key, d.quest_id, d.user_id, d.kind, d.cause, d.severity, 'trigger',
-  d.rtdb_value, d.postgres_value,
-  d.detail || jsonb_build_object(
-    'event_ids', case when d.event_id is null then '[]'::jsonb else jsonb_build_array(d.event_id) end
-  ),
-  d.event_id, d.event_time
-from settings
-cross join jsonb_to_recordset($1::jsonb) as d (
-  ref text,
-  couple_id text,
-  date_key date,
-  quest_id text,
-  user_id text,
-  kind text,
-  cause text,
-  severity text,
-  rtdb_value jsonb,
-  postgres_value jsonb,
-  detail jsonb,
-  event_id text,
-  event_time timestamptz
-)
+  row_ref, couple_id,
+  case when not is_beyond then date_key end,
+  case when not is_beyond then quest_id end,
+  case when not is_beyond then user_id end,
+  kind, cause, severity, $2, rtdb_value, postgres_value,
+  detail || jsonb_build_object('event_ids', coalesce(ids, '[]')) || case
+    when is_beyond then jsonb_build_object('is_summary', true, 'latest_ref', ref)
+    else '{}'
+  end,
+  short_id, event_time, times
+from gathered
 on conflict (md5(ref), kind) where resolved_at is null do update
 set
   times_seen = log.times_seen + case
-    when log.detail -> 'event_ids' ? excluded.event_id then 0
     when log.kind = 'ancestor_overwrite' and log.event_time = excluded.event_time then 0
-    else 1
+    else excluded.times_seen - (
+      select count(*)
+      from jsonb_array_elements_text(excluded.detail -> 'event_ids') as told (id)
+      where log.detail -> 'event_ids' ? told.id
+    )::integer
   end,
   last_seen_at = excluded.last_seen_at,
   cause = excluded.cause,
   severity = excluded.severity,
   rtdb_value = coalesce(excluded.rtdb_value, log.rtdb_value),
   postgres_value = coalesce(excluded.postgres_value, log.postgres_value),
-  detail = coalesce(log.detail, '{}') || excluded.detail || jsonb_build_object(
-    'event_ids', case
-      -- A row that the reconciler or a backfill opened knows of no event.
-      when jsonb_typeof(log.detail -> 'event_ids') is distinct from 'array'
-      then excluded.detail -> 'event_ids'
-      when log.detail -> 'event_ids' ? excluded.event_id then log.detail -> 'event_ids'
-      when jsonb_array_length(log.detail -> 'event_ids') >= 16
-      then (log.detail -> 'event_ids') - 0 || (excluded.detail -> 'event_ids')
-      else (log.detail -> 'event_ids') || (excluded.detail -> 'event_ids')
-    end
-  ),
+  detail = coalesce(log.detail, '{}') || excluded.detail || jsonb_build_object('event_ids', (
+    select coalesce(jsonb_agg(newest.id order by newest.place), '[]')
+    from (
+      select known.id, known.place
+      from (
+        select id, place
+        -- A row that the reconciler or a backfill opened knows of no event.
+        from jsonb_array_elements(
+          case when jsonb_typeof(log.detail -> 'event_ids') = 'array'
+          then log.detail -> 'event_ids' else '[]' end
+        ) with ordinality as old (id, place)
+        union all
+        select id, 1000 + place
+        from jsonb_array_elements(excluded.detail -> 'event_ids') with ordinality as new (id, place)
+        where not coalesce(log.detail -> 'event_ids' @> new.id, false)
+      ) as known
+      order by known.place desc
+      limit 16
+    ) as newest
+  )),
   event_id = coalesce(excluded.event_id, log.event_id),
-  event_time = excluded.event_time
+  event_time = coalesce(excluded.event_time, log.event_time)
 `;
 
 /** The statement's one parameter: the batch as JSON. */
@@ -107,54 +177,3 @@ export function divergencesParameter(divergences: readonly Divergence[]): string
     })),
   );
 }
-
-/**
- * An event that was missing has come, late: $1 ref, $2 its time, $3 and $4 the states it led from and
- * to (JSON, null = not completed), $5 whether the first of them is known, $6 its id. It splits the
- * gap that it falls into in two; a gap whose ends agree is none. With the last of them the leaf's
- * `missed_event` is resolved. All is computed from the row at hand, which another late event may
- * have just changed.
- */
-export const RESOLVE_MISSED_EVENT = `
-with settings as materialized (
-  select set_config('lock_timeout', '500ms', true)
-)
-update mirror.divergence_log as log
-set (detail, resolved_at, cause, severity) = (
-  select
-    log.detail || jsonb_build_object('gaps', rest.gaps, 'arrived_late_event_id', $6::text),
-    case when rest.gaps = '[]'::jsonb then clock_timestamp() end,
-    case when rest.gaps = '[]'::jsonb then 'race' else log.cause end,
-    case when rest.gaps = '[]'::jsonb then 'info' else log.severity end
-  from (
-    select coalesce(jsonb_agg(piece.gap), '[]'::jsonb) as gaps
-    from jsonb_array_elements(log.detail -> 'gaps') as whole (gap)
-    cross join lateral (
-      select
-        (whole.gap ->> 'from_time')::timestamptz < $2::timestamptz
-          and $2::timestamptz < (whole.gap ->> 'to_time')::timestamptz as is_hit
-    ) as event
-    cross join lateral (
-      select whole.gap
-      where not event.is_hit
-      union all
-      select whole.gap || jsonb_build_object('to_value', $3::jsonb, 'to_time', $2::timestamptz)
-      where event.is_hit and $5::boolean and whole.gap -> 'from_value' <> coalesce($3::jsonb, 'null')
-      union all
-      select whole.gap || jsonb_build_object('from_value', $4::jsonb, 'from_time', $2::timestamptz)
-      where event.is_hit and whole.gap -> 'to_value' <> coalesce($4::jsonb, 'null')
-    ) as piece (gap)
-  ) as rest
-)
-from settings
-where md5(log.ref) = md5($1)
-  and log.ref = $1
-  and log.kind = 'missed_event'
-  and log.resolved_at is null
-  and exists (
-    select
-    from jsonb_array_elements(log.detail -> 'gaps') as whole (gap)
-    where (whole.gap ->> 'from_time')::timestamptz < $2::timestamptz
-      and $2::timestamptz < (whole.gap ->> 'to_time')::timestamptz
-  )
-`;

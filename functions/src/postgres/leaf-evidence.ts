@@ -25,7 +25,7 @@ from public.quest_completions as q
 where (q.couple_id, q.date_key, q.quest_id, q.user_id) = ($1, $2::date, $3, $4)
 `;
 
-/** $1 refs: the leaf's, and its day's, since some divergences are told once a day. In time. */
+/** $1 refs: the leaf's, its day's and its couple's, since some divergences are told once for many. */
 export const DIVERGENCES_OF_LEAF = `
 select
   log.id::double precision as id,

@@ -1,4 +1,60 @@
 /**
+ * An event that was missing has come, late: $1 ref, $2 its time, $3 and $4 hashes of the states it led
+ * from and to (null = not completed), $5 whether the first of them is known, $6 its id. It splits
+ * the gap that it falls into in two; a gap whose ends agree is none. With the last of them the leaf's
+ * `missed_event` is resolved, unless more gaps were met than the row keeps. All is computed from the
+ * row at hand, which another late event may have just changed.
+ */
+export const RESOLVE_MISSED_EVENT = `
+with settings as materialized (
+  select set_config('lock_timeout', '500ms', true)
+)
+update mirror.divergence_log as log
+set (detail, resolved_at, cause, severity) = (
+  select
+    log.detail
+      || mirror.few_gaps(rest.gaps, rest.dropped)
+      || jsonb_build_object('arrived_late_event_id', left($6::text, 128)),
+    case when rest.is_over then clock_timestamp() end,
+    case when rest.is_over then 'race' else log.cause end,
+    case when rest.is_over then 'info' else log.severity end
+  from (
+    select
+      coalesce(jsonb_agg(piece.gap), '[]'::jsonb) as gaps,
+      coalesce((log.detail ->> 'gaps_dropped')::integer, 0) as dropped,
+      count(piece.gap) = 0 and log.detail -> 'gaps_dropped' is null as is_over
+    from jsonb_array_elements(log.detail -> 'gaps') as whole (gap)
+    cross join lateral (
+      select
+        (whole.gap ->> 'from_time')::timestamptz < $2::timestamptz
+          and $2::timestamptz < (whole.gap ->> 'to_time')::timestamptz as is_hit
+    ) as event
+    cross join lateral (
+      select whole.gap
+      where not event.is_hit
+      union all
+      select whole.gap || jsonb_build_object('to_hash', $3::text, 'to_time', $2::timestamptz)
+      where event.is_hit and $5::boolean and whole.gap ->> 'from_hash' is distinct from $3::text
+      union all
+      select whole.gap || jsonb_build_object('from_hash', $4::text, 'from_time', $2::timestamptz)
+      where event.is_hit and whole.gap ->> 'to_hash' is distinct from $4::text
+    ) as piece (gap)
+  ) as rest
+)
+from settings
+where md5(log.ref) = md5($1)
+  and log.ref = $1
+  and log.kind = 'missed_event'
+  and log.resolved_at is null
+  and exists (
+    select
+    from jsonb_array_elements(log.detail -> 'gaps') as whole (gap)
+    where (whole.gap ->> 'from_time')::timestamptz < $2::timestamptz
+      and $2::timestamptz < (whole.gap ->> 'to_time')::timestamptz
+  )
+`;
+
+/**
  * Tells why events were missed, once that is known, and closes what no longer matters: $1 run, $2
  * couples it was asked for (null = all), $3 as of when, $4 for how many seconds the platform delivers
  * an event again.

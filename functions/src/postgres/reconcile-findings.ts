@@ -74,7 +74,8 @@ set
  * $1 run, $2 couples it was asked for (null = all). What a finished run did not see standing on the
  * days that it compared is gone. Of what the trigger logged, only what says that a leaf was not
  * mirrored as it stood; and only what nobody has seen since the run began, where no run (this one, or
- * one beside it) has found the leaf standing since.
+ * one beside it) has found the leaf standing since. The row that a couple's refused writes share goes
+ * after all the others of its kind.
  */
 export const RESOLVE_GONE = `
 update mirror.divergence_log as log
@@ -87,8 +88,19 @@ where run.id = $1::bigint
     'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'client_only',
     'invalid_payload', 'write_rejected', 'out_of_order'
   )
-  and log.date_key between run.from_date and run.to_date
-  and log.user_id is not null
+  and case
+    when log.detail -> 'is_summary' is null
+    then log.date_key between run.from_date and run.to_date and log.user_id is not null
+    else not exists (
+      select
+      from mirror.divergence_log as shown
+      where md5(shown.couple_id) = md5(log.couple_id)
+        and shown.couple_id = log.couple_id
+        and shown.kind = log.kind
+        and shown.id <> log.id
+        and shown.resolved_at is null
+    )
+  end
   and ($2::text[] is null or log.couple_id = any ($2))
   and log.run_id is distinct from run.id
   and log.last_seen_at < run.started_at

@@ -72,5 +72,10 @@ export function completionPath(key: CompletionKey): string {
 
 /** The path of a couple's day. */
 export function dayPath(key: Pick<CompletionKey, 'coupleId' | 'dateKey'>): string {
-  return `daily_quests/${key.coupleId}/${key.dateKey}`;
+  return `${couplePath(key)}/${key.dateKey}`;
+}
+
+/** The path of a couple's quests. */
+export function couplePath({ coupleId }: Pick<CompletionKey, 'coupleId'>): string {
+  return `daily_quests/${coupleId}`;
 }

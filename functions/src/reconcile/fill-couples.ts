@@ -1,13 +1,13 @@
 import {
   type BackfillCounts,
   INSERT_MISSING,
-  LOG_REFUSED_LEAVES,
   missingParameter,
   parseInserted,
   type ReadCompletion,
   type RefusedLeaf,
   refusedParameter,
 } from '../postgres/backfills';
+import { RECORD_DIVERGENCES } from '../postgres/divergence-log';
 import { type Blame, blameOf, sqlstateOf } from '../postgres/sqlstate';
 import { completionPath } from '../quests/completion-path';
 import { compareKeys } from '../quests/key-order';
@@ -47,7 +47,7 @@ export async function fillCouples(
     inserted += await insert(batch, refused, sides);
   }
   if (refused.length > 0) {
-    await sides.statements.run(LOG_REFUSED_LEAVES, [refusedParameter(refused)]);
+    await sides.statements.run(RECORD_DIVERGENCES, [refusedParameter(refused), 'backfill']);
   }
   const leaves = completions.length;
   return { couples: couples.length, leaves, inserted, rejected: refused.length };

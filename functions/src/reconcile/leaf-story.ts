@@ -12,7 +12,12 @@ import {
 } from '../postgres/leaf-evidence';
 import { DATABASE_CLOCK, parseClock } from '../postgres/reconcile-runs';
 import type { Statements } from '../postgres/statements';
-import { type CompletionLeaf, completionPath, dayPath } from '../quests/completion-path';
+import {
+  type CompletionLeaf,
+  completionPath,
+  couplePath,
+  dayPath,
+} from '../quests/completion-path';
 import { parseCompletionValue } from '../quests/completion-value';
 import type { RtdbTree } from '../rtdb/rtdb-tree';
 import type { InputIssue, Json } from '../values/json';
@@ -68,7 +73,7 @@ export async function readPostgresSide(
   const [clock, rowRows, divergenceRows, writeRows, runRows] = await Promise.all([
     statements.run(DATABASE_CLOCK, []),
     statements.run(ROW_OF_LEAF, key),
-    statements.run(DIVERGENCES_OF_LEAF, [[ref, dayPath(leaf)]]),
+    statements.run(DIVERGENCES_OF_LEAF, [[ref, dayPath(leaf), couplePath(leaf)]]),
     statements.run(DIRECT_WRITE_OF_LEAF, key),
     statements.run(RUNS_OF_LEAF, [leaf.coupleId, leaf.dateKey]),
   ]);

@@ -14,3 +14,14 @@ export function typeName(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'array' : typeof value;
 }
+
+/** About how many bytes a value's JSON has. It copies nothing: values may be large. */
+export function sizeOfJson(value: Json): number {
+  if (typeof value === 'string') return Buffer.byteLength(value) + 2;
+  if (typeof value !== 'object' || value === null) return 8;
+  let bytes = 2;
+  for (const key in value) {
+    bytes += key.length + 4 + sizeOfJson((value as JsonObject)[key] ?? null);
+  }
+  return bytes;
+}

@@ -36,6 +36,19 @@ export function escapeText(text: string): string {
   );
 }
 
+/**
+ * Text as evidence: escaped, and where it has more bytes cut to a head, with a hash that tells it from
+ * others that begin so.
+ */
+export function textEvidence(text: string, maxBytes: number): string {
+  if (text.length * 3 <= maxBytes && isStorable(text)) return text;
+  const escaped = escapeText(text);
+  if (escaped.length <= maxBytes && Buffer.byteLength(escaped) <= maxBytes) return escaped;
+  // Half of a pair may be left at the end.
+  const head = escapeText(escaped.slice(0, maxBytes / 4));
+  return `${head}\u2026 (${escaped.length} characters, sha256 ${hash('sha256', escaped).slice(0, 16)})`;
+}
+
 /** A value as evidence in the divergence log: escaped, and cut where it is large. */
 export function asEvidence(value: Json): Json {
   const escaped = escapeValue(value);
