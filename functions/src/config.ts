@@ -163,11 +163,23 @@ export function apiSettings(env: NodeJS.ProcessEnv): TokenSettings {
     SUPABASE_JWT_ISSUER: env.SUPABASE_JWT_ISSUER || undefined,
   });
   if (!parsed.success) throw new ConfigurationError(z.prettifyError(parsed.error));
-  const isEmulator = env.FUNCTIONS_EMULATOR === 'true';
   return {
     projectId: parsed.data.GCLOUD_PROJECT,
     firebaseKeysUrl: FIREBASE_KEYS_URL,
     supabaseIssuer: parsed.data.SUPABASE_JWT_ISSUER ?? null,
-    acceptsUnsigned: isEmulator && Boolean(env.FIREBASE_AUTH_EMULATOR_HOST),
+    acceptsUnsigned:
+      env.FUNCTIONS_EMULATOR === 'true' &&
+      Boolean(env.FIREBASE_AUTH_EMULATOR_HOST) &&
+      !isDeployed(env),
   };
+}
+
+/**
+ * Whether this runs on Cloud Run, whatever other variables say. The emulator sets K_SERVICE as well,
+ * and calls every revision `1`.
+ *
+ * Source: Cloud Run, "Container runtime contract"; firebase-tools, functionsEmulator.js.
+ */
+function isDeployed({ K_SERVICE, K_REVISION }: NodeJS.ProcessEnv): boolean {
+  return Boolean(K_SERVICE) && K_REVISION !== '1';
 }

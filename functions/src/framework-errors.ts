@@ -8,7 +8,6 @@
 // biome-ignore lint/suspicious/noConsole: what the framework itself prints by
 const print = console.error;
 
-// biome-ignore lint/suspicious/noConsole: likewise
 console.error = (...values: unknown[]) => print(...values.map(loggable));
 
 function loggable(value: unknown): unknown {

@@ -218,7 +218,7 @@ test('bodies and paths that the framework itself can not read', async () => {
       const headers = { 'content-type': type };
       expect((await fetch(url, { method: 'POST', headers, body })).status).not.toBe(200);
     }
-    const odd = [
+    const odd: Record<string, string>[] = [
       { 'content-type': 'application/json; charset=MARKER' },
       { 'content-type': 'application/json', 'content-encoding': 'MARKER' },
       { 'content-type': 'application/json', 'content-encoding': 'gzip' },

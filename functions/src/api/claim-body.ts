@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { claimableDays } from '../quests/claimable-days';
 import { type CompletionLeaf, parseCompletionPath } from '../quests/completion-path';
 import { MAX_AHEAD_MS } from '../quests/completion-value';
 import { isRealDate, millisOf, normalizeInstant } from '../values/event-time';
@@ -39,6 +40,11 @@ export function parseClaimBody(body: unknown, now: string): ParsedClaim {
   const instant = normalizeInstant(timestamp);
   if (!isRealDate(dateKey) || instant === null) {
     const message = 'expected an ISO 8601 date and time, such as 2025-11-20T06:01:00.006';
+    return { ok: false, errors: [{ field: 'timestamp', message }] };
+  }
+  const { firstDay, lastDay } = claimableDays(new Date(now));
+  if (dateKey < firstDay || dateKey > lastDay) {
+    const message = `expected a day from ${firstDay} to ${lastDay}`;
     return { ok: false, errors: [{ field: 'timestamp', message }] };
   }
   const coupleId = coupleIdOf(user_id, partner_id);

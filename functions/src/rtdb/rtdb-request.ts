@@ -22,6 +22,8 @@ export interface RtdbRequestOptions {
   timeoutMs?: number;
   /** Pause before the second try; doubles with each further one. */
   firstPauseMs?: number;
+  /** Ends all tries. */
+  signal?: AbortSignal;
 }
 
 const TRIES = 4;
@@ -57,6 +59,7 @@ export async function requestRtdb(
   const change = value === undefined ? {} : { method: 'PUT', body: JSON.stringify(value) };
   let pauseMs = options.firstPauseMs ?? FIRST_PAUSE_MS;
   for (let attempt = 1; ; attempt += 1) {
+    options.signal?.throwIfAborted();
     const result = await tryOnce(url, change, options);
     if ('value' in result) return result;
     if (attempt === TRIES || !result.mayPass) throw new RtdbReadError(result.reason);
@@ -73,7 +76,8 @@ async function tryOnce(
   change: { method?: string; body?: string },
   options: RtdbRequestOptions,
 ): Promise<RtdbAnswer | Failure> {
-  const signal = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
+  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
   let response: Response;
   let body: Buffer;
   try {
