@@ -80,7 +80,9 @@ async function reconcile(options: ReconcileOptions, command: CommandContext): Pr
       onProgress: ({ couples }) => progress.update(couples),
       onHoursNotCounted: (error) => {
         const reason = error instanceof Error ? error.message : String(error);
-        command.writeError(`mirror: the dashboard's hourly figures were not counted: ${printable(reason)}\n`);
+        command.writeError(
+          `mirror: the dashboard's hourly figures were not counted: ${printable(reason)}\n`,
+        );
       },
     };
     const { request, open } = options.resume

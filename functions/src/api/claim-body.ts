@@ -16,7 +16,7 @@ export const claimBodySchema = z.object({
     .string()
     .describe(
       "The phone's local time, ISO 8601, with or without an offset; its first ten characters are " +
-        'the day. Without an offset it is taken as UTC.',
+        'the day, a week old at most. Without an offset it is taken as UTC.',
     ),
 });
 
