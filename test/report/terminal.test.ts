@@ -21,7 +21,13 @@ beforeAll(async () => {
 
 afterAll(() => database.drop());
 
-const verbOf = (verb: string) => (verb === 'explain' ? [verb, REF] : [verb]);
+/** With what it needs to get as far as the database. */
+const NEEDED: Record<string, string[]> = {
+  explain: [REF],
+  backfill: ['--from', '2025-11-20', '--to', '2025-11-20'],
+  repair: ['--from', '2025-11-20', '--to', '2025-11-20'],
+};
+const verbOf = (verb: string) => [verb, ...(NEEDED[verb] ?? [])];
 const env = (url: string) => ({
   ...{ DATABASE_URL: url, FIREBASE_DATABASE_EMULATOR_HOST: '127.0.0.1:9' },
   ...{ GCLOUD_PROJECT: 'demo-quests', RTDB_INSTANCE: 'demo-quests-default-rtdb' },
