@@ -64,12 +64,13 @@ async function ensureLock(client: Client, deadline: number): Promise<void> {
       if (rowCount === 1) return;
     }
     try {
-      // One message, so one transaction.
-      await client.query(`
-        ${hasSchema ? '' : 'create schema mirror;'}
-        ${hasTable ? '' : CREATE_TABLE}
-        insert into mirror.migration_lock default values on conflict do nothing`);
+      await client.query('begin');
+      if (!hasSchema) await client.query('create schema mirror');
+      if (!hasTable) await client.query(CREATE_TABLE);
+      await client.query('insert into mirror.migration_lock default values on conflict do nothing');
+      await client.query('commit');
     } catch (error) {
+      await client.query('rollback').catch(() => {});
       const isRace = error instanceof DatabaseError && RACED.has(error.code ?? '');
       if (!isRace || Date.now() > deadline) throw error;
       await pause();
