@@ -10,6 +10,7 @@ import {
 } from '../postgres/client-claims';
 import { classifyFailure } from '../postgres/sqlstate';
 import { CANARY_COUPLE } from '../quests/canary-couple';
+import { MAX_BODY_BYTES } from '../request-body';
 import { instantOfMillis } from '../values/event-time';
 import { keyIssues } from '../values/rtdb-key';
 import { authenticate } from './authenticate';
@@ -32,7 +33,6 @@ export interface ApiContext extends CompareDayContext {
 const CLAIM_PATH = '/sync/daily-quests/completion';
 const READ_PATH = '/sync/daily-quests/completions';
 
-const MAX_BODY_BYTES = 16 * 1024;
 /** How long a row that an event writes just now is waited for. */
 const LOCK_WAIT = '500ms';
 /** An answer within three seconds, whatever Postgres, RTDB and the issuer of the token do. */
