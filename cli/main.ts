@@ -12,7 +12,7 @@ import { registerReport } from './commands/report';
 import { registerSimulate } from './commands/simulate';
 import { type CommandContext, type ExitCode, type ExitWith, processContext } from './context';
 import { ConfigError, UsageError } from './errors';
-import { printable } from './printable';
+import { forTerminal, printable } from './printable';
 
 /** A verb is one file in commands/ and one line here. */
 const REGISTER_COMMANDS = [
@@ -31,7 +31,13 @@ const REGISTER_COMMANDS = [
 const EXIT_2 = [UsageError, ConfigError, ConfigurationError, RtdbReadError];
 
 /** Runs one command line (without node and script) and answers the exit code. */
-export async function run(args: string[], context: CommandContext): Promise<number> {
+export async function run(args: string[], given: CommandContext): Promise<number> {
+  // Here alone: arguments, servers and both stores may say anything.
+  const context: CommandContext = {
+    ...given,
+    writeOut: (text) => given.writeOut(forTerminal(text)),
+    writeError: (text) => given.writeError(forTerminal(text)),
+  };
   let code: ExitCode = 0;
   const exitWith = (answer: ExitCode) => {
     code = answer;
@@ -42,7 +48,9 @@ export async function run(args: string[], context: CommandContext): Promise<numb
   } catch (error) {
     // Commander has printed its own message, or the help or version that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    context.writeError(`mirror: ${error instanceof Error ? error.message : String(error)}\n`);
+    const message = error instanceof Error ? error.message : String(error);
+    // One line, whatever a server's text holds.
+    context.writeError(`mirror: ${printable(message)}\n`);
     return EXIT_2.some((kind) => error instanceof kind) ? 2 : 1;
   }
 }
@@ -54,8 +62,7 @@ function createProgram(context: CommandContext, exitWith: ExitWith): Command {
     .showSuggestionAfterError(false)
     .configureOutput({
       writeOut: context.writeOut,
-      // It quotes the arguments, which may have been pasted from anywhere.
-      writeErr: (text) => context.writeError(text.split('\n').map(printable).join('\n')),
+      writeErr: context.writeError,
       outputError: (text, write) =>
         write(text.replace(/^error: unknown command .*$/m, '$&; --help lists the verbs')),
     });

@@ -2,12 +2,21 @@ import { NOT_SHOWN } from '../functions/src/values/printable';
 
 export { printable, printableValue } from '../functions/src/values/printable';
 
-/** One line of JSON, with what is not shown as JSON's own escapes: a terminal may show it, too. */
-export function jsonLine(value: unknown): string {
-  const escaped = JSON.stringify(value).replace(NOT_SHOWN, (character) =>
-    Array.from({ length: character.length }, (_, unit) => unitEscape(character, unit)).join(''),
+/**
+ * Text of any origin as a terminal may be given it: whatever it would act on is written out, but line
+ * ends. As JSON writes it, so that JSON stays JSON.
+ */
+export function forTerminal(text: string): string {
+  return text.replace(NOT_SHOWN, (character) =>
+    character === '\n'
+      ? character
+      : Array.from({ length: character.length }, (_, unit) => unitEscape(character, unit)).join(''),
   );
-  return `${escaped}\n`;
+}
+
+/** One line of JSON, with what is not shown as JSON's own escapes. */
+export function jsonLine(value: unknown): string {
+  return `${forTerminal(JSON.stringify(value))}\n`;
 }
 
 function unitEscape(character: string, unit: number): string {

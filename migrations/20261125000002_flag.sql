@@ -4,6 +4,25 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '5min';
 
+-- Rows to lock. An advisory lock can be held by any login, this by the mirror's own alone.
+create table mirror.locks (
+  name text not null,
+
+  constraint locks_pkey primary key (name)
+);
+
+alter table mirror.locks enable row level security;
+revoke all on mirror.locks from public;
+grant select, insert, update on mirror.locks to quest_mirror_writer;
+create policy writer_select on mirror.locks
+  for select to quest_mirror_writer using (true);
+create policy writer_insert on mirror.locks
+  for insert to quest_mirror_writer with check (true);
+create policy writer_update on mirror.locks
+  for update to quest_mirror_writer using (true) with check (true);
+
+comment on table mirror.locks is 'What is done by one at a time locks its row here.';
+
 -- Notes in mirror.coverage what an instance sees of the flag: `on`, `off` or `percent`. Opens the
 -- interval of what is seen, unless one is open, and closes the other one. Safe to repeat and to run
 -- twice at once.
@@ -29,7 +48,8 @@ declare
   noted jsonb := evidence || jsonb_build_object('version', seen_version);
 begin
   -- One at a time: what follows looks before it writes.
-  perform pg_advisory_xact_lock(hashtextextended('mirror.note_flag', 0));
+  insert into mirror.locks (name) values ('note_flag') on conflict do nothing;
+  perform from mirror.locks as l where l.name = 'note_flag' for update;
   if seen_version > 0 and exists (
     select
     from mirror.coverage as c

@@ -4,6 +4,7 @@ import { read } from '../../functions/src/config';
 import type { CommandContext } from '../context';
 import { databaseUrlFrom, withDatabaseUrlOption } from '../database-url';
 import { applyMigrations, type MigrationResult } from '../migrate/apply-migrations';
+import { printable } from '../printable';
 
 const MIGRATIONS_DIRECTORY = join(__dirname, '..', '..', 'migrations');
 
@@ -32,7 +33,7 @@ async function migrate(options: MigrateOptions, context: CommandContext): Promis
     directory: MIGRATIONS_DIRECTORY,
     dryRun,
     log: (line) => {
-      if (!options.json) context.writeOut(`${line}\n`);
+      if (!options.json) context.writeOut(`${printable(line)}\n`);
     },
   });
   const output = options.json ? JSON.stringify({ ...result, dryRun }) : summary(result, dryRun);

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import {
   COUNT_PURGEABLE,
+  PURGE_CLAIM_COUNTS,
   PURGE_DIRECT_WRITES,
   PURGE_SHARDS,
   PURGE_TOMBSTONES,
@@ -8,6 +9,7 @@ import {
   parsePurgeable,
 } from '../../functions/src/postgres/purge';
 import type { Statements } from '../../functions/src/postgres/statements';
+import { CLAIMABLE_DAYS } from '../../functions/src/quests/claimable-days';
 import type { CommandContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { UsageError } from '../errors';
@@ -25,13 +27,17 @@ const DAY_SECONDS = 86_400;
 const LEAST_DAYS = 2;
 /** Evidence that no open question needs any more. */
 const EVIDENCE_SECONDS = 30 * DAY_SECONDS;
+/** Counts limit the claims of their own day. */
+const CLAIM_COUNT_DAYS = 1;
 const ROWS_AT_ONCE = 5_000;
 
 /** `mirror purge`: removes tombstones beyond the platform's retries, and old evidence. */
 export function registerPurge(program: Command, context: CommandContext): void {
   const command = program
     .command('purge')
-    .description('remove old tombstones; parts of runs and noted direct writes of over 30 days')
+    .description(
+      'remove old tombstones; counts of claims; parts of runs and direct writes of over 30 days',
+    )
     .option(
       '--older-than <days>',
       `age of tombstones, such as 7d; at least ${LEAST_DAYS}d`,
@@ -47,33 +53,40 @@ async function purge(options: PurgeOptions, { env, writeOut }: CommandContext): 
   const seconds = options.olderThan * DAY_SECONDS;
   const purged = await withPostgres(env, options.databaseUrlEnv, async (statements) =>
     options.dryRun
-      ? parsePurgeable(await statements.run(COUNT_PURGEABLE, [seconds, EVIDENCE_SECONDS]))
+      ? parsePurgeable(await statements.run(COUNT_PURGEABLE, countedBy(seconds)))
       : removeAll(seconds, statements),
   );
-  const { tombstones, shards, directWrites } = purged;
+  const { tombstones, shards, directWrites, claimCounts } = purged;
   const text =
     `${options.dryRun ? 'Would remove' : 'Removed'} ${tombstones} tombstones older than ` +
-    `${options.olderThan} days, ${shards} parts of old runs, ${directWrites} old direct writes.\n`;
+    `${options.olderThan} days, ${shards} parts of old runs, ${directWrites} old direct writes, ` +
+    `${claimCounts} old counts of claims.\n`;
   writeOut(options.json ? `${JSON.stringify(purged)}\n` : text);
+}
+
+function countedBy(seconds: number): number[] {
+  return [seconds, EVIDENCE_SECONDS, CLAIMABLE_DAYS, CLAIM_COUNT_DAYS];
 }
 
 async function removeAll(seconds: number, statements: Statements): Promise<Purged> {
   return {
-    tombstones: await removeAllOf(PURGE_TOMBSTONES, seconds, statements),
+    tombstones: await removeAllOf(PURGE_TOMBSTONES, seconds, statements, [CLAIMABLE_DAYS]),
     shards: await removeAllOf(PURGE_SHARDS, EVIDENCE_SECONDS, statements),
     directWrites: await removeAllOf(PURGE_DIRECT_WRITES, EVIDENCE_SECONDS, statements),
+    claimCounts: await removeAllOf(PURGE_CLAIM_COUNTS, CLAIM_COUNT_DAYS, statements),
   };
 }
 
 /** By small transactions: events wait for none of them long. */
 async function removeAllOf(
   statement: string,
-  seconds: number,
+  age: number,
   statements: Statements,
+  more: readonly number[] = [],
 ): Promise<number> {
   let total = 0;
   for (;;) {
-    const removed = (await statements.run(statement, [seconds, ROWS_AT_ONCE])).length;
+    const removed = (await statements.run(statement, [age, ROWS_AT_ONCE, ...more])).length;
     total += removed;
     if (removed < ROWS_AT_ONCE) return total;
   }

@@ -18,7 +18,7 @@ import { withDatabaseUrlOption } from '../database-url';
 import { UsageError } from '../errors';
 import { withPostgres } from '../open-postgres';
 import { wholeNumber } from '../options';
-import { jsonLine } from '../printable';
+import { jsonLine, printable } from '../printable';
 import { createProgress } from '../progress';
 import { formatRun } from '../reconcile/format-run';
 import { rtdbFromEnvironment } from '../rtdb-from-environment';
@@ -80,7 +80,9 @@ async function reconcile(options: ReconcileOptions, command: CommandContext): Pr
       onProgress: ({ couples }) => progress.update(couples),
       onHoursNotCounted: (error) => {
         const reason = error instanceof Error ? error.message : String(error);
-        command.writeError(`mirror: the dashboard's hourly figures were not counted: ${reason}\n`);
+        command.writeError(
+          `mirror: the dashboard's hourly figures were not counted: ${printable(reason)}\n`,
+        );
       },
     };
     const { request, open } = options.resume

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from 'pg';
-
-/** Any number will do, as long as every version of this runner uses the same. */
-const MIGRATION_LOCK = 20_261_122_000_001;
+import { type Client, DatabaseError } from 'pg';
 
 /**
- * Runs `work` in a transaction that holds the migration lock, and commits it. The lock belongs to
- * the transaction, not the session, so it holds through a transaction pooler too.
+ * Runs `work` in a transaction that holds the migration lock, and commits it. The lock is a row of the
+ * runner's own table: an advisory lock could be held by any login. It belongs to the transaction, not
+ * the session, so it holds through a transaction pooler too.
  */
 export async function withMigrationLock<T>(
   client: Client,
@@ -14,11 +12,12 @@ export async function withMigrationLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   const deadline = Date.now() + waitMs;
+  await ensureLock(client, deadline);
   while (!(await beginWithLock(client))) {
     if (Date.now() > deadline) {
       throw new Error(`Another migration has held the lock for ${waitMs / 1000} s; try again.`);
     }
-    await sleep(50 + Math.random() * 100);
+    await pause();
   }
   try {
     const result = await work();
@@ -32,17 +31,61 @@ export async function withMigrationLock<T>(
 }
 
 /**
- * Tries rather than waits: a waiting statement keeps a snapshot open, and `create index
- * concurrently` in the process that holds the lock would wait for that snapshot for ever.
- * Read committed for the same reason, and to see what the previous holder committed.
+ * Tries rather than waits: a waiting statement keeps a snapshot open, and `create index concurrently` in
+ * the process that holds the lock would wait for that snapshot forever. Read committed for the same
+ * reason, and to see what the previous holder committed.
  */
 async function beginWithLock(client: Client): Promise<boolean> {
   await client.query('begin isolation level read committed');
-  const { rows } = await client.query<{ locked: boolean }>(
-    'select pg_try_advisory_xact_lock($1) as locked',
-    [MIGRATION_LOCK],
+  const { rowCount } = await client.query(
+    'select from mirror.migration_lock where is_only for update skip locked',
   );
-  if (rows[0]?.locked) return true;
+  if (rowCount === 1) return true;
   await client.query('rollback');
   return false;
+}
+
+/** Not `if not exists` alone: that needs the right to create even where nothing is created. */
+const IS_THERE = `
+select
+  to_regnamespace('mirror') is not null as has_schema,
+  to_regclass('mirror.migration_lock') is not null as has_table`;
+
+/** What several processes at once on a new database run into: each makes what another is making. */
+const RACED = new Set(['23505', '42P06', '42P07', '40P01', 'XX000']);
+
+/** Makes the lock's table and its row unless they are there. */
+async function ensureLock(client: Client, deadline: number): Promise<void> {
+  for (;;) {
+    const { rows } = await client.query<{ has_schema: boolean; has_table: boolean }>(IS_THERE);
+    const { has_schema: hasSchema, has_table: hasTable } = rows[0] ?? {};
+    if (hasTable) {
+      const { rowCount } = await client.query('select from mirror.migration_lock where is_only');
+      if (rowCount === 1) return;
+    }
+    try {
+      await client.query('begin');
+      if (!hasSchema) await client.query('create schema mirror');
+      if (!hasTable) await client.query(CREATE_TABLE);
+      await client.query('insert into mirror.migration_lock default values on conflict do nothing');
+      await client.query('commit');
+    } catch (error) {
+      await client.query('rollback').catch(() => {});
+      const isRace = error instanceof DatabaseError && RACED.has(error.code ?? '');
+      if (!isRace || Date.now() > deadline) throw error;
+      await pause();
+    }
+  }
+}
+
+const CREATE_TABLE = `
+create table mirror.migration_lock (
+  is_only boolean not null default true,
+  constraint migration_lock_pkey primary key (is_only),
+  constraint migration_lock_is_one_row check (is_only)
+);
+alter table mirror.migration_lock enable row level security;`;
+
+function pause(): Promise<void> {
+  return sleep(50 + Math.random() * 100);
 }

@@ -2,11 +2,13 @@ import { error as logError, write } from 'firebase-functions/logger';
 import type { Request as PlatformRequest } from 'firebase-functions/v2/https';
 import type { Hono } from 'hono';
 import { createApi } from './api/app';
-import { unavailable } from './api/problem';
+import { type ProblemStatus, problem, unavailable } from './api/problem';
 import { createTokenVerifier } from './api/token-verifier';
 import { apiSettings, postgresConfig, readSettings, rtdbConfig } from './config';
+import { ConfigurationError } from './configuration-error';
 import { Connections } from './postgres/connections';
 import { sqlstateOf } from './postgres/sqlstate';
+import { arrivalOf, endUnread, takeBody } from './request-body';
 import { createRtdbTree } from './rtdb/rtdb-tree';
 import { logNotConfigured, nameOf, type PlatformResponse, urlOf, writeHead } from './web-response';
 
@@ -19,18 +21,24 @@ function openApi(): Hono {
     rtdb: createRtdbTree(rtdbConfig(process.env)),
     retentionDays,
     verifyToken: createTokenVerifier(apiSettings(process.env)),
-    onFailure: (error) =>
-      logError('api failed', { sqlstate: sqlstateOf(error), error: nameOf(error) }),
+    onFailure: logFailure,
   });
 }
 
 /** Answers one request of the platform's, and logs what was answered: no ids, no bodies. */
 export async function answer(request: PlatformRequest, response: PlatformResponse): Promise<void> {
   const startedAt = performance.now();
-  const answered = await answerOf(request);
+  const taken = await takeBody(request);
+  // Nobody is left to be answered.
+  if (taken === null) return;
+  const answered = Buffer.isBuffer(taken)
+    ? await answerOf(request, taken)
+    : problem(taken, { detail: REFUSALS[taken] });
   writeHead(answered, response);
   response.setHeader('cache-control', 'no-store');
-  response.end(Buffer.from(await answered.arrayBuffer()));
+  const body = Buffer.from(await answered.arrayBuffer());
+  if (Buffer.isBuffer(taken)) response.end(body);
+  else endUnread(request, response, body);
   write({
     severity: answered.status === 503 ? 'WARNING' : 'INFO',
     message: `api ${answered.status}`,
@@ -40,28 +48,36 @@ export async function answer(request: PlatformRequest, response: PlatformRespons
   });
 }
 
-async function answerOf(request: PlatformRequest): Promise<Response> {
+const REFUSALS = {
+  408: 'the body took too long',
+  413: 'expected at most 16 KiB',
+  415: 'expected a body that is not compressed',
+} as const satisfies Partial<Record<ProblemStatus, string>>;
+
+async function answerOf(request: PlatformRequest, body: Buffer): Promise<Response> {
+  const { url, headers } = arrivalOf(request);
+  // A Web request can't have these methods. CONNECT never comes here: Node closes the connection.
+  if (request.method === 'TRACE') return problem(405, { headers: { allow: 'GET, HEAD, POST' } });
   try {
     app ??= openApi();
-    return await app.fetch(webRequest(request));
   } catch (error) {
-    logNotConfigured('api', error);
+    if (error instanceof ConfigurationError) logNotConfigured('api', error);
+    else logFailure(error);
     return unavailable();
   }
-}
-
-const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS']);
-
-/** The platform has read the body already. */
-function webRequest(request: PlatformRequest): Request {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (typeof value === 'string') headers.set(name, value);
-  }
+  const { authorization = '', 'content-type': type = '' } = headers;
   const hasBody = request.method !== 'GET' && request.method !== 'HEAD';
-  return new Request(urlOf(request), {
-    method: request.method,
-    headers,
-    ...(hasBody ? { body: request.rawBody ?? Buffer.alloc(0) } : {}),
-  });
+  return app.fetch(
+    new Request(urlOf(url), {
+      method: request.method,
+      headers: { authorization, 'content-type': type },
+      ...(hasBody ? { body: new Uint8Array(body) } : {}),
+    }),
+  );
 }
+
+function logFailure(error: unknown): void {
+  logError('api failed', { sqlstate: sqlstateOf(error), error: nameOf(error) });
+}
+
+const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'TRACE']);

@@ -170,11 +170,23 @@ export function apiSettings(env: Environment): TokenSettings {
   if (projectId === '') {
     throw new ConfigurationError('GCLOUD_PROJECT is not set: expected the id of the project');
   }
-  const isEmulator = env.FUNCTIONS_EMULATOR === 'true';
   return {
     projectId,
     firebaseKeysUrl: FIREBASE_KEYS_URL,
     supabaseIssuer: read(env, 'SUPABASE_JWT_ISSUER') ?? null,
-    acceptsUnsigned: isEmulator && Boolean(env.FIREBASE_AUTH_EMULATOR_HOST),
+    acceptsUnsigned:
+      env.FUNCTIONS_EMULATOR === 'true' &&
+      Boolean(env.FIREBASE_AUTH_EMULATOR_HOST) &&
+      !isDeployed(env),
   };
+}
+
+/**
+ * Whether this runs on Cloud Run, whatever other variables say. The emulator sets K_SERVICE as well,
+ * and calls every revision `1`.
+ *
+ * Source: Cloud Run, "Container runtime contract"; firebase-tools, functionsEmulator.js.
+ */
+function isDeployed({ K_SERVICE, K_REVISION }: Environment): boolean {
+  return Boolean(K_SERVICE) && K_REVISION !== '1';
 }

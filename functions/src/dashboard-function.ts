@@ -1,5 +1,8 @@
 import { onRequest } from 'firebase-functions/v2/https';
 import { DATABASE_URL, RTDB_REGION } from './config';
+import { hideBodies } from './request-body';
+
+hideBodies('dashboard');
 
 /** Loaded at the first request, and once: discovery needs no Postgres client. */
 let instance: typeof import('./dashboard-instance') | undefined;

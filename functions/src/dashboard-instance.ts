@@ -5,11 +5,13 @@ import { error as logError, write } from 'firebase-functions/logger';
 import type { Request as PlatformRequest } from 'firebase-functions/v2/https';
 import type { Hono } from 'hono';
 import { postgresConfig, readSettings, rtdbConfig } from './config';
+import { ConfigurationError } from './configuration-error';
 import { createDashboard } from './dashboard/app';
 import { isLocal } from './dashboard/local-only';
 import { readPageAssets } from './dashboard/page-assets';
 import { ReadOnlyTransactions } from './postgres/read-only-transactions';
 import { sqlstateOf } from './postgres/sqlstate';
+import { arrivalOf, endUnread, hasBody } from './request-body';
 import { createRtdbTree } from './rtdb/rtdb-tree';
 import { logNotConfigured, nameOf, type PlatformResponse, urlOf, writeHead } from './web-response';
 
@@ -26,8 +28,7 @@ function openDashboard(): Hono {
     projectId: process.env.GCLOUD_PROJECT ?? '',
     isEnabledHere: mirroringEnabled,
     assets: readPageAssets(),
-    onFailure: (error) =>
-      logError('dashboard failed', { sqlstate: sqlstateOf(error), error: nameOf(error) }),
+    onFailure: logFailure,
   });
 }
 
@@ -42,6 +43,10 @@ export async function answer(request: PlatformRequest, response: PlatformRespons
     dashboard_status: answered.status,
     dashboard_ms: Math.round(performance.now() - startedAt),
   });
+  if (hasBody(arrivalOf(request))) {
+    endUnread(request, response, new Uint8Array(await answered.arrayBuffer()));
+    return;
+  }
   if (answered.body === null || request.method === 'HEAD') {
     response.end();
     return;
@@ -54,20 +59,33 @@ export async function answer(request: PlatformRequest, response: PlatformRespons
 }
 
 async function answerOf(request: PlatformRequest): Promise<Response> {
-  const { host } = request.headers;
+  const arrival = arrivalOf(request);
+  const { host } = arrival.headers;
   const isEmulator = process.env.FUNCTIONS_EMULATOR === 'true';
   if (isEmulator && !isLocal({ remoteAddress: request.socket.remoteAddress, host })) {
     return new Response('In the emulator the dashboard answers to localhost only.\n', {
       status: 403,
     });
   }
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    return new Response('Only GET and HEAD.\n', { status: 405, headers: { allow: 'GET, HEAD' } });
+  }
+  if (hasBody(arrival)) return new Response('A request without a body.\n', { status: 413 });
   try {
     app ??= openDashboard();
-    return await app.fetch(new Request(urlOf(request), { method: request.method }));
   } catch (error) {
+    if (!(error instanceof ConfigurationError)) {
+      logFailure(error);
+      return new Response('The dashboard failed; its log says how.\n', { status: 500 });
+    }
     logNotConfigured('dashboard', error);
     return new Response('The dashboard is not configured; its log says what is missing.\n', {
       status: 503,
     });
   }
+  return app.fetch(new Request(urlOf(arrival.url), { method: request.method }));
+}
+
+function logFailure(error: unknown): void {
+  logError('dashboard failed', { sqlstate: sqlstateOf(error), error: nameOf(error) });
 }

@@ -6,6 +6,14 @@ export function within<T>(timeoutMs: number, work: Promise<T>): Promise<T> {
   });
 }
 
+/** A signal that aborts after that time, with an error that says so. */
+export function deadline(timeoutMs: number): AbortSignal {
+  const controller = new AbortController();
+  const late = () => controller.abort(new Error(`no answer in ${timeoutMs} ms`));
+  setTimeout(late, timeoutMs).unref();
+  return controller.signal;
+}
+
 /** As {@link within}, by the deadline of a signal that others share; rejects with its reason. */
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {

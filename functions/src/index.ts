@@ -1,4 +1,6 @@
 /** What is deployed: wiring only. */
+import './framework-errors';
+
 export { mirrorQuestCompletion } from './mirror-quest-completion';
 
 // An instance runs one function, and the platform names it in FUNCTION_TARGET (discovery names

@@ -13,12 +13,11 @@ export function writeHead(answered: Response, response: PlatformResponse): void 
 }
 
 /**
- * The address of a request, for Hono, which looks at the path and the query alone. A Host of the
+ * The address of a request by its path and query, for Hono, which looks at the path and the query alone. A Host of the
  * sender's may not even be a host. Joined as text: resolved as a reference, a path such as `//` would
  * name a host.
  */
-export function urlOf({ originalUrl, url }: Pick<PlatformRequest, 'originalUrl' | 'url'>): URL {
-  const path = originalUrl || url;
+export function urlOf(path: string): URL {
   return new URL(`http://localhost${path.startsWith('/') ? path : '/'}`);
 }
 

@@ -1,8 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Hono } from 'hono';
 import { createApi } from '../../functions/src/api/app';
 import { createTokenVerifier } from '../../functions/src/api/token-verifier';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
+import { CANARY_COUPLE } from '../../functions/src/quests/canary-couple';
 import type { TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
 import { pristineDatabase } from '../support/pristine-database';
@@ -11,12 +13,16 @@ import { PROJECT, startTokenMint, type TokenMint } from '../support/tokens';
 
 const CLAIM = '/api/sync/daily-quests/completion';
 const READ = '/api/sync/daily-quests/completions';
-const DATE = '2025-11-20';
+const DAY_MS = 86_400_000;
+const dayFromNow = (days: number) =>
+  new Date(Date.now() + days * DAY_MS).toISOString().slice(0, 10);
+// Claims are of these days.
+const DATE = dayFromNow(0);
 const BODY = {
   quest_id: 'quest_1',
   user_id: 'ann',
   partner_id: 'bob',
-  timestamp: '2025-11-20T06:01:00.006',
+  timestamp: `${DATE}T06:01:00.006`,
 };
 
 let mint: TokenMint;
@@ -46,9 +52,9 @@ afterEach(async () => {
   await rtdb.standin.stop();
 });
 
-const appOn = (statements: Pick<Connections, 'run'>) =>
+const appOn = (statements: Pick<Connections, 'run'>, tree = rtdb.tree) =>
   createApi({
-    ...{ statements, rtdb: rtdb.tree, retentionDays: 0 },
+    ...{ statements, rtdb: tree, retentionDays: 0 },
     verifyToken: createTokenVerifier({
       projectId: PROJECT,
       firebaseKeysUrl: mint.keysUrl,
@@ -90,7 +96,7 @@ const path = (user = 'ann', quest = 'quest_1') => [
 
 const event = (id: string, after: unknown, before: unknown = null) =>
   mirror.mirror({
-    ...writeOf({ id, ref: path().join('/'), time: `2025-11-20T06:01:0${id.slice(1)}Z` }),
+    ...writeOf({ id, ref: path().join('/'), time: `${DATE}T06:01:0${id.slice(1)}Z` }),
     ...{ before, after },
   });
 
@@ -148,16 +154,18 @@ describe('a claim', () => {
   });
 
   test.each([
-    ['2025-11-20T06:01:00.006', '2025-11-20', '2025-11-20 06:01:00'],
-    ['2025-11-20T23:30:00+05:30', '2025-11-20', '2025-11-20 18:00:00'],
-    ['2025-11-20 06:01:00Z', '2025-11-20', '2025-11-20 06:01:00'],
-  ])('of %s is of the day %s', async (timestamp, date, completedAt) => {
+    ['T06:01:00.006', '06:01:00'],
+    ['T23:30:00+05:30', '18:00:00'],
+    [' 06:01:00Z', '06:01:00'],
+  ])('of %s is of the day that it names', async (time, completedAt) => {
+    const date = dayFromNow(-1);
+    const timestamp = `${date}${time}`;
     expect((await post({ ...BODY, timestamp })).status).toBe(200);
     const [row] = await database.query(
       `select date_key::text, to_char(completed_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as at
        from quest_completions`,
     );
-    expect(row).toEqual({ date_key: date, at: completedAt });
+    expect(row).toEqual({ date_key: date, at: `${date} ${completedAt}` });
   });
 
   test('ids may hold what ids hold: underscores, colons, 160 characters', async () => {
@@ -181,14 +189,14 @@ test.each<[string, unknown, string]>([
   ['U+0000 in an id', { ...BODY, quest_id: 'a\u0000b' }, 'quest_id'],
   [
     'a lone surrogate in an id',
-    '{"quest_id":"\\ud800","user_id":"ann","partner_id":"bob","timestamp":"2025-11-20T06:01:00"}',
+    '{"quest_id":"\\ud800","user_id":"ann","partner_id":"bob","timestamp":"x"}',
     'quest_id',
   ],
   ['an id of 769 bytes', { ...BODY, quest_id: 'q'.repeat(769) }, 'quest_id'],
   ['a couple of over 768 bytes', { ...BODY, partner_id: 'p'.repeat(766) }, 'partner_id'],
   ['oneself as the partner, who is nobody', { ...BODY, partner_id: '' }, 'partner_id'],
   ['a date that no calendar has', { ...BODY, timestamp: '2025-02-30T06:01:00' }, 'timestamp'],
-  ['a date alone', { ...BODY, timestamp: '2025-11-20' }, 'timestamp'],
+  ['a date alone', { ...BODY, timestamp: DATE }, 'timestamp'],
   ['words for a time', { ...BODY, timestamp: 'yesterday' }, 'timestamp'],
   ['a number for a time', { ...BODY, timestamp: 1763618460000 }, 'timestamp'],
 ])('%s is a 400 that names the field', async (_case, body, field) => {
@@ -282,7 +290,7 @@ describe('while Postgres', () => {
   });
 
   test('holds the row for somebody else, a claim is a 503', async () => {
-    await post(BODY);
+    await event('e1', true);
     const client = await database.pool.connect();
     try {
       await client.query('begin; select from quest_completions for update');
@@ -299,6 +307,90 @@ describe('while Postgres', () => {
     );
     expect((await post(BODY)).status).toBe(400);
   });
+});
+
+describe('claims are bounded', () => {
+  const claimOf = (quest: number, subject = 'ann') =>
+    post({ ...BODY, quest_id: `quest_${quest}`, user_id: subject }, {}, subject);
+  const counted = () => database.query('select user_id, claims from mirror.client_claims');
+
+  test('a hundred a user a day, then 429; what was claimed before stays a duplicate', async () => {
+    const claims = Array.from({ length: 120 }, (_, n) => claimOf(n));
+    const statuses = (await Promise.all(claims)).map(({ status }) => status);
+    expect(statuses.filter((status) => status === 200)).toHaveLength(100);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(20);
+    const refused = await claimOf(200);
+    expect(await refused.json()).toMatchObject({ type: 'about:blank', status: 429 });
+    const seconds = Number(refused.headers.get('retry-after'));
+    expect(seconds).toBeGreaterThan(0);
+    expect(seconds).toBeLessThanOrEqual(86_401);
+    expect(await rows()).toHaveLength(100);
+    const [kept] = await database.query<{ quest: number }>(
+      `select substr(quest_id, 7)::integer as quest from quest_completions limit 1`,
+    );
+    expect(await (await claimOf(kept?.quest ?? -1)).json()).toEqual({ status: 'duplicate' });
+    // Nobody else is affected, and it is over with the day.
+    expect((await claimOf(200, 'carl')).status).toBe(200);
+    await database.query(`update mirror.client_claims set day = day - 1 where user_id = 'ann'`);
+    expect((await claimOf(200)).status).toBe(200);
+  });
+
+  test('a claim that is sent again counts and writes nothing, however often and at once', async () => {
+    await event('e1', true);
+    await Promise.all(Array.from({ length: 20 }, () => post(BODY)));
+    await Promise.all(Array.from({ length: 20 }, () => claimOf(7)));
+    expect(await counted()).toEqual([{ user_id: 'ann', claims: 2 }]);
+    const versions = () => database.query('select xmin::text, quest_id from quest_completions');
+    const before = await versions();
+    for (let n = 0; n < 3; n += 1) {
+      expect(await (await post(BODY)).json()).toEqual({ status: 'duplicate' });
+    }
+    expect(await versions()).toEqual(before);
+    expect(await counted()).toEqual([{ user_id: 'ann', claims: 2 }]);
+  });
+
+  test.each([[-8], [2], [-4_000]])('a day %i days from now is a 400', async (days) => {
+    const response = await post({ ...BODY, timestamp: `${dayFromNow(days)}T06:00:00` });
+    const { errors } = (await response.json()) as { errors: object[] };
+    expect([response.status, errors]).toEqual([
+      400,
+      [{ field: 'timestamp', message: expect.stringMatching(/^expected a day from /) }],
+    ]);
+    expect(await counted()).toEqual([]);
+  });
+
+  test("the canary's couple can be neither claimed nor read", async () => {
+    const [user, partner] = CANARY_COUPLE.split('_') as [string, string];
+    for (const [subject, other] of [
+      [user, partner],
+      [partner, user],
+    ] as const) {
+      const body = { ...BODY, user_id: subject, partner_id: other };
+      expect((await post(body, {}, subject)).status).toBe(403);
+      const headers = await bearer(subject);
+      const read = await app.request(`${READ}?partner_id=${other}&date=${DATE}`, { headers });
+      expect(read.status).toBe(403);
+    }
+    expect(await rows()).toEqual([]);
+  });
+});
+
+test.each([['a/b'], ['.'], ['a\u0000b'], ['x'.repeat(769)], ['é'.repeat(400)], ['$'], ['\ud800']])(
+  'a token whose subject is %j, which is no key of RTDB, is a 403',
+  async (subject) => {
+    expect((await post(BODY, {}, subject)).status).toBe(403);
+    const headers = await bearer(subject);
+    const read = await app.request(`${READ}?partner_id=bob&date=${DATE}`, { headers });
+    expect(read.status).toBe(403);
+  },
+);
+
+test('two ids that are too long for the id of a couple are a 400', async () => {
+  const headers = await bearer('a'.repeat(700));
+  const query = `partner_id=${'b'.repeat(700)}&date=${DATE}`;
+  const response = await app.request(`${READ}?${query}`, { headers });
+  expect(response.status).toBe(400);
+  expect(await response.json()).toMatchObject({ errors: [{ field: 'partner_id' }] });
 });
 
 test('healthz tells that Postgres answers, and nothing else', async () => {
@@ -335,14 +427,14 @@ describe('the validation read', () => {
       completions: [
         {
           ...{ quest_id: 'quest_1', user_id: 'ann', payload: true },
-          completed_at: '2025-11-20T06:01:01.000Z',
+          completed_at: `${DATE}T06:01:01.000Z`,
         },
       ],
       consistent: true,
     };
     expect(await read(`partner_id=bob&date=${DATE}`)).toEqual({ status: 200, body: expected });
     expect((await read(`partner_id=ann&date=${DATE}`, 'bob')).body).toEqual(expected);
-    expect((await read(`partner_id=bob&date=2025-11-21`)).body).toEqual({
+    expect((await read(`partner_id=bob&date=${dayFromNow(1)}`)).body).toEqual({
       ...{ completions: [], consistent: true },
     });
   });
@@ -360,9 +452,75 @@ describe('the validation read', () => {
     ).toEqual([
       {
         ...{ kind: 'missing_in_postgres', cause: 'rejected', detected_by: 'api' },
-        ...{ user_id: 'bob', times_seen: 2 },
+        // Whoever asks again within the hour adds nothing to the log.
+        ...{ user_id: 'bob', times_seen: 1 },
       },
     ]);
+  });
+
+  test('of a day with thousands of rows costs and logs no more than it shows', async () => {
+    await database.query(
+      `begin; set local mirror.writer = 'on';
+       insert into quest_completions (couple_id, date_key, quest_id, user_id, completed_at, payload,
+         origin, event_time)
+       select 'ann_bob', $1::date, 'quest_' || n, 'ann', now(), 'true', 'client', '-infinity'
+       from generate_series(1, 5000) as n; commit`.replace('$1', `'${DATE}'`),
+    );
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => read(`partner_id=bob&date=${DATE}`)),
+    );
+    for (const { status, body } of answers) {
+      expect([status, (body as { consistent: boolean }).consistent]).toEqual([200, false]);
+      expect((body as { completions: object[] }).completions).toHaveLength(200);
+    }
+    expect(await database.query('select from mirror.divergence_log')).toEqual([]);
+  });
+
+  test('asked by many at once is one comparison, which logs a few leaves', async () => {
+    for (let quest = 0; quest < 50; quest += 1) await rtdb.rest.set(path('ann', `q${quest}`), true);
+    let looks = 0;
+    const counting = {
+      ...rtdb.tree,
+      readCompletions: (...asked: Parameters<typeof rtdb.tree.readCompletions>) => {
+        looks += 1;
+        return rtdb.tree.readCompletions(...asked);
+      },
+    };
+    app = appOn(connections, counting);
+    const query = `partner_id=bob&date=${DATE}`;
+    const answers = await Promise.all(Array.from({ length: 20 }, () => read(query)));
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+    // A second look, as they differ.
+    expect(looks).toBe(2);
+    expect(await database.query('select from mirror.divergence_log')).toHaveLength(5);
+    await read(query);
+    const seen = await database.query('select distinct times_seen from mirror.divergence_log');
+    expect(seen).toEqual([{ times_seen: 1 }]);
+    await database.query(`update mirror.divergence_log set last_seen_at = now() - interval '2 h'`);
+    await read(query);
+    expect(await database.query('select from mirror.divergence_log where times_seen = 2'))
+      // The same leaves: the rest is the reconciler's.
+      .toHaveLength(5);
+  });
+
+  test('that was given up sends nothing more to either store', async () => {
+    await rtdb.rest.set(path(), true);
+    const sent: string[] = [];
+    let isSlow = true;
+    app = appOn({
+      run: async (text, values, signal) => {
+        if (isSlow) await delay(2_600);
+        sent.push(text);
+        return connections.run(text, values, signal);
+      },
+    });
+    expect((await read(`partner_id=bob&date=${DATE}`)).status).toBe(503);
+    await delay(200);
+    isSlow = false;
+    const before = sent.length;
+    await delay(700);
+    expect(sent).toHaveLength(before);
+    expect(await database.query('select from mirror.divergence_log')).toEqual([]);
   });
 
   test("shows no other couple's completions", async () => {

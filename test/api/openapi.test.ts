@@ -21,8 +21,10 @@ test('it says what each endpoint takes and answers', () => {
     '401',
     '403',
     '405',
+    '408',
     '413',
     '415',
+    '429',
     '503',
   ]);
   expect(JSON.stringify(post?.requestBody)).toContain('"required":["quest_id","user_id"');

@@ -13,7 +13,7 @@ const CLAIM = 'api/sync/daily-quests/completion';
 const SUBJECT = 'ann-MARKER-7f3';
 const BODY = {
   ...{ quest_id: 'quest_1', user_id: SUBJECT, partner_id: 'bob' },
-  timestamp: '2025-11-20T06:01:00.006',
+  timestamp: `${new Date().toISOString().slice(0, 10)}T06:01:00.006`,
 };
 /** 10,000 for the issue's evidence; fewer each time. */
 const FUZZ_REQUESTS = Number(process.env.FUZZ_REQUESTS ?? 400);
@@ -64,7 +64,9 @@ const rowCount = async () => (await database.query('select from quest_completion
 test('a claim, the validation read, health and the document', async () => {
   expect(await (await post(BODY)).json()).toEqual({ status: 'applied' });
   expect(await (await post(BODY)).json()).toEqual({ status: 'duplicate' });
-  const read = await send('api/sync/daily-quests/completions?partner_id=bob&date=2025-11-20');
+  const read = await send(
+    `api/sync/daily-quests/completions?partner_id=bob&date=${BODY.timestamp.slice(0, 10)}`,
+  );
   expect(await read.json()).toMatchObject({
     completions: [{ user_id: SUBJECT }],
     consistent: false,

@@ -1,4 +1,8 @@
-import { createTokenVerifier, TokenError } from '../../functions/src/api/token-verifier';
+import {
+  createTokenVerifier,
+  KeysBusyError,
+  TokenError,
+} from '../../functions/src/api/token-verifier';
 import { PROJECT, startTokenMint, type TokenChange, type TokenMint } from '../support/tokens';
 
 let mint: TokenMint;
@@ -94,3 +98,28 @@ test.each(['hangs', 500, 'rubbish'] as const)(
     }
   },
 );
+
+describe('a key that the issuer has just begun to use', () => {
+  const unknown = async (verify: ReturnType<typeof verifier>) =>
+    verify(await mint.firebase('ann', { kid: `kid-${Math.random()}` })).catch((error) => error);
+
+  test('is read at once, though the keys were read a moment ago', async () => {
+    const verify = verifier();
+    await verify(await mint.firebase('ann'));
+    await mint.rotate('rsa-2');
+    const tokens = Array.from({ length: 5 }, () => mint.firebase('bob', { kid: 'rsa-2' }));
+    const subjects = (await Promise.all(tokens)).map((token) => verify(token));
+    expect(await Promise.all(subjects)).toEqual(Array(5).fill('bob'));
+  });
+
+  test('keys that nobody has are asked for once: the next one is told to come again', async () => {
+    const verify = verifier();
+    await verify(await mint.firebase('ann'));
+    const before = mint.keysRead;
+    expect(await unknown(verify)).toBeInstanceOf(TokenError);
+    for (let n = 0; n < 20; n += 1) expect(await unknown(verify)).toBeInstanceOf(KeysBusyError);
+    expect(mint.keysRead - before).toBe(1);
+    // Known keys go on.
+    expect(await verify(await mint.firebase('ann'))).toBe('ann');
+  });
+});

@@ -24,6 +24,10 @@ beforeAll(async () => {
      from unnest(array[1, 31]) as days`,
   );
   await database.query(
+    `insert into mirror.client_claims (user_id, day, claims)
+     select 'a', (now() at time zone 'UTC')::date - days, 1 from unnest(array[0, 1, 2, 9]) as days`,
+  );
+  await database.query(
     'insert into mirror.reconcile_shards (run_id, shard) select id, 0 from mirror.reconcile_runs',
   );
 });
@@ -36,7 +40,9 @@ const tombstones = () =>
 
 test('a dry run counts, and removes nothing', async () => {
   const { out } = await purge('--dry-run', '--json');
-  expect(JSON.parse(out)).toEqual({ tombstones: 2, shards: 1, directWrites: 0 });
+  expect(JSON.parse(out)).toEqual({
+    ...{ tombstones: 2, shards: 1, directWrites: 0, claimCounts: 2 },
+  });
   expect(await tombstones()).toHaveLength(5);
 });
 
@@ -60,8 +66,30 @@ test('tombstones of over a week are removed, live rows of any age stay', async (
   expect(await database.query('select from mirror.direct_writes')).toEqual([]);
 });
 
+test('counts of claims end after their day', async () => {
+  expect(await database.query('select from mirror.client_claims')).toHaveLength(2);
+});
+
 test('a shorter age can be asked for', async () => {
   expect(JSON.parse((await purge('--older-than', '2d', '--json')).out)).toMatchObject({
     tombstones: 2,
   });
+});
+
+test('whatever the age, tombstones of days that a phone may still claim stay', async () => {
+  await database.query(
+    `begin; set local mirror.writer = 'on';
+     insert into quest_completions
+       (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time, deleted_at)
+     select 'c_d', (now() at time zone 'UTC')::date + days, 'q', 'c', now(), null, 'rtdb',
+       now() - interval '90 days', now() - interval '90 days'
+     from unnest(array[-40, -10, -8, -7, -3, 0, 1, 3, 400]) as days;
+     commit`,
+  );
+  await purge('--older-than', '2d');
+  const kept = await database.query(
+    `select date_key - (now() at time zone 'UTC')::date as days
+     from quest_completions where couple_id = 'c_d' order by days`,
+  );
+  expect(kept).toEqual([-8, -7, -3, 0, 1].map((days) => ({ days })));
 });

@@ -183,6 +183,18 @@ test('the folder that is deployed loads anywhere, without the rest of the projec
   expect(everything.map((file) => file.split(sep).join('/'))).toContain(main);
 });
 
+test('the framework that is deployed is the one that the tests run on', () => {
+  const lock = z.object({
+    packages: z.object({
+      'node_modules/@google-cloud/functions-framework': z.object({ version: z.string() }),
+    }),
+  });
+  const [deployed, tested] = [FUNCTIONS, join(FUNCTIONS, '..')].map((folder) =>
+    lock.parse(JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8'))),
+  );
+  expect(deployed).toEqual(tested);
+});
+
 test('the functions import their own files, their own dependencies and nothing else', () => {
   const { dependencies } = z
     .object({ dependencies: z.record(z.string(), z.string()) })

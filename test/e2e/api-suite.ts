@@ -4,7 +4,8 @@ import { eventually } from '../support/eventually';
 import { emptyTables } from '../support/mirror-tables';
 import type { Stage } from './stage';
 
-const DATE = '2026-11-22';
+/** Claims are of these days. */
+const DATE = new Date().toISOString().slice(0, 10);
 const PARTNER = 'bob_smith';
 const signUpSchema = z.object({ idToken: z.string(), localId: z.string() });
 

@@ -1,3 +1,4 @@
+import { Client } from 'pg';
 import {
   type FlagNote,
   flagNoteValues,
@@ -45,6 +46,27 @@ test('ten instances that see it go off at once open one interval', async () => {
   await atOnce(() => note('off', { since: ago(30) }));
   expect(await gaps()).toEqual([{ reason: 'flag_off', since_s: 30, ends_in_a_minute: null }]);
 });
+
+test('no login that is not the mirror’s can keep it from being noted', async () => {
+  const stranger = `stranger_${process.pid}`;
+  await database.query(`create role ${stranger} login password 'x'`);
+  const url = new URL(database.url);
+  url.username = stranger;
+  url.password = 'x';
+  const holder = new Client({ connectionString: url.href });
+  await holder.connect();
+  try {
+    await holder.query(`select pg_advisory_lock(hashtextextended('mirror.note_flag', 0))`);
+    await expect(holder.query('select from mirror.locks for update')).rejects.toMatchObject({
+      code: '42501',
+    });
+    await note('off', { since: ago(30) });
+    expect(await gaps()).toHaveLength(1);
+  } finally {
+    await holder.end();
+    await database.query(`drop role ${stranger}`);
+  }
+}, 10_000);
 
 test('it is over a minute after it was first seen to be: the others may not have looked', async () => {
   await note('off');

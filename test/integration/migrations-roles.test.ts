@@ -44,7 +44,7 @@ const WRITER = [
   ...['hourly_arrivals:insert', 'hourly_arrivals:select'],
   ...[
     ...['coverage', 'divergence_log', 'quest_completions'],
-    ...['reconcile_runs', 'reconcile_shards'],
+    ...['reconcile_runs', 'reconcile_shards', 'client_claims', 'locks'],
   ].flatMap((table) => ['insert', 'select', 'update'].map((privilege) => `${table}:${privilege}`)),
 ].sort();
 

@@ -62,9 +62,9 @@ describe('applying', () => {
     expect(await queryOnce(database.url, text)).toHaveLength(0);
   });
 
-  test("the project's own migrations: ten runs at once apply each file once", async () => {
+  test("the project's own migrations: twenty runs at once apply each file once", async () => {
     const options = { databaseUrl: database.url, directory: MIGRATIONS };
-    const results = await Promise.all(Array.from({ length: 10 }, () => applyMigrations(options)));
+    const results = await Promise.all(Array.from({ length: 20 }, () => applyMigrations(options)));
     const applied = results.flatMap((result) => result.applied).sort();
     expect(applied.length).toBeGreaterThanOrEqual(3);
     expect(new Set(applied).size).toBe(applied.length);
@@ -80,10 +80,12 @@ describe('applying', () => {
   });
 
   test('a run that cannot get the lock in time says who is in the way', async () => {
+    await migrate();
+    await write({ [THIRD]: 'select 1;' });
     const holder = new Client({ connectionString: database.url });
     await holder.connect();
     try {
-      await holder.query('select pg_advisory_lock(20261122000001)');
+      await holder.query('begin; select from mirror.migration_lock for update');
       await expect(migrate({ lockWaitMs: 200 })).rejects.toThrow(
         /Another migration has held the lock/,
       );
@@ -91,6 +93,32 @@ describe('applying', () => {
       await holder.end();
     }
   });
+});
+
+test('no other login can hold the lock, with advisory locks or on the tables', async () => {
+  const stranger = `stranger_${process.pid}`;
+  await queryOnce(database.url, `create role ${stranger} login password 'stranger'`);
+  const url = new URL(database.url);
+  url.username = stranger;
+  url.password = 'stranger';
+  const holder = new Client({ connectionString: url.href });
+  await holder.connect();
+  try {
+    await holder.query('select pg_advisory_lock(20261122000001)');
+    expect((await migrate({ lockWaitMs: 200 })).applied).toEqual([FIRST, SECOND]);
+    for (const table of ['mirror.migration_lock', 'mirror.schema_migrations']) {
+      await expect(holder.query(`begin; lock table ${table} in access share mode`)).rejects.toThrow(
+        /permission denied/,
+      );
+      await holder.query('rollback');
+      await expect(holder.query(`select from ${table} for update`)).rejects.toThrow(
+        /permission denied/,
+      );
+    }
+  } finally {
+    await holder.end();
+    await queryOnce(database.url, `drop role ${stranger}`);
+  }
 });
 
 describe('history', () => {

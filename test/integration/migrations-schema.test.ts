@@ -128,6 +128,8 @@ const COLUMNS = {
     'rejected int8',
     'error text null',
   ],
+  'mirror.client_claims': ['user_id text', 'day date', 'claims int4'],
+  'mirror.locks': ['name text'],
 };
 
 test.each(Object.entries(COLUMNS))('%s has the columns of the contract', async (table, columns) => {
@@ -147,7 +149,8 @@ test('every table has row level security, and no table is a stranger', async () 
      from pg_class where relkind in ('r', 'p')
        and relnamespace::regnamespace::text in ('public', 'mirror')`,
   );
-  const expected = [...Object.keys(COLUMNS), 'mirror.schema_migrations'].sort();
+  const runners = ['mirror.migration_lock', 'mirror.schema_migrations'];
+  const expected = [...Object.keys(COLUMNS), ...runners].sort();
   expect(rows.map(({ name }) => name).sort()).toEqual(expected);
   expect(rows.filter(({ relrowsecurity }) => !relrowsecurity)).toEqual([]);
 });

@@ -34,7 +34,8 @@ begin
   for name in
     select format('%I.%I', schemaname, tablename)
     from pg_tables
-    where schemaname in ('public', 'mirror') and tablename <> 'schema_migrations'
+    where schemaname in ('public', 'mirror')
+      and tablename not in ('schema_migrations', 'migration_lock')
   loop
     execute 'delete from ' || name;
   end loop;

@@ -29,6 +29,10 @@ export interface TokenMint {
   fault: 'hangs' | 500 | 'rubbish' | null;
   /** How long the keys take, in milliseconds. */
   delayMs: number;
+  /** How often they were asked for. */
+  readonly keysRead: number;
+  /** Publishes Firebase's key under one more name. */
+  rotate(kid: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -47,7 +51,9 @@ export async function startTokenMint(): Promise<TokenMint> {
     { ...(await exportJWK(rsa.publicKey)), kid: 'rsa-1', alg: 'RS256', use: 'sig' },
     { ...(await exportJWK(ec.publicKey)), kid: 'ec-1', alg: 'ES256', use: 'sig' },
   ];
+  let keysRead = 0;
   const server = createServer(async (_request, response) => {
+    keysRead += 1;
     await delay(mint.delayMs);
     if (mint.fault === 'hangs') return;
     if (mint.fault === 500) return void response.writeHead(500).end();
@@ -65,6 +71,12 @@ export async function startTokenMint(): Promise<TokenMint> {
     supabaseIssuer,
     fault: null,
     delayMs: 0,
+    get keysRead() {
+      return keysRead;
+    },
+    async rotate(kid) {
+      keys.push({ ...(await exportJWK(rsa.publicKey)), kid, alg: 'RS256', use: 'sig' });
+    },
     firebase: (subject, { claims, kid = 'rsa-1', forged } = {}) =>
       sign('RS256', kid, forged ? stranger.privateKey : rsa.privateKey, {
         ...{ ...base(subject), iss: FIREBASE_ISSUER, aud: PROJECT },

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { coupleIdOf, parseClaimBody } from '../../functions/src/api/claim-body';
 import { rtdbKeySchema } from '../../functions/src/api/rtdb-key';
+import { claimableDays } from '../../functions/src/quests/claimable-days';
 
 const NOW = '2025-11-20T06:00:00.000000Z';
 const BODY = {
@@ -26,19 +27,38 @@ test('a claim names its leaf, and when it was made', () => {
 });
 
 test('the day is the phone’s own, whatever day it is in UTC', () => {
-  expect(claim({ timestamp: '2025-11-21T01:00:00+14:00' })).toMatchObject({
-    leaf: { dateKey: '2025-11-21' },
-    completedAt: '2025-11-20T11:00:00.000000Z',
+  expect(claim({ timestamp: '2025-11-20T01:00:00+14:00' })).toMatchObject({
+    leaf: { dateKey: '2025-11-20' },
+    completedAt: '2025-11-19T11:00:00.000000Z',
   });
 });
 
 test.each([
-  ['48 h ahead', '2025-11-22T06:00:00Z', '2025-11-22T06:00:00.000000Z'],
-  ['more than 48 h ahead', '2025-11-22T06:00:00.001Z', NOW],
-  ['the end of next year', '2026-12-31T23:59:59.999Z', NOW],
-  ['a year ago', '2024-11-20T06:00:00Z', '2024-11-20T06:00:00.000000Z'],
+  ['18 h ahead', '2025-11-20T23:59:59Z', '2025-11-20T23:59:59.000000Z'],
+  ['a week ago', '2025-11-13T00:00:00Z', '2025-11-13T00:00:00.000000Z'],
 ])('a phone whose clock shows %s', (_case, timestamp, completedAt) => {
   expect(claim({ timestamp })).toMatchObject({ ok: true, completedAt });
+});
+
+test.each([
+  ['2025-11-12T23:59:59Z'],
+  ['2024-11-20T06:00:00Z'],
+  ['1969-12-31T23:59:59.999Z'],
+  ['0001-01-01T00:00:00Z'],
+  ['2025-11-21T00:00:00Z'],
+  ['9999-12-31T23:59:59Z'],
+  ['2569-11-20T06:00:00Z'],
+])('%s is of no day that a phone may claim now', (timestamp) => {
+  expect(claim({ timestamp })).toEqual({
+    ok: false,
+    errors: [{ field: 'timestamp', message: 'expected a day from 2025-11-13 to 2025-11-20' }],
+  });
+});
+
+test('a phone is at most 14 hours ahead of UTC', () => {
+  const until = (now: string) => claimableDays(new Date(now)).lastDay;
+  expect(until('2025-11-20T09:59:59Z')).toBe('2025-11-20');
+  expect(until('2025-11-20T10:00:00Z')).toBe('2025-11-21');
 });
 
 test.each([

@@ -1,4 +1,4 @@
-import { readSettings } from '../../functions/src/config';
+import { apiSettings, readSettings } from '../../functions/src/config';
 
 test('a parameter that is not set, or set to nothing, has its default', () => {
   const defaults = {
@@ -35,4 +35,16 @@ test.each([
   ['RECONCILE_GRACE_SECONDS', 'soon', 'RECONCILE_GRACE_SECONDS'],
 ])('%s=%s is refused by name', (name, value, message) => {
   expect(() => readSettings({ [name]: value })).toThrow(message);
+});
+
+test('tokens that nobody signed are accepted in the emulator alone', () => {
+  const accepts = (env: Record<string, string>) =>
+    apiSettings({ GCLOUD_PROJECT: 'demo-quests', ...env }).acceptsUnsigned;
+  const both = { FUNCTIONS_EMULATOR: 'true', FIREBASE_AUTH_EMULATOR_HOST: '127.0.0.1:9099' };
+  expect(accepts(both)).toBe(true);
+  // As firebase-tools sets them for a function in the emulator.
+  expect(accepts({ ...both, K_SERVICE: 'us-central1-api', K_REVISION: '1' })).toBe(true);
+  expect(accepts({ FIREBASE_AUTH_EMULATOR_HOST: '127.0.0.1:9099' })).toBe(false);
+  expect(accepts({ ...both, K_SERVICE: 'api' })).toBe(false);
+  expect(accepts({ ...both, K_SERVICE: 'api', K_REVISION: 'api-00001-abc' })).toBe(false);
 });

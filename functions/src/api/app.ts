@@ -1,5 +1,5 @@
 import { Hono } from 'hono';
-import { within } from '../deadline';
+import { deadline, orAborted } from '../deadline';
 import {
   CLAIM_BY_CLIENT,
   COMPLETIONS_OF_DAY,
@@ -9,14 +9,18 @@ import {
   parseShownCompletions,
 } from '../postgres/client-claims';
 import { blameOf } from '../postgres/sqlstate';
+import { CANARY_COUPLE } from '../quests/canary-couple';
+import { MAX_BODY_BYTES } from '../request-body';
 import { instantOfMillis } from '../values/event-time';
+import { keyIssues } from '../values/rtdb-key';
 import { authenticate } from './authenticate';
 import { coupleIdOf, parseClaimBody } from './claim-body';
-import { type CompareDayContext, compareDay } from './compare-day';
+import { type CompareDayContext, compareDay, MAX_ROWS_OF_DAY } from './compare-day';
 import { completionsQuerySchema } from './completions-query';
 import { fieldErrorsOf } from './field-errors';
 import { openApiDocument } from './openapi';
-import { problem, unavailable } from './problem';
+import { problem, tooManyClaims, unavailable } from './problem';
+import { SharedAnswers } from './shared-answers';
 import type { VerifyToken } from './token-verifier';
 
 export interface ApiContext extends CompareDayContext {
@@ -29,16 +33,20 @@ export interface ApiContext extends CompareDayContext {
 const CLAIM_PATH = '/sync/daily-quests/completion';
 const READ_PATH = '/sync/daily-quests/completions';
 
-const MAX_BODY_BYTES = 16 * 1024;
 /** How long a row that an event writes just now is waited for. */
 const LOCK_WAIT = '500ms';
 /** An answer within three seconds, whatever Postgres, RTDB and the issuer of the token do. */
 const ANSWER_WITHIN_MS = 2_500;
 const ALIVE_WITHIN_MS = 1_000;
+/** How long a day that agreed needn't be compared again. */
+const AGREED_FOR_MS = 2_000;
+
+type Variables = { signal: AbortSignal };
 
 /** The endpoints of docs/openapi.json, on Web requests: no port is needed to test them. */
 export function createApi(context: ApiContext): Hono {
-  const app = new Hono();
+  const app = new Hono<{ Variables: Variables }>();
+  const comparisons = new SharedAnswers(AGREED_FOR_MS);
   const failed = (error: unknown) => {
     context.onFailure?.(error);
     return unavailable();
@@ -54,10 +62,12 @@ export function createApi(context: ApiContext): Hono {
     if (claim.leaf.userId !== subject) {
       return problem(403, { detail: "the token's subject is not user_id" });
     }
+    if (claim.leaf.coupleId === CANARY_COUPLE) return problem(403, RESERVED);
     const values = clientClaimValues(claim.leaf, claim.completedAt, LOCK_WAIT);
     try {
-      const rows = await context.statements.run(CLAIM_BY_CLIENT, values);
-      return c.json({ status: parseClientVerdict(rows) });
+      const rows = await context.statements.run(CLAIM_BY_CLIENT, values, c.var.signal);
+      const status = parseClientVerdict(rows);
+      return status === 'limited' ? tooManyClaims(new Date()) : c.json({ status });
     } catch (error) {
       if (blameOf(error) !== 'row') throw error;
       return problem(400, { detail: 'Postgres refuses this completion' });
@@ -71,15 +81,22 @@ export function createApi(context: ApiContext): Hono {
     if (!query.success) return problem(400, { errors: fieldErrorsOf(query.error, 'query') });
     const { partner_id, date } = query.data;
     const coupleId = coupleIdOf(subject, partner_id);
+    if (coupleId === CANARY_COUPLE) return problem(403, RESERVED);
+    const errors = keyIssues('partner_id', coupleId);
+    if (errors.length > 0) return problem(400, { errors });
+    const asked = [coupleId, date, subject, partner_id, MAX_ROWS_OF_DAY];
     const [rows, consistent] = await Promise.all([
-      context.statements.run(COMPLETIONS_OF_DAY, [coupleId, date, subject, partner_id]),
-      compareDay(coupleId, date, context),
+      context.statements.run(COMPLETIONS_OF_DAY, asked, c.var.signal),
+      comparisons.ask(`${date} ${coupleId}`, () =>
+        compareDay(coupleId, date, context, deadline(ANSWER_WITHIN_MS)),
+      ),
     ]);
     return c.json({ completions: parseShownCompletions(rows), consistent });
   });
 
   app.get('/healthz', async (c) => {
-    await within(ALIVE_WITHIN_MS, context.statements.run(IS_ALIVE, []));
+    const signal = deadline(ALIVE_WITHIN_MS);
+    await orAborted(context.statements.run(IS_ALIVE, [], signal), signal);
     return c.json({ status: 'ok' });
   });
 
@@ -91,13 +108,19 @@ export function createApi(context: ApiContext): Hono {
   app.notFound(() => problem(404));
   app.onError(failed);
 
-  const root = new Hono();
-  root.use((_c, next) => within(ANSWER_WITHIN_MS, next()));
+  const root = new Hono<{ Variables: Variables }>();
+  root.use((c, next) => {
+    const signal = deadline(ANSWER_WITHIN_MS);
+    c.set('signal', signal);
+    return orAborted(next(), signal);
+  });
   root.route('/api', app).route('/', app);
   root.notFound(() => problem(404));
   root.onError(failed);
-  return root;
+  return root as unknown as Hono;
 }
+
+const RESERVED = { detail: 'these ids are reserved' };
 
 const ALLOWED = {
   [CLAIM_PATH]: 'POST',

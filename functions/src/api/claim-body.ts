@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { claimableDays } from '../quests/claimable-days';
 import { type CompletionLeaf, parseCompletionPath } from '../quests/completion-path';
 import { saneInstant } from '../quests/completion-value';
 import { normalizeInstant } from '../values/event-time';
@@ -20,7 +21,7 @@ export const claimBodySchema = z.object({
     )
     .describe(
       "The phone's local time, ISO 8601, with or without an offset; its first ten characters are " +
-        'the day. Without an offset it is taken as UTC.',
+        'the day, a week old at most. Without an offset it is taken as UTC.',
     ),
 });
 
@@ -41,6 +42,11 @@ export function parseClaimBody(body: unknown, now: string): ParsedClaim {
   }
   const { quest_id, user_id, partner_id, timestamp } = parsed.data;
   const dateKey = timestamp.slice(0, 10);
+  const { firstDay, lastDay } = claimableDays(new Date(now));
+  if (dateKey < firstDay || dateKey > lastDay) {
+    const message = `expected a day from ${firstDay} to ${lastDay}`;
+    return { ok: false, errors: [{ field: 'timestamp', message }] };
+  }
   const coupleId = coupleIdOf(user_id, partner_id);
   const path = parseCompletionPath(
     `daily_quests/${coupleId}/${dateKey}/completions/${quest_id}/${user_id}`,

@@ -1,45 +1,60 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseSeenRefs, REFS_SEEN_LATELY, ROWS_OF_DAY } from '../postgres/client-claims';
+import { parseCompletionPage } from '../postgres/completion-rows';
 import { LOG_FINDINGS } from '../postgres/reconcile-findings';
 import type { Statements } from '../postgres/statements';
 import { completionPath } from '../quests/completion-path';
-import { compareSides } from '../reconcile/compare-sides';
+import { compareSides, type Difference } from '../reconcile/compare-sides';
 import { explainMismatches } from '../reconcile/explain-mismatches';
 import { findingsOf } from '../reconcile/findings-of';
+import { leavesOfCouple } from '../reconcile/leaves-of-couple';
 import type { Mismatch } from '../reconcile/mismatch';
-import { openSides, readCouples } from '../reconcile/read-sides';
 import { timeOf } from '../reconcile/time-of';
 import type { RtdbTree } from '../rtdb/rtdb-tree';
+import { instantOfMillis } from '../values/event-time';
+import { escapeText } from '../values/storable';
 
 /** An event takes some milliseconds: a difference is looked at twice before it is called one. */
 const SECOND_LOOK_AFTER_MS = 300;
+/** More than any day of the app has. Beyond it a day isn't compared, nor shown whole. */
+export const MAX_ROWS_OF_DAY = 200;
+const MAX_QUESTS_OF_DAY = 100;
+/** Anybody may ask; the reconciler finds the rest. */
+const MAX_LOGGED = 5;
 
 /**
- * Compares a couple's day at this moment; what differs twice is logged as a divergence.
+ * Compares a couple's day at this moment; what differs twice is logged as a divergence, a few leaves
+ * at most, and none that the log has seen within the hour.
  *
- * @returns whether both sides agree
+ * @param signal ends the work: nothing is sent to either store any more
+ * @returns whether both sides agree; false for a day that is too large to compare
  */
 export async function compareDay(
   coupleId: string,
   dateKey: string,
-  { statements, rtdb, retentionDays }: CompareDayContext,
+  context: CompareDayContext,
+  signal: AbortSignal,
 ): Promise<boolean> {
-  const sides = openSides({ statements, rtdb });
-  const range = { fromDate: dateKey, toDate: dateKey };
-  const look = async () => {
-    const { leaves, rows } = await readCouples([coupleId], range, sides);
-    return compareSides(leaves, rows).differences;
-  };
-  const first = new Set((await look()).map(({ key }) => completionPath(key)));
-  if (first.size === 0) return true;
-  await delay(SECOND_LOOK_AFTER_MS);
+  const statements = untilAborted(context.statements, signal);
+  const { rtdb, retentionDays } = context;
+  const look = () => differencesOf(coupleId, dateKey, { statements, rtdb }, signal);
+  const before = await look();
+  if (before === null) return false;
+  if (before.length === 0) return true;
+  await delay(SECOND_LOOK_AFTER_MS, undefined, { signal });
   const now = await timeOf({ statements, rtdb, retentionDays });
+  const first = new Set(before.map(({ key }) => completionPath(key)));
+  const standing = (await look())?.filter(({ key }) => first.has(completionPath(key)));
+  if (standing?.length === 0) return true;
   const readAt = now.toISOString();
-  const standing: Mismatch[] = (await look())
-    .filter(({ key }) => first.has(completionPath(key)))
-    .map((difference) => ({ ...difference, readAt, isMoving: false }));
-  if (standing.length === 0) return true;
-  const findings = await explainMismatches(standing, statements, { now, retentionDays });
-  await statements.run(LOG_FINDINGS, [null, findingsOf(findings), 'api']);
+  const mismatches = (standing ?? [])
+    .slice(0, MAX_LOGGED)
+    .map((difference): Mismatch => ({ ...difference, readAt, isMoving: false }));
+  const unseen = await withoutSeen(mismatches, statements);
+  if (unseen.length > 0) {
+    const findings = await explainMismatches(unseen, statements, { now, retentionDays });
+    await statements.run(LOG_FINDINGS, [null, findingsOf(findings), 'api']);
+  }
   return false;
 }
 
@@ -47,4 +62,41 @@ export interface CompareDayContext {
   statements: Statements;
   rtdb: RtdbTree;
   retentionDays: number;
+}
+
+/** Null where the day is too large. */
+async function differencesOf(
+  coupleId: string,
+  dateKey: string,
+  { statements, rtdb }: Pick<CompareDayContext, 'statements' | 'rtdb'>,
+  signal: AbortSignal,
+): Promise<Difference[] | null> {
+  const [completions, found] = await Promise.all([
+    rtdb.readCompletions(coupleId, dateKey, MAX_QUESTS_OF_DAY + 1, signal),
+    statements.run(ROWS_OF_DAY, [coupleId, dateKey, MAX_ROWS_OF_DAY + 1]),
+  ]);
+  const { rows } = parseCompletionPage(found);
+  const quests = Object.keys(completions ?? {}).length;
+  if (quests > MAX_QUESTS_OF_DAY || rows.length > MAX_ROWS_OF_DAY) return null;
+  const readAt = instantOfMillis(Date.now()) ?? '';
+  const leaves = leavesOfCouple(coupleId, { [dateKey]: { completions } }, readAt);
+  return compareSides(leaves, rows).differences;
+}
+
+async function withoutSeen(
+  mismatches: readonly Mismatch[],
+  statements: Statements,
+): Promise<Mismatch[]> {
+  const refOf = ({ key }: Mismatch) => escapeText(completionPath(key));
+  const seen = parseSeenRefs(await statements.run(REFS_SEEN_LATELY, [mismatches.map(refOf)]));
+  return mismatches.filter((mismatch) => !seen.has(refOf(mismatch)));
+}
+
+function untilAborted(statements: Statements, signal: AbortSignal): Statements {
+  return {
+    async run(text, values) {
+      signal.throwIfAborted();
+      return statements.run(text, values, signal);
+    },
+  };
 }

@@ -17,8 +17,10 @@ const completionSchema = z.object({
 });
 
 const readAnswerSchema = z.object({
-  completions: z.array(completionSchema),
-  consistent: z.boolean().describe('Whether RTDB shows the same at this moment'),
+  completions: z.array(completionSchema).describe('The first 200'),
+  consistent: z
+    .boolean()
+    .describe('Whether RTDB shows the same at this moment; false also for a day of over 200 rows'),
 });
 
 const healthSchema = z.object({ status: z.literal('ok') });
@@ -45,7 +47,7 @@ export function openApiDocument(): Described {
           requestBody: { required: true, content: json(claimBodySchema) },
           responses: {
             200: answer('The claim is taken', claimAnswerSchema),
-            ...problems(400, 401, 403, 405, 413, 415, 503),
+            ...problems(400, 401, 403, 405, 408, 413, 415, 429, 503),
           },
         },
       },
@@ -56,7 +58,7 @@ export function openApiDocument(): Described {
           parameters: parametersOf(completionsQuerySchema),
           responses: {
             200: answer('What Postgres has', readAnswerSchema),
-            ...problems(400, 401, 405, 503),
+            ...problems(400, 401, 403, 405, 408, 413, 415, 503),
           },
         },
       },
@@ -86,10 +88,12 @@ export function openApiDocument(): Described {
 const REASONS: Record<number, string> = {
   400: 'A field is wrong; `errors` names it',
   401: 'No token, or one that is not accepted',
-  403: "The token's subject is not user_id",
+  403: "The token's subject is not user_id, or no user's id",
   405: 'Another method is expected: see Allow',
+  408: 'The body took over five seconds',
   413: 'More than 16 KiB',
   415: 'Not JSON, or compressed',
+  429: 'More than 100 claims of this user today (UTC): see Retry-After',
   503: 'Postgres or RTDB does not answer: see Retry-After',
 };
 

@@ -20,8 +20,10 @@ const TITLES = {
   403: 'Forbidden',
   404: 'Not Found',
   405: 'Method Not Allowed',
+  408: 'Request Timeout',
   413: 'Content Too Large',
   415: 'Unsupported Media Type',
+  429: 'Too Many Requests',
   503: 'Service Unavailable',
 } as const;
 
@@ -44,6 +46,16 @@ export function problem(status: ProblemStatus, extras: ProblemExtras = {}): Resp
 }
 
 /** For what may work in a moment. */
-export function unavailable(): Response {
-  return problem(503, { headers: { 'retry-after': '30' } });
+export function unavailable(retryAfterSeconds = 30): Response {
+  return problem(503, { headers: { 'retry-after': String(retryAfterSeconds) } });
+}
+
+/** For a user who has no claims left today: migrations/20261123000002_client_claims.sql. */
+export function tooManyClaims(now: Date): Response {
+  const tomorrow = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() + 1);
+  const seconds = Math.ceil((tomorrow - now.getTime()) / 1000) + 1;
+  return problem(429, {
+    detail: 'expected at most 100 claims a user a day (UTC)',
+    headers: { 'retry-after': String(seconds) },
+  });
 }

@@ -4,6 +4,7 @@ import {
   decodeProtectedHeader,
   errors,
   type JWTPayload,
+  type JWTVerifyGetKey,
   jwtVerify,
   UnsecuredJWT,
 } from 'jose';
@@ -15,14 +16,25 @@ export class TokenError extends Error {
   override name = 'TokenError';
 }
 
+/**
+ * The token names a key that was not there moments ago, when the keys were last read: a new key, or
+ * none. Signing users out for it would be wrong, and reading the keys for each such token, too.
+ */
+export class KeysBusyError extends Error {
+  override name = 'KeysBusyError';
+  readonly retryAfterSeconds = RELOAD_EVERY_MS / 1000;
+}
+
 /** Answers the subject of a token. Rejects with TokenError, or with what kept the keys away. */
 export type VerifyToken = (token: string) => Promise<string>;
 
 /** A request has three seconds in all. */
 const KEYS_TIMEOUT_MS = 1_500;
 const CLOCK_SKEW_SECONDS = 5;
+/** How often at most keys are read because of a key that they lack. */
+const RELOAD_EVERY_MS = 10_000;
 
-const SUBJECT = z.string().min(1).max(768);
+const SUBJECT = z.string().min(1);
 
 /**
  * Verifies tokens of Firebase and, where configured, of Supabase, by the keys that each publishes.
@@ -52,8 +64,26 @@ export function createTokenVerifier(settings: TokenSettings): VerifyToken {
   };
 }
 
-function keysAt(url: string) {
-  return createRemoteJWKSet(new URL(url), { timeoutDuration: KEYS_TIMEOUT_MS });
+/** The keys that a URL publishes; a key that they lack makes them be read again, within limits. */
+function keysAt(url: string): JWTVerifyGetKey {
+  const keys = createRemoteJWKSet(new URL(url), {
+    timeoutDuration: KEYS_TIMEOUT_MS,
+    // When a key that is missing makes them be read again is decided below.
+    cooldownDuration: Number.POSITIVE_INFINITY,
+  });
+  let reloadedAt = Number.NEGATIVE_INFINITY;
+  return async (header, token) => {
+    try {
+      return await keys(header, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
+      const mayReload = performance.now() - reloadedAt >= RELOAD_EVERY_MS;
+      if (!mayReload && !keys.reloading) throw new KeysBusyError();
+      if (mayReload) reloadedAt = performance.now();
+      await keys.reload();
+      return keys(header, token);
+    }
+  };
 }
 
 /** Who says to have issued it; nothing of it is believed before it is verified. */

@@ -35,6 +35,10 @@ export function createDashboard(context: DashboardContext): Hono {
   });
   app.all('/', (c) => c.text('Only GET and HEAD.\n', 405, { allow: 'GET, HEAD' }));
   app.notFound((c) => c.text('There is nothing here.\n', 404));
+  app.onError((error, c) => {
+    context.onFailure(error);
+    return c.text('The dashboard failed; its log says how.\n', 500);
+  });
   return app;
 }
 

@@ -20,11 +20,38 @@ select
 from public.quest_completions as q
 where q.couple_id = $1 and q.date_key = $2::date and q.user_id in ($3, $4) and q.deleted_at is null
 order by q.quest_id, q.user_id
+limit $5::integer
+`;
+
+/** All rows of a couple's day, for a comparison. $1 couple, $2 day, $3 how many. */
+export const ROWS_OF_DAY = `
+select
+  q.couple_id,
+  to_char(q.date_key, 'YYYY-MM-DD') as date_key,
+  q.quest_id,
+  q.user_id,
+  q.payload,
+  q.deleted_at is not null as is_tombstone
+from public.quest_completions as q
+where q.couple_id = $1 and q.date_key = $2::date
+order by q.couple_id, q.date_key, q.quest_id, q.user_id
+limit $3::integer
+`;
+
+/** $1 refs: those of them that the log has seen within the hour, whoever saw them. */
+export const REFS_SEEN_LATELY = `
+select log.ref
+from unnest($1::text[]) as asked (ref)
+join mirror.divergence_log as log on log.ref = asked.ref
+where log.kind in ('missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'client_only')
+  and log.last_seen_at > clock_timestamp() - interval '1 hour'
 `;
 
 export const IS_ALIVE = 'select 1 as is_alive';
 
-const VERDICT = z.object({ verdict: z.enum(['applied', 'duplicate']) });
+const VERDICT = z.object({ verdict: z.enum(['applied', 'duplicate', 'limited']) });
+
+export type ClientVerdict = z.infer<typeof VERDICT>['verdict'];
 
 /** The parameters of CLAIM_BY_CLIENT; `lockWait` such as `500ms`. */
 export function clientClaimValues(
@@ -35,7 +62,7 @@ export function clientClaimValues(
   return [coupleId, dateKey, questId, userId, partnerId, completedAt, lockWait];
 }
 
-export function parseClientVerdict(rows: unknown[]): 'applied' | 'duplicate' {
+export function parseClientVerdict(rows: unknown[]): ClientVerdict {
   return VERDICT.parse(rows[0]).verdict;
 }
 
@@ -48,6 +75,10 @@ const COMPLETION = z.object({
 
 /** A completion as the validation read shows it. */
 export type ShownCompletion = z.infer<typeof COMPLETION>;
+
+export function parseSeenRefs(rows: unknown[]): Set<string> {
+  return new Set(rows.map((row) => z.object({ ref: z.string() }).parse(row).ref));
+}
 
 export function parseShownCompletions(rows: unknown[]): ShownCompletion[] {
   return rows.map((row) => COMPLETION.parse(row));

@@ -21,8 +21,8 @@ export class Connections {
   }
 
   /** Runs one statement on the least busy connection. */
-  run(text: string, values: unknown[]): Promise<unknown[]> {
-    return this.#pick().run(text, values);
+  run(text: string, values: unknown[], signal?: AbortSignal): Promise<unknown[]> {
+    return this.#pick().run(text, values, signal);
   }
 
   async close(): Promise<void> {

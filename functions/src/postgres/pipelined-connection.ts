@@ -43,10 +43,11 @@ export class PipelinedConnection {
   ) {}
 
   /** Runs one statement. Rejects with pg's error, or a {@link ConnectError}. */
-  async run(text: string, values: unknown[]): Promise<unknown[]> {
+  async run(text: string, values: unknown[], signal?: AbortSignal): Promise<unknown[]> {
     this.load += 1;
     try {
       await this.#turn();
+      signal?.throwIfAborted();
       return await this.#send(text, values);
     } finally {
       this.load -= 1;

@@ -25,6 +25,8 @@ export interface RtdbRequestOptions {
   firstPauseMs?: number;
   /** Reads the body; throws where it isn't whole. Default: as JSON. */
   parse?: (body: string) => unknown;
+  /** Ends all tries. */
+  signal?: AbortSignal;
 }
 
 const TRIES = 4;
@@ -61,6 +63,7 @@ export async function requestRtdb(
   const change = value === undefined ? {} : { method: 'PUT', body: JSON.stringify(value) };
   let pauseMs = options.firstPauseMs ?? FIRST_PAUSE_MS;
   for (let attempt = 1; ; attempt += 1) {
+    options.signal?.throwIfAborted();
     const result = await tryOnce(url, change, options);
     if ('value' in result) return result;
     if (attempt === TRIES || !result.mayPass) throw new RtdbReadError(result.reason);
@@ -77,7 +80,8 @@ async function tryOnce(
   change: { method?: string; body?: string },
   options: RtdbRequestOptions,
 ): Promise<RtdbAnswer | Failure> {
-  const signal = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
+  const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
   let response: Response;
   let body: Buffer;
   let token: string;

@@ -9,6 +9,13 @@ export interface RtdbTree {
   listCouples(): Promise<string[]>;
   /** A couple's days from `fromDate` to `toDate` (both included): day -> node; null for none. */
   readDays(coupleId: string, fromDate: string, toDate: string): Promise<unknown>;
+  /** The first quests of a couple's day that somebody completed: quest -> user -> value. */
+  readCompletions(
+    coupleId: string,
+    dateKey: string,
+    quests: number,
+    signal: AbortSignal,
+  ): Promise<unknown>;
   /** One leaf's value; null where there is none. */
   readLeaf(key: CompletionKey): Promise<unknown>;
   /** What was read so far: bytes of the bodies, requests that were answered. */
@@ -26,8 +33,13 @@ export function createRtdbTree(options: RtdbRequestOptions): RtdbTree {
   const read = async (
     path: readonly string[],
     query: Readonly<Record<string, string>> = {},
+    signal?: AbortSignal,
   ): Promise<unknown> => {
-    const { value, bytes } = await requestRtdb(path, query, options);
+    const { value, bytes } = await requestRtdb(
+      path,
+      query,
+      signal ? { ...options, signal } : options,
+    );
     usage.bytes += bytes;
     usage.requests += 1;
     return value;
@@ -46,6 +58,10 @@ export function createRtdbTree(options: RtdbRequestOptions): RtdbTree {
     readDays(coupleId, fromDate, toDate) {
       const range = { startAt: JSON.stringify(fromDate), endAt: JSON.stringify(toDate) };
       return read(['daily_quests', coupleId], { orderBy: '"$key"', ...range });
+    },
+    readCompletions(coupleId, dateKey, quests, signal) {
+      const first = { orderBy: '"$key"', limitToFirst: String(quests) };
+      return read(['daily_quests', coupleId, dateKey, 'completions'], first, signal);
     },
     readLeaf({ coupleId, dateKey, questId, userId }) {
       return read(['daily_quests', coupleId, dateKey, 'completions', questId, userId]);
