@@ -58,7 +58,7 @@ const USERS: [string, (statements: Statements) => Promise<unknown>][] = [
         headers: { 'content-type': 'application/json', authorization: 'Bearer x' },
         body: JSON.stringify({
           ...{ quest_id: 'quest_1', user_id: 'ann', partner_id: 'bob' },
-          timestamp: '2025-11-20T06:01:00.006',
+          timestamp: new Date().toISOString(),
         }),
       });
       if (status !== 200) throw Object.assign(new Error(String(status)), { code: '25006' });
