@@ -23,6 +23,8 @@ export interface PostgresOptions {
   port?: number;
   /** Kept after stop(); default: a temporary folder that stop() removes. */
   dataDir?: string;
+  /** A cluster of makeCluster(), to use a copy of: that takes far less time than a new one. */
+  copyOf?: string;
   /** Server settings, such as { max_connections: '200' }. */
   settings?: Record<string, string>;
   onProgress?: (line: string) => void;
@@ -58,6 +60,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Loca
   const remove = [passwordFileOf(dataDir), ...(isTemporary ? [dataDir] : [])];
   watchdog.watch({ pids: [], signal: 'SIGINT', remove });
   try {
+    if (options.copyOf) await run('cp', ['-a', `${options.copyOf}/.`, dataDir]);
     const password = await initialise(binaries, dataDir, onProgress);
     const port = options.port ?? (await findFreePort());
     const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
@@ -71,6 +74,14 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Loca
     if (isTemporary) rmSync(dataDir, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** A cluster without a server in a temporary folder, which is the caller's to remove. */
+export async function makeCluster(): Promise<string> {
+  const binaries = await findPostgresBinaries(() => {});
+  const dataDir = prepareDataDir(binaries, undefined);
+  await initialise(binaries, dataDir, () => {});
+  return dataDir;
 }
 
 interface ServerParts {

@@ -5,7 +5,6 @@ import { chooseDatabaseEmulator } from './database-emulator';
 import { chooseEmulatorPorts, type RequestedPorts } from './emulator-ports';
 import { createEmulatorProject } from './emulator-project';
 import { runFirebase } from './firebase-process';
-import type { RefForm } from './rtdb-standin/triggers/event-request';
 
 const ROOT = join(__dirname, '..');
 /** The default of RTDB_REGION; the emulator serves functions below it. */
@@ -24,8 +23,6 @@ export interface EmulatorsOptions {
   withAuth?: boolean;
   /** Default: the official database emulator where it can be had, else the stand-in. */
   databaseKind?: DatabaseKind;
-  /** How the stand-in writes refs into headers. Default: as production does, for all that is known. */
-  refForm?: RefForm;
   /** Default: this project's. */
   functionsDir?: string;
   /** Steps that take a moment. */
@@ -77,7 +74,6 @@ export async function startEmulators(options: EmulatorsOptions): Promise<Emulato
       ...{ firebaseBin, env, directory: cwd, onProgress },
     });
     putInPlace(database, env);
-    if (options.refForm) env.RTDB_STANDIN_REF_FORM = options.refForm;
     // firebase-tools knows no NO_PROXY: it would ask the proxy for the emulators on this machine.
     for (const name of PROXY_VARIABLES) delete env[name];
     if (database.kind === 'stand-in') {

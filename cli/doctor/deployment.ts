@@ -83,7 +83,7 @@ export async function discoverDeployment(name: string, isEmulator: boolean): Pro
     isEmulator,
   );
   const [manifest, config] = await Promise.all([
-    discover(project),
+    manifestOf(project),
     readFile(join(ROOT, 'firebase.json'), 'utf8').catch(() => ''),
   ]);
   return { project, manifest, values, rewrites: rewritesOf(config) };
@@ -111,6 +111,18 @@ export function resolve(text: string | undefined, deployment: Deployment): strin
   if (name === undefined) return text;
   const byDefault = deployment.manifest.params.find((param) => param.name === name)?.default;
   return deployment.values[name] || (byDefault === undefined ? undefined : String(byDefault));
+}
+
+const manifests = new Map<string, Promise<Manifest>>();
+
+/** Discovered once in a process: the built functions don't change under it. */
+function manifestOf(project: string): Promise<Manifest> {
+  const known = manifests.get(project);
+  if (known) return known;
+  const manifest = discover(project);
+  manifests.set(project, manifest);
+  manifest.catch(() => manifests.delete(project));
+  return manifest;
 }
 
 async function discover(project: string): Promise<Manifest> {

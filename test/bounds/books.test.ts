@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { applyMigrations } from '../../cli/migrate/apply-migrations';
-import { type LocalPostgres, startPostgres } from '../../local/embedded-postgres';
+import type { LocalPostgres } from '../../local/embedded-postgres';
 import { type CloudEvent, completionEvent, send } from '../support/cloud-event';
 import { emptyTables, type Queryable } from '../support/mirror-tables';
+import { startOwnServer } from '../support/own-server';
 import { type Runtime, startRuntime } from '../support/runtime';
 
 const MB = 1024 * 1024;
@@ -20,7 +21,7 @@ let tables: Queryable;
 let instances: Runtime[];
 
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await startOwnServer();
   const directory = join(__dirname, '..', '..', 'migrations');
   await applyMigrations({ databaseUrl: server.url, directory });
   client = new Client({ connectionString: server.url });

@@ -196,21 +196,22 @@ describeWithBrowser(name, () => {
   ] as const)(
     '%d px wide, %s: nothing overflows, and axe finds nothing',
     async (width, scheme) => {
-      const one = await open({ viewport: { width, height: 900 }, colorScheme: scheme });
-      await errors(one).first().locator('a').click();
-      await one.locator('.story').waitFor();
-      expect(await one.evaluate('document.documentElement.scrollWidth')).toBe(width);
-      await one.locator('#figures-outcomes summary').click();
-      await one.locator('.runs summary').first().click();
+      await page.setViewportSize({ width, height: 900 });
+      await page.emulateMedia({ colorScheme: scheme });
+      await page.reload();
+      await errors(page).first().locator('a').click();
+      await page.locator('.story').waitFor();
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+      await page.locator('#figures-outcomes summary').click();
+      await page.locator('.runs summary').first().click();
       // Through the debugger: the page's policy lets no such script in.
-      await one.evaluate(AXE);
-      const found = (await one.evaluate(
+      await page.evaluate(AXE);
+      const found = (await page.evaluate(
         "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => " +
           'violations.map(({ id, impact, nodes }) => ' +
           '[impact, id, ...nodes.map(({ html }) => html.slice(0, 120))].join(" ")))',
       )) as string[];
       expect(found).toEqual([]);
-      await one.close();
     },
     90_000,
   );

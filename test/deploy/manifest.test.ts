@@ -18,9 +18,12 @@ const manifestSchema = z.looseObject({
 });
 
 let folder: string;
+/** Discovered with nothing in the environment, as most tests look at it. */
+let discovered: Awaited<ReturnType<typeof discover>>;
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'quest-mirror-deploy-'));
+  discovered = await discover();
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -36,8 +39,8 @@ async function discover(env: Record<string, string> = {}) {
   return { text, ...manifestSchema.parse(JSON.parse(text)) };
 }
 
-test('discovery finds the trigger as designed, offline and without secrets', async () => {
-  const { endpoints } = await discover();
+test('discovery finds the trigger as designed, offline and without secrets', () => {
+  const { endpoints } = discovered;
   expect(endpoints.mirrorQuestCompletion).toMatchObject({
     platform: 'gcfv2',
     entryPoint: 'mirrorQuestCompletion',
@@ -55,8 +58,8 @@ test('discovery finds the trigger as designed, offline and without secrets', asy
   });
 });
 
-test('discovery finds the scheduled functions and the task queue', async () => {
-  const { endpoints } = await discover();
+test('discovery finds the scheduled functions and the task queue', () => {
+  const { endpoints } = discovered;
   const region = '{{ params.RTDB_REGION }}';
   const secretEnvironmentVariables = [{ key: 'DATABASE_URL' }];
   const common = { platform: 'gcfv2', region, secretEnvironmentVariables };
@@ -74,8 +77,8 @@ test('discovery finds the scheduled functions and the task queue', async () => {
   });
 });
 
-test('discovery finds the API, which anybody may call', async () => {
-  const { endpoints } = await discover();
+test('discovery finds the API, which anybody may call', () => {
+  const { endpoints } = discovered;
   expect(endpoints.api).toMatchObject({
     ...{ platform: 'gcfv2', region: '{{ params.RTDB_REGION }}', concurrency: 80 },
     secretEnvironmentVariables: [{ key: 'DATABASE_URL' }],
@@ -83,16 +86,16 @@ test('discovery finds the API, which anybody may call', async () => {
   });
 });
 
-test('no other function lets everybody in', async () => {
-  const { endpoints } = await discover();
+test('no other function lets everybody in', () => {
+  const { endpoints } = discovered;
   const open = Object.entries(endpoints).filter(([, { httpsTrigger, taskQueueTrigger }]) =>
     JSON.stringify([httpsTrigger, taskQueueTrigger]).includes('"public"'),
   );
   expect(open.map(([name]) => name)).toEqual(['api']);
 });
 
-test('discovery finds the dashboard, which nobody may call who was not let in', async () => {
-  const { endpoints } = await discover();
+test('discovery finds the dashboard, which nobody may call who was not let in', () => {
+  const { endpoints } = discovered;
   expect(endpoints.dashboard).toMatchObject({
     ...{ platform: 'gcfv2', region: '{{ params.RTDB_REGION }}', maxInstances: 2 },
     secretEnvironmentVariables: [{ key: 'DATABASE_URL' }],
@@ -112,8 +115,8 @@ test.each([
   ['RECONCILE_DAYS', 'int', 2],
   ['RECONCILE_GRACE_SECONDS', 'int', 30],
   ['SUPABASE_JWT_ISSUER', 'string', ''],
-])('parameter %s is a %s with the default %s', async (name, type, value) => {
-  const { params } = await discover();
+])('parameter %s is a %s with the default %s', (name, type, value) => {
+  const { params } = discovered;
   const found = params.filter((param) => param.name === name);
   expect(found.map((param) => [param.type, param.default])).toEqual([[type, value]]);
 });

@@ -1,34 +1,36 @@
-import { ANY_PORTS } from '../../local/emulator-ports';
-import { startEmulators } from '../../local/emulators';
+import { COMPLETION_PATTERN } from '../../functions/src/quests/completion-path';
 import { rtdbRest } from '../../local/rtdb-rest';
-import { cloneDatabase } from '../support/database';
+import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { cloneDatabase, type TestDatabase } from '../support/database';
+import { type Runtime, startRuntime } from '../support/runtime';
 import { mirrorSuite } from './mirror-suite';
-import type { Stage } from './stage';
 
-let stage: Stage | null = null;
+const PROJECT = 'demo-quests';
+const NAMESPACE = `${PROJECT}-default-rtdb`;
+
+let database: TestDatabase;
+let standin: RtdbStandin;
+let runtime: Runtime;
 
 // The other suite has raw refs, where it has the stand-in: nobody told which form RTDB sends.
 beforeAll(async () => {
-  const database = await cloneDatabase();
-  const emulators = await startEmulators({
-    ...{ databaseUrl: database.url, ports: ANY_PORTS, databaseKind: 'stand-in' },
-    refForm: 'encoded',
-  });
-  stage = {
-    ...{ database, emulators },
-    rtdb: rtdbRest(emulators.databaseHost, emulators.namespace),
-  };
-}, 120_000);
+  [database, standin] = await Promise.all([
+    cloneDatabase(),
+    startRtdbStandin({ refForm: 'encoded' }),
+  ]);
+  runtime = await startRuntime({ databaseUrl: database.url, rtdbHost: standin.address });
+  standin.addTrigger({ refPattern: COMPLETION_PATTERN, eventTarget: runtime.url });
+}, 60_000);
 
 afterAll(async () => {
-  await stage?.emulators.stop();
-  await stage?.database.drop();
-}, 30_000);
+  await standin?.stop();
+  await runtime?.stop();
+  await database?.drop();
+});
 
-function started(): Stage {
-  if (!stage) throw new Error('the emulators did not start');
-  return stage;
-}
-
-describe('the mirror on the Firebase emulators, with percent-encoded refs', () =>
-  mirrorSuite(started));
+describe('the mirror on the production runtime, with percent-encoded refs', () =>
+  mirrorSuite(() => ({
+    database,
+    emulators: { databaseHost: standin.address, projectId: PROJECT, namespace: NAMESPACE },
+    rtdb: rtdbRest(standin.address, NAMESPACE),
+  })));

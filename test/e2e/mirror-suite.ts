@@ -3,6 +3,10 @@ import { getDatabase } from 'firebase-admin/database';
 import { eventually } from '../support/eventually';
 import type { Stage } from './stage';
 
+type MirrorStage = Pick<Stage, 'database' | 'rtdb'> & {
+  emulators: Pick<Stage['emulators'], 'databaseHost' | 'namespace' | 'projectId'>;
+};
+
 const DATE = '2026-11-22';
 const TOKEN = `fK3x_9dTQm-1aB:APA91b${'Hq7_Zr-2'.repeat(16)}`;
 const COUPLE = 'alice_bob_smith';
@@ -16,10 +20,10 @@ interface Row {
 }
 
 /** The trigger: what is written to RTDB reaches Postgres. */
-export function mirrorSuite(stage: () => Stage): void {
-  let database: Stage['database'];
-  let emulators: Stage['emulators'];
-  let rtdb: Stage['rtdb'];
+export function mirrorSuite(stage: () => MirrorStage): void {
+  let database: MirrorStage['database'];
+  let emulators: MirrorStage['emulators'];
+  let rtdb: MirrorStage['rtdb'];
 
   beforeAll(() => {
     ({ database, emulators, rtdb } = stage());

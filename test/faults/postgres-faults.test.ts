@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { applyMigrations } from '../../cli/migrate/apply-migrations';
-import { type LocalPostgres, startPostgres } from '../../local/embedded-postgres';
+import type { LocalPostgres } from '../../local/embedded-postgres';
 import { completionEvent, send } from '../support/cloud-event';
 import { eventually } from '../support/eventually';
 import {
@@ -10,6 +10,7 @@ import {
   emptyTables,
   type Queryable,
 } from '../support/mirror-tables';
+import { startOwnServer } from '../support/own-server';
 import {
   asModel,
   deliverUntilAcknowledged,
@@ -27,7 +28,7 @@ let runtime: Runtime | undefined;
 let dataOfServer: Queryable;
 
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await startOwnServer();
   const directory = join(__dirname, '..', '..', 'migrations');
   await applyMigrations({ databaseUrl: server.url, directory });
   dataOfServer = { query };

@@ -3,9 +3,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
 import { applyMigrations } from '../../cli/migrate/apply-migrations';
-import { type LocalPostgres, startPostgres } from '../../local/embedded-postgres';
+import type { LocalPostgres } from '../../local/embedded-postgres';
 import { findFreePort } from '../../local/free-port';
 import { completionEvent, send } from '../support/cloud-event';
+import { startOwnServer } from '../support/own-server';
 import { type Runtime, startRuntime } from '../support/runtime';
 
 /** As the trigger is deployed. */
@@ -77,7 +78,7 @@ async function listen(onConnect: (socket: Socket) => void): Promise<Listener> {
 }
 
 /** Between a sender's failure and its next try: still far less than what the platform waits. */
-const AGAIN_MS = 50;
+const AGAIN_MS = 150;
 
 /** `CONCURRENCY` senders, each with an event of its own, while `goOn` says so. */
 async function sendWhile(goOn: () => boolean): Promise<number[]> {
@@ -153,7 +154,7 @@ async function mostSessions(server: LocalPostgres, done: Promise<unknown>): Prom
         `select count(*)::integer as n from pg_stat_activity where application_name = 'quest-mirror'`,
       );
       most = Math.max(most, rows[0]?.n ?? 0);
-      await delay(5);
+      await delay(20);
     }
   } finally {
     await client.end();
@@ -162,7 +163,7 @@ async function mostSessions(server: LocalPostgres, done: Promise<unknown>): Prom
 }
 
 test('a backlog drains over one connection, in a fraction of a statement an event', async () => {
-  const server = await startPostgres();
+  const server = await startOwnServer();
   cleanUp = () => server.stop();
   const directory = join(__dirname, '..', '..', 'migrations');
   await applyMigrations({ databaseUrl: server.url, directory });

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { applyMigrations } from '../../cli/migrate/apply-migrations';
-import { type LocalPostgres, startPostgres } from '../../local/embedded-postgres';
+import type { LocalPostgres } from '../../local/embedded-postgres';
 import { completionEvent, send } from '../support/cloud-event';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
+import { startOwnServer } from '../support/own-server';
 import { type Runtime, startRuntime } from '../support/runtime';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy';
 
@@ -42,7 +43,7 @@ async function query<Row>(url: string, text: string): Promise<Row[]> {
 }
 
 async function migratedServer(): Promise<LocalPostgres> {
-  const server = await startPostgres();
+  const server = await startOwnServer();
   cleanUps.push(() => server.stop());
   await applyMigrations({ databaseUrl: server.url, directory: MIGRATIONS });
   await query(server.url, `create role functions login password 'x' in role quest_mirror_writer`);

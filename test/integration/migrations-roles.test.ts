@@ -1,5 +1,6 @@
 import { applyMigrations } from '../../cli/migrate/apply-migrations';
-import { type LocalPostgres, startPostgres } from '../../local/embedded-postgres';
+import type { LocalPostgres } from '../../local/embedded-postgres';
+import { startOwnServer } from '../support/own-server';
 import { emptyDatabase, MIGRATIONS, queryOnce } from './support/empty-database';
 import { createSupabaseRoles, grantLikeSupabase } from './support/supabase-roles';
 
@@ -7,7 +8,7 @@ import { createSupabaseRoles, grantLikeSupabase } from './support/supabase-roles
 let server: LocalPostgres;
 
 beforeEach(async () => {
-  server = await startPostgres();
+  server = await startOwnServer();
 });
 
 afterEach(() => server.stop());

@@ -10,7 +10,7 @@ import { type StandinTree, startStandinTree } from '../support/standin-tree';
 /** The SQL of docs/partitioning.md, as it stands there. */
 
 const ROOT = join(__dirname, '..', '..');
-const ROWS = 100_000;
+const ROWS = 10_000;
 const WRITER = `mirror_functions_${process.pid}`;
 /** In the partition that was the table, in the one of January, and in the default one. */
 const DAYS = ['2025-11-19', '2026-01-15', '2026-12-05'];

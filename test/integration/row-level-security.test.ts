@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { applyMigrations } from '../../cli/migrate/apply-migrations';
-import { type LocalPostgres, startPostgres } from '../../local/embedded-postgres';
+import type { LocalPostgres } from '../../local/embedded-postgres';
+import { startOwnServer } from '../support/own-server';
 import { emptyDatabase, MIGRATIONS, queryOnce } from './support/empty-database';
 import { createSupabaseRoles, grantLikeSupabase } from './support/supabase-roles';
 
@@ -17,7 +18,7 @@ let server: LocalPostgres;
 let url: string;
 
 beforeAll(async () => {
-  server = await startPostgres();
+  server = await startOwnServer();
   await createSupabaseRoles(server.url);
   ({ url } = await emptyDatabase(server.url));
   await grantLikeSupabase(url);

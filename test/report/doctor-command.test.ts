@@ -1,7 +1,8 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { probePooler } from '../../cli/doctor/pooler';
 import { FLAG } from '../../functions/src/flag/flag-rule';
 import { emptyDatabase } from '../integration/support/empty-database';
@@ -9,6 +10,7 @@ import { runCommand } from '../support/command';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { PGBOUNCER, startPgbouncer } from '../support/pgbouncer';
 import { startRemoteConfigStub } from '../support/remote-config-stub';
+import { node22 } from '../support/runtime';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
 const ROOT = join(__dirname, '..', '..');
@@ -193,20 +195,30 @@ test.each([
   expect(errors.trim().split('\n')).toHaveLength(1);
 });
 
+/** The command line, once for each line of stdin. */
+const DOCTOR_AT_EACH_LINE = `
+const { run } = require('./cli/main.ts');
+const { env, stdin, stdout } = process;
+require('node:readline').createInterface({ input: stdin }).on('line', () =>
+  run(['doctor', '--json'], {
+    env,
+    writeOut: (text) => stdout.write(text.trim() + '\\n'),
+    writeError: () => {},
+  }),
+);`;
+
 test('the flag is what the server template says, with what nobody can evaluate', async () => {
   const template = { parameterGroups: { g: { parameters: { [FLAG]: { defaultValue: {} } } } } };
   const stub = await startRemoteConfigStub(template);
   // A process of its own: google-auth-library finds the stub's metadata server by the environment.
+  const child = spawn(node22(), ['--import', 'tsx', '-e', DOCTOR_AT_EACH_LINE], {
+    ...{ cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] },
+    env: { PATH: process.env.PATH, DATABASE_URL: writerUrl, ...rtdb.env, ...stub.env },
+  });
+  const answers = createInterface({ input: child.stdout as Readable })[Symbol.asyncIterator]();
   const flagByDoctor = async () => {
-    const env = { PATH: process.env.PATH, DATABASE_URL: writerUrl, ...rtdb.env, ...stub.env };
-    const args = [
-      join(ROOT, 'local', 'node22.mjs'),
-      join(ROOT, 'cli', 'main.ts'),
-      'doctor',
-      '--json',
-    ];
-    const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT, env });
-    const { checks } = JSON.parse(stdout);
+    child.stdin?.write('\n');
+    const { checks } = JSON.parse((await answers.next()).value);
     return checks.find((check: { name: string }) => check.name === 'flag');
   };
   try {
@@ -226,6 +238,7 @@ test('the flag is what the server template says, with what nobody can evaluate',
         "on, by the parameter of the deployment: Remote Config can't be read: it answered 403",
     });
   } finally {
+    child.kill();
     await stub.stop();
   }
 }, 30_000);

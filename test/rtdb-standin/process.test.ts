@@ -101,6 +101,13 @@ describe('arguments', () => {
   });
 
   test.each<[string, string[], Record<string, string>]>([
+    ['an argument', ['--ref-form', 'encoded'], {}],
+    ['the environment', [], { RTDB_STANDIN_REF_FORM: 'encoded' }],
+  ])('have the form of refs by %s', (_, args, environment) => {
+    expect(parseArguments(args, environment).refForm).toBe('encoded');
+  });
+
+  test.each<[string, string[], Record<string, string>]>([
     ['a port that is none', ['--port', 'x'], {}],
     ['a port out of range', ['--port', '70000'], {}],
     ['an unknown event mode', [], { RTDB_STANDIN_EVENT_MODE: 'telepathy' }],

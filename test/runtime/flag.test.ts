@@ -1,3 +1,4 @@
+import { lookAtRemoteConfig } from '../../functions/src/flag/look-at-remote-config';
 import { completionEvent, type JsonValue, send } from '../support/cloud-event';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
@@ -95,22 +96,38 @@ test('the flag counts in a parameter group; what is not understood there is a wa
   });
 });
 
-test.each<[string, RemoteConfigStub['answer']]>([
-  ['403, as where the API is off', { status: 403 }],
-  ['500', { status: 500 }],
-  ['503', { status: 503 }],
-  ['no template', { template: [] }],
-])('an answer of %s leaves it to the parameter, with one warning', async (_, answer) => {
-  for (const parameter of [true, false]) {
+test.each<[string, RemoteConfigStub['answer'], string]>([
+  ['403, as where the API is off', { status: 403 }, 'it answered 403'],
+  ['500', { status: 500 }, 'it answered 500'],
+  ['503', { status: 503 }, 'it answered 503'],
+  ['no template', { template: [] }, 'it answered no template'],
+])('an answer of %s leaves it to the parameter, after one look', async (_, answer, reason) => {
+  stub.answer = answer;
+  for (const [parameter, mode] of [[true, 'on'] as const, [false, 'off'] as const]) {
+    const rule = await lookAtRemoteConfig(null, {
+      ...{ projectId: 'demo-quests', accessToken: async () => stub.token, parameter },
+      baseUrl: stub.env.FIREBASE_REMOTE_CONFIG_URL_BASE ?? '',
+    });
+    const complaint = expect.stringContaining(`Remote Config can't be read: ${reason}`);
+    expect(rule).toMatchObject({ mode, source: 'parameter', complaint });
+  }
+  expect(stub.looks).toBe(2);
+});
+
+test.each<[string, boolean, RemoteConfigStub['answer']]>([
+  ['on', true, { status: 503 }],
+  ['off', false, { template: [] }],
+])(
+  'a parameter that is %s counts in place of such an answer, with one warning',
+  async (_, parameter, answer) => {
     const running = await start(parameter, answer);
     const outcome = parameter ? 'applied' : 'disabled';
     expect(await mirrored(running)).toMatchObject({ outcome });
     expect(await mirrored(running)).toBeDefined();
     expect(flagLines(running)).toMatchObject([{ severity: 'WARNING', flag_source: 'parameter' }]);
-    await running.stop();
-  }
-  expect(stub.looks).toBe(2);
-});
+    expect(stub.looks).toBe(1);
+  },
+);
 
 test('a Remote Config that hangs holds the first events up once, for less than a second', async () => {
   const running = await start(true, 'hangs');

@@ -1,7 +1,7 @@
 import { completionEvent, send } from '../support/cloud-event';
 import { mirrorOfTest } from '../support/mirror-runtime';
 import { completions, divergences } from '../support/mirror-tables';
-import type { Runtime } from '../support/runtime';
+import { type Runtime, startRuntime } from '../support/runtime';
 
 const mirror = mirrorOfTest();
 
@@ -56,9 +56,12 @@ test.each([
 describe('with a retention of 30 days', () => {
   let runtime: Runtime;
 
-  beforeEach(async () => {
-    runtime = await mirror.start({ RETENTION_DAYS: '30' });
+  beforeAll(async () => {
+    const { url: databaseUrl } = mirror.database;
+    runtime = await startRuntime({ databaseUrl, env: { RETENTION_DAYS: '30' } });
   });
+
+  afterAll(() => runtime?.stop());
 
   const written = { dateKey: '2025-10-01', time: '2025-10-01T12:00:00Z' };
 

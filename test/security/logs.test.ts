@@ -46,6 +46,16 @@ async function start(options: Partial<RuntimeOptions>): Promise<Runtime> {
   return runtime;
 }
 
+type Target = NonNullable<RuntimeOptions['target']>;
+const instances = new Map<Target, Promise<Runtime>>();
+
+/** The instance of a function that lacks nothing, which the tests share. */
+function healthy(target: Target): Promise<Runtime> {
+  const instance = instances.get(target) ?? start({ target });
+  instances.set(target, instance);
+  return instance;
+}
+
 beforeAll(async () => {
   [database, rtdb, mint, queue] = await Promise.all([
     cloneDatabase(),
@@ -153,7 +163,7 @@ async function dispatch(runtime: Runtime, body: string): Promise<number> {
 const call = async (runtime: Runtime) => (await fetch(runtime.url, { method: 'POST' })).status;
 
 test('the mirror: applied, refused, failed by Postgres, without a password that is right', async () => {
-  const runtime = await start({});
+  const runtime = await healthy('mirrorQuestCompletion');
   await mirrorEvents(runtime, false);
   await poison('public.quest_completions', '53100');
   expect(await send(runtime.url, event(true, { questId: 'MARKER-2' }))).toBe(500);
@@ -166,7 +176,7 @@ test('the mirror: applied, refused, failed by Postgres, without a password that 
 }, 60_000);
 
 test('the API: claims, reads that disagree, tokens of all kinds, Postgres away', async () => {
-  const runtime = await start({ target: 'api' });
+  const runtime = await healthy('api');
   await apiRequests(runtime, false);
   await poison('public.quest_completions', '53100');
   await database.query('truncate quest_completions');
@@ -176,8 +186,8 @@ test('the API: claims, reads that disagree, tokens of all kinds, Postgres away',
 test('the reconciler and the canary: findings, a queue and a log that fail', async () => {
   const [schedule, worker, canary] = await Promise.all([
     start({ target: 'reconcileQuestCompletions' }),
-    start({ target: 'reconcileCouples' }),
-    start({ target: 'canary' }),
+    healthy('reconcileCouples'),
+    healthy('canary'),
   ]);
   queue.refusal = { status: 400, body: '{"error":{"message":"no"}}' };
   expect(await call(schedule)).toBe(500);
@@ -211,7 +221,7 @@ test('bodies and paths that the framework itself can not read', async () => {
     'api',
     'dashboard',
   ] as const;
-  const started = await Promise.all(targets.map((target) => start({ target })));
+  const started = await Promise.all(targets.map(healthy));
   for (const { url } of started) {
     const body = 'MARKER\n{"severity":800,"message":"MARKER"}\n';
     for (const type of ['application/json', 'application/cloudevents+json']) {

@@ -1,7 +1,8 @@
-import { type LocalPostgres, startPostgres } from '../../local/embedded-postgres';
+import type { LocalPostgres } from '../../local/embedded-postgres';
 import { Cleanups } from '../../local/simulate/cleanups';
 import { EACH_FAULT, simulateAlone } from '../../local/simulate/each-fault';
 import { disappointments } from '../../local/simulate/expectations';
+import { startOwnServer } from '../support/own-server';
 
 /** Large enough for each fault to befall something, for this seed. */
 const REQUEST = {
@@ -17,7 +18,7 @@ let server: LocalPostgres;
 
 beforeAll(async () => {
   // One of its own: the outage kills it.
-  server = await startPostgres();
+  server = await startOwnServer();
 }, 60_000);
 
 afterAll(async () => {

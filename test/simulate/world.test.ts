@@ -19,7 +19,9 @@ describe('the world', () => {
 
   test('has the same couples however many there are, and whatever claims are made up', () => {
     const more = worldOf({ ...OPTIONS, couples: 61, strayClaimRate: 1 });
-    expect(more).toEqual(expect.arrayContaining(actions));
+    // As text: arrayContaining() compares each with each.
+    const known = new Set(more.map((action) => JSON.stringify(action)));
+    expect(actions.filter((action) => !known.has(JSON.stringify(action)))).toEqual([]);
     expect(more.length).toBeGreaterThan(actions.length + 60);
   });
 

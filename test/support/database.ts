@@ -26,7 +26,8 @@ export async function cloneDatabase(): Promise<TestDatabase> {
   // Postgres refuses to copy a template that another session is just copying.
   await onServer(serverUrl, async (client) => {
     await client.query('select pg_advisory_lock($1)', [CLONING_LOCK]);
-    await client.query(`create database ${name} template ${TEMPLATE_DATABASE}`);
+    // Its files are copied: through the WAL a clone takes Postgres three times the CPU.
+    await client.query(`create database ${name} template ${TEMPLATE_DATABASE} strategy file_copy`);
   });
   const url = urlOfDatabase(serverUrl, name);
   const pool = new Pool({ connectionString: url, max: 10, application_name: 'quest-test' });

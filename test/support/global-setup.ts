@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { applyMigrations } from '../../cli/migrate/apply-migrations';
-import { type LocalPostgres, startPostgres } from '../../local/embedded-postgres';
+import { type LocalPostgres, makeCluster } from '../../local/embedded-postgres';
 import { SERVER_URL_VARIABLE, TEMPLATE_DATABASE, urlOfDatabase } from './database';
+import { CLUSTER_VARIABLE, startOwnServer } from './own-server';
 
 declare global {
   var questTestPostgres: LocalPostgres | undefined;
@@ -10,7 +11,9 @@ declare global {
 
 /** One server for the whole run, with the migrated template that each test file clones. */
 export default async function globalSetup(): Promise<void> {
-  const serverUrl = process.env.DATABASE_URL || (await startOwnServer());
+  // `cp` is what Windows lacks; there each server makes its own.
+  if (process.platform !== 'win32') process.env[CLUSTER_VARIABLE] = await makeCluster();
+  const serverUrl = process.env.DATABASE_URL || (await startServer());
   const client = new Client({ connectionString: serverUrl });
   await client.connect();
   try {
@@ -26,8 +29,8 @@ export default async function globalSetup(): Promise<void> {
   process.env[SERVER_URL_VARIABLE] = serverUrl;
 }
 
-async function startOwnServer(): Promise<string> {
-  const server = await startPostgres({ settings: { max_connections: '200' } });
+async function startServer(): Promise<string> {
+  const server = await startOwnServer({ max_connections: '200' });
   globalThis.questTestPostgres = server;
   return server.url;
 }

@@ -6,6 +6,8 @@ import type { JsonValue } from './cloud-event';
 export interface RemoteConfigStub {
   /** For a function instance: where both are. */
   readonly env: Record<string, string>;
+  /** What a request for the template has to bear; `env` leads to it. */
+  readonly token: string;
   /** How often the template was asked for. */
   readonly looks: number;
   /** What it answers: a template, a status, or nothing at all. */
@@ -43,6 +45,7 @@ export async function startRemoteConfigStub(template: JsonValue): Promise<Remote
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   const stub: RemoteConfigStub = {
     env: { FIREBASE_REMOTE_CONFIG_URL_BASE: `http://${host}`, GCE_METADATA_HOST: host },
+    token: TOKEN,
     get looks() {
       return looks;
     },

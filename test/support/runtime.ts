@@ -186,7 +186,12 @@ export function node22(): string {
 const running = new Set<number>();
 let watchdog: Watchdog | null = null;
 
-/** A runtime must not outlive a test run that was killed. */
+afterAll(() => {
+  watchdog?.release();
+  watchdog = null;
+});
+
+/** A runtime must not outlive a test run that was killed. One watchdog is enough for a file. */
 function guard(child: ChildProcess, exited: Promise<void>): void {
   const { pid } = child;
   if (pid === undefined) return;
@@ -198,8 +203,6 @@ function guard(child: ChildProcess, exited: Promise<void>): void {
   update();
   void exited.then(() => {
     running.delete(pid);
-    if (running.size > 0) return update();
-    watchdog?.release();
-    watchdog = null;
+    if (watchdog) update();
   });
 }

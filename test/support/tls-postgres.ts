@@ -3,8 +3,9 @@ import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { Client, type ClientConfig } from 'pg';
 import { generate } from 'selfsigned';
-import { type LocalPostgres, startPostgres } from '../../local/embedded-postgres';
+import type { LocalPostgres } from '../../local/embedded-postgres';
 import { eventually } from './eventually';
+import { startOwnServer } from './own-server';
 
 /** A certificate that signs itself, so it is its own authority. */
 export interface Certificate {
@@ -26,7 +27,7 @@ export async function certificateFor(host: string): Promise<Certificate> {
 
 /** A real server that speaks TLS with this certificate. */
 export async function startTlsPostgres(certificate: Certificate): Promise<LocalPostgres> {
-  const server = await startPostgres();
+  const server = await startOwnServer();
   const client = new Client({ connectionString: server.url });
   await client.connect();
   try {

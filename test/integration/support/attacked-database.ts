@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { applyMigrations } from '../../../cli/migrate/apply-migrations';
-import { startPostgres } from '../../../local/embedded-postgres';
+import { startOwnServer } from '../../support/own-server';
 import { emptyDatabase, MIGRATIONS, queryOnce } from './empty-database';
 import { createSupabaseRoles, grantLikeSupabase } from './supabase-roles';
 
@@ -26,7 +26,7 @@ export interface AttackedDatabase {
 
 /** A migrated database like Supabase's, with rows of Anna's and of others. */
 export async function startAttackedDatabase(): Promise<AttackedDatabase> {
-  const server = await startPostgres();
+  const server = await startOwnServer();
   await createSupabaseRoles(server.url);
   const { url } = await emptyDatabase(server.url);
   await grantLikeSupabase(url);
