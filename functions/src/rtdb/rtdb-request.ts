@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { orAborted } from '../deadline';
 import { errorText } from '../values/error-text';
 import type { Json } from '../values/json';
 import type { RtdbDatabase } from './rtdb-database';
@@ -86,14 +87,8 @@ async function tryOnce(
   let body: Buffer;
   let token: string;
   try {
-    token = await options.accessToken().catch((cause: unknown) => {
-      throw new RtdbReadError(
-        'RTDB: no access token could be had (Application Default Credentials)',
-        {
-          cause,
-        },
-      );
-    });
+    // The credentials have no time limit of their own.
+    token = await orAborted(tokenOf(options), signal);
     response = await fetch(url, {
       ...change,
       signal,
@@ -112,6 +107,13 @@ async function tryOnce(
     const reason = `RTDB's answer is not whole JSON (${body.length} bytes)`;
     return { mayPass: true, reason, retryAfterMs: 0 };
   }
+}
+
+function tokenOf({ accessToken }: RtdbRequestOptions): Promise<string> {
+  return accessToken().catch((cause: unknown) => {
+    const message = 'RTDB: no access token (Application Default Credentials)';
+    throw new RtdbReadError(message, { cause });
+  });
 }
 
 function refusal({ status, headers }: Response, said: string | null): Failure {
