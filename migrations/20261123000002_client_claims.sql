@@ -31,8 +31,8 @@ comment on table mirror.client_claims is
 -- Takes an old phone's claim that a completion was made. Inserts only where no row is; where one is,
 -- live or tombstone, it only notes that a claim came. Answers `applied` for an insert, `duplicate`
 -- for a row that is there, `limited` beyond 100 claims a user a day. A claim that is repeated writes
--- and counts nothing. Safe to run twice at once: the count's row makes a user's claims wait for each
--- other.
+-- and counts nothing, and so does one beyond the limit: it waits for nobody. Safe to run twice at once:
+-- the count's row makes a user's claims wait for each other.
 create function mirror.claim_by_client(
   claimed_couple text,
   claimed_date date,
@@ -46,6 +46,8 @@ returns text
 language plpgsql
 set search_path = ''
 as $$
+declare
+  today constant date := (clock_timestamp() at time zone 'UTC')::date;
 begin
   perform set_config('lock_timeout', lock_wait, true);
   perform set_config('mirror.writer', 'on', true);
@@ -58,8 +60,15 @@ begin
   ) then
     return 'duplicate';
   end if;
+  if exists (
+    select
+    from mirror.client_claims as c
+    where c.user_id = claimed_user and c.day = today and c.claims >= 100
+  ) then
+    return 'limited';
+  end if;
   insert into mirror.client_claims as c (user_id, day, claims)
-  values (claimed_user, (clock_timestamp() at time zone 'UTC')::pg_catalog.date, 1)
+  values (claimed_user, today, 1)
   on conflict (user_id, day) do update set claims = c.claims + 1 where c.claims < 100;
   if not found then
     return 'limited';
@@ -86,9 +95,7 @@ begin
     -- The same claim came twice at once, and this one waited for the other.
     update mirror.client_claims as c
     set claims = c.claims - 1
-    where c.user_id = claimed_user
-      and c.day = (clock_timestamp() at time zone 'UTC')::pg_catalog.date
-      and c.claims > 0;
+    where c.user_id = claimed_user and c.day = today and c.claims > 0;
   end if;
   return 'duplicate';
 end

@@ -104,7 +104,7 @@ export const PARAMETERS = {
   FIREBASE_DATABASE_EMULATOR_HOST: {
     kind: 'environment',
     description: 'host:port of the database emulator',
-    parse: matching(/^([\w.-]+|\[[0-9a-f:]+\]):\d{1,5}$/i, 'host:port, without http://'),
+    parse: hostAndPort,
   },
 } as const satisfies Record<string, Parameter<unknown>>;
 
@@ -118,6 +118,14 @@ function matching(pattern: RegExp, what: string): (text: string) => string {
     if (!pattern.test(text)) throw new ConfigurationError(`expected ${what}`);
     return text;
   };
+}
+
+function hostAndPort(text: string): string {
+  const isPair = /^([\w.-]+|\[[0-9a-f:]+\]):\d{1,5}$/i.test(text);
+  if (!isPair || !URL.canParse(`http://${text}`)) {
+    throw new ConfigurationError('expected host:port, without http://');
+  }
+  return text;
 }
 
 function trueOrFalse(text: string): boolean {
@@ -147,6 +155,10 @@ function issuer(text: string): string {
   }
   if (url.protocol !== 'https:' && !['127.0.0.1', 'localhost'].includes(url.hostname)) {
     throw new ConfigurationError('expected https: its keys are trusted');
+  }
+  // The address of the keys is made of it.
+  if (url.username || url.password || /[?#]/.test(text)) {
+    throw new ConfigurationError('expected a URL without a user, ? and #');
   }
   return text.replace(/\/+$/, '');
 }

@@ -335,6 +335,24 @@ describe('claims are bounded', () => {
     expect((await claimOf(200)).status).toBe(200);
   });
 
+  test('a claim beyond the limit waits for nobody and writes nothing', async () => {
+    await database.query(
+      `insert into mirror.client_claims values ('ann', (now() at time zone 'UTC')::date, 100)`,
+    );
+    const client = await database.pool.connect();
+    try {
+      await client.query('begin; update mirror.client_claims set claims = claims');
+      expect((await claimOf(1)).status).toBe(429);
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+    const version = () => database.query('select xmin::text, xmax::text from mirror.client_claims');
+    const before = await version();
+    expect((await claimOf(1)).status).toBe(429);
+    expect(await version()).toEqual(before);
+  });
+
   test('a claim that is sent again counts and writes nothing, however often and at once', async () => {
     await event('e1', true);
     await Promise.all(Array.from({ length: 20 }, () => post(BODY)));

@@ -16,6 +16,8 @@ test.each([
   ['as they are', OURS],
   ['with comments', `// ours\n${OURS.replaceAll('".read"', '/* who "reads" */ ".read"')}`],
   ["with Windows' line ends", OURS.replaceAll('\n', '\r\n')],
+  ['with a byte order mark', `\ufeff${OURS}`],
+  ['with lines of slashes', OURS.replaceAll(',\n', `, ${'/'.repeat(80)}\n`)],
 ])('ours are known %s', (_case, rules) => {
   expect(check(rules)).toEqual({
     status: 'ok',

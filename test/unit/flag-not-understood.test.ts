@@ -160,6 +160,16 @@ test.each(A_PERSON_CAN_MEND_IT)(
   },
 );
 
+test.each([
+  ['its conditions and groups', { conditions: null, parameterGroups: null }],
+  ['a group', { parameterGroups: { a: null } }],
+  ['parameters of a group', { parameterGroups: { a: { parameters: null } } }],
+])('null for %s hides no flag', async (_case, rest) => {
+  const off = { ...OFF, conditionalValues: null };
+  const rule = await ruleOf(JSON.stringify({ ...rest, parameters: { [FLAG]: off } }), true);
+  expect(rule).toMatchObject({ mode: 'off', source: 'remote_config', complaint: null });
+});
+
 test('two conditions of one name are complained of', async () => {
   const conditions = [
     { name: 'c', condition: { false: {} } },

@@ -83,6 +83,27 @@ test.each<[string, Record<string, string>, string]>([
     'RTDB_URL is not usable: expected',
   ],
   [
+    'an address within it',
+    { RTDB_URL: 'https://mine.firebaseio.com/MARKER' },
+    'RTDB_URL is not usable',
+  ],
+  [
+    'the name of another in its address',
+    { RTDB_URL: 'https://s-usc1c-nss-1.firebaseio.com/?ns=MARKER' },
+    'RTDB_URL is not usable',
+  ],
+  [
+    'an address with a login',
+    { RTDB_URL: 'https://x:MARKER@mine.firebaseio.com' },
+    'RTDB_URL is not usable',
+  ],
+  ['another port', { RTDB_URL: 'https://mine.firebaseio.com:8443' }, 'RTDB_URL is not usable'],
+  [
+    'an emulator at a port that is none',
+    { FIREBASE_DATABASE_EMULATOR_HOST: 'localhost:99999' },
+    'FIREBASE_DATABASE_EMULATOR_HOST is not usable: expected host:port',
+  ],
+  [
     'a region that is none',
     { RTDB_INSTANCE: 'x', RTDB_REGION: 'x/y' },
     'RTDB_REGION is not usable',
@@ -95,4 +116,14 @@ test.each<[string, Record<string, string>, string]>([
 ])('RTDB is not named by %s', (_case, env, message) => {
   expect(() => rtdbConfig(env)).toThrow(message);
   expect(() => rtdbConfig(env)).not.toThrow('MARKER');
+});
+
+test.each([
+  'https://x:MARKER@a.co/auth/v1',
+  'https://a.co/auth/v1?x=MARKER',
+  'https://a.co/#MARKER',
+])('an issuer that no address of keys can be made of: %s', (issuer) => {
+  const complaint = complaintOf({ SUPABASE_JWT_ISSUER: issuer }, 'SUPABASE_JWT_ISSUER');
+  expect(complaint).toMatch(/^SUPABASE_JWT_ISSUER is not usable: expected/);
+  expect(complaint).not.toContain('MARKER');
 });

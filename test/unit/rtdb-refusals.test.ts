@@ -68,3 +68,16 @@ test('a long text is cut', async () => {
   const message = await refusal(400, json({ error: 'x'.repeat(100_000) }));
   expect(message.length).toBeLessThan(350);
 });
+
+test('credentials that never come are given up with the request', async () => {
+  const database = { origin: 'http://127.0.0.1:9', namespace: null, instance: 'mine' };
+  const asked = requestRtdb(
+    ['x'],
+    {},
+    {
+      ...{ database, timeoutMs: 10, firstPauseMs: 1 },
+      accessToken: () => new Promise<string>(() => {}),
+    },
+  );
+  await expect(asked).rejects.toThrow("RTDB can't be reached");
+});

@@ -2,11 +2,11 @@ import { Hono } from 'hono';
 import { deadline, orAborted } from '../deadline';
 import {
   CLAIM_BY_CLIENT,
-  COMPLETIONS_OF_DAY,
   clientClaimValues,
   IS_ALIVE,
   parseClientVerdict,
   parseShownCompletions,
+  ROWS_OF_DAY,
 } from '../postgres/client-claims';
 import { blameOf } from '../postgres/sqlstate';
 import { CANARY_COUPLE } from '../quests/canary-couple';
@@ -15,7 +15,12 @@ import { instantOfMillis } from '../values/event-time';
 import { keyIssues } from '../values/rtdb-key';
 import { authenticate } from './authenticate';
 import { coupleIdOf, parseClaimBody } from './claim-body';
-import { type CompareDayContext, compareDay, MAX_ROWS_OF_DAY } from './compare-day';
+import {
+  type CompareDayContext,
+  compareDay,
+  MAX_BYTES_OF_DAY,
+  MAX_ROWS_OF_DAY,
+} from './compare-day';
 import { completionsQuerySchema } from './completions-query';
 import { fieldErrorsOf } from './field-errors';
 import { openApiDocument } from './openapi';
@@ -84,9 +89,10 @@ export function createApi(context: ApiContext): Hono {
     if (coupleId === CANARY_COUPLE) return problem(403, RESERVED);
     const errors = keyIssues('partner_id', coupleId);
     if (errors.length > 0) return problem(400, { errors });
-    const asked = [coupleId, date, subject, partner_id, MAX_ROWS_OF_DAY];
+    const users = [subject, partner_id];
+    const asked = [coupleId, date, MAX_ROWS_OF_DAY, MAX_BYTES_OF_DAY, users];
     const [rows, consistent] = await Promise.all([
-      context.statements.run(COMPLETIONS_OF_DAY, asked, c.var.signal),
+      context.statements.run(ROWS_OF_DAY, asked, c.var.signal),
       comparisons.ask(`${date} ${coupleId}`, () =>
         compareDay(coupleId, date, context, deadline(ANSWER_WITHIN_MS)),
       ),

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseSeenRefs, REFS_SEEN_LATELY, ROWS_OF_DAY } from '../postgres/client-claims';
+import { ByteBudget } from '../byte-budget';
+import { orAborted } from '../deadline';
+import { parseSeenRefs, REFS_SEEN_LATELY, ROWS_OF_DAY, wholeRows } from '../postgres/client-claims';
 import { parseCompletionPage } from '../postgres/completion-rows';
 import { LOG_FINDINGS } from '../postgres/reconcile-findings';
 import type { Statements } from '../postgres/statements';
@@ -19,6 +21,10 @@ const SECOND_LOOK_AFTER_MS = 300;
 /** More than any day of the app has. Beyond it a day isn't compared, nor shown whole. */
 export const MAX_ROWS_OF_DAY = 200;
 const MAX_QUESTS_OF_DAY = 100;
+/** Of its values, in either store: 200 leaves of 600 bytes. */
+export const MAX_BYTES_OF_DAY = 128 * 1024;
+/** Parsed, many small fields take some sixteen times their size. */
+const MAX_BYTES_AT_ONCE = 8 * MAX_BYTES_OF_DAY;
 /** Anybody may ask; the reconciler finds the rest. */
 const MAX_LOGGED = 5;
 
@@ -64,17 +70,37 @@ export interface CompareDayContext {
   retentionDays: number;
 }
 
-/** Null where the day is too large. */
+const budget = new ByteBudget(MAX_BYTES_AT_ONCE);
+
+/** Null where the day is too large. In turns: users choose how large their days are. */
 async function differencesOf(
+  coupleId: string,
+  dateKey: string,
+  stores: Pick<CompareDayContext, 'statements' | 'rtdb'>,
+  signal: AbortSignal,
+): Promise<Difference[] | null> {
+  const turn = budget.enter(MAX_BYTES_OF_DAY) ?? Promise.resolve();
+  try {
+    await orAborted(turn, signal);
+    return await compareStores(coupleId, dateKey, stores, signal);
+  } finally {
+    void turn.then(() => budget.leave(MAX_BYTES_OF_DAY));
+  }
+}
+
+async function compareStores(
   coupleId: string,
   dateKey: string,
   { statements, rtdb }: Pick<CompareDayContext, 'statements' | 'rtdb'>,
   signal: AbortSignal,
 ): Promise<Difference[] | null> {
-  const [completions, found] = await Promise.all([
-    rtdb.readCompletions(coupleId, dateKey, MAX_QUESTS_OF_DAY + 1, signal),
-    statements.run(ROWS_OF_DAY, [coupleId, dateKey, MAX_ROWS_OF_DAY + 1]),
+  const most = { quests: MAX_QUESTS_OF_DAY + 1, bytes: MAX_BYTES_OF_DAY };
+  const [reading, found] = await Promise.all([
+    rtdb.readCompletions(coupleId, dateKey, most, signal),
+    statements.run(ROWS_OF_DAY, [coupleId, dateKey, MAX_ROWS_OF_DAY + 1, MAX_BYTES_OF_DAY, null]),
   ]);
+  if (!reading.isWhole || wholeRows(found).length < found.length) return null;
+  const completions = reading.value;
   const { rows } = parseCompletionPage(found);
   const quests = Object.keys(completions ?? {}).length;
   if (quests > MAX_QUESTS_OF_DAY || rows.length > MAX_ROWS_OF_DAY) return null;

@@ -20,7 +20,9 @@ const readAnswerSchema = z.object({
   completions: z.array(completionSchema).describe('The first 200'),
   consistent: z
     .boolean()
-    .describe('Whether RTDB shows the same at this moment; false also for a day of over 200 rows'),
+    .describe(
+      'Whether RTDB shows the same at this moment; false also for a day of over 200 rows or 128 KB',
+    ),
 });
 
 const healthSchema = z.object({ status: z.literal('ok') });

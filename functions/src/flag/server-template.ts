@@ -1,14 +1,18 @@
 import { z } from 'zod';
 import type { Json } from '../values/json';
 
-/** A name and what it stands for. A Map: names are data, and every object has a `constructor`. */
+/**
+ * Names and what they stand for; null is none of them, as in any JSON of Google's. A Map: names are data,
+ * and every object has a `constructor`.
+ */
 const RECORD = z
-  .custom<Record<string, unknown>>(
-    (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  .custom<Record<string, unknown> | null>(
+    (value) => typeof value === 'object' && !Array.isArray(value),
   )
-  .transform((value) => new Map(Object.entries(value)));
+  .transform((value) => new Map(Object.entries(value ?? {})))
+  .prefault(null);
 
-const GROUP = z.looseObject({ parameters: RECORD.default(new Map()) });
+const GROUP = z.looseObject({ parameters: RECORD }).nullable();
 
 /**
  * Remote Config's server template, as far as one flag needs it.
@@ -19,15 +23,15 @@ const GROUP = z.looseObject({ parameters: RECORD.default(new Map()) });
 const TEMPLATE = z.object({
   conditions: z
     .array(z.looseObject({ name: z.string(), condition: z.custom<Json>().default(null) }))
-    .default([]),
-  parameters: RECORD.default(new Map()),
-  parameterGroups: RECORD.default(new Map()),
+    .nullish(),
+  parameters: RECORD,
+  parameterGroups: RECORD,
   version: z.looseObject({ versionNumber: z.coerce.number().int() }).optional().catch(undefined),
 });
 
 const PARAMETER = z.looseObject({
   defaultValue: z.unknown().optional(),
-  conditionalValues: RECORD.default(new Map()),
+  conditionalValues: RECORD,
 });
 
 export interface ServerTemplate {
@@ -50,9 +54,9 @@ export interface TemplateParameter {
 /** @throws what zod does, where it is no template */
 export function parseServerTemplate(json: unknown): ServerTemplate {
   const { conditions, parameters, parameterGroups, version } = TEMPLATE.parse(json);
-  const groups = [...parameterGroups.values()].map((group) => GROUP.parse(group).parameters);
+  const groups = [...parameterGroups.values()].map((group) => GROUP.parse(group)?.parameters ?? []);
   return {
-    conditions: conditions.map(({ name, condition }) => ({ name, condition })),
+    conditions: (conditions ?? []).map(({ name, condition }) => ({ name, condition })),
     parameters: [parameters, ...groups].flatMap((group) =>
       [...group].map(([name, parameter]) => ({ name, parameter })),
     ),

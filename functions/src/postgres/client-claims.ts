@@ -8,34 +8,43 @@ select mirror.claim_by_client($1, $2::date, $3, $4, $5, $6::timestamptz, $7) as 
 `;
 
 /**
- * A couple's live completions of a day, in key order. $1 couple, $2 day, $3 and $4 its two users: `a_b_c`
- * is the id of `a` with `b_c` and of `a_b` with `c`, and neither may see the others' rows.
+ * The rows of a couple's day, in key order. $1 couple, $2 day, $3 how many rows, $4 how many bytes of
+ * payloads: those beyond come without theirs (`is_whole`). Stored sizes come first, since they cost
+ * nothing to read. A compressed payload counts sixteenfold: one of 12 KB may be a megabyte.
+ *
+ * $5 null = all rows, for a comparison; else the two users whose live rows are shown: `a_b_c` is the id
+ * of `a` with `b_c` and of `a_b` with `c`, and neither may see the others' rows.
  */
-export const COMPLETIONS_OF_DAY = `
-select
-  q.quest_id,
-  q.user_id,
-  q.payload,
-  to_char(q.completed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as completed_at
-from public.quest_completions as q
-where q.couple_id = $1 and q.date_key = $2::date and q.user_id in ($3, $4) and q.deleted_at is null
-order by q.quest_id, q.user_id
-limit $5::integer
-`;
-
-/** All rows of a couple's day, for a comparison. $1 couple, $2 day, $3 how many. */
 export const ROWS_OF_DAY = `
 select
-  q.couple_id,
-  to_char(q.date_key, 'YYYY-MM-DD') as date_key,
-  q.quest_id,
-  q.user_id,
-  q.payload,
-  q.deleted_at is not null as is_tombstone
-from public.quest_completions as q
-where q.couple_id = $1 and q.date_key = $2::date
-order by q.couple_id, q.date_key, q.quest_id, q.user_id
-limit $3::integer
+  d.couple_id,
+  to_char(d.date_key, 'YYYY-MM-DD') as date_key,
+  d.quest_id,
+  d.user_id,
+  case when d.bytes <= $4::integer then d.payload end as payload,
+  d.bytes <= $4::integer as is_whole,
+  to_char(d.completed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as completed_at,
+  d.deleted_at is not null as is_tombstone
+from (
+  select
+    s.*,
+    sum(case when s.stored <= $4::integer then octet_length(s.payload::text) else $4::integer + 1 end)
+      over (order by s.quest_id, s.user_id) as bytes
+  from (
+    select
+      q.*,
+      sum(
+        coalesce(pg_column_size(q.payload), 0)
+        * case when pg_column_compression(q.payload) is null then 1 else 16 end
+      ) over (order by q.quest_id, q.user_id) as stored
+    from public.quest_completions as q
+    where q.couple_id = $1 and q.date_key = $2::date
+      and ($5::text[] is null or (q.user_id = any ($5) and q.deleted_at is null))
+    order by q.quest_id, q.user_id
+    limit $3::integer
+  ) as s
+) as d
+order by d.couple_id, d.date_key, d.quest_id, d.user_id
 `;
 
 /** $1 refs: those of them that the log has seen within the hour, whoever saw them. */
@@ -73,6 +82,13 @@ const COMPLETION = z.object({
   completed_at: z.string(),
 });
 
+const SIZED = z.looseObject({ is_whole: z.boolean() });
+
+/** Those rows of a day that came with their payload. */
+export function wholeRows(rows: unknown[]): unknown[] {
+  return rows.filter((row) => SIZED.parse(row).is_whole);
+}
+
 /** A completion as the validation read shows it. */
 export type ShownCompletion = z.infer<typeof COMPLETION>;
 
@@ -81,5 +97,5 @@ export function parseSeenRefs(rows: unknown[]): Set<string> {
 }
 
 export function parseShownCompletions(rows: unknown[]): ShownCompletion[] {
-  return rows.map((row) => COMPLETION.parse(row));
+  return wholeRows(rows).map((row) => COMPLETION.parse(row));
 }

@@ -53,7 +53,8 @@ export function rtdbDatabase(names: RtdbNames): RtdbDatabase {
 export function parseRtdbUrl(text: string): RtdbDatabase {
   const url = URL.canParse(text) ? new URL(text) : null;
   const instance = url === null ? undefined : GOOGLE_HOST.exec(url.hostname)?.[1];
-  if (url === null || url.protocol !== 'https:' || instance === undefined) {
+  // More than an origin would mean another database, or a part of one: `?ns=`, a path.
+  if (url === null || instance === undefined || url.href !== `https://${url.hostname}/`) {
     throw new ConfigurationError(
       'expected an address such as https://my-project-default-rtdb.firebaseio.com',
     );

@@ -1,5 +1,6 @@
 import { ByteBudget } from '../byte-budget';
 import { orAborted } from '../deadline';
+import { bodyUpTo } from './body-up-to';
 
 /** A place in RTDB, as an event names it. */
 export interface RtdbLocation {
@@ -71,8 +72,9 @@ export function createRtdbReader(
       await response.body?.cancel();
       throw new Error(`RTDB answered ${response.status} to a read`);
     }
-    const text = await textUpTo(maxBytes, response);
-    return text === null ? { isWhole: false } : { isWhole: true, value: JSON.parse(text) };
+    const body = await bodyUpTo(maxBytes, response);
+    if (body === null) return { isWhole: false };
+    return { isWhole: true, value: JSON.parse(body.toString('utf8')) };
   };
 
   const inTurn = async (
@@ -103,18 +105,6 @@ export function createRtdbReader(
       }
     },
   };
-}
-
-/** The body's text; null, and no more of it is read, where it has more bytes. */
-async function textUpTo(maxBytes: number, { body }: Response): Promise<string | null> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of body ?? []) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) return null;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function urlOf({ instance, databaseHost, path }: RtdbLocation, emulatorHost?: string): URL | null {

@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { orAborted } from '../deadline';
 import { errorText } from '../values/error-text';
 import type { Json } from '../values/json';
+import { bodyUpTo } from './body-up-to';
 import type { RtdbDatabase } from './rtdb-database';
 import type { AccessToken } from './rtdb-reader';
 
@@ -14,6 +16,8 @@ export interface RtdbAnswer {
   value: unknown;
   /** Size of the body, decompressed. */
   bytes: number;
+  /** False where the body is larger than was asked for: there is no value then. */
+  isWhole: boolean;
 }
 
 export interface RtdbRequestOptions {
@@ -25,6 +29,8 @@ export interface RtdbRequestOptions {
   firstPauseMs?: number;
   /** Reads the body; throws where it isn't whole. Default: as JSON. */
   parse?: (body: string) => unknown;
+  /** Of the body, decompressed; no more of it is read. Default: no bound. */
+  maxBytes?: number;
   /** Ends all tries. */
   signal?: AbortSignal;
 }
@@ -83,35 +89,38 @@ async function tryOnce(
   const timeout = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
   const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
   let response: Response;
-  let body: Buffer;
+  const { maxBytes = Number.POSITIVE_INFINITY } = options;
+  let body: Buffer | null;
   let token: string;
   try {
-    token = await options.accessToken().catch((cause: unknown) => {
-      throw new RtdbReadError(
-        'RTDB: no access token could be had (Application Default Credentials)',
-        {
-          cause,
-        },
-      );
-    });
+    // The credentials have no time limit of their own.
+    token = await orAborted(tokenOf(options), signal);
     response = await fetch(url, {
       ...change,
       signal,
       headers: { authorization: `Bearer ${token}` },
     });
-    body = Buffer.from(await response.arrayBuffer());
+    body = await bodyUpTo(maxBytes, response);
   } catch (error) {
     if (error instanceof RtdbReadError) throw error;
     return { mayPass: true, reason: `RTDB can't be reached: ${reasonOf(error)}`, retryAfterMs: 0 };
   }
-  if (!response.ok) return refusal(response, errorText(body.toString('utf8'), token));
+  if (!response.ok) return refusal(response, errorText(String(body), token));
+  if (body === null) return { value: undefined, bytes: maxBytes, isWhole: false };
   try {
     const { parse = JSON.parse } = options;
-    return { value: parse(body.toString('utf8')), bytes: body.length };
+    return { value: parse(body.toString('utf8')), bytes: body.length, isWhole: true };
   } catch {
     const reason = `RTDB's answer is not whole JSON (${body.length} bytes)`;
     return { mayPass: true, reason, retryAfterMs: 0 };
   }
+}
+
+function tokenOf({ accessToken }: RtdbRequestOptions): Promise<string> {
+  return accessToken().catch((cause: unknown) => {
+    const message = 'RTDB: no access token (Application Default Credentials)';
+    throw new RtdbReadError(message, { cause });
+  });
 }
 
 function refusal({ status, headers }: Response, said: string | null): Failure {

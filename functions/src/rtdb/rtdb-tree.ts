@@ -1,7 +1,13 @@
 import { CANARY_COUPLE } from '../quests/canary-couple';
 import type { CompletionKey } from '../quests/completion-path';
 import { compareUtf8 } from '../values/utf8-order';
-import { RtdbReadError, type RtdbRequestOptions, requestRtdb } from './rtdb-request';
+import type { Reading } from './rtdb-reader';
+import {
+  type RtdbAnswer,
+  RtdbReadError,
+  type RtdbRequestOptions,
+  requestRtdb,
+} from './rtdb-request';
 
 /** Reads RTDB's quests for a comparison, with what it cost. Rejects with RtdbReadError. */
 export interface RtdbTree {
@@ -13,9 +19,9 @@ export interface RtdbTree {
   readCompletions(
     coupleId: string,
     dateKey: string,
-    quests: number,
+    most: { quests: number; bytes: number },
     signal: AbortSignal,
-  ): Promise<unknown>;
+  ): Promise<Reading>;
   /** One leaf's value; null where there is none. */
   readLeaf(key: CompletionKey): Promise<unknown>;
   /** What was read so far: bytes of the bodies, requests that were answered. */
@@ -30,20 +36,18 @@ export interface RtdbTree {
  */
 export function createRtdbTree(options: RtdbRequestOptions): RtdbTree {
   const usage = { bytes: 0, requests: 0 };
-  const read = async (
+  const ask = async (
     path: readonly string[],
     query: Readonly<Record<string, string>> = {},
-    signal?: AbortSignal,
-  ): Promise<unknown> => {
-    const { value, bytes } = await requestRtdb(
-      path,
-      query,
-      signal ? { ...options, signal } : options,
-    );
-    usage.bytes += bytes;
+    bounds: Pick<RtdbRequestOptions, 'signal' | 'maxBytes'> = {},
+  ): Promise<RtdbAnswer> => {
+    const answer = await requestRtdb(path, query, { ...options, ...bounds });
+    usage.bytes += answer.bytes;
     usage.requests += 1;
-    return value;
+    return answer;
   };
+  const read: (...asked: Parameters<typeof ask>) => Promise<unknown> = async (...asked) =>
+    (await ask(...asked)).value;
   return {
     usage,
     async listCouples() {
@@ -59,9 +63,11 @@ export function createRtdbTree(options: RtdbRequestOptions): RtdbTree {
       const range = { startAt: JSON.stringify(fromDate), endAt: JSON.stringify(toDate) };
       return read(['daily_quests', coupleId], { orderBy: '"$key"', ...range });
     },
-    readCompletions(coupleId, dateKey, quests, signal) {
+    async readCompletions(coupleId, dateKey, { quests, bytes: maxBytes }, signal) {
       const first = { orderBy: '"$key"', limitToFirst: String(quests) };
-      return read(['daily_quests', coupleId, dateKey, 'completions'], first, signal);
+      const path = ['daily_quests', coupleId, dateKey, 'completions'];
+      const { value, isWhole } = await ask(path, first, { signal, maxBytes });
+      return isWhole ? { isWhole, value } : { isWhole };
     },
     readLeaf({ coupleId, dateKey, questId, userId }) {
       return read(['daily_quests', coupleId, dateKey, 'completions', questId, userId]);
