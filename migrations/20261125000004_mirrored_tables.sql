@@ -123,7 +123,8 @@ begin
     from judged
     where action = 'insert'
     order by n
-    on conflict do nothing
+    -- Of the key alone: a constraint of the team's is to say that it refuses the row.
+    on conflict ({key}) do nothing
     returning {key}
   ),
   updated as (

@@ -50,6 +50,16 @@ async function migratedServer(): Promise<LocalPostgres> {
   return server;
 }
 
+/** A login of a database of its own, without any right. */
+async function loginOfOwn(name: string): Promise<{ database: TestDatabase; login: string }> {
+  const database = await cloneDatabase();
+  cleanUps.push(() => database.drop());
+  const login = `${name}_${process.pid}`;
+  await database.query(`create role ${login} login password 'x'`);
+  cleanUps.unshift(() => database.query(`drop role ${login}`));
+  return { database, login };
+}
+
 /** The functions' login, which is the same on a server and on its replacement. */
 function loginOf(url: string, username = 'functions'): string {
   const login = new URL(url);
@@ -100,11 +110,7 @@ test('a failover behind a proxy: the old server takes no writes, the instance fi
 }, 90_000);
 
 test('a login whose settings were put right is taken up without a new instance', async () => {
-  const database: TestDatabase = await cloneDatabase();
-  cleanUps.push(() => database.drop());
-  const login = `mirror_session_${process.pid}`;
-  await database.query(`create role ${login} login password 'x'`);
-  cleanUps.unshift(() => database.query(`drop role ${login}`));
+  const { database, login } = await loginOfOwn('mirror_session');
   runtime = await startRuntime({ databaseUrl: loginOf(database.url, login) });
   const event = completionEvent();
   expect(await send(runtime.url, event)).toBe(500);
@@ -127,4 +133,21 @@ test('a login whose settings were put right is taken up without a new instance',
   expect(await database.query('select reason from mirror.coverage')).toEqual([
     { reason: 'outage' },
   ]);
+}, 40_000);
+
+test('a right that is revoked twice costs no event, however old the event is', async () => {
+  const { database, login } = await loginOfOwn('mirror_revoked');
+  await database.query(`grant quest_mirror_writer to ${login}`);
+  runtime = await startRuntime({ databaseUrl: loginOf(database.url, login) });
+  const { url } = runtime;
+  const event = completionEvent({ questId: 'revoked' });
+  for (const n of [1, 2]) {
+    await database.query('revoke insert on quest_completions from quest_mirror_writer');
+    expect(await send(url, event)).toBe(500);
+    await database.query('grant insert on quest_completions to quest_mirror_writer');
+    expect(await send(url, completionEvent({ questId: `other_${n}` }))).toBe(204);
+  }
+  expect(await database.query('select from mirror.divergence_log')).toEqual([]);
+  expect(await send(url, event)).toBe(204);
+  expect(await database.query('select from quest_completions')).toHaveLength(3);
 }, 40_000);

@@ -126,6 +126,32 @@ describe.each([
   });
 });
 
+test.each([
+  [
+    'a unique index',
+    `create unique index team on quest_completions ((1)) where quest_id in ('q1', '${POISON}')`,
+    'drop index team',
+    '23505',
+  ],
+  [
+    'a generated column',
+    `alter table quest_completions add column team integer
+       generated always as (1 / (length(quest_id) - ${POISON.length})) stored`,
+    'alter table quest_completions drop column team',
+    '22012',
+  ],
+])('%s of the team refuses one row, and says so', async (_name, add, remove, sqlstate) => {
+  await database.query(add);
+  try {
+    const { row, neighbours } = await sendMixed();
+    expect({ row, neighbours }).toEqual({ row: 204, neighbours: [204] });
+    expect(await completions(database)).toHaveLength(59);
+    expect(await divergences(database)).toEqual([rejection(sqlstate)]);
+  } finally {
+    await database.query(remove);
+  }
+});
+
 describe('a failure that passes, of one row', () => {
   test.each([
     ['a statement that is cancelled', 'perform pg_cancel_backend(pg_backend_pid())', '57014'],

@@ -14,9 +14,12 @@ const NOW = Date.parse('2025-11-19T12:00:00Z');
 const AN_HOUR_AGO = '2025-11-19T11:00:00.000000Z';
 const JUST_NOW = '2025-11-19T11:59:59.000000Z';
 
-const failure = (code: string, routine = 'server'): PgError =>
-  Object.assign(new DatabaseError('no', 0, 'error'), { code, routine });
-const raised = (code: string) => failure(code, 'exec_stmt_raise');
+const failure = (code: string, more = {}): PgError =>
+  Object.assign(new DatabaseError('no', 0, 'error'), {
+    ...{ code, routine: 'server', where: 'PL/pgSQL function poison() line 1 at SQL statement' },
+    ...more,
+  });
+const raised = (code: string) => failure(code, { routine: 'exec_stmt_raise' });
 
 let lastId = 0;
 function claim({ eventTime = JUST_NOW, payload = true as boolean | null } = {}): Claim<LogKey> {
@@ -58,6 +61,25 @@ test.each(['42P01', 'QM001'])('%s, while others are written: refused', (code) =>
   expect(deliver(claim(), failure(code), () => blame.wrote(claim()))).toBe('refused');
 });
 
+const OWN = 'with claim as materialized (select)';
+const OUTER = 'PL/pgSQL function mirror.apply_claims(jsonb,text) line 5 at RETURN QUERY';
+
+test.each([
+  ['the apply function', failure('42883', { where: undefined })],
+  ['the table', failure('42P01', { where: OUTER, internalQuery: OWN })],
+  [
+    'a right',
+    failure('42501', { routine: 'aclcheck_error', where: `SQL statement "${OWN}"\n${OUTER}` }),
+  ],
+])('%s is missing in two outages: no row is refused for it, however old', (_name, error) => {
+  const { blame, deliver } = harness();
+  const subject = claim({ eventTime: AN_HOUR_AGO });
+  for (let n = 0; n < 3; n += 1) {
+    expect(deliver(subject, error, () => blame.wrote(claim()))).toBe('retried');
+    blame.wrote(claim());
+  }
+});
+
 test('another kind of write is no witness: it may fire no such trigger', () => {
   const { blame, deliver } = harness();
   const meanwhile = () => blame.wrote(claim({ payload: null }));
@@ -69,9 +91,10 @@ test.each(['25006', '53100', '40001', '55P03', '57014', '08006'])(
   (code) => {
     const { blame, deliver } = harness();
     const subject = claim({ eventTime: AN_HOUR_AGO });
+    const error = failure(code, { where: undefined });
     for (let n = 0; n < 3; n += 1) {
       blame.wrote(claim());
-      expect(deliver(subject, failure(code), () => blame.wrote(claim()))).toBe('retried');
+      expect(deliver(subject, error, () => blame.wrote(claim()))).toBe('retried');
     }
   },
 );

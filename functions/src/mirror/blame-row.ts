@@ -1,6 +1,6 @@
 import type { LogKey } from '../events/mirrored-path';
 import type { Claim } from '../postgres/claims';
-import { blameOf } from '../postgres/sqlstate';
+import { blameOf, isMissingForAll } from '../postgres/sqlstate';
 import { millisOf } from '../values/event-time';
 
 /** Postgres refuses this one row, and would on every retry. */
@@ -60,8 +60,7 @@ export class RowBlame<Leaf extends LogKey> {
     error: unknown,
     writesBefore: readonly number[] = this.#writes,
   ): boolean {
-    const blame = blameOf(error);
-    if (blame !== 'asked' && blame !== 'setup') return false;
+    if (!isDoubtful(error)) return false;
     let isFirst = false;
     for (const claim of claims) {
       const suspect = this.#suspects.get(claim.eventId);
@@ -87,7 +86,7 @@ export class RowBlame<Leaf extends LogKey> {
     if (blame === 'row') return true;
     const isOld = this.now() - millisOf(claim.eventTime) >= PATIENCE_MS;
     if (blame === 'parent') return isOld;
-    if (blame !== 'asked' && blame !== 'setup') return false;
+    if (!isDoubtful(error)) return false;
     const { now, sent, before } = this.#suspects.get(claim.eventId) ?? {};
     const writes = this.#writesLike(claim);
     // What lacked something may have been answered after what lacked nothing yet.
@@ -108,6 +107,12 @@ export class RowBlame<Leaf extends LogKey> {
     }
     this.#suspects.set(eventId, suspect);
   }
+}
+
+/** Whether only the writes beside it tell if one row is to blame. */
+function isDoubtful(error: unknown): boolean {
+  const blame = blameOf(error);
+  return blame === 'asked' || (blame === 'setup' && !isMissingForAll(error));
 }
 
 function kindOf({ before, payload }: Claim<LogKey>): number {

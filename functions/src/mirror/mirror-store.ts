@@ -9,7 +9,7 @@ import {
   RECORD_DIVERGENCES,
 } from '../postgres/divergence-log';
 import { RESOLVE_MISSED_EVENT } from '../postgres/missed-events';
-import { blameOf } from '../postgres/sqlstate';
+import { blameOf, isMissingForAll } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
 import { sizeOfJson } from '../values/json';
 import { RowBlame, RowRefused } from './blame-row';
@@ -161,8 +161,10 @@ function actionOnFailure(error: unknown, wasRepeated: boolean): 'split' | 'repea
     case 'parent':
     case 'asked':
     case 'busy':
-    case 'setup':
       return 'split';
+    case 'setup':
+      // A new session may have it.
+      return isMissingForAll(error) ? 'repeat' : 'split';
     case 'conflict':
       return wasRepeated ? 'split' : 'repeat';
     case 'session':

@@ -121,6 +121,17 @@ export function isInTrigger({ where }: DatabaseError): boolean {
   return where.slice(0, start).includes('\n');
 }
 
+/**
+ * Whether our own statement lacks a table, a function or a right: what it names is looked up before any
+ * row is touched, so no row is to blame.
+ */
+export function isMissingForAll(error: unknown): boolean {
+  if (!(error instanceof DatabaseError) || blameOf(error) !== 'setup') return false;
+  const { where, internalQuery, routine } = error;
+  if (where === undefined || (internalQuery?.startsWith(OWN_STATEMENT) ?? false)) return true;
+  return routine === 'aclcheck_error' && !isInTrigger(error);
+}
+
 /** Postgres was away, or this instance's way to it was: what `mirror.coverage` calls an outage. */
 export function isOutage(error: unknown): boolean {
   const blame = blameOf(error);
