@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type CloudEvent, completionEvent, encodeHeader, send } from '../support/cloud-event';
-import { eventually } from '../support/eventually';
 import { mirrorOfFile } from '../support/mirror-runtime';
 import { completions } from '../support/mirror-tables';
 
@@ -34,16 +33,6 @@ async function open(): Promise<Socket> {
   await once(socket, 'connect');
   return socket;
 }
-
-test('events whose connection is cut, one behind the other, leave room for others', async () => {
-  const socket = await open();
-  for (let n = 0; n < 6; n += 1) socket.write(requestOf(large(`cut_${n}`)).join(''));
-  await eventually(async () => (await completions(mirror.database)).length > 0, {
-    describe: 'the first of them to be written',
-  });
-  socket.destroy();
-  expect(await send(mirror.runtime.url, large('after'))).toBe(204);
-}, 20_000);
 
 test('senders that go away while they wait leave room for others', async () => {
   const sockets = await Promise.all(Array.from({ length: 20 }, open));
