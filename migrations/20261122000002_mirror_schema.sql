@@ -80,7 +80,8 @@ as $$
       'head', left(shown.text, max_bytes / 16)
     )
   end
-  from (select value::text) as shown (text)
+  -- offset: or each use of the text would make it anew.
+  from (select value::text offset 0) as shown (text)
 $$;
 
 create function mirror.as_evidence(value jsonb)

@@ -16,7 +16,10 @@ const MAX_BYTES_AT_ONCE = 1024 * 1024;
  * After so many bytes of them their garbage is collected. V8 by itself lets about 64 MB of buffers
  * and large texts gather first, which is half of what an instance has to spare.
  */
-const BYTES_A_COLLECTION = 2 * 1024 * 1024;
+const BYTES_A_COLLECTION = 1024 * 1024;
+
+/** How long a body may take once it has its turn; behind a sender that stalls all others would wait. */
+const BODY_WITHIN_MS = 10_000;
 
 const REQUEST_START = 'http.server.request.start';
 
@@ -44,25 +47,34 @@ function putBefore(server: Server): void {
       for (const listener of listeners) listener.call(server, request, response);
     };
     const bytes = bytesOf(request);
-    if (bytes <= SMALL_BYTES) pass();
-    else inTurn(bytes, budget, response, pass);
+    if (bytes <= SMALL_BYTES) return pass();
+    inTurn(bytes, budget, request, response, () => {
+      endIfStalled(request, response);
+      pass();
+    });
   });
 }
 
 function inTurn(
   bytes: number,
   budget: ByteBudget,
+  { socket }: IncomingMessage,
   response: ServerResponse,
   pass: () => void,
 ): void {
   let isClosed = false;
   const turn = budget.enter(bytes);
-  response.once('close', () => {
+  const onClose = () => {
+    if (isClosed) return;
     isClosed = true;
+    socket.off('close', onClose);
     if (turn === null) budget.leave(bytes);
     else void turn.then(() => budget.leave(bytes));
     noteHandled(bytes);
-  });
+  };
+  response.once('close', onClose);
+  // A response behind another one of its connection never sees the connection's end.
+  socket.once('close', onClose);
   if (turn === null) {
     pass();
     return;
@@ -71,6 +83,12 @@ function inTurn(
   void turn.then(() => {
     if (!isClosed) outsideRequest(pass);
   });
+}
+
+/** Its sender sees a connection that broke, and sends the event again. */
+function endIfStalled(request: IncomingMessage, response: ServerResponse): void {
+  const timer = setTimeout(() => request.complete || request.destroy(), BODY_WITHIN_MS);
+  response.once('close', () => clearTimeout(timer));
 }
 
 let collect: (() => void) | undefined;

@@ -151,3 +151,23 @@ test('a right that is revoked twice costs no event, however old the event is', a
   expect(await send(url, event)).toBe(204);
   expect(await database.query('select from quest_completions')).toHaveLength(3);
 }, 40_000);
+
+test('a time limit of the login that was too short is taken off without a new instance', async () => {
+  const { database, login } = await loginOfOwn('mirror_hurried');
+  await database.query(`grant quest_mirror_writer to ${login}`);
+  await database.query(`alter role ${login} set statement_timeout = '200ms'`);
+  await database.query(`
+    create function slow() returns trigger language plpgsql as
+      $$ begin perform pg_sleep(0.3); return new; end $$;
+    create trigger slow before insert on quest_completions
+      for each row execute function slow()`);
+  runtime = await startRuntime({ databaseUrl: loginOf(database.url, login) });
+  const { url } = runtime;
+  const event = completionEvent();
+  expect(await send(url, event)).toBe(500);
+  await database.query(`alter role ${login} reset statement_timeout`);
+  await eventually(async () => (await send(url, event)) === 204, {
+    timeoutMs: 20_000,
+    describe: 'a new session',
+  });
+}, 40_000);

@@ -1,12 +1,14 @@
 import { Client, type ClientConfig, DatabaseError } from 'pg';
 import type { ConnectGate } from './connect-gate';
 import { connectReason } from './connect-reason';
-import { blameOf, ConnectError } from './sqlstate';
+import { blameOf, ConnectError, sqlstateOf } from './sqlstate';
 
 /** Statements in flight on one connection: at 20 ms away, 4 would cap it at 200 a second. */
 const PIPELINE_DEPTH = 8;
 /** How old a session is at least that is given up because something is missing. */
 const RENEWED_AFTER_MS = 5_000;
+/** A statement was cancelled, by a time limit for one. */
+const CANCELLED = '57014';
 /** How old it is when its connect counts as a success. */
 const PROVEN_AFTER_MS = 1_000;
 
@@ -147,11 +149,12 @@ export class PipelinedConnection {
 
 /**
  * Whether a session is to be given up. What is missing, or not granted, may be so for an old session
- * alone: a proxy that leads elsewhere by now, a role whose settings changed.
+ * alone: a proxy that leads elsewhere by now, a role whose settings changed. So may a statement's time limit.
  */
 function isWornOut(error: unknown, ageMs: number): boolean {
   const blame = blameOf(error);
-  return blame === 'session' || (blame === 'setup' && ageMs > RENEWED_AFTER_MS);
+  if (blame === 'session' || ageMs <= RENEWED_AFTER_MS) return blame === 'session';
+  return blame === 'setup' || sqlstateOf(error) === CANCELLED;
 }
 
 /** A pooler announces a process id of its own to the client; a server announces that of its backend. */

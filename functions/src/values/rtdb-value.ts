@@ -17,30 +17,49 @@ export function canonicalValue(value: unknown): Json {
   // JSON such as 1e999 reads as Infinity: no value of RTDB's, but no deletion either.
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
   if (typeof value !== 'object' || value === null) return null;
-  const children = canonicalChildren(value);
-  const keys = Object.keys(children);
-  if (keys.length === 0) return null;
-  return asList(children, keys) ?? children;
+  return Array.isArray(value) ? canonicalList(value) : canonicalChildren(value);
 }
 
-function canonicalChildren(value: object): JsonObject {
+// A leaf may have tens of thousands of fields: nothing below makes more of each than it must.
+
+function canonicalChildren(value: object): Json {
   // No prototype: a key named __proto__ is a key like any other.
   const children: JsonObject = Object.create(null);
-  for (const [key, child] of Object.entries(value)) {
-    const kept = canonicalValue(child);
-    if (kept !== null) children[key] = kept;
+  let count = 0;
+  let last = -1;
+  for (const key of Object.keys(value)) {
+    const kept = canonicalValue((value as JsonObject)[key]);
+    if (kept === null) continue;
+    children[key] = kept;
+    count += 1;
+    if (last !== NOT_A_LIST) last = isIndex(key) ? Math.max(last, Number(key)) : NOT_A_LIST;
   }
+  if (count === 0) return null;
+  if (!isListOf(count, last)) return children;
+  return Array.from({ length: last + 1 }, (_, index) => children[index] ?? null);
+}
+
+function canonicalList(value: readonly unknown[]): Json {
+  const list = Array.from(value, canonicalValue);
+  const last = list.findLastIndex((item) => item !== null);
+  let count = 0;
+  for (const item of list) if (item !== null) count += 1;
+  if (count === 0) return null;
+  list.length = last + 1;
+  if (isListOf(count, last)) return list;
+  const children: JsonObject = Object.create(null);
+  for (const [index, item] of list.entries()) if (item !== null) children[index] = item;
   return children;
 }
 
-function asList(children: JsonObject, keys: string[]): Json[] | null {
-  let last = -1;
-  for (const key of keys) {
-    if (!/^(0|[1-9]\d{0,8})$/.test(key)) return null;
-    last = Math.max(last, Number(key));
-  }
-  if (last >= 2 * keys.length) return null;
-  return Array.from({ length: last + 1 }, (_, index) => children[String(index)] ?? null);
+const NOT_A_LIST = Number.POSITIVE_INFINITY;
+
+function isIndex(key: string): boolean {
+  return /^(0|[1-9]\d{0,8})$/.test(key);
+}
+
+function isListOf(count: number, last: number): boolean {
+  return last < 2 * count;
 }
 
 /** RTDB's limit. Source: Firebase documentation, "Realtime Database Limits". */
@@ -49,7 +68,11 @@ export const MAX_DEPTH = 32;
 /** Whether a value nests deeper than RTDB does: walking it could exhaust the stack, Postgres' too. */
 export function isTooDeep(value: unknown, levels = MAX_DEPTH): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((child) => isTooDeep(child, levels - 1));
+  if (levels === 0) return true;
+  for (const key in value) {
+    if (isTooDeep((value as JsonObject)[key], levels - 1)) return true;
+  }
+  return false;
 }
 
 /**
@@ -64,10 +87,11 @@ export function changedValue(data: unknown, delta: unknown, levels = MAX_DEPTH):
   if (!isTree(data) || !isTree(delta) || levels === 0) return delta;
   // No prototype: a key named __proto__ is a key like any other.
   const children: Record<string, unknown> = Object.create(null);
-  for (const [key, child] of Object.entries(data)) {
-    if (!isKeyOf(delta, key)) children[key] = child;
+  for (const key of Object.keys(data)) {
+    if (!isKeyOf(delta, key)) children[key] = data[key];
   }
-  for (const [key, change] of Object.entries(delta)) {
+  for (const key of Object.keys(delta)) {
+    const change = delta[key];
     if (change === null) continue;
     children[key] = isKeyOf(data, key) ? changedValue(data[key], change, levels - 1) : change;
   }

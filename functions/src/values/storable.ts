@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Json } from './json';
+import type { Json, JsonObject } from './json';
 
 /**
  * What RTDB may hold and Postgres' `text` and `jsonb` refuse: U+0000, and surrogates without their
@@ -18,12 +18,18 @@ export function isStorable(text: string): boolean {
 
 /** Where in `value` the first text stands that Postgres can't hold, as `value.a.b`; or null. */
 export function findUnstorable(value: Json, at: string): string | null {
-  if (typeof value === 'string') return isStorable(value) ? null : at;
+  const place = placeOfUnstorable(value);
+  return place === null ? null : at + place;
+}
+
+/** Put together on the way back: a value may have tens of thousands of fields, all of them good. */
+function placeOfUnstorable(value: Json): string | null {
+  if (typeof value === 'string') return isStorable(value) ? null : '';
   if (value === null || typeof value !== 'object') return null;
-  for (const [key, child] of Object.entries(value)) {
-    if (!isStorable(key)) return `${at}.${escapeText(key)}`;
-    const found = findUnstorable(child, `${at}.${key}`);
-    if (found) return found;
+  for (const key of Object.keys(value)) {
+    if (!isStorable(key)) return `.${escapeText(key)}`;
+    const place = placeOfUnstorable((value as JsonObject)[key] ?? null);
+    if (place !== null) return `.${key}${place}`;
   }
   return null;
 }
