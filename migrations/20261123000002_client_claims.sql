@@ -47,7 +47,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  today constant date := (clock_timestamp() at time zone 'UTC')::date;
+  -- Named in full: temporary types come first, whatever the search_path.
+  today constant pg_catalog.date := (clock_timestamp() at time zone 'UTC')::pg_catalog.date;
 begin
   perform set_config('lock_timeout', lock_wait, true);
   perform set_config('mirror.writer', 'on', true);
