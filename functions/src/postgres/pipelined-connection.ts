@@ -154,7 +154,7 @@ export class PipelinedConnection {
 function isWornOut(error: unknown, ageMs: number): boolean {
   const blame = blameOf(error);
   if (blame === 'session' || ageMs <= RENEWED_AFTER_MS) return blame === 'session';
-  return blame === 'setup' || sqlstateOf(error) === CANCELLED;
+  return blame === 'setup' || (blame !== 'asked' && sqlstateOf(error) === CANCELLED);
 }
 
 /** A pooler announces a process id of its own to the client; a server announces that of its backend. */
