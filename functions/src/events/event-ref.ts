@@ -30,7 +30,7 @@ export function textOfHeader(header: string): string {
 /**
  * Whether an encoder wrote the text. None leaves what must be encoded, or encodes a letter or digit;
  * and none can have met what no key holds. `/` is a key's part nowhere: encoded beside a literal one,
- * it was written out by whoever made the key.
+ * the author of the key wrote it out.
  */
 function isEncoded(text: string): boolean {
   if (/[^!#-~]/.test(text)) return false;
