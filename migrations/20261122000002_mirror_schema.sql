@@ -119,7 +119,7 @@ as $$
   from jsonb_array_elements(gaps) with ordinality as kept (gap, n)
 $$;
 
--- Bounds every row of the log, whoever writes it: 64 KB at most (docs/tables.md). Lists that their
+-- Bounds every row of the log, from any writer: 64 KB at most (docs/tables.md). Lists that their
 -- writers bound stay whole; without the gaps a missed event would look resolved.
 create function mirror.bound_divergence()
 returns trigger

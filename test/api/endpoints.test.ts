@@ -394,7 +394,7 @@ describe('claims are bounded', () => {
 });
 
 test.each([['a/b'], ['.'], ['a\u0000b'], ['x'.repeat(769)], ['é'.repeat(400)], ['$'], ['\ud800']])(
-  'a token whose subject is %j, which is no key of RTDB, is a 403',
+  "a token whose subject is %j, which RTDB doesn't allow as a key, is a 403",
   async (subject) => {
     expect((await post(BODY, {}, subject)).status).toBe(403);
     const headers = await bearer(subject);

@@ -65,7 +65,7 @@ test('an interval that could not be written is written with the next', async () 
   ]);
 });
 
-test('what is missing for every row is an outage, too, by the word of whoever judges rows', async () => {
+test('what is missing for every row is an outage, too, as the judge of rows says', async () => {
   const { state, gaps, at, noteFailure } = harness();
   state.seconds = 10;
   noteFailure();

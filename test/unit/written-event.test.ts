@@ -79,7 +79,7 @@ test.each([
   ['the last of Latin-1', 'a/Ã¿', false, 'a/ÿ'],
   ['an escaped space', 'a/b%20c', false, 'a/b c'],
   ['an escaped percent', 'a/50%25', false, 'a/50%'],
-  // Nobody encodes these, so whoever made the key wrote the escape out.
+  // Nobody encodes these, so the author of the key wrote the escape out.
   ['an escaped letter', 'a/%41', false, 'a/%41'],
   ['an escaped dot, which no key holds', 'a/b%2Ecom', false, 'a/b%2Ecom'],
   ['an escaped slash beside a literal one', 'a/b%2Fc', false, 'a/b%2Fc'],

@@ -16,7 +16,7 @@ export async function authenticate(
   }
   try {
     const subject = await verifyToken(token);
-    // It becomes a part of paths; a user whose id is no key of RTDB's can't have completions.
+    // It becomes a part of paths; a user whose id RTDB doesn't allow as a key can't have completions.
     if (rtdbKeySchema.safeParse(subject).success) return subject;
     return problem(403, { detail: "the token's subject can't be a user's id" });
   } catch (error) {

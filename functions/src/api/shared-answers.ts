@@ -6,8 +6,8 @@ interface Shared {
 }
 
 /**
- * Lets whoever asks the same at the same time share one answer. A yes is kept for a moment; a no
- * isn't, since whoever sees it looks again.
+ * Lets callers that ask the same at the same time share one answer. A yes is kept for a moment; a no
+ * isn't, since a caller that sees it looks again.
  */
 export class SharedAnswers {
   readonly #shared = new Map<string, Shared>();

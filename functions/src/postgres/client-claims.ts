@@ -47,7 +47,7 @@ from (
 order by d.couple_id, d.date_key, d.quest_id, d.user_id
 `;
 
-/** $1 refs: those of them that the log has seen within the hour, whoever saw them. */
+/** $1 refs: those of them that the log has seen within the hour, from any writer. */
 export const REFS_SEEN_LATELY = `
 select log.ref
 from unnest($1::text[]) as asked (ref)

@@ -102,7 +102,7 @@ function isTree(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null;
 }
 
-/** Not `in` or `hasOwn`: a list has a `length` of its own, which is no key of RTDB's. */
+/** Not `in` or `hasOwn`: a list has a `length` of its own, which isn't a key in RTDB. */
 function isKeyOf(tree: object, key: string): boolean {
   return Object.prototype.propertyIsEnumerable.call(tree, key);
 }
