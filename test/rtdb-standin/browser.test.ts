@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { Browser, BrowserContext, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page, WebSocket } from 'playwright-core';
 import { CHROMIUM, launchChromium } from '../../local/chromium';
 import { findFreePort } from '../../local/free-port';
 import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
@@ -95,12 +95,14 @@ describeWithBrowser(name, () => {
   }, 60_000);
 
   test('a page whose last WebSocket failed connects by long polling, and goes over', async () => {
-    const opened = await open();
-    await opened.evaluate(`localStorage.setItem('${FLAG}', 'true')`);
+    // Before the page's own scripts: a connection of an earlier page might take the flag away again.
+    await context.addInitScript(`localStorage.setItem('${FLAG}', 'true')`);
     const requests: string[] = [];
-    opened.on('request', (request) => requests.push(request.url()));
-    const upgraded = opened.waitForEvent('websocket');
-    await opened.reload();
+    context.on('request', (request) => requests.push(request.url()));
+    const upgraded = new Promise<WebSocket>((resolve) => {
+      context.on('page', (page) => page.once('websocket', resolve));
+    });
+    const opened = await open();
     await put('/live.json', 1);
     await seesLive(opened, 1);
     expect(requests.some((url) => url.includes('/.lp?start=t'))).toBe(true);
