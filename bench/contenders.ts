@@ -44,7 +44,10 @@ export async function startContender(
 ): Promise<RunningContender> {
   const database = `bench_${contender.name.replace(/[^a-z0-9]/g, '_')}`;
   await databases.create(database);
-  const env = { ...contender.env, DATABASE_URL: databases.url(database, postgresPort) };
+  const env = {
+    ...contender.env,
+    QUEST_MIRROR_DATABASE_URL: databases.url(database, postgresPort),
+  };
   const process = await startFunction({ ...contender, env, profileDir });
   return { contender, database, process };
 }

@@ -10,7 +10,7 @@ const TEMPLATE = 'bench_template';
 export const SEED_ROWS = 100_000;
 
 const SEED = `
-insert into public.quest_completions (
+insert into rtdb.quest_completions (
   couple_id, date_key, quest_id, user_id, partner_id,
   completed_at, payload, origin, event_id, event_time
 )
@@ -88,7 +88,7 @@ export class Databases {
     try {
       const { rows } = await client.query<{ rows: string; updated: string }>(
         `select count(*) as rows, count(*) filter (where event_id like '%-u') as updated
-        from public.quest_completions
+        from rtdb.quest_completions
         where event_id like $1`,
         [`${roundId}-%`],
       );

@@ -3,13 +3,16 @@ import { postgresConfig } from '../functions/src/config';
 import { settingText } from '../functions/src/values/setting-text';
 import type { CommandContext } from './context';
 
+/** The owner's, who migrates and repairs; the functions have a secret of their own. */
+export const DATABASE_URL = 'DATABASE_URL';
+
 /** The option of every verb that talks to Postgres: `postgresConfig` reads what it names. */
 export function withDatabaseUrlOption(command: Command): Command {
   // The name of a variable, not the URL: arguments are visible to everybody on the machine.
   return command.option(
     '--database-url-env <name>',
     'environment variable that holds the Postgres URL',
-    'DATABASE_URL',
+    DATABASE_URL,
   );
 }
 

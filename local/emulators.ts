@@ -12,7 +12,7 @@ const REGION = 'us-central1';
 const PROXY_VARIABLES = ['HTTPS_PROXY', 'https_proxy', 'HTTP_PROXY', 'http_proxy'];
 
 export interface EmulatorsOptions {
-  /** The Postgres that the functions write to: their secret DATABASE_URL. */
+  /** The Postgres that the functions write to: their secret QUEST_MIRROR_DATABASE_URL. */
   databaseUrl: string;
   /** Only demo- projects; nothing outside this machine is asked for them. */
   projectId?: string;
@@ -62,7 +62,7 @@ export async function startEmulators(options: EmulatorsOptions): Promise<Emulato
     functionsDir,
     projectDir: ROOT,
     ports,
-    secrets: { DATABASE_URL: options.databaseUrl },
+    secrets: { QUEST_MIRROR_DATABASE_URL: options.databaseUrl },
     params: options.env ?? {},
   });
   try {
@@ -135,7 +135,7 @@ function firebaseEnv(directory: string): NodeJS.ProcessEnv {
     ...{ CI: 'true', NO_UPDATE_NOTIFIER: '1', NO_COLOR: '1', METADATA_SERVER_DETECTION: 'none' },
   };
   // The functions get it as their secret; it must not also leak in from the caller's environment.
-  delete env.DATABASE_URL;
+  delete env.QUEST_MIRROR_DATABASE_URL;
   delete env.GOOGLE_APPLICATION_CREDENTIALS;
   return env;
 }

@@ -47,7 +47,7 @@ export async function completionsIn(
        user_id as "userId", completed_at as "completedAt", payload, origin,
        deleted_at as "deletedAt",
        round(extract(epoch from mirrored_at - event_time) * 1000)::float8 as "lagMs"
-     from public.quest_completions
+     from rtdb.quest_completions
      where mirrored_at > $1 and mirrored_at <= coalesce($2, 'infinity'::timestamptz)
        and isfinite(event_time)
      order by mirrored_at, couple_id, date_key, quest_id, user_id`,

@@ -13,7 +13,7 @@ export function printResult({ rows, divergences, failures }: SceneResult): void 
     `${row.lagMs} ms`,
   ]);
   const heading = ['couple', 'date', 'quest', 'user', 'completed at', 'state', 'origin', 'lag'];
-  print('', 'public.quest_completions', ...formatTable(heading, completions));
+  print('', 'rtdb.quest_completions', ...formatTable(heading, completions));
   const disagreements = divergences.map(({ kind, cause, severity, ref }) => [
     ...[kind, cause, severity],
     ref

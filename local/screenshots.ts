@@ -69,7 +69,7 @@ async function playDay(cleanups: Cleanups): Promise<string> {
   await addHistory(statements, SEED);
   await statements.close();
   const { port, stop } = await startInstance({
-    ...{ target: 'dashboard', databaseUrl, rtdbAddress: stores.rtdbAddress },
+    ...{ target: 'mirrorDashboard', databaseUrl, rtdbAddress: stores.rtdbAddress },
     mirroringEnabled: true,
   });
   cleanups.add(stop);

@@ -5,7 +5,9 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '5min';
 
-create table public.quest_completions (
+create schema if not exists rtdb;
+
+create table rtdb.quest_completions (
   -- collate "C" is byte order: the reconciler merges this order with the one it sorts RTDB into,
   -- and the writers lock their rows in it.
   couple_id text collate "C" not null,
@@ -44,23 +46,23 @@ create table public.quest_completions (
 -- Every index is paid for by every mirrored write, so each names its reader.
 
 -- Reader: purge and the dashboard look for tombstones by age. Live rows never enter it.
-create index quest_completions_tombstones on public.quest_completions (deleted_at)
+create index quest_completions_tombstones on rtdb.quest_completions (deleted_at)
   where deleted_at is not null;
 
 -- Reader: lag over a recent window (dashboard, report). Rows arrive in nearly this order, so a
 -- BRIN of a few pages does, and costs a write next to nothing. Autosummarize, because pages that
 -- no vacuum has summarised yet are read by every query.
-create index quest_completions_mirrored_at on public.quest_completions
+create index quest_completions_mirrored_at on rtdb.quest_completions
   using brin (mirrored_at) with (autosummarize = on, pages_per_range = 32);
 
 -- Closed from the first moment; the policies come with the roles, in the access migration.
-alter table public.quest_completions enable row level security;
+alter table rtdb.quest_completions enable row level security;
 
-comment on table public.quest_completions is
+comment on table rtdb.quest_completions is
   'Mirror of RTDB daily_quests/*/*/completions. Written by quest_mirror_writer only.';
-comment on column public.quest_completions.event_time is
+comment on column rtdb.quest_completions.event_time is
   'Version of the row; -infinity for client and backfill rows, so that any real event wins.';
-comment on column public.quest_completions.deleted_at is
+comment on column rtdb.quest_completions.deleted_at is
   'Tombstone: the leaf is gone in RTDB; kept so that a late older write cannot bring it back.';
-comment on column public.quest_completions.client_claimed_at is
+comment on column rtdb.quest_completions.client_claimed_at is
   'When an old app last claimed this completion over the API: a witness besides RTDB.';

@@ -201,7 +201,7 @@ alter table mirror.divergence_log enable row level security;
 alter table mirror.reconcile_runs enable row level security;
 alter table mirror.coverage enable row level security;
 
-comment on schema mirror is 'Evidence about public.quest_completions. Never exposed to the app.';
+comment on schema mirror is 'Evidence about rtdb.quest_completions. Never exposed to the app.';
 comment on table mirror.divergence_log is
   'Where RTDB and Postgres disagreed, or an event was refused. One open row per (ref, kind).';
 comment on table mirror.reconcile_runs is 'What each comparison of both sides counted.';

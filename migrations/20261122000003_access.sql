@@ -17,21 +17,13 @@ exception
 end
 $$;
 
-do $$
-begin
-  -- Everybody has it by default, and only the schema's owner could grant it.
-  if not has_schema_privilege('quest_mirror_writer', 'public', 'usage') then
-    grant usage on schema public to quest_mirror_writer;
-  end if;
-end
-$$;
-
 revoke all on schema mirror from public;
+revoke all on schema rtdb from public;
 revoke all on all tables in schema mirror from public;
-revoke all on public.quest_completions from public;
+revoke all on rtdb.quest_completions from public;
 
-grant usage on schema mirror to quest_mirror_writer;
-grant select, insert, update on public.quest_completions to quest_mirror_writer;
+grant usage on schema mirror, rtdb to quest_mirror_writer;
+grant select, insert, update on rtdb.quest_completions to quest_mirror_writer;
 grant select, insert, update on mirror.divergence_log to quest_mirror_writer;
 grant select, insert, update on mirror.reconcile_runs to quest_mirror_writer;
 grant select, insert, update on mirror.coverage to quest_mirror_writer;
@@ -49,13 +41,14 @@ declare
 begin
   foreach app_role in array array['anon', 'authenticated'] loop
     if exists (select from pg_catalog.pg_roles where rolname = app_role) then
-      execute format('revoke all on schema mirror from %I', app_role);
+      execute format('revoke all on schema mirror, rtdb from %I', app_role);
       execute format('revoke all on all tables in schema mirror from %I', app_role);
-      execute format('revoke all on public.quest_completions from %I', app_role);
+      execute format('revoke all on rtdb.quest_completions from %I', app_role);
     end if;
   end loop;
   if exists (select from pg_catalog.pg_roles where rolname = 'authenticated') then
-    grant select on public.quest_completions to authenticated;
+    grant usage on schema rtdb to authenticated;
+    grant select on rtdb.quest_completions to authenticated;
   end if;
 end
 $$;
@@ -64,7 +57,7 @@ $$;
 -- migration runs. The claims are what PostgREST sets per request. The subject is compared as text:
 -- Firebase ids are no UUIDs, so auth.uid() would fail. A pooled connection's leftover setting is
 -- '', hence nullif; "(select ...)" is evaluated once a query, not once a row.
-create policy own_live_completions on public.quest_completions
+create policy own_live_completions on rtdb.quest_completions
   for select
   using (
     deleted_at is null
@@ -78,11 +71,11 @@ create policy own_live_completions on public.quest_completions
     )
   );
 
-create policy writer_select on public.quest_completions
+create policy writer_select on rtdb.quest_completions
   for select to quest_mirror_writer using (true);
-create policy writer_insert on public.quest_completions
+create policy writer_insert on rtdb.quest_completions
   for insert to quest_mirror_writer with check (true);
-create policy writer_update on public.quest_completions
+create policy writer_update on rtdb.quest_completions
   for update to quest_mirror_writer using (true) with check (true);
 
 create policy writer_select on mirror.divergence_log

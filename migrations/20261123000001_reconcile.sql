@@ -71,7 +71,7 @@ security definer
 set search_path = ''
 as $$
 declare
-  written public.quest_completions := case when tg_op = 'DELETE' then old else new end;
+  written rtdb.quest_completions := case when tg_op = 'DELETE' then old else new end;
 begin
   insert into mirror.direct_writes as last (
     couple_id, date_key, quest_id, user_id, operation, written_by, old_payload, new_payload
@@ -96,7 +96,7 @@ $$;
 revoke all on function mirror.note_direct_write() from public;
 
 create trigger quest_completions_direct_write
-  after insert or update or delete on public.quest_completions
+  after insert or update or delete on rtdb.quest_completions
   for each row
   when (current_setting('mirror.writer', true) is distinct from 'on')
   execute function mirror.note_direct_write();

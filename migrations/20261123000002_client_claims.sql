@@ -54,7 +54,7 @@ begin
   perform set_config('mirror.writer', 'on', true);
   if exists (
     select
-    from public.quest_completions as q
+    from rtdb.quest_completions as q
     where (q.couple_id, q.date_key, q.quest_id, q.user_id)
         = (claimed_couple, claimed_date, claimed_quest, claimed_user)
       and q.client_claimed_at is not null
@@ -74,7 +74,7 @@ begin
   if not found then
     return 'limited';
   end if;
-  insert into public.quest_completions (
+  insert into rtdb.quest_completions (
     couple_id, date_key, quest_id, user_id, partner_id,
     completed_at, payload, origin, event_time, client_claimed_at
   )
@@ -87,7 +87,7 @@ begin
   if found then
     return 'applied';
   end if;
-  update public.quest_completions as q
+  update rtdb.quest_completions as q
   set client_claimed_at = clock_timestamp()
   where (q.couple_id, q.date_key, q.quest_id, q.user_id)
       = (claimed_couple, claimed_date, claimed_quest, claimed_user)

@@ -42,7 +42,7 @@ declare
   inserted bigint;
 begin
   perform set_config('mirror.writer', 'on', true);
-  insert into public.quest_completions (
+  insert into rtdb.quest_completions (
     couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_time
   )
   select
@@ -101,7 +101,7 @@ begin
     from wanted as w
     cross join lateral (
       select q.event_time, q.event_id
-      from public.quest_completions as q
+      from rtdb.quest_completions as q
       where (q.couple_id, q.date_key, q.quest_id, q.user_id)
           = (w.couple_id, w.date_key, w.quest_id, w.user_id)
       for update
@@ -111,7 +111,7 @@ begin
       and q.event_id is not distinct from w.seen_event_id
   ),
   updated as (
-    update public.quest_completions as q
+    update rtdb.quest_completions as q
     set
       partner_id = coalesce(w.partner_id, q.partner_id),
       completed_at = coalesce(w.completed_at, q.completed_at),
@@ -127,7 +127,7 @@ begin
     returning w.n
   ),
   inserted as (
-    insert into public.quest_completions (
+    insert into rtdb.quest_completions (
       couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_time
     )
     select

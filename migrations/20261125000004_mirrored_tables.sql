@@ -334,7 +334,7 @@ comment on function mirror.create_apply_function(text, regclass, text[], text[],
 
 select mirror.create_apply_function(
   'apply_claims',
-  'public.quest_completions',
+  'rtdb.quest_completions',
   key_columns => '{couple_id,date_key,quest_id,user_id}',
   other_columns => '{partner_id,completed_at}',
   made_on => 'claim.date_key',

@@ -43,7 +43,7 @@ async function seed(url: string, say: Context['say']): Promise<void> {
   await client.connect();
   try {
     await client.query("select set_config('mirror.writer', 'on', false)");
-    await client.query('truncate public.quest_completions');
+    await client.query('truncate rtdb.quest_completions');
     say(`dashboard: ${COMPLETIONS} completions, some minutes`);
     await client.query(dataset.DROP_KEY);
     await client.query(dataset.SEED_COMPLETIONS, [COMPLETIONS]);

@@ -67,11 +67,11 @@ async function seed(url: string, couples: number): Promise<void> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query('truncate public.quest_completions');
+    await client.query('truncate rtdb.quest_completions');
     // Else each row would be noted as a direct write.
     await client.query("set mirror.writer = 'on'");
     await client.query(SEED_COMPLETIONS, [couples]);
-    await client.query('vacuum analyze public.quest_completions');
+    await client.query('vacuum analyze rtdb.quest_completions');
   } finally {
     await client.end();
   }

@@ -17,7 +17,7 @@ export function runWorker(
   args: readonly string[],
   databaseUrl: string,
 ): Promise<WorkerReport> {
-  const env = { ...process.env, DATABASE_URL: databaseUrl };
+  const env = { ...process.env, QUEST_MIRROR_DATABASE_URL: databaseUrl };
   return message(fork(join(STORES, `${name}.ts`), args, { env }));
 }
 

@@ -27,7 +27,7 @@ const READ_AT = '2026-11-03T00:00:00.000000Z';
 const ROWS_AT_ONCE = 2_000;
 
 const COPY = `
-copy public.quest_completions (
+copy rtdb.quest_completions (
   couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_time
 ) from stdin`;
 
@@ -45,7 +45,7 @@ const lineOf = ({ leaf, completedAt, payload }: ReadCompletion): string =>
   ].join('\t');
 
 async function copy(lines: Iterable<string> | AsyncIterable<string>): Promise<void> {
-  const client = new Client({ connectionString: process.env.DATABASE_URL });
+  const client = new Client({ connectionString: process.env.QUEST_MIRROR_DATABASE_URL });
   await client.connect();
   await client.query("set mirror.writer = 'on'");
   await pipeline(Readable.from(lines), client.query(copyFrom(COPY)));
@@ -98,12 +98,12 @@ const MODES: Record<string, () => Promise<() => Promise<unknown>>> = {
 };
 
 async function main(): Promise<void> {
-  await connections.run('truncate public.quest_completions', []);
+  await connections.run('truncate rtdb.quest_completions', []);
   const measured = await MODES[mode]?.();
   const startedAt = performance.now();
   await measured?.();
   const ms = performance.now() - startedAt;
-  const [row] = await connections.run('select count(*)::integer from public.quest_completions', []);
+  const [row] = await connections.run('select count(*)::integer from rtdb.quest_completions', []);
   const { count } = row as { count: number };
   process.send?.({ completions: count, ms, peakMb: peakMb() } satisfies WorkerReport);
   await connections.close();

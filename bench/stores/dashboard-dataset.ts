@@ -2,10 +2,10 @@
 
 /** The key is made again afterwards: filling a table of millions through it takes three times as long. */
 export const DROP_KEY = `
-alter table public.quest_completions drop constraint quest_completions_pkey
+alter table rtdb.quest_completions drop constraint quest_completions_pkey
 `;
 export const ADD_KEY = `
-alter table public.quest_completions
+alter table rtdb.quest_completions
 add constraint quest_completions_pkey primary key (couple_id, date_key, quest_id, user_id)
 `;
 
@@ -14,7 +14,7 @@ add constraint quest_completions_pkey primary key (couple_id, date_key, quest_id
  * tombstone, one in fifty a phone's.
  */
 export const SEED_COMPLETIONS = `
-insert into public.quest_completions (
+insert into rtdb.quest_completions (
   couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin,
   event_id, event_time, deleted_at, mirrored_at
 )

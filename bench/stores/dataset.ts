@@ -46,7 +46,7 @@ function completionValue(n: number, quest: number): unknown {
 
 /** The same in Postgres: $1 couples. */
 export const SEED_COMPLETIONS = `
-insert into public.quest_completions (
+insert into rtdb.quest_completions (
   couple_id, date_key, quest_id, user_id, partner_id,
   completed_at, payload, origin, event_id, event_time
 )

@@ -1,7 +1,7 @@
 import type { TableAccess } from '../../functions/src/postgres/access-catalog';
 import { type Diagnosis, fail, ok } from './check';
 
-const COMPLETIONS = 'public.quest_completions';
+const COMPLETIONS = 'rtdb.quest_completions';
 const WRITER = 'quest_mirror_writer';
 const WRITTEN = ['SELECT', 'INSERT', 'UPDATE'];
 

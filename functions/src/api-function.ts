@@ -2,13 +2,13 @@ import { onRequest } from 'firebase-functions/v2/https';
 import { DATABASE_URL, RTDB_REGION } from './config';
 import { hideBodies } from './request-body';
 
-hideBodies('api');
+hideBodies('mirrorApi');
 
 /** Loaded at the first request, and once: discovery needs no Postgres client. */
 let instance: typeof import('./api-instance') | undefined;
 
 /** Old phones' second write and the validation read; each request brings its own token. */
-export const api = onRequest(
+export const mirrorApi = onRequest(
   {
     region: RTDB_REGION,
     secrets: [DATABASE_URL],

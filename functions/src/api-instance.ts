@@ -61,7 +61,7 @@ async function answerOf(request: PlatformRequest, body: Buffer): Promise<Respons
   try {
     app ??= openApi();
   } catch (error) {
-    if (error instanceof ConfigurationError) logNotConfigured('api', error);
+    if (error instanceof ConfigurationError) logNotConfigured('mirrorApi', error);
     else logFailure(error);
     return unavailable();
   }

@@ -17,7 +17,7 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 // The definitions put the names into the functions manifest. They are read from the environment by
 // `read`, with the same defaults, since a `BooleanParam` reads a variable that is not set as false.
-export const DATABASE_URL = defineSecret('DATABASE_URL');
+export const DATABASE_URL = defineSecret('QUEST_MIRROR_DATABASE_URL');
 
 /** All instances in the emulator; a deployment must name one, so that no second one is mirrored by accident. */
 export const RTDB_INSTANCE = defineString('RTDB_INSTANCE', {
@@ -27,7 +27,14 @@ export const RTDB_INSTANCE = defineString('RTDB_INSTANCE', {
 
 export const RTDB_REGION = defineString('RTDB_REGION', manifestOf(PARAMETERS.RTDB_REGION));
 
-const DEFINED_ABOVE: readonly string[] = ['DATABASE_URL', 'RTDB_INSTANCE', 'RTDB_REGION'];
+export const MAX_INSTANCES = defineInt('MAX_INSTANCES', manifestOf(PARAMETERS.MAX_INSTANCES));
+
+const DEFINED_ABOVE: readonly string[] = [
+  'QUEST_MIRROR_DATABASE_URL',
+  'RTDB_INSTANCE',
+  'RTDB_REGION',
+  'MAX_INSTANCES',
+];
 
 for (const [name, parameter] of Object.entries<Parameter<unknown>>(PARAMETERS)) {
   if (DEFINED_ABOVE.includes(name)) continue;
@@ -124,10 +131,13 @@ export function complaintOf(env: Environment, name: ParameterName): string | nul
 /**
  * How Postgres is reached. Read where a connection is wanted: while mirroring is off, none is.
  *
- * @param variable the name of the URL's variable, which a command line may choose
+ * @param variable the name of the URL's variable; the command line has another than the functions
  * @throws ConfigurationError that names the parameter and repeats no part of it
  */
-export function postgresConfig(env: Environment, variable = 'DATABASE_URL'): ClientConfig {
+export function postgresConfig(
+  env: Environment,
+  variable = 'QUEST_MIRROR_DATABASE_URL',
+): ClientConfig {
   const url = settingText(env[variable]);
   if (url === '') {
     throw new ConfigurationError(

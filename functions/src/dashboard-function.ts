@@ -2,13 +2,13 @@ import { onRequest } from 'firebase-functions/v2/https';
 import { DATABASE_URL, RTDB_REGION } from './config';
 import { hideBodies } from './request-body';
 
-hideBodies('dashboard');
+hideBodies('mirrorDashboard');
 
 /** Loaded at the first request, and once: discovery needs no Postgres client. */
 let instance: typeof import('./dashboard-instance') | undefined;
 
 /** What the mirror knows, for people. Google's IAM lets them in (roles/run.invoker), nobody else. */
-export const dashboard = onRequest(
+export const mirrorDashboard = onRequest(
   {
     region: RTDB_REGION,
     secrets: [DATABASE_URL],

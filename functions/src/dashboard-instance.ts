@@ -78,7 +78,7 @@ async function answerOf(request: PlatformRequest): Promise<Response> {
       logFailure(error);
       return new Response('The dashboard failed; its log says how.\n', { status: 500 });
     }
-    logNotConfigured('dashboard', error);
+    logNotConfigured('mirrorDashboard', error);
     return new Response('The dashboard is not configured; its log says what is missing.\n', {
       status: 503,
     });

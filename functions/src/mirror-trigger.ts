@@ -6,7 +6,7 @@ import {
 } from 'firebase-functions/v2/database';
 import { onCustomEventPublished } from 'firebase-functions/v2/eventarc';
 import { readBodiesByTurns } from './body-turns';
-import { DATABASE_URL, RTDB_INSTANCE, RTDB_REGION } from './config';
+import { DATABASE_URL, MAX_INSTANCES, RTDB_INSTANCE, RTDB_REGION } from './config';
 import type { LogKey, MirroredPath } from './events/mirrored-path';
 // Loaded now, not with the instance: at the first event it would keep that event's context for ever.
 import './outside-request';
@@ -45,7 +45,7 @@ export function mirrorTrigger<Leaf extends LogKey>(
       region: RTDB_REGION,
       retry: true,
       concurrency: 80,
-      maxInstances: 20,
+      maxInstances: MAX_INSTANCES,
       memory: '256MiB',
       timeoutSeconds: 60,
       secrets: [DATABASE_URL],

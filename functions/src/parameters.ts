@@ -23,7 +23,7 @@ export interface Parameter<Value> {
  * Source: https://firebase.google.com/docs/functions/config-env
  */
 export const PARAMETERS = {
-  DATABASE_URL: {
+  QUEST_MIRROR_DATABASE_URL: {
     kind: 'secret',
     description: 'Where Postgres is: postgres://user:password@host:port/database',
     parse: parseDatabaseUrl,
@@ -51,6 +51,12 @@ export const PARAMETERS = {
     default: 1,
     description: 'Postgres connections that one function instance may hold',
     parse: wholeNumber(1, 100),
+  },
+  MAX_INSTANCES: {
+    kind: 'int',
+    default: 20,
+    description: 'Instances that each mirroring function may have',
+    parse: wholeNumber(1, 1_000),
   },
   DATABASE_CA: {
     kind: 'string',

@@ -15,13 +15,13 @@ const SHARD_TRIES = 5;
 const common = { region: RTDB_REGION, secrets: [DATABASE_URL], timeoutSeconds: 540 };
 
 /** Every hour: begins a comparison of both stores, a task for each shard of couples. */
-export const reconcileQuestCompletions = onSchedule(
+export const mirrorReconcile = onSchedule(
   { ...common, schedule: 'every 60 minutes', memory: '1GiB', maxInstances: 1 },
   () => reconcileInstance().startReconcile(),
 );
 
 /** Compares one shard of couples; what fails is tried again. */
-export const reconcileCouples = onTaskDispatched(
+export const mirrorReconcileCouples = onTaskDispatched(
   {
     ...common,
     memory: '512MiB',
@@ -36,7 +36,7 @@ export const reconcileCouples = onTaskDispatched(
 );
 
 /** Every five minutes: a write of its own through the whole mirror. */
-export const canary = onSchedule(
+export const mirrorCanary = onSchedule(
   {
     ...common,
     schedule: 'every 5 minutes',

@@ -58,7 +58,7 @@ async function beginRun(): Promise<void> {
   };
   if (getApps().length === 0) initializeApp();
   // Tasks are served where the functions are, next to the database.
-  const name = `locations/${regionOf(process.env)}/functions/reconcileCouples`;
+  const name = `locations/${regionOf(process.env)}/functions/mirrorReconcileCouples`;
   const queue = getFunctions(getApp()).taskQueue(name);
   const started = await startTasks(request, context, (task) =>
     queue.enqueue(task, { dispatchDeadlineSeconds: 540 }),

@@ -25,7 +25,7 @@ const LAG = `
 select
   percentile_cont(0.5) within group (order by lag.ms) as p50_ms,
   percentile_cont(0.99) within group (order by lag.ms) as p99_ms
-from public.quest_completions as q
+from rtdb.quest_completions as q
 cross join lateral (
   select (extract(epoch from q.mirrored_at - q.event_time) * 1000)::double precision as ms
 ) as lag

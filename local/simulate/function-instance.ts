@@ -26,7 +26,7 @@ const OUTCOME_LINE = z.object({ outcome: z.string() });
 
 export interface InstanceOptions {
   /** The function that it runs. */
-  target: 'mirrorQuestCompletion' | 'api' | 'dashboard';
+  target: 'mirrorQuestCompletion' | 'mirrorApi' | 'mirrorDashboard';
   databaseUrl: string;
   /** `host:port` of RTDB, which a tie or an overwrite is settled by. */
   rtdbAddress: string;
@@ -88,7 +88,7 @@ function environment(options: InstanceOptions): Record<string, string> {
     // As the platform names it: an instance loads what its function needs.
     FUNCTION_TARGET: options.target,
     ...(options.target === 'mirrorQuestCompletion' ? {} : EMULATED),
-    DATABASE_URL: options.databaseUrl,
+    QUEST_MIRROR_DATABASE_URL: options.databaseUrl,
     FIREBASE_DATABASE_EMULATOR_HOST: options.rtdbAddress,
     ENABLE_SUPABASE_DUAL_WRITE: String(options.mirroringEnabled),
     // Outcomes are counted by their lines.

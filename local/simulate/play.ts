@@ -113,7 +113,7 @@ async function startPhonesApi(
   rtdbAddress: string,
 ): Promise<(leaf: CompletionLeaf) => Promise<void>> {
   const { port, stop } = await startInstance({
-    ...{ target: 'api', databaseUrl, rtdbAddress, mirroringEnabled: true },
+    ...{ target: 'mirrorApi', databaseUrl, rtdbAddress, mirroringEnabled: true },
   });
   const http = new KeepAliveHttp(CLAIMS_AT_ONCE);
   cleanups.add(async () => http.close());

@@ -24,11 +24,11 @@ beforeAll(async () => {
   [mint, database] = await Promise.all([startTokenMint(), cloneDatabase()]);
   [api, dashboard] = await Promise.all([
     startRuntime({
-      ...{ target: 'api', databaseUrl: database.url },
+      ...{ target: 'mirrorApi', databaseUrl: database.url },
       env: { SUPABASE_JWT_ISSUER: mint.supabaseIssuer, NODE_ENV: 'production' },
     }),
     startRuntime({
-      ...{ target: 'dashboard', databaseUrl: database.url },
+      ...{ target: 'mirrorDashboard', databaseUrl: database.url },
       env: { NODE_ENV: 'production' },
     }),
   ]);

@@ -86,7 +86,7 @@ const rows = () =>
     `select couple_id, date_key::text, quest_id, user_id, partner_id, payload, origin,
        event_time = '-infinity' as is_unversioned,
        client_claimed_at is not null as is_claimed, deleted_at is not null as is_tombstone
-     from quest_completions`,
+     from rtdb.quest_completions`,
   );
 
 const path = (user = 'ann', quest = 'quest_1') => [
@@ -163,7 +163,7 @@ describe('a claim', () => {
     expect((await post({ ...BODY, timestamp })).status).toBe(200);
     const [row] = await database.query(
       `select date_key::text, to_char(completed_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as at
-       from quest_completions`,
+       from rtdb.quest_completions`,
     );
     expect(row).toEqual({ date_key: date, at: `${date} ${completedAt}` });
   });
@@ -293,7 +293,7 @@ describe('while Postgres', () => {
     await event('e1', true);
     const client = await database.pool.connect();
     try {
-      await client.query('begin; select from quest_completions for update');
+      await client.query('begin; select from rtdb.quest_completions for update');
       expect((await post(BODY)).status).toBe(503);
     } finally {
       await client.query('rollback');
@@ -303,7 +303,7 @@ describe('while Postgres', () => {
 
   test('refuses the row for good, a claim is a 400', async () => {
     await database.query(
-      `alter table quest_completions add constraint no_quiz check (quest_id <> 'quest_1')`,
+      `alter table rtdb.quest_completions add constraint no_quiz check (quest_id <> 'quest_1')`,
     );
     expect((await post(BODY)).status).toBe(400);
   });
@@ -326,7 +326,7 @@ describe('claims are bounded', () => {
     expect(seconds).toBeLessThanOrEqual(86_401);
     expect(await rows()).toHaveLength(100);
     const [kept] = await database.query<{ quest: number }>(
-      `select substr(quest_id, 7)::integer as quest from quest_completions limit 1`,
+      `select substr(quest_id, 7)::integer as quest from rtdb.quest_completions limit 1`,
     );
     expect(await (await claimOf(kept?.quest ?? -1)).json()).toEqual({ status: 'duplicate' });
     // Nobody else is affected, and it is over with the day.
@@ -358,7 +358,8 @@ describe('claims are bounded', () => {
     await Promise.all(Array.from({ length: 20 }, () => post(BODY)));
     await Promise.all(Array.from({ length: 20 }, () => claimOf(7)));
     expect(await counted()).toEqual([{ user_id: 'ann', claims: 2 }]);
-    const versions = () => database.query('select xmin::text, quest_id from quest_completions');
+    const versions = () =>
+      database.query('select xmin::text, quest_id from rtdb.quest_completions');
     const before = await versions();
     for (let n = 0; n < 3; n += 1) {
       expect(await (await post(BODY)).json()).toEqual({ status: 'duplicate' });
@@ -479,7 +480,7 @@ describe('the validation read', () => {
   test('of a day with thousands of rows costs and logs no more than it shows', async () => {
     await database.query(
       `begin; set local mirror.writer = 'on';
-       insert into quest_completions (couple_id, date_key, quest_id, user_id, completed_at, payload,
+       insert into rtdb.quest_completions (couple_id, date_key, quest_id, user_id, completed_at, payload,
          origin, event_time)
        select 'ann_bob', $1::date, 'quest_' || n, 'ann', now(), 'true', 'client', '-infinity'
        from generate_series(1, 5000) as n; commit`.replace('$1', `'${DATE}'`),

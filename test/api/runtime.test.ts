@@ -31,7 +31,7 @@ beforeAll(async () => {
     startStandinTree(),
   ]);
   runtime = await startRuntime({
-    ...{ target: 'api', databaseUrl: database.url, rtdbHost: rtdb.standin.address },
+    ...{ target: 'mirrorApi', databaseUrl: database.url, rtdbHost: rtdb.standin.address },
     env: { SUPABASE_JWT_ISSUER: mint.supabaseIssuer },
   });
   token = await mint.supabase(SUBJECT);
@@ -44,7 +44,7 @@ afterAll(async () => {
   await database?.drop();
 });
 
-beforeEach(() => database.query('truncate quest_completions'));
+beforeEach(() => database.query('truncate rtdb.quest_completions'));
 
 const send = (path: string, init: RequestInit = {}) =>
   fetch(`${runtime.url}${path}`, {
@@ -59,7 +59,7 @@ const send = (path: string, init: RequestInit = {}) =>
 const post = (body: unknown, headers: Record<string, string> = {}) =>
   send(CLAIM, { method: 'POST', body: JSON.stringify(body), headers });
 
-const rowCount = async () => (await database.query('select from quest_completions')).length;
+const rowCount = async () => (await database.query('select from rtdb.quest_completions')).length;
 
 test('a claim, the validation read, health and the document', async () => {
   expect(await (await post(BODY)).json()).toEqual({ status: 'applied' });
@@ -213,7 +213,7 @@ test(`${FUZZ_REQUESTS} requests of any kind: no 5xx, no crash, no row without a 
       `fuzz: ${JSON.stringify({ ...Object.fromEntries(statuses), accepted })}\n`,
     );
   }
-  const users = await database.query('select distinct user_id from quest_completions');
+  const users = await database.query('select distinct user_id from rtdb.quest_completions');
   expect(users.filter(({ user_id }) => user_id !== SUBJECT)).toEqual([]);
   expect((await send('api/healthz')).status).toBe(200);
 }, 600_000);

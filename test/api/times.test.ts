@@ -63,7 +63,7 @@ async function claim(timestamp: string, questId: string): Promise<Answer> {
 const completedAt = async (questId: string) => {
   const rows = await database.query<{ at: string }>(
     `select to_char(completed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at
-     from quest_completions where quest_id = $1`,
+     from rtdb.quest_completions where quest_id = $1`,
     [questId],
   );
   return rows.map(({ at }) => at);

@@ -64,7 +64,7 @@ const event = (
 const rows = () =>
   database.query<{ ref: string; payload: unknown; origin: string }>(
     `select couple_id || '/' || quest_id || '/' || user_id as ref, payload, origin
-     from quest_completions order by 1`,
+     from rtdb.quest_completions order by 1`,
   );
 
 const fill = (couples: number) =>
@@ -108,7 +108,7 @@ test('a backfilled row is of no event, and any event wins over it', async () => 
   const [row] = await database.query(
     `select event_time = '-infinity' as is_unversioned, event_id, partner_id,
        to_char(completed_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI') as completed_at
-     from quest_completions`,
+     from rtdb.quest_completions`,
   );
   // Nothing tells when `true` was written: the end of its day.
   expect(row).toEqual({
@@ -149,7 +149,7 @@ test('leaves that are no completions are named, and their neighbours inserted', 
   await rtdb.rest.set(leaf('quest_4'), true);
   await rtdb.rest.set(leaf('quest_5'), true);
   await database.query(
-    `alter table quest_completions add constraint no_quiz check (quest_id <> 'quest_4')`,
+    `alter table rtdb.quest_completions add constraint no_quiz check (quest_id <> 'quest_4')`,
   );
   const { out } = await backfill(...RANGE, '--json');
   expect(JSON.parse(out)).toMatchObject({ inserted: 1, rejected: 4 });

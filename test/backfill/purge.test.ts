@@ -7,12 +7,12 @@ beforeAll(async () => {
   database = await cloneDatabase();
   await database.query(
     `begin; set local mirror.writer = 'on';
-     insert into quest_completions
+     insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time, deleted_at)
      select 'a_b', '2025-11-19', 'quest_' || days, 'a', now(), null, 'rtdb',
        now() - make_interval(days => days), now() - make_interval(days => days)
      from unnest(array[1, 3, 6, 8, 40]) as days;
-     insert into quest_completions
+     insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time)
      values ('a_b', '2025-01-01', 'quest_old', 'a', now(), 'true', 'rtdb', '2025-01-01');
      commit`,
@@ -36,7 +36,7 @@ afterAll(() => database.drop());
 
 const purge = (...args: string[]) => runCommand(['purge', ...args], { DATABASE_URL: database.url });
 const tombstones = () =>
-  database.query('select from quest_completions where deleted_at is not null');
+  database.query('select from rtdb.quest_completions where deleted_at is not null');
 
 test('a dry run counts, and removes nothing', async () => {
   const { out } = await purge('--dry-run', '--json');
@@ -60,7 +60,7 @@ test('tombstones of over a week are removed, live rows of any age stay', async (
   const { out } = await purge();
   expect(out).toContain('Removed 2 tombstones older than 7 days, 1 parts of old runs');
   expect(await tombstones()).toHaveLength(3);
-  expect(await database.query('select from quest_completions')).toHaveLength(4);
+  expect(await database.query('select from rtdb.quest_completions')).toHaveLength(4);
   expect(await database.query('select from mirror.reconcile_runs')).toHaveLength(2);
   // Through the mirror's own door.
   expect(await database.query('select from mirror.direct_writes')).toEqual([]);
@@ -79,7 +79,7 @@ test('a shorter age can be asked for', async () => {
 test('whatever the age, tombstones of days that a phone may still claim stay', async () => {
   await database.query(
     `begin; set local mirror.writer = 'on';
-     insert into quest_completions
+     insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time, deleted_at)
      select 'c_d', (now() at time zone 'UTC')::date + days, 'q', 'c', now(), null, 'rtdb',
        now() - interval '90 days', now() - interval '90 days'
@@ -89,7 +89,7 @@ test('whatever the age, tombstones of days that a phone may still claim stay', a
   await purge('--older-than', '2d');
   const kept = await database.query(
     `select date_key - (now() at time zone 'UTC')::date as days
-     from quest_completions where couple_id = 'c_d' order by days`,
+     from rtdb.quest_completions where couple_id = 'c_d' order by days`,
   );
   expect(kept).toEqual([-8, -7, -3, 0, 1].map((days) => ({ days })));
 });

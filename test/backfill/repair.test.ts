@@ -51,7 +51,7 @@ const event = (
 const rows = () =>
   database.query(
     `select quest_id, payload, origin, deleted_at is not null as is_tombstone
-     from quest_completions order by quest_id`,
+     from rtdb.quest_completions order by quest_id`,
   );
 
 /** A changed leaf, a deleted one, and one without a row: none of it told by an event. */

@@ -23,7 +23,7 @@ let api: Runtime;
 beforeAll(async () => {
   [mint, database, rtdb] = await Promise.all([startTokenMint(), cloneDatabase(), startRtdbStub()]);
   api = await startRuntime({
-    ...{ target: 'api', databaseUrl: database.url, rtdbHost: rtdb.host },
+    ...{ target: 'mirrorApi', databaseUrl: database.url, rtdbHost: rtdb.host },
     env: { SUPABASE_JWT_ISSUER: mint.supabaseIssuer, NODE_ENV: 'production' },
   });
 });
@@ -43,7 +43,7 @@ const insert = async (couple: string, partner: string, count: number) => {
   const client = await database.pool.connect();
   await client.query(`begin; set local mirror.writer = 'on'`);
   await client.query(
-    `insert into quest_completions
+    `insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_time)
      select $1, $2, quest, 'ann', $3, now(), case n when 1 then 'true' else $4::jsonb end, 'rtdb', now()
      from unnest($5::text[]) with ordinality as q (quest, n)`,

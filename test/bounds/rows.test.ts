@@ -11,7 +11,7 @@ beforeAll(async () => {
   under = mirrorOn(database.url);
 });
 
-beforeEach(() => database.query('truncate quest_completions, mirror.divergence_log'));
+beforeEach(() => database.query('truncate rtdb.quest_completions, mirror.divergence_log'));
 
 afterAll(async () => {
   await under.store.close();
@@ -125,7 +125,7 @@ describe('refused writes', () => {
         raise exception using errcode = '23514', message = repeat('x', 1000000);
       end $$`);
     await database.query(
-      `create trigger refuse before insert on quest_completions
+      `create trigger refuse before insert on rtdb.quest_completions
        for each row execute function public.refuse()`,
     );
     try {
@@ -142,7 +142,7 @@ describe('refused writes', () => {
 
 test('a large value that someone writes past the mirror is noted by its head', async () => {
   await database.query(
-    `insert into quest_completions (couple_id, date_key, quest_id, user_id, completed_at, payload,
+    `insert into rtdb.quest_completions (couple_id, date_key, quest_id, user_id, completed_at, payload,
        origin, event_time)
      values ('a_b', '2025-11-19', 'q', 'a', now(), to_jsonb(repeat('x', 1000000)), 'rtdb', now())`,
   );

@@ -37,7 +37,7 @@ describeWithBrowser(name, () => {
       },
     });
     runtime = await startRuntime({
-      ...{ target: 'dashboard', databaseUrl: database.url },
+      ...{ target: 'mirrorDashboard', databaseUrl: database.url },
       rtdbHost: simulation.stores.rtdbAddress,
       env: { FUNCTIONS_EMULATOR: 'true' },
     });

@@ -24,7 +24,7 @@ beforeAll(async () => {
      from generate_series(1, ${ROWS}) as n`,
   );
   runtime = await startRuntime({
-    ...{ target: 'dashboard', databaseUrl: database.url },
+    ...{ target: 'mirrorDashboard', databaseUrl: database.url },
     // A heap that the whole would fill twice; the instance has 256 MiB in all.
     env: { FUNCTIONS_EMULATOR: 'true', NODE_OPTIONS: '--max-old-space-size=160' },
   });

@@ -14,7 +14,7 @@ let runtime: Runtime;
 beforeAll(async () => {
   [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
   runtime = await startRuntime({
-    ...{ target: 'dashboard', databaseUrl: database.url, rtdbHost: rtdb.standin.address },
+    ...{ target: 'mirrorDashboard', databaseUrl: database.url, rtdbHost: rtdb.standin.address },
     env: { FUNCTIONS_EMULATOR: 'true' },
   });
 });
@@ -27,7 +27,7 @@ afterAll(async () => {
 
 beforeEach(() =>
   database.query(
-    `truncate public.quest_completions, mirror.divergence_log, mirror.reconcile_runs,
+    `truncate rtdb.quest_completions, mirror.divergence_log, mirror.reconcile_runs,
        mirror.coverage cascade`,
   ),
 );
@@ -148,7 +148,7 @@ test('a row opens the story that `explain` prints', async () => {
 });
 
 test('without RTDB the story says so and shows what Postgres knows', async () => {
-  const alone = await startRuntime({ target: 'dashboard', databaseUrl: database.url });
+  const alone = await startRuntime({ target: 'mirrorDashboard', databaseUrl: database.url });
   try {
     const id = await logDivergence(database, leafOf('ann_bob', 'quest_3', 'bob'));
     const html = await (await fetch(`${alone.url}?story=${id}`)).text();
@@ -161,7 +161,7 @@ test('without RTDB the story says so and shows what Postgres knows', async () =>
 
 test('without Postgres the page says so, part by part, and tells no secret', async () => {
   const away = await startRuntime({
-    ...{ target: 'dashboard', databaseUrl: 'postgres://user:MARKER@127.0.0.1:9/none' },
+    ...{ target: 'mirrorDashboard', databaseUrl: 'postgres://user:MARKER@127.0.0.1:9/none' },
   });
   try {
     const response = await fetch(away.url);

@@ -75,7 +75,7 @@ test('without the index by arrival the charts would read it through: a control',
   const client = await database.pool.connect();
   try {
     await client.query('begin');
-    await client.query('drop index public.quest_completions_mirrored_at');
+    await client.query('drop index rtdb.quest_completions_mirrored_at');
     const run = async (text: string, values: unknown[]) => (await client.query(text, values)).rows;
     await readTrends(explained({ run }, plans), '24h');
   } finally {
@@ -115,7 +115,7 @@ test('a story and the count of an hour that a run makes read none through either
 
 test('a reader can not write, and does not wait or run for long', async () => {
   const asked = transactions.read((statements) =>
-    statements.run('delete from public.quest_completions', []),
+    statements.run('delete from rtdb.quest_completions', []),
   );
   await expect(asked).rejects.toMatchObject({ code: '25006' });
   const slow = transactions.read((statements) => statements.run('select pg_sleep(30)', []));
@@ -124,13 +124,13 @@ test('a reader can not write, and does not wait or run for long', async () => {
 
 test('the writer is not held up by a reader that is in the middle of it', async () => {
   await transactions.read(async (statements) => {
-    await statements.run('select count(*) from public.quest_completions', []);
+    await statements.run('select count(*) from rtdb.quest_completions', []);
     const written = await database.query(
-      "update public.quest_completions set payload = 'false' where user_id = 'u0007919' returning 1",
+      "update rtdb.quest_completions set payload = 'false' where user_id = 'u0007919' returning 1",
     );
     expect(written).toHaveLength(1);
     const seen = await statements.run(
-      "select from public.quest_completions where user_id = 'u0007919' and payload = 'false'",
+      "select from rtdb.quest_completions where user_id = 'u0007919' and payload = 'false'",
       [],
     );
     // One snapshot: what is written meanwhile is not half of the page.

@@ -46,7 +46,7 @@ test('discovery finds the trigger as designed, offline and without secrets', () 
     entryPoint: 'mirrorQuestCompletion',
     concurrency: 80,
     region: '{{ params.RTDB_REGION }}',
-    secretEnvironmentVariables: [{ key: 'DATABASE_URL' }],
+    secretEnvironmentVariables: [{ key: 'QUEST_MIRROR_DATABASE_URL' }],
     eventTrigger: {
       eventType: 'google.firebase.database.ref.v1.written',
       eventFilterPathPatterns: {
@@ -61,17 +61,17 @@ test('discovery finds the trigger as designed, offline and without secrets', () 
 test('discovery finds the scheduled functions and the task queue', () => {
   const { endpoints } = discovered;
   const region = '{{ params.RTDB_REGION }}';
-  const secretEnvironmentVariables = [{ key: 'DATABASE_URL' }];
+  const secretEnvironmentVariables = [{ key: 'QUEST_MIRROR_DATABASE_URL' }];
   const common = { platform: 'gcfv2', region, secretEnvironmentVariables };
-  expect(endpoints.reconcileQuestCompletions).toMatchObject({
+  expect(endpoints.mirrorReconcile).toMatchObject({
     ...common,
     scheduleTrigger: { schedule: 'every 60 minutes' },
   });
-  expect(endpoints.canary).toMatchObject({
+  expect(endpoints.mirrorCanary).toMatchObject({
     ...common,
     scheduleTrigger: { schedule: 'every 5 minutes' },
   });
-  expect(endpoints.reconcileCouples).toMatchObject({
+  expect(endpoints.mirrorReconcileCouples).toMatchObject({
     ...common,
     taskQueueTrigger: { retryConfig: { maxAttempts: 5 } },
   });
@@ -79,9 +79,9 @@ test('discovery finds the scheduled functions and the task queue', () => {
 
 test('discovery finds the API, which anybody may call', () => {
   const { endpoints } = discovered;
-  expect(endpoints.api).toMatchObject({
+  expect(endpoints.mirrorApi).toMatchObject({
     ...{ platform: 'gcfv2', region: '{{ params.RTDB_REGION }}', concurrency: 80 },
-    secretEnvironmentVariables: [{ key: 'DATABASE_URL' }],
+    secretEnvironmentVariables: [{ key: 'QUEST_MIRROR_DATABASE_URL' }],
     httpsTrigger: { invoker: ['public'] },
   });
 });
@@ -91,24 +91,25 @@ test('no other function lets everybody in', () => {
   const open = Object.entries(endpoints).filter(([, { httpsTrigger, taskQueueTrigger }]) =>
     JSON.stringify([httpsTrigger, taskQueueTrigger]).includes('"public"'),
   );
-  expect(open.map(([name]) => name)).toEqual(['api']);
+  expect(open.map(([name]) => name)).toEqual(['mirrorApi']);
 });
 
 test('discovery finds the dashboard, which nobody may call who was not let in', () => {
   const { endpoints } = discovered;
-  expect(endpoints.dashboard).toMatchObject({
+  expect(endpoints.mirrorDashboard).toMatchObject({
     ...{ platform: 'gcfv2', region: '{{ params.RTDB_REGION }}', maxInstances: 2 },
-    secretEnvironmentVariables: [{ key: 'DATABASE_URL' }],
+    secretEnvironmentVariables: [{ key: 'QUEST_MIRROR_DATABASE_URL' }],
     httpsTrigger: { invoker: ['private'] },
   });
 });
 
 test.each([
-  ['DATABASE_URL', 'secret', undefined],
+  ['QUEST_MIRROR_DATABASE_URL', 'secret', undefined],
   ['RTDB_INSTANCE', 'string', undefined],
   ['RTDB_REGION', 'string', 'us-central1'],
   ['ENABLE_SUPABASE_DUAL_WRITE', 'boolean', true],
   ['DATABASE_POOL_MAX', 'int', 1],
+  ['MAX_INSTANCES', 'int', 20],
   ['RETENTION_DAYS', 'int', 0],
   ['LOG_REFS', 'boolean', false],
   ['LOG_APPLIED_SAMPLE', 'string', '0.01'],
@@ -127,7 +128,9 @@ test('only the emulator listens to every instance by default', async () => {
 });
 
 test('a secret that is in the environment does not get into the manifest', async () => {
-  const { text } = await discover({ DATABASE_URL: 'postgres://u:MARKER@127.0.0.1:1/x' });
+  const { text } = await discover({
+    QUEST_MIRROR_DATABASE_URL: 'postgres://u:MARKER@127.0.0.1:1/x',
+  });
   expect(text).not.toContain('MARKER');
 });
 
@@ -158,8 +161,8 @@ test('loading the functions opens no connection and leaves the Postgres client a
   expect(loaded.opened).toEqual([]);
   expect(loaded.modules.filter((file) => /node_modules[\\/]pg[\\/]/.test(file))).toEqual([]);
   expect(loaded.names.sort()).toEqual([
-    ...['api', 'canary', 'dashboard', 'mirrorQuestCompletion'],
-    ...['reconcileCouples', 'reconcileQuestCompletions'],
+    ...['mirrorApi', 'mirrorCanary', 'mirrorDashboard', 'mirrorQuestCompletion'],
+    ...['mirrorReconcile', 'mirrorReconcileCouples'],
   ]);
 });
 

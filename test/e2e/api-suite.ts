@@ -88,7 +88,8 @@ export function apiSuite(stage: () => Stage): void {
 async function clear({ database, rtdb }: Stage): Promise<void> {
   const untilRow = (is: string) =>
     eventually(
-      async () => (await database.query(`select from quest_completions where ${is}`)).length > 0,
+      async () =>
+        (await database.query(`select from rtdb.quest_completions where ${is}`)).length > 0,
       { describe: `a completion with ${is}`, timeoutMs: 20_000 },
     );
   await untilRow(`event_id is not null and deleted_at is null`);

@@ -37,7 +37,7 @@ export function mirrorSuite(stage: () => MirrorStage): void {
   const rowOf = async (couple: string, quest: string, user: string) => {
     const rows = await database.query<Row>(
       `select payload, partner_id, origin, deleted_at is not null as is_deleted
-       from quest_completions
+       from rtdb.quest_completions
        where couple_id = $1 and date_key = $2 and quest_id = $3 and user_id = $4`,
       [couple, DATE, quest, user],
     );

@@ -36,10 +36,11 @@ export function reconcileSuite(stage: () => Stage): void {
     for (const user of ['ann', 'bob']) await rtdb.set(leaf('ann_bob', 'quest_1', user), true);
     await rtdb.set(leaf('cyd_dan', 'quest_1', 'cyd'), 'rubbish');
     await eventually(
-      async () => expect(await database.query('select from quest_completions')).toHaveLength(2),
+      async () =>
+        expect(await database.query('select from rtdb.quest_completions')).toHaveLength(2),
       { describe: 'the mirror', timeoutMs: 20_000 },
     );
-    await fire('reconcileQuestCompletions');
+    await fire('mirrorReconcile');
     await eventually(
       async () =>
         expect(await runs()).toEqual([
@@ -57,17 +58,17 @@ export function reconcileSuite(stage: () => Stage): void {
   }, 60_000);
 
   test('a canary comes through the whole mirror', async () => {
-    await fire('canary');
+    await fire('mirrorCanary');
     await eventually(
       async () =>
         expect(
           await database.query(
-            `select from quest_completions where couple_id = 'canary_canary-partner'`,
+            `select from rtdb.quest_completions where couple_id = 'canary_canary-partner'`,
           ),
         ).toHaveLength(1),
       { describe: 'the canary', timeoutMs: 20_000 },
     );
-    await fire('canary');
+    await fire('mirrorCanary');
     expect(await database.query('select from mirror.coverage')).toEqual([]);
   }, 60_000);
 }

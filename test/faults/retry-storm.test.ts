@@ -20,7 +20,7 @@ const BACKLOG = 2_000;
 const SLOW_STATEMENTS = `
   create function slow() returns trigger language plpgsql as
     'begin perform pg_sleep(0.05); return null; end';
-  create trigger slow after insert on public.quest_completions
+  create trigger slow after insert on rtdb.quest_completions
     for each statement execute function slow()`;
 
 let runtime: Runtime;
@@ -195,7 +195,7 @@ test('a backlog drains over one connection, in a fraction of a statement an even
   const [counts] = await query<{ rows: number; statements: number }>(
     server,
     `select count(*)::integer as rows, count(distinct xmin::text)::integer as statements
-     from quest_completions`,
+     from rtdb.quest_completions`,
   );
   expect(counts?.rows).toBe(BACKLOG);
   expect(counts?.statements).toBeLessThan(BACKLOG / 4);

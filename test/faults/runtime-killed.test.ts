@@ -51,7 +51,7 @@ test('an instance told to end exits, and the next one goes on', async () => {
   runtime = await startRuntime({ databaseUrl: database.url });
   const random = seededRandom(32);
   const history = randomHistory(5, 2, random);
-  await database.query('truncate quest_completions');
+  await database.query('truncate rtdb.quest_completions');
   await deliverUntilAcknowledged(history.events, {
     random,
     send: (event) => send(runtime.url, event),

@@ -101,7 +101,7 @@ test('a failover behind a proxy: the old server takes no writes, the instance fi
   const statuses = await Promise.all(senders);
   expect(new Set(statuses.map((each) => each.at(-1)))).toEqual(new Set([204]));
   expect(statuses.flat()).toContain(500);
-  expect(await query(newServer.url, 'select from quest_completions')).toHaveLength(SENDERS);
+  expect(await query(newServer.url, 'select from rtdb.quest_completions')).toHaveLength(SENDERS);
   expect(
     await query(newServer.url, 'select reason, to_at > from_at as is_over from mirror.coverage'),
   ).toEqual([{ reason: 'outage', is_over: true }]);
@@ -142,14 +142,14 @@ test('a right that is revoked twice costs no event, however old the event is', a
   const { url } = runtime;
   const event = completionEvent({ questId: 'revoked' });
   for (const n of [1, 2]) {
-    await database.query('revoke insert on quest_completions from quest_mirror_writer');
+    await database.query('revoke insert on rtdb.quest_completions from quest_mirror_writer');
     expect(await send(url, event)).toBe(500);
-    await database.query('grant insert on quest_completions to quest_mirror_writer');
+    await database.query('grant insert on rtdb.quest_completions to quest_mirror_writer');
     expect(await send(url, completionEvent({ questId: `other_${n}` }))).toBe(204);
   }
   expect(await database.query('select from mirror.divergence_log')).toEqual([]);
   expect(await send(url, event)).toBe(204);
-  expect(await database.query('select from quest_completions')).toHaveLength(3);
+  expect(await database.query('select from rtdb.quest_completions')).toHaveLength(3);
 }, 40_000);
 
 test('a time limit of the login that was too short is taken off without a new instance', async () => {
@@ -159,7 +159,7 @@ test('a time limit of the login that was too short is taken off without a new in
   await database.query(`
     create function slow() returns trigger language plpgsql as
       $$ begin perform pg_sleep(0.3); return new; end $$;
-    create trigger slow before insert on quest_completions
+    create trigger slow before insert on rtdb.quest_completions
       for each row execute function slow()`);
   runtime = await startRuntime({ databaseUrl: loginOf(database.url, login) });
   const { url } = runtime;

@@ -17,17 +17,17 @@ beforeAll(async () => {
 
 afterAll(() => database.stop());
 
-const idsOf = async (client: ClientBase, text = 'select * from public.quest_completions') =>
+const idsOf = async (client: ClientBase, text = 'select * from rtdb.quest_completions') =>
   (await client.query<{ user_id: string; quest_id: string }>(text)).rows.map(
     ({ user_id, quest_id }) => `${user_id}/${quest_id}`,
   );
 
 describe('an app user gets no more than their own live rows', () => {
   test.each([
-    'select * from public.quest_completions where true or deleted_at is not null',
-    `select * from public.quest_completions where couple_id = 'cleo_dora' or user_id <> ''`,
-    `select * from public.quest_completions union select * from public.quest_completions`,
-    `select * from public.quest_completions
+    'select * from rtdb.quest_completions where true or deleted_at is not null',
+    `select * from rtdb.quest_completions where couple_id = 'cleo_dora' or user_id <> ''`,
+    `select * from rtdb.quest_completions union select * from rtdb.quest_completions`,
+    `select * from rtdb.quest_completions
        where 1 / (case when payload = '"SECRET"' then 0 else 1 end) = 1`,
   ])('by %s', (text) =>
     database.asAnna(async (client) => expect(await idsOf(client, text)).toEqual([`${ANNA}/q1`])),
@@ -40,7 +40,7 @@ describe('an app user gets no more than their own live rows', () => {
       await client.query(`
         create function pg_temp.tell(who text) returns boolean language plpgsql cost 0.0000001
         as $$ begin raise notice '%', who; return true; end $$`);
-      const text = 'select * from public.quest_completions where pg_temp.tell(user_id)';
+      const text = 'select * from rtdb.quest_completions where pg_temp.tell(user_id)';
       expect(await idsOf(client, text)).toEqual([`${ANNA}/q1`]);
       expect(told).toEqual([ANNA]);
     }));
@@ -104,7 +104,7 @@ describe('claims are believed from whoever can send SQL as authenticated', () =>
 describe('the functions of schema mirror can not be led astray by names', () => {
   /** Tables and types that shadow those of the function, wherever it does not say which it means. */
   const SHADOWS = `
-    create temp table quest_completions (like public.quest_completions);
+    create temp table quest_completions (like rtdb.quest_completions);
     create temp table direct_writes (like mirror.direct_writes);
     create domain pg_temp.jsonb as integer;
     create domain pg_temp.date as integer;
@@ -116,7 +116,7 @@ describe('the functions of schema mirror can not be led astray by names', () => 
     database.asLogin('mirror_functions')(async (client) => {
       await client.query(SHADOWS);
       expect((await client.query(CLAIM)).rows).toEqual([{ verdict: 'applied' }]);
-      const real = `select * from public.quest_completions where couple_id = 'x_y'`;
+      const real = `select * from rtdb.quest_completions where couple_id = 'x_y'`;
       expect(await idsOf(client, real)).toEqual(['x/q']);
       expect(await idsOf(client, 'select * from pg_temp.quest_completions')).toEqual([]);
     }));
@@ -124,9 +124,7 @@ describe('the functions of schema mirror can not be led astray by names', () => 
   test("the note of a direct write, which runs with the owner's rights, too", () =>
     database.asLogin('mirror_functions')(async (client) => {
       await client.query(SHADOWS);
-      await client.query(
-        `update public.quest_completions set payload = '1' where user_id = 'cleo'`,
-      );
+      await client.query(`update rtdb.quest_completions set payload = '1' where user_id = 'cleo'`);
       const noted = `select user_id, quest_id from mirror.direct_writes
         where written_by = 'mirror_functions'`;
       expect(await idsOf(client, noted)).toEqual(['cleo/q1']);
@@ -140,7 +138,7 @@ describe('a forged claim of a client', () => {
       const { rows } = await client.query<{ verdict: string }>(call, values);
       const shown = await client.query(
         `select payload, partner_id, origin, event_id, deleted_at is not null as is_tombstone
-         from public.quest_completions where (couple_id, quest_id) = ($1, $2)`,
+         from rtdb.quest_completions where (couple_id, quest_id) = ($1, $2)`,
         [values[0], values[2]],
       );
       return [rows[0]?.verdict, shown.rows[0]];
@@ -170,7 +168,7 @@ describe('a forged claim of a client', () => {
   });
 
   test('is text, whatever it says', async () => {
-    const text = `'); drop table public.quest_completions; --`;
+    const text = `'); drop table rtdb.quest_completions; --`;
     const [verdict, row] = await claim([text, '2025-11-20', 'q', text, text, NOW, '1s']);
     expect([verdict, row]).toEqual(['applied', expect.objectContaining({ partner_id: text })]);
   });

@@ -24,16 +24,16 @@ const CALLS = [
 
 /** What nobody but the owner may do; not even who writes the mirror. */
 const OWNERS_ONLY = [
-  'delete from public.quest_completions',
-  'truncate public.quest_completions',
-  'alter table public.quest_completions disable row level security',
-  'alter table public.quest_completions disable trigger quest_completions_direct_write',
-  'alter table public.quest_completions owner to current_user',
-  'drop table public.quest_completions',
-  'drop policy own_live_completions on public.quest_completions',
-  'create policy mine on public.quest_completions using (true)',
-  'create index on public.quest_completions (user_id)',
-  `create trigger mine before insert on public.quest_completions
+  'delete from rtdb.quest_completions',
+  'truncate rtdb.quest_completions',
+  'alter table rtdb.quest_completions disable row level security',
+  'alter table rtdb.quest_completions disable trigger quest_completions_direct_write',
+  'alter table rtdb.quest_completions owner to current_user',
+  'drop table rtdb.quest_completions',
+  'drop policy own_live_completions on rtdb.quest_completions',
+  'create policy mine on rtdb.quest_completions using (true)',
+  'create index on rtdb.quest_completions (user_id)',
+  `create trigger mine before insert on rtdb.quest_completions
      for each row execute function pg_catalog.suppress_redundant_updates_trigger()`,
   'create function public.mine() returns integer language sql as $$ select 1 $$',
   'create schema mine',
@@ -47,8 +47,8 @@ const OWNERS_ONLY = [
   'delete from mirror.direct_writes',
   'select from mirror.schema_migrations',
   ...CALLS.slice(2),
-  `copy public.quest_completions to program 'true'`,
-  `copy public.quest_completions to '/tmp/quest-mirror-stolen'`,
+  `copy rtdb.quest_completions to program 'true'`,
+  `copy rtdb.quest_completions to '/tmp/quest-mirror-stolen'`,
   `select pg_read_file('PG_VERSION')`,
   `select lo_import('/etc/hostname')`,
   'select from pg_catalog.pg_authid',
@@ -61,12 +61,12 @@ const OWNERS_ONLY = [
 
 /** Beyond that, what only the writer may do. */
 const WRITERS_ONLY = [
-  `insert into public.quest_completions
+  `insert into rtdb.quest_completions
      (couple_id, date_key, quest_id, user_id, completed_at, origin, event_time)
    values ('a_b', '2025-11-20', 'q', 'a', now(), 'rtdb', now())`,
-  'update public.quest_completions set payload = null',
-  'select from public.quest_completions for update',
-  'lock table public.quest_completions in row exclusive mode',
+  'update rtdb.quest_completions set payload = null',
+  'select from rtdb.quest_completions for update',
+  'lock table rtdb.quest_completions in row exclusive mode',
   ...['divergence_log', 'reconcile_runs', 'coverage', 'beginning', 'direct_writes'].map(
     (table) => `select from mirror.${table}`,
   ),
@@ -87,7 +87,7 @@ describe.each([
     [
       ...OWNERS_ONLY,
       ...WRITERS_ONLY,
-      'select from public.quest_completions',
+      'select from rtdb.quest_completions',
       'set role authenticated',
     ],
   ],
@@ -103,9 +103,9 @@ test.each(['authenticator', 'mirror_functions'] as const)(
     database.asLogin(login)(async (client) => {
       await client.query(login === 'authenticator' ? 'set local role authenticated' : 'select 1');
       const warned = new Promise((resolve) => client.once('notice', resolve));
-      await client.query('grant select on public.quest_completions to public');
+      await client.query('grant select on rtdb.quest_completions to public');
       expect(await warned).toMatchObject({ severity: 'WARNING', code: '01007' });
-      const may = `select has_table_privilege('stranger', 'public.quest_completions', 'select') as may`;
+      const may = `select has_table_privilege('stranger', 'rtdb.quest_completions', 'select') as may`;
       expect((await client.query(may)).rows).toEqual([{ may: false }]);
     }),
 );
@@ -151,7 +151,7 @@ describe('nothing was left open', () => {
     const rows = await queryOnce(
       database.url,
       `select relname from pg_class
-       where relnamespace::regnamespace::text in ('public', 'mirror')
+       where relnamespace::regnamespace::text in ('rtdb', 'mirror')
          and (relkind in ('v', 'm', 'f') or (relkind in ('r', 'p') and not relrowsecurity))`,
     );
     expect(rows).toEqual([]);

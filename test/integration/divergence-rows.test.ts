@@ -14,7 +14,7 @@ describe('a divergence of the mirror', () => {
 
   beforeEach(async () => {
     rtdb = new Map();
-    await database.query('truncate quest_completions, mirror.divergence_log');
+    await database.query('truncate rtdb.quest_completions, mirror.divergence_log');
   });
 
   afterAll(async () => {
@@ -166,7 +166,7 @@ describe('a divergence of the mirror', () => {
 
   test('what Postgres refuses for good: its SQLSTATE and its words', async () => {
     await database.query(
-      `alter table quest_completions add constraint no_seven check (payload <> '7')`,
+      `alter table rtdb.quest_completions add constraint no_seven check (payload <> '7')`,
     );
     try {
       const refused = await under.mirror(writeOf({ id: 'e2', after: 7, ...WRITER }));
@@ -175,7 +175,7 @@ describe('a divergence of the mirror', () => {
         issues: [{ field: 'row', message: 'SQLSTATE 23514' }],
       });
     } finally {
-      await database.query('alter table quest_completions drop constraint no_seven');
+      await database.query('alter table rtdb.quest_completions drop constraint no_seven');
     }
     expect(await rows()).toEqual([
       {
@@ -212,7 +212,7 @@ describe('a divergence of the mirror', () => {
     ]);
     const tombstones = await database.query(
       `select to_char(completed_at at time zone 'UTC', 'HH24:MI:SS') as completed_at,
-         deleted_at is not null as is_deleted from quest_completions`,
+         deleted_at is not null as is_deleted from rtdb.quest_completions`,
     );
     expect(tombstones).toMatchObject([{ is_deleted: true }]);
   });

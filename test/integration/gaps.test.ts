@@ -21,7 +21,7 @@ describe('events that are missing, late, or seem to be', () => {
     under = mirrorOn(database.url);
   });
 
-  beforeEach(() => database.query('truncate quest_completions, mirror.divergence_log'));
+  beforeEach(() => database.query('truncate rtdb.quest_completions, mirror.divergence_log'));
 
   afterAll(async () => {
     await under.store.close();
@@ -33,7 +33,7 @@ describe('events that are missing, late, or seem to be', () => {
 
   async function insertRow(origin: string, payload: unknown, mirroredAt: string): Promise<void> {
     await database.query(
-      `insert into quest_completions (couple_id, date_key, quest_id, user_id, partner_id,
+      `insert into rtdb.quest_completions (couple_id, date_key, quest_id, user_id, partner_id,
          completed_at, payload, origin, event_time, mirrored_at)
        values ('alice_bob', '2025-11-19', 'quest_1', 'bob', 'alice', now(), $1, $2, '-infinity', $3)`,
       [JSON.stringify(payload), origin, mirroredAt],

@@ -20,7 +20,7 @@ function incompressible(bytes: number): string {
 
 const insertCompletion = (ids: { couple: string; quest: string; user: string; partner?: string }) =>
   database.query(
-    `insert into public.quest_completions
+    `insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, partner_id, completed_at, origin, event_time)
      values ($1, '2025-11-20', $2, $3, $4, now(), 'rtdb', now())`,
     [ids.couple, ids.quest, ids.user, ids.partner ?? null],
@@ -35,7 +35,7 @@ describe('ids', () => {
       await insertCompletion({ couple, quest, user, partner: incompressible(765) });
     }
     const rows = await database.query(
-      'select from public.quest_completions where couple_id = $1 order by quest_id',
+      'select from rtdb.quest_completions where couple_id = $1 order by quest_id',
       [couple],
     );
     expect(rows).toHaveLength(20);
@@ -53,7 +53,7 @@ describe('ids', () => {
 describe('a completion', () => {
   const insert = (columns: string, values: string) =>
     database.query(
-      `insert into public.quest_completions
+      `insert into rtdb.quest_completions
          (couple_id, date_key, quest_id, user_id, completed_at, ${columns})
        values ('a_b', '2025-11-20', 'quest_1', 'a', now(), ${values})`,
     );
@@ -76,7 +76,7 @@ describe('a completion', () => {
     const rows = await database.query(
       `select event_time < '0001-01-01 bc' as beaten,
               clock_timestamp() - mirrored_at between '0 s' and '10 s' as stamped
-       from public.quest_completions where couple_id = 'a_b'`,
+       from rtdb.quest_completions where couple_id = 'a_b'`,
     );
     expect(rows).toEqual([{ beaten: true, stamped: true }]);
   });

@@ -20,7 +20,7 @@ async function privileges(url: string, role: string): Promise<string[]> {
     url,
     `select relname || ':' || privilege as privilege
      from pg_class, unnest('{select,insert,update,delete,truncate}'::text[]) as privilege
-     where relnamespace::regnamespace::text in ('public', 'mirror') and relkind = 'r'
+     where relnamespace::regnamespace::text in ('rtdb', 'mirror') and relkind = 'r'
        and has_schema_privilege($1, relnamespace, 'usage')
        and has_table_privilege($1, pg_class.oid, privilege)
      order by relname, privilege`,
@@ -67,18 +67,20 @@ test("Supabase's roles and grants may also come after; row level security holds"
   await migrate(url);
   await queryOnce(
     url,
-    `insert into public.quest_completions
+    `insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, partner_id, completed_at, origin, event_time)
      values ('a_b', '2025-11-20', 'quest_1', 'a', 'b', now(), 'rtdb', now())`,
   );
   await createSupabaseRoles(server.url);
   expect(await privileges(url, 'authenticated')).toEqual([]);
   await grantLikeSupabase(url);
+  await queryOnce(url, 'grant usage on schema rtdb to anon, authenticated');
+  await queryOnce(url, 'grant select on rtdb.quest_completions to anon, authenticated');
 
   const seenBy = async (role: string, claims: string) => {
     const rows = await queryOnce(
       `${url}?options=${encodeURIComponent(`-c role=${role} -c request.jwt.claims=${claims}`)}`,
-      'select user_id from public.quest_completions',
+      'select user_id from rtdb.quest_completions',
     );
     return rows.length;
   };

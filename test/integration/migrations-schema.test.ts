@@ -10,7 +10,7 @@ afterAll(() => database.drop());
 
 /** `name type`, with ` null` where null is allowed: docs/tables.md, which is a contract. */
 const COLUMNS = {
-  'public.quest_completions': [
+  'rtdb.quest_completions': [
     'couple_id text',
     'date_key date',
     'quest_id text',
@@ -147,7 +147,7 @@ test('every table has row level security, and no table is a stranger', async () 
   const rows = await database.query<{ name: string; relrowsecurity: boolean }>(
     `select relnamespace::regnamespace || '.' || relname as name, relrowsecurity
      from pg_class where relkind in ('r', 'p')
-       and relnamespace::regnamespace::text in ('public', 'mirror')`,
+       and relnamespace::regnamespace::text in ('rtdb', 'mirror')`,
   );
   const runners = ['mirror.migration_lock', 'mirror.schema_migrations'];
   const expected = [...Object.keys(COLUMNS), ...runners].sort();

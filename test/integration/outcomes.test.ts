@@ -22,7 +22,7 @@ describe('what a row and the divergence log show after each outcome', () => {
 
   beforeEach(async () => {
     rtdb = new Map();
-    await database.query('truncate quest_completions, mirror.divergence_log');
+    await database.query('truncate rtdb.quest_completions, mirror.divergence_log');
   });
 
   afterAll(async () => {
@@ -135,7 +135,7 @@ describe('what a row and the divergence log show after each outcome', () => {
   ])('a first event’s row shows the time %s', async (_case, before, after, expected) => {
     await under.mirror(writeOf({ id: 'e1', before, after }));
     const rows = await database.query(
-      `select to_char(completed_at at time zone 'UTC', 'HH24:MI:SS') as time from quest_completions`,
+      `select to_char(completed_at at time zone 'UTC', 'HH24:MI:SS') as time from rtdb.quest_completions`,
     );
     expect(rows).toEqual([{ time: expected }]);
   });

@@ -16,7 +16,7 @@ const WRITER = `mirror_functions_${process.pid}`;
 const DAYS = ['2025-11-19', '2026-01-15', '2026-12-05'];
 
 const SEED = `
-insert into public.quest_completions (
+insert into rtdb.quest_completions (
   couple_id, date_key, quest_id, user_id, partner_id,
   completed_at, payload, origin, event_id, event_time
 )
@@ -28,7 +28,7 @@ from generate_series(1, $1::integer) as n
 
 const POLICIES = `
 select policyname, cmd, roles::text, qual, with_check
-from pg_policies where (schemaname, tablename) = ('public', 'quest_completions') order by policyname
+from pg_policies where (schemaname, tablename) = ('rtdb', 'quest_completions') order by policyname
 `;
 
 let database: TestDatabase;
@@ -73,7 +73,7 @@ async function count(sql: string): Promise<number> {
 }
 
 test('no row is lost, and each partition has the indexes and the key', async () => {
-  expect(await count('public.quest_completions')).toBeGreaterThanOrEqual(ROWS + 3);
+  expect(await count('rtdb.quest_completions')).toBeGreaterThanOrEqual(ROWS + 3);
   const indexes = await database.query<{ n: number }>(
     `select count(*)::integer as n from pg_index as i join pg_class as c on c.oid = i.indrelid
      where c.relispartition and c.relkind = 'r' and i.indisvalid group by c.oid`,
@@ -97,7 +97,7 @@ test.each(DAYS)('a session from before goes on, with every outcome, on %s', asyn
   for (const [outcome, event] of events) {
     expect(await writer.mirror(event)).toMatchObject({ outcome });
   }
-  const rows = `public.quest_completions where date_key = '${date}' and couple_id = 'alice_bob'`;
+  const rows = `rtdb.quest_completions where date_key = '${date}' and couple_id = 'alice_bob'`;
   expect(await count(`${rows} and quest_id = 'quest_1' and deleted_at is not null`)).toBe(1);
   expect(await count(`${rows} and quest_id = 'quest_2' and deleted_at is null`)).toBe(1);
 });
@@ -108,10 +108,11 @@ test('policies are what they were; an app user sees own live rows, and no partit
   try {
     await client.query('begin');
     await client.query('create role app_user');
-    await client.query('grant select on public.quest_completions to app_user');
+    await client.query('grant usage on schema rtdb to app_user');
+    await client.query('grant select on rtdb.quest_completions to app_user');
     await client.query('set local role app_user');
     await client.query(`select set_config('request.jwt.claims', '{"sub":"u7"}', true)`);
-    const { rows } = await client.query('select user_id from public.quest_completions');
+    const { rows } = await client.query('select user_id from rtdb.quest_completions');
     expect(rows).toEqual([{ user_id: 'u7' }]);
     await expect(client.query('select from mirror.quest_completions_before')).rejects.toThrow(
       /permission denied/,
@@ -125,7 +126,7 @@ test('policies are what they were; an app user sees own live rows, and no partit
 test('a direct write to any partition is noted', async () => {
   for (const date of DAYS) {
     await database.query(
-      `update public.quest_completions set payload = '7' where date_key = $1 and quest_id = 'quest_2'
+      `update rtdb.quest_completions set payload = '7' where date_key = $1 and quest_id = 'quest_2'
          and couple_id = 'alice_bob'`,
       [date],
     );

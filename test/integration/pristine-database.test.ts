@@ -5,13 +5,13 @@ import { pristineDatabase } from '../support/pristine-database';
 const ALL = `
 select format('%I.%I', schemaname, tablename) as name,
   query_to_xml(format('select * from %I.%I', schemaname, tablename), true, false, '')::text as holds
-from pg_tables where schemaname in ('public', 'mirror')
+from pg_tables where schemaname in ('rtdb', 'mirror')
 union all
 select sequencename, last_value::text from pg_sequences
 order by name`;
 
 const FILL = `
-insert into quest_completions
+insert into rtdb.quest_completions
   (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_id, event_time)
 values ('a_b', date '2025-11-19', 'q', 'a', now(), 'true', 'rtdb', 'e', now());
 insert into mirror.coverage (from_at, reason) values (now(), 'outage');
@@ -43,7 +43,9 @@ test('what a test left is gone, to the last number; a changed schema means anoth
   );
   expect(run).toEqual({ id: 1 });
 
-  await second.query('alter table quest_completions add constraint none check (false) not valid');
+  await second.query(
+    'alter table rtdb.quest_completions add constraint none check (false) not valid',
+  );
   const third = await pristineDatabase();
   expect(await namesOf(third)).not.toBe(name);
   expect(await third.query(ALL)).toEqual(fresh);

@@ -9,7 +9,7 @@ import { createSupabaseRoles, grantLikeSupabase } from './support/supabase-roles
 const ANNA = 'anna_1:APA91b-x';
 const BEN = 'ben';
 const COMPLETION = `
-  insert into public.quest_completions
+  insert into rtdb.quest_completions
     (couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin,
      event_time, deleted_at)
   values ($1, '2025-11-20', $2, $3, $4, now(), $5, 'rtdb', now(), $6)`;
@@ -58,7 +58,7 @@ async function as(role: string, claims: string | null, text: string, values: unk
   }
 }
 
-const SELECT = 'select quest_id, user_id from public.quest_completions order by user_id';
+const SELECT = 'select quest_id, user_id from rtdb.quest_completions order by user_id';
 const DENIED = { code: '42501' };
 
 describe('an app user', () => {
@@ -77,10 +77,10 @@ describe('an app user', () => {
   });
 
   test.each([
-    'update public.quest_completions set payload = null',
-    'delete from public.quest_completions',
-    'truncate public.quest_completions',
-    `insert into public.quest_completions select * from public.quest_completions`,
+    'update rtdb.quest_completions set payload = null',
+    'delete from rtdb.quest_completions',
+    'truncate rtdb.quest_completions',
+    `insert into rtdb.quest_completions select * from rtdb.quest_completions`,
     'select from mirror.divergence_log',
     'select from mirror.reconcile_runs',
     'select from mirror.coverage',
@@ -133,12 +133,12 @@ describe('a member of quest_mirror_writer', () => {
   ])('may: %s', (text) => expect(asWriter(text)).resolves.toBeDefined());
 
   test.each([
-    'delete from public.quest_completions',
+    'delete from rtdb.quest_completions',
     'delete from mirror.divergence_log',
-    'truncate public.quest_completions',
+    'truncate rtdb.quest_completions',
     'truncate mirror.coverage',
-    'alter table public.quest_completions add column extra text',
-    'alter table public.quest_completions disable row level security',
+    'alter table rtdb.quest_completions add column extra text',
+    'alter table rtdb.quest_completions disable row level security',
     'drop table mirror.coverage',
     'create table public.extra ()',
     'create table mirror.extra ()',

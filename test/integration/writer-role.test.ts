@@ -41,6 +41,6 @@ describe('a login that is a member of quest_mirror_writer, as the functions have
     } finally {
       await store.close();
     }
-    expect(await database.query('select from quest_completions')).toHaveLength(2);
+    expect(await database.query('select from rtdb.quest_completions')).toHaveLength(2);
   });
 });

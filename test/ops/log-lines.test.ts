@@ -31,9 +31,9 @@ beforeAll(async () => {
   await linesOf('mirrorQuestCompletion', 'postgres://u@127.0.0.1:9/x', ['failed'], (runtime) =>
     send(runtime.url, completionEvent({})),
   );
-  await linesOf('canary', url, ['canary'], (runtime) => post(runtime.url, {}, ''));
+  await linesOf('mirrorCanary', url, ['canary'], (runtime) => post(runtime.url, {}, ''));
   const task = await oneTask();
-  await linesOf('reconcileCouples', url, ['run_id'], (runtime) => {
+  await linesOf('mirrorReconcileCouples', url, ['run_id'], (runtime) => {
     const token = ['{}', '{"sub":"tasks"}', ''].map((text) => btoa(text)).join('.');
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
     return post(runtime.url, headers, JSON.stringify({ data: task }));
@@ -133,5 +133,5 @@ test('outcomes are told apart, and a run that agrees is not under the gate', () 
   expect(matched('consistency').map(({ consistency }) => consistency)).toEqual([1]);
   expect(matched('runs_under_gate')).toEqual([]);
   const { filter } = definition('runs_under_gate');
-  expect(matches(filter, 'reconcilecouples', { run_id: 1, consistency: 0.98 })).toBe(true);
+  expect(matches(filter, 'mirrorreconcilecouples', { run_id: 1, consistency: 0.98 })).toBe(true);
 });

@@ -115,7 +115,7 @@ describeWithPooler(name, () => {
     const holder = await database.pool.connect();
     try {
       await holder.query('begin');
-      await holder.query(`select from quest_completions where quest_id = 'locked' for update`);
+      await holder.query(`select from rtdb.quest_completions where quest_id = 'locked' for update`);
       const locked = send(url, completionEvent({ questId: 'locked' }));
       await expect(send(url, completionEvent({ questId: 'free' }))).resolves.toBe(204);
       await expect(locked).resolves.toBe(500);

@@ -94,7 +94,7 @@ describe('whatever order, repetition and overlap events come in', () => {
   async function expectMirrored(model: ModelLeaf[]): Promise<void> {
     for (const leaf of model.filter(({ isDecidable, events }) => isDecidable && events.length)) {
       const rows = await database.query(
-        'select payload, deleted_at from quest_completions where quest_id = $1',
+        'select payload, deleted_at from rtdb.quest_completions where quest_id = $1',
         [leaf.ref.split('/')[4]],
       );
       const wanted = leaf.mirrored === false ? null : leaf.mirrored;

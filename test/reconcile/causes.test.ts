@@ -119,7 +119,7 @@ test('rejected: RTDB holds what the mirror refused', async () => {
 
 test('rejected: Postgres refuses the row', async () => {
   await database.query(
-    `alter table quest_completions add constraint no_quiz check (quest_id <> 'quest_1')`,
+    `alter table rtdb.quest_completions add constraint no_quiz check (quest_id <> 'quest_1')`,
   );
   await mirrored('e1', AT(12), leaf(), true);
   await reconcile();
@@ -129,8 +129,8 @@ test('rejected: Postgres refuses the row', async () => {
 });
 
 test.each([
-  ['update', `update quest_completions set payload = '7'`, 'value_mismatch'],
-  ['delete', 'delete from quest_completions', 'missing_in_postgres'],
+  ['update', `update rtdb.quest_completions set payload = '7'`, 'value_mismatch'],
+  ['delete', 'delete from rtdb.quest_completions', 'missing_in_postgres'],
 ])('direct_postgres_write: an %s past the mirror', async (operation, statement, kind) => {
   await mirrored('e1', AT(12), leaf(), true);
   await database.query(statement);
@@ -142,7 +142,7 @@ test.each([
 
 test('direct_postgres_write: an insert that RTDB knows nothing of', async () => {
   await database.query(
-    `insert into quest_completions
+    `insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time)
      values ('ann_bob', $1, 'quest_1', 'ann', now(), 'true', 'rtdb', now())`,
     [DATE],
@@ -155,7 +155,7 @@ test('direct_postgres_write: an insert that RTDB knows nothing of', async () => 
 
 test('a direct write that the mirror wrote over since is no cause', async () => {
   await mirrored('e1', AT(12), leaf(), 1763553600000);
-  await database.query(`update quest_completions set payload = '7'`);
+  await database.query(`update rtdb.quest_completions set payload = '7'`);
   await mirrored('e2', AT(13), leaf(), 1763553600001);
   await lost(leaf(), 1763553600002);
   await reconcile();
@@ -165,7 +165,7 @@ test('a direct write that the mirror wrote over since is no cause', async () => 
 test('client_without_rtdb: an old app claimed what RTDB never showed', async () => {
   await database.query(
     `begin; set local mirror.writer = 'on';
-     insert into quest_completions
+     insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time,
         client_claimed_at)
      values ('ann_bob', '2025-11-19', 'quest_1', 'ann', now(), 'true', 'client', '-infinity',
@@ -401,7 +401,7 @@ describe('an event that was missed, though a later one came', () => {
 
   test('is explained by a write past the mirror', async () => {
     await mirrored('e1', AT(10), leaf(), 1763546400000);
-    await database.query(`update quest_completions set payload = '7'`);
+    await database.query(`update rtdb.quest_completions set payload = '7'`);
     await mirrored('e2', AT(12), leaf(), 1763553600000);
     await reconcile(SAME_DAY);
     expect(await story()).toEqual([{ cause: 'direct_postgres_write', is_resolved: true }]);

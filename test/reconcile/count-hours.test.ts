@@ -43,7 +43,7 @@ async function arrive(hoursAgo: number, rows: readonly (readonly [string, string
     await client.query("select set_config('mirror.writer', 'on', false)");
     for (const [n, [couple, origin, lagMs]] of rows.entries()) {
       await client.query(
-        `insert into public.quest_completions (
+        `insert into rtdb.quest_completions (
            couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_id,
            event_time, deleted_at, mirrored_at
          )

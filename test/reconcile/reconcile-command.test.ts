@@ -45,7 +45,7 @@ const fill = async (couples: number) => {
     ),
   );
   await database.query(
-    `insert into quest_completions
+    `insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_id, event_time)
      select u || '_w', date '2025-11-19', 'quest_1', u, now(), 'true', 'rtdb', u, now()
      from generate_series(0, $1 - 1) as n,

@@ -138,7 +138,7 @@ test('couples that only Postgres has are compared, also after the last of RTDB',
 
 test('hundreds of couples that only Postgres has come by pages, each once', async () => {
   await database.query(
-    `insert into quest_completions
+    `insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time)
      select 'u' || n || '_w', date '2025-11-19', 'quest_1', 'w', now(), 'true', 'rtdb', now()
      from generate_series(1, 433) as n`,
@@ -238,7 +238,7 @@ test('a run of some couples leaves what it knows of others alone', async () => {
 test('it never writes to quest_completions', async () => {
   await inBoth('ann_bob', 'quest_1', 'ann');
   await inRtdb('ann_bob', 'quest_2', 'ann');
-  const rows = 'select xmin::text, ctid::text, * from quest_completions';
+  const rows = 'select xmin::text, ctid::text, * from rtdb.quest_completions';
   const before = await database.query(rows);
   await runReconcile(REQUEST, context);
   expect(await database.query(rows)).toEqual(before);

@@ -183,7 +183,7 @@ const tables = (changes: Partial<TableAccess> = {}): TableAccess[] => [
     writerPolicies: ['r'],
   })),
   {
-    name: 'public.quest_completions',
+    name: 'rtdb.quest_completions',
     hasRowSecurity: true,
     grants: [...ALL, { grantee: 'authenticated', privilege: 'SELECT' }],
     writerPolicies: ['r', 'a', 'w'],
@@ -215,10 +215,10 @@ test.each<[string, Partial<TableAccess>, string]>([
 test('row level security that is off, or that shuts the writer out, fails', () => {
   expect(rowSecurityCheck(tables()).status).toBe('ok');
   expect(rowSecurityCheck(tables({ hasRowSecurity: false })).finding).toContain(
-    'off on public.quest_completions',
+    'off on rtdb.quest_completions',
   );
   expect(rowSecurityCheck(tables({ writerPolicies: ['r'] })).finding).toContain(
-    'no policy lets the writer insert on public.quest_completions, update on',
+    'no policy lets the writer insert on rtdb.quest_completions, update on',
   );
   expect(rowSecurityCheck([]).status).toBe('fail');
 });

@@ -91,7 +91,7 @@ test("a team's trigger without a search_path is named, with the command that set
   await database.query(`
     create function notify_partner() returns trigger language plpgsql as
       'begin insert into notifications values (new.quest_id); return null; end';
-    create trigger notify after insert on quest_completions
+    create trigger notify after insert on rtdb.quest_completions
       for each row execute function notify_partner()`);
   try {
     const { code, byName } = await examine();
@@ -100,7 +100,7 @@ test("a team's trigger without a search_path is named, with the command that set
       expect.objectContaining({
         status: 'warn',
         finding: expect.stringContaining(
-          'notify on public.quest_completions (public.notify_partner())',
+          'notify on rtdb.quest_completions (public.notify_partner())',
         ),
         advice: expect.stringContaining('alter function public.notify_partner() set search_path'),
       }),
@@ -132,7 +132,7 @@ test('a database that misses a migration, a grant and row level security fails',
       `delete from mirror.schema_migrations
        where name = (select max(name) from mirror.schema_migrations)`,
     );
-    await broken.query('grant delete on public.quest_completions to quest_mirror_writer');
+    await broken.query('grant delete on rtdb.quest_completions to quest_mirror_writer');
     await broken.query('alter table mirror.coverage disable row level security');
     await broken.query(`update mirror.beginning set began_on = current_date + 3`);
     const { code, byName } = await examine({ DATABASE_URL: broken.url });

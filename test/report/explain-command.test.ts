@@ -19,7 +19,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
   await database.query(
-    `truncate public.quest_completions, mirror.divergence_log, mirror.direct_writes,
+    `truncate rtdb.quest_completions, mirror.divergence_log, mirror.direct_writes,
        mirror.coverage`,
   );
   await rtdb.rest.remove(['daily_quests']);
@@ -30,7 +30,7 @@ const explain = (...args: string[]) =>
 
 const addRow = (coupleId: string, userId: string, payload: unknown) =>
   database.query(
-    `insert into public.quest_completions
+    `insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_id, event_time,
         mirrored_at)
      values ($1, '2025-11-19', 'quest_1', $2, '2025-11-19T12:00:00Z', $3, 'rtdb', 'e1',

@@ -17,7 +17,7 @@ beforeAll(async () => {
   );
   await rtdb.rest.set(['daily_quests', 'alice_bob', today, 'completions'], quests);
   await database.query(
-    `insert into public.quest_completions
+    `insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_id, event_time)
      select 'alice_bob', $1, 'quest_' || n, 'alice', now(), 'true', 'rtdb', 'e' || n, now()
      from generate_series(0, $2 - 1) as n`,
@@ -49,7 +49,7 @@ test('a run of one couple proves nothing; a run of all makes the gate hold', asy
 
 test('rows that are gone fail it, and what healed makes it hold again', async () => {
   const lost = await database.query<Record<string, unknown>>(
-    `delete from public.quest_completions
+    `delete from rtdb.quest_completions
      where quest_id in ('quest_1', 'quest_2', 'quest_3') returning quest_id`,
   );
   expect(lost).toHaveLength(3);
@@ -63,10 +63,10 @@ test('rows that are gone fail it, and what healed makes it hold again', async ()
     expect.objectContaining({ kind: 'missing_in_postgres', open: 3 }),
   ]);
   await database.query(
-    `insert into public.quest_completions
+    `insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time)
      select couple_id, date_key, quest, user_id, completed_at, payload, origin, event_time
-     from public.quest_completions, unnest(array['quest_1', 'quest_2', 'quest_3']) as quest
+     from rtdb.quest_completions, unnest(array['quest_1', 'quest_2', 'quest_3']) as quest
      where quest_id = 'quest_0'`,
   );
   expect(await reconcileAndReport()).toMatchObject({ code: 0, divergences: [] });

@@ -12,7 +12,7 @@ afterAll(() => database.drop());
 
 beforeEach(() =>
   database.query(
-    `truncate public.quest_completions, mirror.divergence_log, mirror.reconcile_runs,
+    `truncate rtdb.quest_completions, mirror.divergence_log, mirror.reconcile_runs,
        mirror.reconcile_shards, mirror.coverage`,
   ),
 );
@@ -151,7 +151,7 @@ test('a lost canary in the window fails the gate; one before it does not', async
 test('lag is that of events in the window, without backfill, claims and the canary', async () => {
   await addRun();
   await database.query(
-    `insert into public.quest_completions
+    `insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time,
         mirrored_at)
      select couple, current_date, 'q' || n, 'u', now(), 'true', origin, event_time, at
@@ -171,7 +171,7 @@ test('lag is that of events in the window, without backfill, claims and the cana
 test('both witnesses, and what the mirror would have scored alone', async () => {
   const run = await addRun({ matched: 997, missing_in_rtdb: 2, missing_in_postgres: 1 });
   await database.query(
-    `insert into public.quest_completions
+    `insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time,
         client_claimed_at, deleted_at, mirrored_at)
      select 'a_u', current_date, 'q' || n, 'u', now(), payload::jsonb, origin, event_time,

@@ -28,7 +28,7 @@ beforeEach(async () => {
   const day = { [dayOf(0)]: { completions: { quest_1: { w: true } } } };
   await rtdb.rest.set(['daily_quests'], Object.fromEntries(couples.map((couple) => [couple, day])));
   await database.query(
-    `insert into public.quest_completions
+    `insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time)
      select couple, $2, 'quest_1', 'w', now(), 'true', 'rtdb', now()
      from unnest($1::text[]) as couple`,
@@ -109,7 +109,7 @@ test('a run that was resumed is as old as the first of its shards', async () => 
   const killed = await killHalfWay();
   await letPass(20);
   // What the first shard found to be alike then is lost now.
-  await database.query(`delete from public.quest_completions where couple_id < 'c200_w'`);
+  await database.query(`delete from rtdb.quest_completions where couple_id < 'c200_w'`);
   const run = await workOn(await resumeRun(killed, request, context, null), request, context);
   expect(run).toMatchObject({ status: 'finished', matched: 300 });
   const found = await report();

@@ -64,7 +64,7 @@ test.each(VERBS.filter((verb) => verb !== 'simulate'))(
 test('an error of the team’s own trigger is one line of text', async () => {
   await database.query(
     `begin; set local mirror.writer = 'on';
-     insert into quest_completions
+     insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time, deleted_at)
      values ('a_b', '2025-11-19', 'q', 'a', now(), null, 'rtdb', now() - interval '9 days',
        now() - interval '9 days');
@@ -72,7 +72,7 @@ test('an error of the team’s own trigger is one line of text', async () => {
      begin
        raise exception E'no \\x1b[31m\\r\\nmirror: Removed 1 tombstones';
      end $$;
-     create trigger refuse before delete on quest_completions for each row execute function refuse();
+     create trigger refuse before delete on rtdb.quest_completions for each row execute function refuse();
      commit`,
   );
   const text = await shown(['purge']);

@@ -28,7 +28,7 @@ const NASTY: Record<string, string> = {
   'a combining accent': 'cafe\u0301',
   'right to left': 'שלום\u202eabc',
   quotes: `it's "quoted" \`so\``,
-  'SQL text': `x'); drop table public.quest_completions; --`,
+  'SQL text': `x'); drop table rtdb.quest_completions; --`,
   'SQL text with a comment': '1 or 1=1 -- :name ::text',
   backslashes: '\\\\n \\u0000 \\',
   'spaces inside': 'two  spaces',

@@ -31,7 +31,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await database.query('drop function if exists poison cascade');
-  await database.query('alter table quest_completions drop constraint if exists parent');
+  await database.query('alter table rtdb.quest_completions drop constraint if exists parent');
 });
 
 /** What the team's own trigger does at one quest's rows. */
@@ -46,7 +46,7 @@ async function poison(
       return new;
     end
     $body$;
-    create trigger poison ${when} on public.quest_completions
+    create trigger poison ${when} on rtdb.quest_completions
       for each row execute function poison()`);
 }
 
@@ -129,15 +129,15 @@ describe.each([
 test.each([
   [
     'a unique index',
-    `create unique index team on quest_completions ((1)) where quest_id in ('q1', '${POISON}')`,
+    `create unique index team on rtdb.quest_completions ((1)) where quest_id in ('q1', '${POISON}')`,
     'drop index team',
     '23505',
   ],
   [
     'a generated column',
-    `alter table quest_completions add column team integer
+    `alter table rtdb.quest_completions add column team integer
        generated always as (1 / (length(quest_id) - ${POISON.length})) stored`,
-    'alter table quest_completions drop column team',
+    'alter table rtdb.quest_completions drop column team',
     '22012',
   ],
 ])('%s of the team refuses one row, and says so', async (_name, add, remove, sqlstate) => {
@@ -190,7 +190,7 @@ describe('a failure that passes, of one row', () => {
       create table if not exists parents (id text primary key);
       insert into parents select 'q' || n from generate_series(0, 59) as n on conflict do nothing;
       delete from parents where id = '${POISON}';
-      alter table quest_completions add constraint parent
+      alter table rtdb.quest_completions add constraint parent
         foreign key (quest_id) references parents (id)`);
     const young = mixed({ time: new Date(Date.now() - 50 * 60_000).toISOString() });
     expect(await sendMixed(young)).toMatchObject({ row: 500, neighbours: [204] });
@@ -199,7 +199,7 @@ describe('a failure that passes, of one row', () => {
     expect(await send(runtime.url, young[30] as CloudEvent)).toBe(204);
     expect(await completions(database)).toHaveLength(60);
 
-    await database.query(`delete from quest_completions`);
+    await database.query(`delete from rtdb.quest_completions`);
     await database.query(`delete from parents where id = '${POISON}'`);
     const old = mixed({ time: new Date(Date.now() - 61 * 60_000).toISOString() });
     expect(await sendMixed(old)).toMatchObject({ row: 204, neighbours: [204] });

@@ -44,7 +44,7 @@ async function slowStatements(): Promise<void> {
   await database.query(`
     create function slow() returns trigger language plpgsql as
       'begin perform pg_sleep(0.05); return null; end';
-    create trigger slow after insert on public.quest_completions
+    create trigger slow after insert on rtdb.quest_completions
       for each statement execute function slow()`);
 }
 
@@ -59,7 +59,7 @@ const connections = () =>
 
 /** A row's xmin is the transaction that inserted it. */
 const insertingTransactions = () =>
-  number('select count(distinct xmin::text)::int as n from public.quest_completions');
+  number('select count(distinct xmin::text)::int as n from rtdb.quest_completions');
 
 const burst = (count: number) =>
   Array.from({ length: count }, (_, index) => completionEvent({ questId: `quest_${index}` }));

@@ -35,7 +35,7 @@ async function poison(sqlstate: string): Promise<void> {
       return new;
     end
     $body$;
-    create trigger poison before insert on public.quest_completions
+    create trigger poison before insert on rtdb.quest_completions
       for each row execute function poison()`);
 }
 
@@ -87,7 +87,9 @@ test('a row that somebody else has locked delays only itself', async () => {
   const holder = await database.pool.connect();
   try {
     await holder.query('begin');
-    await holder.query(`select from quest_completions where quest_id = '${POISON}' for update`);
+    await holder.query(
+      `select from rtdb.quest_completions where quest_id = '${POISON}' for update`,
+    );
     const startedAt = Date.now();
     const lockedAnswer = send(runtime.url, locked).then((status) => ({
       status,
@@ -126,7 +128,7 @@ test('a session ended amid a statement is not noticed by its senders', async () 
   await database.query(`
     create function poison() returns trigger language plpgsql as
       'begin perform pg_sleep(0.3); return null; end';
-    create trigger poison after insert on public.quest_completions
+    create trigger poison after insert on rtdb.quest_completions
       for each statement execute function poison()`);
   const answers = Promise.all(mixed().map((event) => send(runtime.url, event)));
   await eventually(

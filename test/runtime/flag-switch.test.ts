@@ -74,7 +74,7 @@ async function write(prefix: string): Promise<number> {
 
 async function rows(prefix: string): Promise<number> {
   const found = await database.query(
-    `select from quest_completions where quest_id like $1 || '_%' and deleted_at is null`,
+    `select from rtdb.quest_completions where quest_id like $1 || '_%' and deleted_at is null`,
     [prefix],
   );
   return found.length;

@@ -51,7 +51,7 @@ async function play(key: string, coupleId: string, mode: Mode): Promise<void> {
     const event = completionEvent({ coupleId, time, attributes });
     await expect(send(mirror.runtime.url, event, mode)).resolves.toBe(204);
     const [row] = await mirror.database.query<{ payload: string | null }>(
-      'select payload::text as payload from public.quest_completions where couple_id = $1',
+      'select payload::text as payload from rtdb.quest_completions where couple_id = $1',
       [coupleId],
     );
     const shown = JSON.parse(row?.payload ?? 'null');

@@ -160,8 +160,8 @@ describe('mirror.create_apply_function', () => {
 
   test('wants the primary key in its order', async () => {
     await expect(
-      create('public.quest_completions', '{date_key,couple_id,quest_id,user_id}'),
-    ).rejects.toThrow('the primary key of public.quest_completions is (couple_id, date_key,');
+      create('rtdb.quest_completions', '{date_key,couple_id,quest_id,user_id}'),
+    ).rejects.toThrow('the primary key of rtdb.quest_completions is (couple_id, date_key,');
   });
 
   test('is for the owner of the schema', async () => {

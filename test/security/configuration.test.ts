@@ -67,7 +67,7 @@ interface Readings {
 }
 
 async function readingsOf(env: Record<string, string>): Promise<Readings> {
-  const { DATABASE_URL: databaseUrl = urlWith(ENCODED), ...others } = env;
+  const { QUEST_MIRROR_DATABASE_URL: databaseUrl = urlWith(ENCODED), ...others } = env;
   runtime = await startRuntime({ databaseUrl, env: others, preload: namesAsked });
   const running = runtime;
   const event = completionEvent();
@@ -95,7 +95,7 @@ test.each([
   ['with a byte order mark', (url: string) => `\ufeff${url}\r\n`],
 ])('a password with every special character, %s, is one and the same', async (_case, write) => {
   const { status, log, codes, printed } = await readingsOf({
-    DATABASE_URL: write(urlWith(ENCODED)),
+    QUEST_MIRROR_DATABASE_URL: write(urlWith(ENCODED)),
   });
   expect(status).toBe(204);
   // Nothing was compared and no rules are deployed here: both say so, having read what there is.
@@ -113,7 +113,9 @@ test.each([
 ])(
   '%s in the password, not encoded: told by name, and DNS is asked for nothing',
   async (_case, password) => {
-    const { status, log, codes, printed } = await readingsOf({ DATABASE_URL: urlWith(password) });
+    const { status, log, codes, printed } = await readingsOf({
+      QUEST_MIRROR_DATABASE_URL: urlWith(password),
+    });
     expect(status).toBe(500);
     expect(codes).toEqual([2, 2]);
     for (const text of [log, printed]) {
@@ -130,7 +132,7 @@ test('the line of the event has the parameter and what was expected of it', asyn
   expect(await send(runtime.url, event)).toBe(500);
   expect(await runtime.outcomeOf(String(event.id))).toMatchObject({
     ...{ severity: 'ERROR', outcome: 'failed', error: 'ConfigurationError' },
-    detail: 'DATABASE_URL is not usable: expected no quotes around it',
+    detail: 'QUEST_MIRROR_DATABASE_URL is not usable: expected no quotes around it',
   });
 });
 

@@ -165,7 +165,7 @@ const call = async (runtime: Runtime) => (await fetch(runtime.url, { method: 'PO
 test('the mirror: applied, refused, failed by Postgres, without a password that is right', async () => {
   const runtime = await healthy('mirrorQuestCompletion');
   await mirrorEvents(runtime, false);
-  await poison('public.quest_completions', '53100');
+  await poison('rtdb.quest_completions', '53100');
   expect(await send(runtime.url, event(true, { questId: 'MARKER-2' }))).toBe(500);
   const wrong = await start({ databaseUrl: urlAs('MARKER-wrong') });
   await mirrorEvents(wrong, true);
@@ -176,18 +176,18 @@ test('the mirror: applied, refused, failed by Postgres, without a password that 
 }, 60_000);
 
 test('the API: claims, reads that disagree, tokens of all kinds, Postgres away', async () => {
-  const runtime = await healthy('api');
+  const runtime = await healthy('mirrorApi');
   await apiRequests(runtime, false);
-  await poison('public.quest_completions', '53100');
-  await database.query('truncate quest_completions');
-  await apiRequests(await start({ target: 'api', databaseUrl: urlAs('MARKER-wrong') }), true);
+  await poison('rtdb.quest_completions', '53100');
+  await database.query('truncate rtdb.quest_completions');
+  await apiRequests(await start({ target: 'mirrorApi', databaseUrl: urlAs('MARKER-wrong') }), true);
 }, 60_000);
 
 test('the reconciler and the canary: findings, a queue and a log that fail', async () => {
   const [schedule, worker, canary] = await Promise.all([
-    start({ target: 'reconcileQuestCompletions' }),
-    healthy('reconcileCouples'),
-    healthy('canary'),
+    start({ target: 'mirrorReconcile' }),
+    healthy('mirrorReconcileCouples'),
+    healthy('mirrorCanary'),
   ]);
   queue.refusal = { status: 400, body: '{"error":{"message":"no"}}' };
   expect(await call(schedule)).toBe(500);
@@ -206,20 +206,20 @@ test('the reconciler and the canary: findings, a queue and a log that fail', asy
   expect(found.length).toBeGreaterThan(0);
   expect(await call(canary)).toBe(200);
   const away = { databaseUrl: urlAs('MARKER-wrong') };
-  for (const target of ['reconcileQuestCompletions', 'canary'] as const) {
+  for (const target of ['mirrorReconcile', 'mirrorCanary'] as const) {
     expect(await call(await start({ target, ...away }))).toBe(500);
   }
-  const blind = await start({ target: 'reconcileQuestCompletions', rtdbHost: '127.0.0.1:9' });
+  const blind = await start({ target: 'mirrorReconcile', rtdbHost: '127.0.0.1:9' });
   expect(await call(blind)).toBe(500);
 }, 60_000);
 
 test('bodies and paths that the framework itself can not read', async () => {
   const targets = [
     'mirrorQuestCompletion',
-    'reconcileCouples',
-    'canary',
-    'api',
-    'dashboard',
+    'mirrorReconcileCouples',
+    'mirrorCanary',
+    'mirrorApi',
+    'mirrorDashboard',
   ] as const;
   const started = await Promise.all(targets.map(healthy));
   for (const { url } of started) {

@@ -133,7 +133,7 @@ describe('the functions', () => {
       expect(await send(String(distrusting?.url), completionEvent({ questId: 'q2' }))).toBe(500);
       const client = await connect(server.url);
       const { rows } = await client.query(
-        `select s.ssl, (select array_agg(quest_id) from public.quest_completions) as quests
+        `select s.ssl, (select array_agg(quest_id) from rtdb.quest_completions) as quests
          from pg_stat_ssl as s join pg_stat_activity as a using (pid)
          where a.application_name = 'quest-mirror'`,
       );

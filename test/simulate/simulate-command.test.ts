@@ -25,7 +25,7 @@ test('a day on an empty database that is named, for machines; no password in it'
       run: { status: 'finished', consistency: 1 },
     });
     expect(out).not.toContain(new URL(database.url).password);
-    expect(await queryOnce(database.url, 'select from quest_completions')).not.toEqual([]);
+    expect(await queryOnce(database.url, 'select from rtdb.quest_completions')).not.toEqual([]);
   } finally {
     await database.drop();
   }
@@ -39,7 +39,7 @@ test('a database that holds anything is refused, and stays as it is', async () =
     });
     expect(code).toBe(2);
     expect(errors).toBe('mirror: SCRATCH names a database that is not empty\n');
-    expect(await database.query('select from quest_completions')).toEqual([]);
+    expect(await database.query('select from rtdb.quest_completions')).toEqual([]);
   } finally {
     await database.drop();
   }
@@ -74,7 +74,7 @@ test('what is kept can be asked, and an interrupt leaves nothing', async () => {
   try {
     await eventually(() => told.includes('Ctrl-C'), { timeoutMs: 90_000 });
     const [, url = ''] = /DATABASE_URL=(\S+)/.exec(told) ?? [];
-    expect(await queryOnce(url, 'select from quest_completions')).not.toEqual([]);
+    expect(await queryOnce(url, 'select from rtdb.quest_completions')).not.toEqual([]);
     child.kill('SIGINT');
     expect(await exited).toBe(130);
     await expect(queryOnce(url, 'select 1')).rejects.toThrow('ECONNREFUSED');

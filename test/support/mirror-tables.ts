@@ -47,7 +47,7 @@ const ROWS = `
 select couple_id, date_key::text, quest_id, user_id, partner_id, ${instant('completed_at')},
   payload, origin, event_id, ${instant('event_time')}, ${instant('deleted_at')},
   ${instant('client_claimed_at')}
-from public.quest_completions
+from rtdb.quest_completions
 where $1::text is null or couple_id = $1
 order by couple_id, date_key, quest_id, user_id`;
 
@@ -83,5 +83,5 @@ export function fieldsOf(divergence: DivergenceRow | undefined): string[] {
 }
 
 export async function emptyTables(database: Queryable): Promise<void> {
-  await database.query('truncate public.quest_completions, mirror.divergence_log');
+  await database.query('truncate rtdb.quest_completions, mirror.divergence_log');
 }

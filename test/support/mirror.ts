@@ -81,7 +81,7 @@ export async function onlyRow(database: TestDatabase): Promise<unknown> {
   const rows = await database.query(
     `select payload, origin, event_id, deleted_at is not null as is_tombstone,
        to_char(event_time at time zone 'UTC', 'HH24:MI:SS.US') as time
-     from quest_completions`,
+     from rtdb.quest_completions`,
   );
   return rows[0];
 }

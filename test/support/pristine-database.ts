@@ -34,7 +34,7 @@ begin
   for name in
     select format('%I.%I', schemaname, tablename)
     from pg_tables
-    where schemaname in ('public', 'mirror')
+    where schemaname in ('rtdb', 'mirror')
       and tablename not in ('schema_migrations', 'migration_lock')
   loop
     execute 'delete from ' || name;

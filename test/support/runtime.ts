@@ -26,11 +26,11 @@ export type OutcomeLine = z.infer<typeof outcomeLineSchema>;
 
 type Target =
   | 'mirrorQuestCompletion'
-  | 'api'
-  | 'dashboard'
-  | 'reconcileQuestCompletions'
-  | 'reconcileCouples'
-  | 'canary';
+  | 'mirrorApi'
+  | 'mirrorDashboard'
+  | 'mirrorReconcile'
+  | 'mirrorReconcileCouples'
+  | 'mirrorCanary';
 
 export interface RuntimeOptions {
   databaseUrl: string;
@@ -128,7 +128,7 @@ function environment({
   target,
 }: RuntimeOptions): Record<string, string> {
   return {
-    DATABASE_URL: databaseUrl,
+    QUEST_MIRROR_DATABASE_URL: databaseUrl,
     // As the platform names it: an instance loads what its function needs.
     FUNCTION_TARGET: target ?? MIRROR,
     RTDB_INSTANCE: '*',

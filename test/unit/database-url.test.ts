@@ -6,7 +6,7 @@ import { parseDatabaseUrl } from '../../functions/src/postgres/database-url';
 /** One grammar for everything that reads the URL, and what other readers make of the same text. */
 
 const EXPECTED =
-  'DATABASE_URL is not usable: expected postgres://user:password@host:port/database; ' +
+  'QUEST_MIRROR_DATABASE_URL is not usable: expected postgres://user:password@host:port/database; ' +
   'special characters in the password must be percent-encoded';
 
 const url = (password: string, rest = '127.0.0.1:5432/quest') =>
@@ -34,14 +34,14 @@ test.each([
   ['a line end, which URL parsers drop', url('SECRET\nPART')],
   ['an invisible character', url('SECRET\u200bPART')],
 ])('a password with %s, not encoded, is refused without a part of it', (_case, text) => {
-  const attempt = () => postgresConfig({ DATABASE_URL: text });
+  const attempt = () => postgresConfig({ QUEST_MIRROR_DATABASE_URL: text });
   expect(attempt).toThrow(EXPECTED);
   expect(attempt).not.toThrow(/Tr0ub|SECRET|PART|x9|123|mirror_functions|quest/);
 });
 
 test.each([
-  ['nothing', '', 'DATABASE_URL is not set: expected postgres://'],
-  ['spaces', ' \n', 'DATABASE_URL is not set'],
+  ['nothing', '', 'QUEST_MIRROR_DATABASE_URL is not set: expected postgres://'],
+  ['spaces', ' \n', 'QUEST_MIRROR_DATABASE_URL is not set'],
   ['a port that is no number', url('SECRET', '127.0.0.1:x/quest'), EXPECTED],
   ['a port that is too high', url('SECRET', '127.0.0.1:65536/quest'), EXPECTED],
   ['port 0', url('SECRET', '127.0.0.1:0/quest'), EXPECTED],
@@ -59,13 +59,17 @@ test.each([
   ['one slash', 'postgres:/u:SECRET@127.0.0.1/quest', EXPECTED],
   ['the scheme of another driver', 'postgresql+psycopg2://u:SECRET@127.0.0.1/quest', EXPECTED],
   ['JDBC', 'jdbc:postgresql://127.0.0.1/quest?user=u&password=SECRET', EXPECTED],
-  ['its own name before it', `DATABASE_URL=${url('SECRET')}`, EXPECTED],
-  ['quotes around it', `"${url('SECRET')}"`, 'DATABASE_URL is not usable: expected no quotes'],
+  ['its own name before it', `QUEST_MIRROR_DATABASE_URL=${url('SECRET')}`, EXPECTED],
+  [
+    'quotes around it',
+    `"${url('SECRET')}"`,
+    'QUEST_MIRROR_DATABASE_URL is not usable: expected no quotes',
+  ],
   ['typographic quotes', `“${url('SECRET')}”`, 'expected no quotes'],
   ['one quote', `${url('SECRET')}'`, 'expected no quotes'],
   ["Supabase's placeholder", url('[YOUR-PASSWORD]'), 'stands where the password belongs'],
 ])('%s is refused by name', (_case, text, message) => {
-  const attempt = () => postgresConfig({ DATABASE_URL: text });
+  const attempt = () => postgresConfig({ QUEST_MIRROR_DATABASE_URL: text });
   expect(attempt).toThrow(message);
   expect(attempt).not.toThrow(/SECRET|example|127/);
 });
@@ -83,8 +87,8 @@ test.each([
   ['a zero-width space', '\u200b'],
   ['a no-break space', '\u00a0'],
 ])('%s at either end is not part of it', (_case, blank) => {
-  const read = postgresConfig({ DATABASE_URL: `${blank}${url('x')}${blank}` });
-  expect(read).toEqual(postgresConfig({ DATABASE_URL: url('x') }));
+  const read = postgresConfig({ QUEST_MIRROR_DATABASE_URL: `${blank}${url('x')}${blank}` });
+  expect(read).toEqual(postgresConfig({ QUEST_MIRROR_DATABASE_URL: url('x') }));
   expect(read).toMatchObject({ user: 'mirror_functions', password: 'x', database: 'quest' });
 });
 

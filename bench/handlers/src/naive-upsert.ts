@@ -4,7 +4,7 @@ import { Pool } from 'pg';
 import { TRIGGER_OPTIONS } from './trigger-options';
 
 const UPSERT = `
-insert into public.quest_completions (
+insert into rtdb.quest_completions (
   couple_id, date_key, quest_id, user_id, partner_id,
   completed_at, payload, origin, event_id, event_time, deleted_at
 )
@@ -26,7 +26,7 @@ let pool: Pool | null = null;
 
 function openPool(): Pool {
   const opened = new Pool({
-    connectionString: process.env.DATABASE_URL,
+    connectionString: process.env.QUEST_MIRROR_DATABASE_URL,
     max: Number(process.env.NAIVE_POOL_MAX),
   });
   // Unheard, an idle connection's error would end the process.

@@ -18,7 +18,7 @@ select
     from pg_catalog.pg_class as c
     join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p')
-      and (n.nspname = 'mirror' or (n.nspname, c.relname) = ('public', 'quest_completions'))
+      and (n.nspname = 'mirror' or (n.nspname, c.relname) = ('rtdb', 'quest_completions'))
       and (
         pg_has_role(current_user, c.relowner, 'usage')
         or has_table_privilege(c.oid, 'delete')
@@ -28,7 +28,7 @@ select
   exists (
     select
     from pg_catalog.pg_namespace as n
-    where n.nspname in ('mirror', 'public') and has_schema_privilege(n.oid, 'create')
+    where n.nspname in ('mirror', 'rtdb') and has_schema_privilege(n.oid, 'create')
   ) as may_create
 from pg_catalog.pg_roles as role
 where role.rolname = current_user
@@ -67,7 +67,7 @@ select
 from pg_catalog.pg_class as c
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p')
-  and (n.nspname = 'mirror' or (n.nspname, c.relname) = ('public', 'quest_completions'))
+  and (n.nspname = 'mirror' or (n.nspname, c.relname) = ('rtdb', 'quest_completions'))
 order by n.nspname, c.relname
 `;
 
@@ -81,7 +81,7 @@ export const BEGINNING = `
 select
   to_char(began_on, 'YYYY-MM-DD') as began_on,
   current_date - began_on as days_ago,
-  exists (select from public.quest_completions where origin = 'rtdb') as has_events
+  exists (select from rtdb.quest_completions where origin = 'rtdb') as has_events
 from mirror.beginning
 `;
 

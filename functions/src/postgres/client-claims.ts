@@ -37,7 +37,7 @@ from (
         coalesce(pg_column_size(q.payload), 0)
         * case when pg_column_compression(q.payload) is null then 1 else 16 end
       ) over (order by q.quest_id, q.user_id) as stored
-    from public.quest_completions as q
+    from rtdb.quest_completions as q
     where q.couple_id = $1 and q.date_key = $2::date
       and ($5::text[] is null or (q.user_id = any ($5) and q.deleted_at is null))
     order by q.quest_id, q.user_id

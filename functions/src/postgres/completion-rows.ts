@@ -15,7 +15,7 @@ export const ROWS_OF_RANGE = `
 with recursive couple as (
   (
     select q.couple_id
-    from public.quest_completions as q
+    from rtdb.quest_completions as q
     where q.couple_id > coalesce($1::text, '')
       and ($2::text is null or q.couple_id <= $2)
     order by q.couple_id
@@ -26,7 +26,7 @@ with recursive couple as (
   from couple
   cross join lateral (
     select q.couple_id
-    from public.quest_completions as q
+    from rtdb.quest_completions as q
     where q.couple_id > couple.couple_id
       and ($2::text is null or q.couple_id <= $2)
     order by q.couple_id
@@ -46,7 +46,7 @@ select
 from page
 left join lateral (
   select q.date_key, q.quest_id, q.user_id, q.payload, q.deleted_at
-  from public.quest_completions as q
+  from rtdb.quest_completions as q
   where q.couple_id = page.couple_id
     and q.date_key between $3::date and $4::date
     and q.couple_id <> $6
@@ -66,7 +66,7 @@ select
 from unnest($1::text[]) as asked (couple_id)
 cross join lateral (
   select r.*
-  from public.quest_completions as r
+  from rtdb.quest_completions as r
   where r.couple_id = asked.couple_id
     and r.date_key between $2::date and $3::date
 ) as q

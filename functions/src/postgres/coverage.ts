@@ -81,7 +81,7 @@ export const CANARY_ROW = `
 select
   payload,
   (extract(epoch from clock_timestamp() - mirrored_at) * 1000)::double precision as age_ms
-from public.quest_completions
+from rtdb.quest_completions
 where (couple_id, date_key, quest_id, user_id) = ($1, $2::date, $3, $4)
   and event_time > '-infinity'
 `;

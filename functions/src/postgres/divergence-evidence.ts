@@ -30,7 +30,7 @@ from jsonb_to_recordset($1::jsonb) as leaf (
 )
 left join lateral (
   select q.origin, q.event_id, q.event_time, q.mirrored_at
-  from public.quest_completions as q
+  from rtdb.quest_completions as q
   where (q.couple_id, q.date_key, q.quest_id, q.user_id)
     = (leaf.couple_id, leaf.date_key, leaf.quest_id, leaf.user_id)
 ) as row on true

@@ -18,7 +18,7 @@ with erased as (
       '/', 'daily_quests', couple_id, to_char(date_key, 'YYYY-MM-DD'),
       'completions', quest_id, user_id
     ) as ref
-  from public.quest_completions
+  from rtdb.quest_completions
   where (couple_id, date_key, deleted_at) = ($1, $2::date, $3::timestamptz)
 )
 select

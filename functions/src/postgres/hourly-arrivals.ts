@@ -45,7 +45,7 @@ from (
       when q.origin = 'rtdb' and q.event_time > '-infinity'
       then (extract(epoch from q.mirrored_at - q.event_time) * 1000)::double precision
     end as lag_ms
-  from public.quest_completions as q
+  from rtdb.quest_completions as q
   where q.mirrored_at >= $1::timestamptz
     and q.mirrored_at < $1::timestamptz + interval '1 hour'
     and q.couple_id <> $2
@@ -97,7 +97,7 @@ from (
       when q.origin = 'rtdb' and q.event_time > '-infinity'
       then (extract(epoch from q.mirrored_at - q.event_time) * 1000)::double precision
     end as lag_ms
-  from public.quest_completions as q
+  from rtdb.quest_completions as q
   where q.mirrored_at >= $1::timestamptz
     and q.mirrored_at < $1::timestamptz + interval '1 hour'
     and q.couple_id <> $2

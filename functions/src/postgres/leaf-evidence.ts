@@ -21,7 +21,7 @@ select
     when q.event_time > '-infinity'
     then (extract(epoch from q.mirrored_at - q.event_time) * 1000)::double precision
   end as lag_ms
-from public.quest_completions as q
+from rtdb.quest_completions as q
 where (q.couple_id, q.date_key, q.quest_id, q.user_id) = ($1, $2::date, $3, $4)
 `;
 

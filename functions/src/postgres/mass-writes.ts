@@ -9,7 +9,7 @@ export const MASS_WRITES = `
 with shared as (
   select q.couple_id, q.event_time, count(*) as leaves
   from unnest($1::text[]) as asked (couple_id)
-  join public.quest_completions as q
+  join rtdb.quest_completions as q
     on q.couple_id = asked.couple_id and q.date_key between $2::date and $3::date
   where q.event_time > '-infinity'
   group by q.couple_id, q.event_time
@@ -29,12 +29,12 @@ select
 from likely
 cross join lateral (
   select count(*) as leaves
-  from public.quest_completions as q
+  from rtdb.quest_completions as q
   where q.event_time = likely.event_time
     and q.mirrored_at between likely.event_time - interval '1 hour'
       and (
         select max(own.mirrored_at) + interval '1 hour'
-        from public.quest_completions as own
+        from rtdb.quest_completions as own
         where own.couple_id = any (likely.couples) and own.event_time = likely.event_time
       )
 ) as together

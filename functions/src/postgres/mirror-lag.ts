@@ -13,7 +13,7 @@ select
   max(lag_ms) as max_ms
 from (
   select (extract(epoch from q.mirrored_at - q.event_time) * 1000)::double precision as lag_ms
-  from public.quest_completions as q
+  from rtdb.quest_completions as q
   where q.mirrored_at >= $1::timestamptz
     and q.mirrored_at < $2::timestamptz
     and q.origin = 'rtdb'

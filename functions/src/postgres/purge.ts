@@ -10,14 +10,14 @@ with settings as materialized (
 ),
 old as materialized (
   select q.couple_id, q.date_key, q.quest_id, q.user_id
-  from public.quest_completions as q, settings
+  from rtdb.quest_completions as q, settings
   where q.deleted_at < clock_timestamp() - make_interval(secs => $1::double precision)
     and q.date_key - (clock_timestamp() at time zone 'UTC')::date not between -$3::integer - 1 and 2
   order by q.couple_id, q.date_key, q.quest_id, q.user_id
   limit $2::integer
   for update of q skip locked
 )
-delete from public.quest_completions as q
+delete from rtdb.quest_completions as q
 using old
 where (q.couple_id, q.date_key, q.quest_id, q.user_id)
     = (old.couple_id, old.date_key, old.quest_id, old.user_id)
@@ -71,7 +71,7 @@ export const COUNT_PURGEABLE = `
 select
   (
     select count(*)::integer
-    from public.quest_completions
+    from rtdb.quest_completions
     where deleted_at < clock_timestamp() - make_interval(secs => $1::double precision)
       and date_key - (clock_timestamp() at time zone 'UTC')::date not between -$3::integer - 1 and 2
   ) as tombstones,

@@ -127,7 +127,7 @@ with recent as materialized (
     q.mirrored_at - q.event_time - greatest(
       min(q.mirrored_at - q.event_time) over (), interval '0'
     ) as lateness
-  from public.quest_completions as q
+  from rtdb.quest_completions as q
   where q.mirrored_at > clock_timestamp() - interval '2 hours'
     and q.origin = 'rtdb'
     and q.event_time > '-infinity'

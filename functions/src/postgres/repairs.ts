@@ -17,7 +17,7 @@ from jsonb_to_recordset($1::jsonb) as wanted (
 )
 cross join lateral (
   select r.event_time, r.event_id
-  from public.quest_completions as r
+  from rtdb.quest_completions as r
   where (r.couple_id, r.date_key, r.quest_id, r.user_id)
     = (wanted.couple_id, wanted.date_key, wanted.quest_id, wanted.user_id)
 ) as q

@@ -10,7 +10,7 @@ select
   count(*) filter (where origin = 'rtdb' and client_claimed_at is not null)::integer as both_saw,
   count(*) filter (where origin = 'rtdb' and client_claimed_at is null)::integer as only_rtdb,
   count(*) filter (where origin = 'client')::integer as only_client
-from public.quest_completions
+from rtdb.quest_completions
 where mirrored_at >= $1::timestamptz
   and mirrored_at < $2::timestamptz
   and deleted_at is null
@@ -28,7 +28,7 @@ select
   count(*) filter (where difference.kind in ('missing_in_rtdb', 'client_only'))::integer
     as not_in_rtdb
 from mirror.reconcile_runs as run
-join public.quest_completions as q
+join rtdb.quest_completions as q
   on q.date_key between run.from_date and run.to_date
   and q.mirrored_at < run.started_at
 left join lateral (

@@ -1,2 +1,2 @@
-/** The reserved couple of the `canary` function: left out of every count (docs/consistency.md). */
+/** The reserved couple of the function `mirrorCanary`: left out of every count (docs/consistency.md). */
 export const CANARY_COUPLE = 'canary_canary-partner';

@@ -8,7 +8,7 @@ import {
 import { type CompletionState, parseCompletionValue } from './completion-value';
 import { compareKeys } from './key-order';
 
-/** The path of quest completions, mirrored into `public.quest_completions`. */
+/** The path of quest completions, mirrored into `rtdb.quest_completions`. */
 export const QUEST_COMPLETIONS: MirroredPath<CompletionLeaf> = {
   noun: 'quest completion',
   pattern: COMPLETION_PATTERN,

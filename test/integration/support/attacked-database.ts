@@ -36,7 +36,7 @@ export async function startAttackedDatabase(): Promise<AttackedDatabase> {
     `alter role authenticator password 'x';
      create role stranger login password 'x';
      create role mirror_functions login password 'x' in role quest_mirror_writer;
-     insert into public.quest_completions
+     insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_id,
         event_time, deleted_at)
      values
