@@ -23,10 +23,10 @@ export interface CompletionRow {
 
 export interface DivergenceRow {
   ref: string;
-  couple_id: string | null;
-  date_key: string | null;
-  quest_id: string | null;
-  user_id: string | null;
+  path: string;
+  shard: string | null;
+  day: string | null;
+  key: { [column: string]: string } | null;
   kind: string;
   cause: string;
   severity: string;
@@ -52,11 +52,11 @@ where $1::text is null or couple_id = $1
 order by couple_id, date_key, quest_id, user_id`;
 
 const DIVERGENCES = `
-select ref, couple_id, date_key::text, quest_id, user_id, kind, cause, severity, detected_by,
+select path, ref, shard, day::text, key, kind, cause, severity, detected_by,
   rtdb_value, postgres_value, detail, event_id, ${instant('event_time')}, times_seen,
   resolved_at is not null as resolved
 from mirror.divergence_log
-where $1::text is null or couple_id = $1 or ref like 'daily\\_quests/' || $1 || '/%'
+where $1::text is null or shard = $1 or ref like 'daily\\_quests/' || $1 || '/%'
 order by ref, kind, id`;
 
 /** All rows, or one couple's. */

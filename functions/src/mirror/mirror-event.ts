@@ -247,6 +247,8 @@ function outcomeOf(
     case 'stale':
       return { outcome: verdict.verdict, lagMs, batch };
     case 'tied':
+    case 'retained':
+    case 'foreign':
     case 'contended':
     case 'dropped':
       throw new Error(`a claim ended ${verdict.verdict}`);

@@ -86,7 +86,11 @@ function coalesceClaims<Leaf extends LogKey>(
       return actionOnFailure(error, wasRepeated);
     },
     send: (batch, isAlone) => {
-      const values = [claimsParameter(batch, mirrored), isAlone ? LOCK_WAIT_ALONE : LOCK_WAIT];
+      const values = [
+        claimsParameter(batch, mirrored),
+        isAlone ? LOCK_WAIT_ALONE : LOCK_WAIT,
+        ['partner_id', 'completed_at'],
+      ];
       writesBefore.set(batch, blame.writes());
       const send = async () =>
         parseVerdicts(await statements.run(mirrored.applyStatement, values), batch.length);

@@ -26,7 +26,16 @@ export interface Claim<Leaf extends LogKey> {
 
 const RESULT = z.object({
   n: z.number(),
-  verdict: z.enum(['applied', 'duplicate', 'stale', 'tied', 'contended', 'dropped']),
+  verdict: z.enum([
+    'applied',
+    'duplicate',
+    'stale',
+    'tied',
+    'contended',
+    'dropped',
+    'retained',
+    'foreign',
+  ]),
   lag_ms: z.number(),
   missed_event: z.boolean(),
   row_event_id: z.string().nullable(),

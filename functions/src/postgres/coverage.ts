@@ -3,7 +3,7 @@ import type { JsonObject } from '../values/json';
 import { jsonColumn } from './statements';
 
 /** Why mirroring was not fully on (docs/tables.md). */
-export const COVERAGE_REASON = z.enum(['flag_off', 'percent', 'outage', 'canary_lost']);
+export const COVERAGE_REASON = z.enum(['flag_off', 'percent', 'outage', 'canary_lost', 'restored']);
 export type CoverageReason = z.infer<typeof COVERAGE_REASON>;
 
 /** An interval in which mirroring was not fully on; `toAt` null while it lasts. */
@@ -35,9 +35,9 @@ insert into mirror.coverage (from_at, to_at, reason, detail)
 values ($2::timestamptz, greatest($2::timestamptz, $3::timestamptz), $1, $4::jsonb)
 `;
 
-/** What an instance sees of the flag: `migrations/20261125000002_flag.sql`. */
+/** What an instance sees of the flag: `migrations/20261128000001_mirror.sql`. */
 export const NOTE_FLAG =
-  'select mirror.note_flag($1, $2::timestamptz, $3::timestamptz, $4::bigint, $5::jsonb)';
+  'select mirror.note_flag(null, $1, $2::timestamptz, $3::timestamptz, $4::bigint, $5::jsonb)';
 
 export interface FlagNote {
   seen: 'on' | 'off' | 'percent';

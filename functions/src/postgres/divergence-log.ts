@@ -22,7 +22,7 @@ export interface Divergence {
 }
 
 /**
- * Writes divergences: $1 as JSON, $2 who found them. There is one open row for each (ref, kind); what
+ * Writes divergences: $1 as JSON, $2 who found them. There is one open row for each (path, ref, kind); what
  * is seen again is counted, but not an event that is delivered again (the last 16 ids are known), nor
  * the same overwrite told by another of its leaves.
  *
@@ -40,18 +40,21 @@ with settings as materialized (
 told as materialized (
   select
     d.*,
-    d.kind in ('invalid_payload', 'write_rejected') and d.couple_id is not null and not exists (
+    d.kind in ('invalid_payload', 'write_rejected', 'foreign_user') and d.shard is not null and not exists (
       select
       from mirror.divergence_log as own
-      where md5(own.ref) = md5(d.ref) and own.kind = d.kind and own.resolved_at is null
+      where md5(own.ref) = md5(d.ref)
+        and own.kind = d.kind
+        and own.path = d.path
+        and own.resolved_at is null
     ) as is_new_refusal
   from settings
   cross join jsonb_to_recordset($1::jsonb) as d (
+    path text,
     ref text,
-    couple_id text,
-    date_key date,
-    quest_id text,
-    user_id text,
+    shard text,
+    day date,
+    key jsonb,
     kind text,
     cause text,
     severity text,
@@ -66,15 +69,15 @@ placed as (
   select
     told.*,
     case when is_new_refusal then
-      row_number() over (partition by couple_id, kind, is_new_refusal order by ref) + (
+      row_number() over (partition by shard, kind, is_new_refusal order by ref) + (
         select count(*)
         from (
           select
           from mirror.divergence_log as log
-          where md5(log.couple_id) = md5(told.couple_id)
-            and log.couple_id = told.couple_id
+          where md5(log.shard) = md5(told.shard)
+            and log.shard = told.shard
             and log.kind = told.kind
-            and log.kind in ('invalid_payload', 'write_rejected')
+            and log.kind in ('invalid_payload', 'write_rejected', 'foreign_user')
             and log.resolved_at is null
           limit 100
         ) as known
@@ -87,30 +90,29 @@ addressed as (
     placed.*,
     case
       when not is_beyond then ref
-      else left(ref, strpos('/' || ref, '/' || couple_id || '/') + length(couple_id) - 1)
+      else left(ref, strpos('/' || ref || '/', '/' || shard || '/') + length(shard) - 1)
     end as row_ref,
     -- As the row keeps it; the ids of real events are shorter.
     left(event_id, 128) as short_id
   from placed
 ),
 gathered as (
-  select distinct on (row_ref, kind)
+  select distinct on (row_ref, kind, path)
     addressed.*,
     (count(*) over same_row)::integer as times,
     jsonb_agg(short_id) filter (where short_id is not null) over same_row as ids
   from addressed
-  window same_row as (partition by row_ref, kind)
-  order by row_ref, kind, event_time desc nulls last
+  window same_row as (partition by row_ref, kind, path)
+  order by row_ref, kind, path, event_time desc nulls last
 )
 insert into mirror.divergence_log as log (
-  ref, couple_id, date_key, quest_id, user_id, kind, cause, severity, detected_by,
+  path, ref, shard, day, key, kind, cause, severity, detected_by,
   rtdb_value, postgres_value, detail, event_id, event_time, times_seen
 )
 select
-  row_ref, couple_id,
-  case when not is_beyond then date_key end,
-  case when not is_beyond then quest_id end,
-  case when not is_beyond then user_id end,
+  path, row_ref, shard,
+  case when not is_beyond then day end,
+  case when not is_beyond then key end,
   kind, cause, severity, $2, rtdb_value, postgres_value,
   detail || jsonb_build_object('event_ids', coalesce(ids, '[]')) || case
     when is_beyond then jsonb_build_object('is_summary', true, 'latest_ref', ref)
@@ -118,7 +120,7 @@ select
   end,
   short_id, event_time, times
 from gathered
-on conflict (md5(ref), kind) where resolved_at is null do update
+on conflict (md5(ref), kind, path) where resolved_at is null do update
 set
   times_seen = log.times_seen + case
     when log.kind = 'ancestor_overwrite' and log.event_time = excluded.event_time then 0
@@ -162,10 +164,18 @@ export function divergencesParameter(divergences: readonly Divergence[]): string
   return JSON.stringify(
     divergences.map((divergence) => ({
       ref: divergence.ref,
-      couple_id: divergence.key.coupleId,
-      date_key: divergence.key.dateKey,
-      quest_id: divergence.key.questId,
-      user_id: divergence.key.userId,
+      path: 'quest_completions',
+      shard: divergence.key.coupleId,
+      day: divergence.key.dateKey,
+      key:
+        divergence.key.userId === null
+          ? null
+          : {
+              couple_id: divergence.key.coupleId,
+              date_key: divergence.key.dateKey,
+              quest_id: divergence.key.questId,
+              user_id: divergence.key.userId,
+            },
       kind: divergence.kind,
       cause: divergence.cause,
       severity: divergence.severity,

@@ -12,7 +12,7 @@ import { compareKeys } from './key-order';
 export const QUEST_COMPLETIONS: MirroredPath<CompletionLeaf> = {
   noun: 'quest completion',
   pattern: COMPLETION_PATTERN,
-  applyStatement: 'select * from mirror.apply_claims($1::jsonb, $2)',
+  applyStatement: 'select * from mirror.apply_quest_completions($1::jsonb, $2, $3::text[])',
   parsePath: parseCompletionPath,
   parseValue(raw, eventTime) {
     const parsed = parseCompletionValue(raw, eventTime);

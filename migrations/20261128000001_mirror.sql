@@ -1,0 +1,1314 @@
+-- Why: the copy of RTDB, and the books of the mirror that keeps it. Schema `rtdb` has a table for each
+-- mirrored path, made by a migration of its own; schema `mirror` has what proves the copy. Neither is in
+-- the way of the app's own tables. Columns and meanings are a contract: docs/tables.md.
+
+set local lock_timeout = '5s';
+set local statement_timeout = '5min';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Who: three roles without a login. No DDL, no DELETE. Owners are not bound by row level security:
+-- purge and migrations run as the owner.
+
+do $$
+declare
+  mirror_role text;
+begin
+  foreach mirror_role in array array['quest_mirror_writer', 'quest_mirror_api', 'quest_mirror_reader'] loop
+    if not exists (select from pg_catalog.pg_roles where rolname = mirror_role) then
+      begin
+        execute format('create role %I nologin', mirror_role);
+      exception
+        -- Roles belong to the server: another database of it may be migrated at this moment.
+        when duplicate_object or unique_violation then null;
+      end;
+    end if;
+  end loop;
+end
+$$;
+
+-- The migration runner keeps its own table here and may have made the schema already.
+create schema if not exists mirror;
+create schema if not exists rtdb;
+
+revoke all on schema mirror, rtdb from public;
+revoke all on all tables in schema mirror from public;
+grant usage on schema mirror, rtdb to quest_mirror_writer, quest_mirror_api, quest_mirror_reader;
+
+-- Supabase's roles, which plain Postgres lacks.
+do $$
+declare
+  app_role text;
+begin
+  foreach app_role in array array['anon', 'authenticated'] loop
+    if exists (select from pg_catalog.pg_roles where rolname = app_role) then
+      execute format('revoke all on schema mirror, rtdb from %I', app_role);
+      execute format('revoke all on all tables in schema mirror from %I', app_role);
+    end if;
+  end loop;
+  if exists (select from pg_catalog.pg_roles where rolname = 'authenticated') then
+    grant usage on schema rtdb to authenticated;
+  end if;
+end
+$$;
+
+comment on schema rtdb is 'The copy of RTDB: a table for each mirrored path.';
+comment on schema mirror is 'The books of the mirror. Never exposed to the app.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Evidence: values as the books keep them.
+
+-- A value as evidence: whole where it is small, else its size, its hash and its head. Applied to
+-- what it made, it changes nothing.
+create function mirror.as_evidence(value jsonb, max_bytes integer)
+returns jsonb
+language sql
+immutable strict parallel safe
+set search_path = ''
+as $$
+  select case
+    when octet_length(shown.text) <= max_bytes then value
+    else jsonb_build_object(
+      'truncated', true,
+      'bytes', octet_length(shown.text),
+      'sha256', encode(sha256(convert_to(shown.text, 'UTF8')), 'hex'),
+      'head', left(shown.text, max_bytes / 16)
+    )
+  end
+  -- offset: or each use of the text would make it anew.
+  from (select value::text offset 0) as shown (text)
+$$;
+
+create function mirror.as_evidence(value jsonb)
+returns jsonb
+language sql
+immutable strict parallel safe
+set search_path = ''
+as $$
+  select mirror.as_evidence(value, 12288)
+$$;
+
+-- What tells two values apart where neither is kept: 128 bits of SHA-256. The functions compute it too,
+-- for values that are too large to send (functions/src/values/jsonb-text.ts).
+create function mirror.value_hash(value jsonb)
+returns text
+language sql
+immutable strict parallel safe
+set search_path = ''
+as $$
+  select left(encode(sha256(convert_to(value::text, 'UTF8')), 'hex'), 32)
+$$;
+
+-- The gaps of a missed event, as its row keeps them: the first 16, and how many more there were. A
+-- row that lost some can't be resolved by events any more; a reconcile run resolves it.
+create function mirror.few_gaps(gaps jsonb, dropped integer)
+returns jsonb
+language sql
+immutable strict parallel safe
+set search_path = ''
+as $$
+  select jsonb_build_object('gaps', coalesce(jsonb_agg(gap order by n) filter (where n <= 16), '[]'))
+    || case
+      when dropped + count(*) filter (where n > 16) = 0 then '{}'
+      else jsonb_build_object('gaps_dropped', dropped + count(*) filter (where n > 16))
+    end
+  from jsonb_array_elements(gaps) with ordinality as kept (gap, n)
+$$;
+
+revoke all on function mirror.as_evidence(jsonb, integer) from public;
+revoke all on function mirror.as_evidence(jsonb) from public;
+revoke all on function mirror.value_hash(jsonb) from public;
+revoke all on function mirror.few_gaps(jsonb, integer) from public;
+grant execute on function mirror.as_evidence(jsonb, integer) to quest_mirror_writer, quest_mirror_api;
+grant execute on function mirror.as_evidence(jsonb) to quest_mirror_writer, quest_mirror_api;
+grant execute on function mirror.value_hash(jsonb) to quest_mirror_writer, quest_mirror_api;
+grant execute on function mirror.few_gaps(jsonb, integer) to quest_mirror_writer, quest_mirror_api;
+
+-- ---------------------------------------------------------------------------------------------------
+-- What is mirrored, and from where.
+
+create table mirror.paths (
+  path text not null,
+  -- As the trigger has it: lp_awards/{coupleId}/{awardId}.
+  ref text not null,
+  -- The table, with its schema.
+  relation text not null,
+  -- In the order of the primary key; the first is the shard.
+  key_columns text[] not null,
+  -- What the declaration derives, and its types: {"amount": "integer"}.
+  other_columns jsonb not null,
+  -- The key column that is a date; null = none is.
+  day_column text,
+  -- Whose subject sees a row: columns that hold a user, or {couple}; {} = nobody.
+  visible_to text[] not null,
+  declaration_hash text not null,
+  began_at timestamptz not null default clock_timestamp(),
+  -- When its first full pass over RTDB ended: until then a leaf may be older than the mirror.
+  first_pass_at timestamptz,
+  removed_at timestamptz,
+
+  constraint paths_pkey primary key (path),
+  constraint paths_ref_once unique (ref),
+  constraint paths_path_is_name check (path ~ '^[a-z][a-z0-9_]{0,39}$')
+);
+
+comment on table mirror.paths is 'The mirrored paths, as their migrations declare them.';
+
+create table mirror.identity (
+  is_only boolean not null default true,
+  instance text not null,
+  -- As events name it; `emulator` for one of those, whose ports change.
+  host text not null,
+  set_at timestamptz not null default clock_timestamp(),
+
+  constraint identity_pkey primary key (is_only),
+  constraint identity_is_one_row check (is_only)
+);
+
+comment on table mirror.identity is 'Which RTDB this database mirrors; set at first use.';
+
+-- Whether that RTDB is the one that this database mirrors. The first that asks is.
+create function mirror.is_own_rtdb(seen_instance text, seen_host text)
+returns boolean
+language plpgsql
+set search_path = ''
+as $$
+begin
+  if not exists (select from mirror.identity) then
+    insert into mirror.identity (instance, host) values (seen_instance, seen_host)
+    on conflict do nothing;
+  end if;
+  return exists (
+    select from mirror.identity as i where (i.instance, i.host) = (seen_instance, seen_host)
+  );
+end
+$$;
+
+revoke all on function mirror.is_own_rtdb(text, text) from public;
+grant execute on function mirror.is_own_rtdb(text, text) to quest_mirror_writer, quest_mirror_api;
+
+-- ---------------------------------------------------------------------------------------------------
+-- What disagreed.
+
+create table mirror.divergence_log (
+  id bigint generated always as identity,
+  path text not null,
+  ref text not null,
+  -- The first part of the key, such as the couple; null where the ref names none.
+  shard text collate "C",
+  day date,
+  -- By key column: {"couple_id": ..., "award_id": ...}; null where the row is about no single leaf.
+  key jsonb,
+  kind text not null,
+  cause text not null,
+  severity text not null,
+  detected_by text not null,
+  -- How many keys the row stands for.
+  keys integer not null default 1,
+  rtdb_value jsonb,
+  postgres_value jsonb,
+  detail jsonb,
+  event_id text,
+  event_time timestamptz,
+  written_after timestamptz,
+  written_before timestamptz,
+  -- No foreign key: evidence outlives the run that found it.
+  run_id bigint,
+  first_seen_at timestamptz not null default clock_timestamp(),
+  last_seen_at timestamptz not null default clock_timestamp(),
+  times_seen integer not null default 1,
+  resolved_at timestamptz,
+  resolved_by text,
+
+  constraint divergence_log_pkey primary key (id),
+  constraint divergence_log_kind_known check (kind in (
+    'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'column_mismatch', 'invalid_payload',
+    'write_rejected', 'out_of_order', 'missed_event', 'client_only', 'late', 'ancestor_overwrite',
+    'foreign_user', 'value_drift'
+  )),
+  constraint divergence_log_cause_known check (cause in (
+    'race', 'rejected', 'flag_disabled', 'before_mirroring', 'fan_out_limit',
+    'direct_postgres_write', 'client_without_rtdb', 'retries_exhausted', 'ancestor_overwrite',
+    'retention', 'in_flight', 'other_database', 'unknown'
+  )),
+  constraint divergence_log_severity_known check (severity in ('info', 'warning', 'error')),
+  constraint divergence_log_detected_by_known
+    check (detected_by in ('trigger', 'reconciler', 'api', 'backfill')),
+  constraint divergence_log_resolved_by_known check (
+    resolved_by in ('event', 'superseded', 'gone', 'repair', 'backfill', 'client', 'direct')
+  ),
+  constraint divergence_log_keys_positive check (keys >= 1),
+  constraint divergence_log_times_seen_positive check (times_seen >= 1)
+);
+
+-- One open row a path, ref and kind; seen again is counted, not repeated. Also how the reconciler finds
+-- the rows to resolve. md5, because a ref can be longer than an index entry may be.
+create unique index divergence_log_one_open on mirror.divergence_log (md5(ref), kind, path)
+  where resolved_at is null;
+
+-- Reader: the dashboard's and the report's open divergences, newest first (read backwards).
+-- By first_seen_at, which never changes: counting a repeat touches no index.
+create index divergence_log_open on mirror.divergence_log (first_seen_at)
+  where resolved_at is null;
+
+-- Reader: `explain REF`, all of a leaf's history. Hash, because it has no limit on length.
+create index divergence_log_ref on mirror.divergence_log using hash (ref);
+
+-- Reader: what is known of a shard's day, to tell why a key differs; people who filter by couple. By
+-- md5: an escaped id may be longer than an index entry.
+create index divergence_log_day on mirror.divergence_log (md5(shard), day);
+
+-- Reader: a refused write, to find out whether its shard has a hundred open rows already.
+create index divergence_log_refused on mirror.divergence_log (md5(shard), kind)
+  where resolved_at is null and kind in ('invalid_payload', 'write_rejected', 'foreign_user');
+
+-- Reader: the dashboard's divergences of the last hours, resolved ones too. Rows are appended in
+-- this order and it never changes, so a BRIN of a page or two does.
+create index divergence_log_first_seen on mirror.divergence_log
+  using brin (first_seen_at) with (autosummarize = on, pages_per_range = 32);
+
+-- Reader: the dashboard's counts, filters and orders. The rows themselves carry values, and are ten
+-- times as wide. Nothing in it changes when a repeat is counted.
+create index divergence_log_overview on mirror.divergence_log
+  (kind, cause, severity, day, first_seen_at, resolved_at) include (id, path);
+
+comment on table mirror.divergence_log is
+  'Where RTDB and Postgres disagreed, or an event was refused. One open row per (path, ref, kind).';
+
+-- Bounds every row of the log, from any writer: 64 KB at most (docs/tables.md). Lists that their
+-- writers bound stay whole; without the gaps a missed event would look resolved.
+create function mirror.bound_divergence()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+  new.rtdb_value := mirror.as_evidence(new.rtdb_value);
+  new.postgres_value := mirror.as_evidence(new.postgres_value);
+  new.event_id := left(new.event_id, 128);
+  if octet_length(new.detail::text) > 8192 then
+    new.detail := (
+      select jsonb_object_agg(
+        key,
+        case when key in ('gaps', 'event_ids') then value else mirror.as_evidence(value, 1024) end
+      )
+      from jsonb_each(new.detail)
+    );
+  end if;
+  return new;
+end
+$$;
+
+revoke all on function mirror.bound_divergence() from public;
+
+create trigger divergence_log_bounded
+  before insert or update of rtdb_value, postgres_value, detail, event_id on mirror.divergence_log
+  for each row
+  execute function mirror.bound_divergence();
+
+-- ---------------------------------------------------------------------------------------------------
+-- When mirroring was not fully on.
+
+create table mirror.coverage (
+  id bigint generated always as identity,
+  from_at timestamptz not null,
+  -- Null while it lasts.
+  to_at timestamptz,
+  -- Null = all paths.
+  path text,
+  reason text not null,
+  detail jsonb,
+
+  constraint coverage_pkey primary key (id),
+  constraint coverage_reason_known
+    check (reason in ('flag_off', 'percent', 'outage', 'canary_lost', 'restored')),
+  constraint coverage_times_ordered check (from_at <= to_at)
+);
+
+comment on table mirror.coverage is 'Intervals in which mirroring was not fully on.';
+
+-- The canaries: a write of the mirror's own through each path's trigger and table. Kept 30 days.
+create table mirror.canaries (
+  path text not null,
+  written_at timestamptz not null,
+  -- Null = it has not come.
+  arrived_at timestamptz,
+  -- From the write until Postgres had it, in milliseconds.
+  lag_ms double precision,
+
+  constraint canaries_pkey primary key (path, written_at)
+);
+
+comment on table mirror.canaries is 'Each canary that was written, and when it arrived.';
+
+-- Rows to lock. An advisory lock can be held by any login, this by the mirror's own alone.
+create table mirror.locks (
+  name text not null,
+
+  constraint locks_pkey primary key (name)
+);
+
+comment on table mirror.locks is 'What is done by one at a time locks its row here.';
+
+-- Notes in mirror.coverage what an instance sees of the flag, or of one path's: `on`, `off` or
+-- `percent`. Opens the interval of what is seen, unless one is open, and closes the other one. Safe to
+-- repeat and to run twice at once.
+--   noted_path    null = the flag itself, for all paths
+--   seen_since    since when it may have been so
+--   off_since     where this instance saw it off until now: since when. Recorded if nobody else did
+--   seen_version  of Remote Config's template, 0 = of none; what is seen of an older one than was noted
+--                 is late, and undoes nothing
+-- An interval ends a minute after it was seen to be over: until then others may not have looked.
+create function mirror.note_flag(
+  noted_path text,
+  seen text,
+  seen_since timestamptz,
+  off_since timestamptz,
+  seen_version bigint,
+  evidence jsonb
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  wanted text := case seen when 'off' then 'flag_off' when 'percent' then 'percent' end;
+  over_at timestamptz := clock_timestamp() + interval '61 seconds';
+  noted jsonb := evidence || jsonb_build_object('version', seen_version);
+begin
+  -- One at a time: what follows looks before it writes.
+  insert into mirror.locks (name) values ('note_flag') on conflict do nothing;
+  perform from mirror.locks as l where l.name = 'note_flag' for update;
+  if seen_version > 0 and exists (
+    select
+    from mirror.coverage as c
+    where c.reason in ('flag_off', 'percent')
+      and c.path is not distinct from noted_path
+      and greatest(
+        (c.detail ->> 'version')::bigint,
+        (c.detail ->> 'over_by_version')::bigint
+      ) > seen_version
+  ) then
+    return;
+  end if;
+  if off_since is not null and not exists (
+    select
+    from mirror.coverage as c
+    where c.reason = 'flag_off'
+      and c.path is not distinct from noted_path
+      and coalesce(c.to_at, 'infinity') >= off_since
+  ) then
+    insert into mirror.coverage (from_at, to_at, path, reason, detail)
+    values (off_since, greatest(off_since, over_at), noted_path, 'flag_off', noted);
+  end if;
+  if wanted is not null and not exists (
+    select
+    from mirror.coverage as c
+    where c.reason = wanted and c.path is not distinct from noted_path and c.to_at is null
+  ) then
+    insert into mirror.coverage (from_at, path, reason, detail)
+    values (seen_since, noted_path, wanted, noted);
+  end if;
+  update mirror.coverage as c
+  set
+    to_at = greatest(c.from_at, over_at),
+    detail = coalesce(c.detail, '{}') || jsonb_build_object('over_by_version', seen_version)
+  where c.reason in ('flag_off', 'percent')
+    and c.reason is distinct from wanted
+    and c.path is not distinct from noted_path
+    and c.to_at is null;
+end
+$$;
+
+revoke all on function mirror.note_flag(text, text, timestamptz, timestamptz, bigint, jsonb) from public;
+grant execute on function mirror.note_flag(text, text, timestamptz, timestamptz, bigint, jsonb)
+  to quest_mirror_writer;
+
+-- ---------------------------------------------------------------------------------------------------
+-- Writes past the mirror.
+
+-- The last one of each leaf. An upsert, so that a bulk change can't grow it beyond the tables it is
+-- about. A TRUNCATE has one row a path, with an empty key.
+create table mirror.direct_writes (
+  path text not null,
+  shard text collate "C",
+  day date,
+  key jsonb not null,
+  operation text not null,
+  written_by text not null,
+  written_at timestamptz not null default clock_timestamp(),
+  old_payload jsonb,
+  new_payload jsonb,
+
+  constraint direct_writes_operation_known
+    check (operation in ('insert', 'update', 'delete', 'truncate'))
+);
+
+-- md5, because a key can be longer than an index entry may be.
+create unique index direct_writes_last on mirror.direct_writes (md5(key::text), path);
+
+-- Reader: the causes of a shard's differences.
+create index direct_writes_shard on mirror.direct_writes (md5(shard), day);
+
+comment on table mirror.direct_writes is
+  'The last write of each leaf that went past the mirror, for causes of divergence.';
+
+-- The mirror's own writers set mirror.writer to 'on' for their transaction; whoever writes without
+-- it went past the mirror. Evidence, not a lock: a person who must write by hand may. Arguments of the
+-- trigger: the path, its day column or '', and its key columns, the shard first.
+create function mirror.note_direct_write()
+returns trigger
+language plpgsql
+-- The writer need not have rights on schema mirror.
+security definer
+set search_path = ''
+as $$
+declare
+  written constant pg_catalog.jsonb := coalesce(to_jsonb(new), to_jsonb(old), '{}');
+begin
+  insert into mirror.direct_writes as last (
+    path, shard, day, key, operation, written_by, old_payload, new_payload
+  )
+  values (
+    tg_argv[0],
+    written ->> tg_argv[2],
+    (written ->> nullif(tg_argv[1], ''))::pg_catalog.date,
+    case when tg_op = 'TRUNCATE' then '{}' else (
+      select jsonb_object_agg(name, written -> name)
+      from unnest(tg_argv) with ordinality as argument (name, place)
+      where place > 2
+    ) end,
+    lower(tg_op), session_user,
+    mirror.as_evidence(to_jsonb(old) -> 'payload'),
+    mirror.as_evidence(to_jsonb(new) -> 'payload')
+  )
+  on conflict (md5(key::pg_catalog.text), path) do update
+  set
+    operation = excluded.operation,
+    written_by = excluded.written_by,
+    written_at = excluded.written_at,
+    old_payload = excluded.old_payload,
+    new_payload = excluded.new_payload;
+  return null;
+end
+$$;
+
+revoke all on function mirror.note_direct_write() from public;
+
+-- ---------------------------------------------------------------------------------------------------
+-- The comparison of both stores: its runs, their parts, and what arrived each hour.
+
+create table mirror.reconcile_runs (
+  id bigint generated always as identity,
+  started_at timestamptz not null default clock_timestamp(),
+  finished_at timestamptz,
+  status text not null default 'running',
+  from_date date not null,
+  to_date date not null,
+  couples integer not null default 0,
+  matched integer not null default 0,
+  missing_in_postgres integer not null default 0,
+  missing_in_rtdb integer not null default 0,
+  value_mismatch integer not null default 0,
+  in_flight integer not null default 0,
+  -- Null when nothing was compared: an empty run proves nothing.
+  consistency numeric,
+  rtdb_ms integer not null default 0,
+  postgres_ms integer not null default 0,
+  checkpoint jsonb,
+  error text,
+  config jsonb not null default '{}',
+
+  -- The only index: at one run an hour a scan of this table stays cheap for years.
+  constraint reconcile_runs_pkey primary key (id),
+  constraint reconcile_runs_status_known check (status in ('running', 'finished', 'failed')),
+  constraint reconcile_runs_dates_ordered check (from_date <= to_date),
+  constraint reconcile_runs_ended_has_time check ((status = 'running') = (finished_at is null)),
+  constraint reconcile_runs_consistency_is_ratio check (consistency between 0 and 1)
+);
+
+-- The part of a run that one worker compares: a range of couples. A row for each part, so that parts
+-- may be done in any order, at once and twice, and still count once.
+create table mirror.reconcile_shards (
+  run_id bigint not null,
+  shard integer not null,
+  -- Couples after the one and up to the other, in byte order; null = no end on that side.
+  after_couple text collate "C",
+  up_to_couple text collate "C",
+  finished_at timestamptz,
+  couples integer not null default 0,
+  matched integer not null default 0,
+  missing_in_postgres integer not null default 0,
+  missing_in_rtdb integer not null default 0,
+  value_mismatch integer not null default 0,
+  in_flight integer not null default 0,
+  rtdb_ms integer not null default 0,
+  postgres_ms integer not null default 0,
+  rtdb_bytes bigint not null default 0,
+
+  constraint reconcile_shards_pkey primary key (run_id, shard),
+  constraint reconcile_shards_run_fkey foreign key (run_id)
+    references mirror.reconcile_runs (id) on delete cascade
+);
+
+-- What a backfill was asked and how far it has come, so that it can be resumed.
+create table mirror.backfills (
+  id bigint generated always as identity,
+  started_at timestamptz not null default clock_timestamp(),
+  finished_at timestamptz,
+  status text not null default 'running',
+  config jsonb not null,
+  -- The last couple, in byte order, up to which all is done.
+  checkpoint text collate "C",
+  couples integer not null default 0,
+  leaves bigint not null default 0,
+  inserted bigint not null default 0,
+  rejected bigint not null default 0,
+  error text,
+
+  constraint backfills_pkey primary key (id),
+  constraint backfills_status_known check (status in ('running', 'finished', 'failed')),
+  constraint backfills_ended_has_time check ((status = 'running') = (finished_at is null))
+);
+
+-- Lag and arrivals over days, for the dashboard: asked of the tables themselves that would read millions
+-- of rows. Rows as they stood when the hour was counted: one that was written twice within the hour
+-- counts once. Without the canary.
+create table mirror.hourly_arrivals (
+  hour timestamptz not null,
+  -- Rows that an RTDB event wrote, live and tombstones.
+  live integer not null,
+  tombstones integer not null,
+  -- Rows that a phone's claim, a backfill or a repair wrote.
+  client integer not null,
+  backfill integer not null,
+  repair integer not null,
+  -- From the event until Postgres had it, in milliseconds; null where no event arrived.
+  lag_p50_ms double precision,
+  lag_p95_ms double precision,
+  lag_p99_ms double precision,
+  lag_max_ms double precision,
+  counted_at timestamptz not null default clock_timestamp(),
+
+  constraint hourly_arrivals_pkey primary key (hour),
+  constraint hourly_arrivals_on_the_hour check (hour = date_trunc('hour', hour, 'UTC'))
+);
+
+comment on table mirror.reconcile_runs is 'What each comparison of both sides counted.';
+comment on table mirror.reconcile_shards is 'Parts of a reconcile run: what each compared.';
+comment on table mirror.backfills is 'What each backfill read and inserted, and how far it came.';
+comment on table mirror.hourly_arrivals is
+  'What Postgres took in each full hour, and how late; filled by reconcile runs for the dashboard.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Who may do what with the books.
+
+-- The writer's login serves the API and the dashboard as well, unless a team gives these one each.
+grant select on mirror.backfills, mirror.direct_writes, mirror.paths to quest_mirror_writer;
+grant select, insert on mirror.hourly_arrivals, mirror.identity to quest_mirror_writer;
+grant select, insert, update on
+  mirror.canaries, mirror.coverage, mirror.divergence_log, mirror.locks, mirror.reconcile_runs,
+  mirror.reconcile_shards
+  to quest_mirror_writer;
+
+grant select on mirror.paths to quest_mirror_api;
+grant select, insert on mirror.identity to quest_mirror_api;
+grant select, insert, update on mirror.divergence_log to quest_mirror_api;
+
+grant select on
+  mirror.backfills, mirror.canaries, mirror.coverage, mirror.direct_writes, mirror.divergence_log,
+  mirror.hourly_arrivals, mirror.identity, mirror.paths, mirror.reconcile_runs,
+  mirror.reconcile_shards
+  to quest_mirror_reader;
+
+-- Row level security beside the grants: a role that is granted too much by accident still sees nothing.
+create function mirror.guard(guarded regclass, roles text[])
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  guest text;
+begin
+  execute format('alter table %s enable row level security', guarded);
+  execute format('revoke all on %s from public', guarded);
+  foreach guest in array array['anon', 'authenticated'] loop
+    -- Supabase's default privileges may have given them everything, TRUNCATE included.
+    if exists (select from pg_catalog.pg_roles where rolname = guest) then
+      execute format('revoke all on %s from %I', guarded, guest);
+    end if;
+  end loop;
+  foreach guest in array roles loop
+    execute format('drop policy if exists %I on %s', guest, guarded);
+    execute format('create policy %1$I on %2$s to %1$I using (true) with check (true)', guest, guarded);
+  end loop;
+end
+$$;
+
+revoke all on function mirror.guard(regclass, text[]) from public;
+
+comment on function mirror.guard(regclass, text[]) is
+  'For migrations: row level security on a table, with a policy for each of the roles.';
+
+select mirror.guard(book::regclass, array['quest_mirror_writer', 'quest_mirror_reader'])
+from unnest(array[
+  'mirror.backfills', 'mirror.canaries', 'mirror.coverage', 'mirror.direct_writes',
+  'mirror.hourly_arrivals', 'mirror.locks', 'mirror.reconcile_runs', 'mirror.reconcile_shards'
+]) as book;
+
+select mirror.guard(
+  book::regclass, array['quest_mirror_writer', 'quest_mirror_api', 'quest_mirror_reader']
+)
+from unnest(array['mirror.divergence_log', 'mirror.identity', 'mirror.paths']) as book;
+
+-- ---------------------------------------------------------------------------------------------------
+-- What follows from a declared path: the function that decides which write of a leaf wins, policies,
+-- grants, and the watch on direct writes. All of it is made again by mirror.rebuild_paths().
+
+-- Makes mirror.apply_<path>(claims jsonb, lock_wait text, told text[]), which upserts a batch of claims
+-- about rows, at most one for each row, given in key order. `told` are the other columns that the claims
+-- bring: what they leave out stays as it is, and one that the table lacks fails.
+create function mirror.build_apply_function(declared mirror.paths)
+returns void
+language plpgsql
+set search_path = ''
+as $generator$
+declare
+  -- A claim is the state of one leaf at one version, (event_time, event_id); payload null = not there.
+  -- The function answers for each claim, by its n:
+  --   verdict       applied, duplicate (the row shows it), stale (the row is newer), tied (another
+  --                 event of this instant brought another state), retained (a removal beyond
+  --                 retention), foreign (it comes from another RTDB), contended (see `held`), dropped
+  --                 (a trigger on the table left the update out)
+  --   lag_ms        from the write in RTDB until now
+  --   missed_event  an event before this one did not arrive (not: the leaf is older than the mirror)
+  --   row_event_id  the event that the row showed before
+  --   row_payload, behind_ms  what a stale claim lost against (as evidence), and by how much
+  --   before_hash, payload_hash  of a claim that did not win: the states it leads from and to, for
+  --                 a gap that it may fill
+  --
+  -- A row that someone else has locked must not hold up all others on the connection: after
+  -- lock_wait, such as '500ms', the call fails with SQLSTATE 55P03.
+  --
+  -- The words that open the statement are matched in functions/src/postgres.
+  template constant text := $template$
+create or replace function mirror.{function}(claims jsonb, lock_wait text, told text[])
+returns table (
+  n integer,
+  verdict text,
+  lag_ms double precision,
+  missed_event boolean,
+  row_event_id text,
+  row_payload jsonb,
+  behind_ms double precision,
+  before_hash text,
+  payload_hash text
+)
+language plpgsql
+set search_path = ''
+as $body$
+#variable_conflict use_column
+begin
+  if not told <@ {other columns} then
+    raise exception 'table {table} lacks columns of the declaration' using errcode = 'undefined_column';
+  end if;
+  perform set_config('lock_timeout', lock_wait, true);
+  -- Tells the mirror's own writes from direct ones.
+  perform set_config('mirror.writer', 'on', true);
+  return query
+  with claim as materialized (
+    select c.*
+    from jsonb_to_recordset(claims) as c (
+      n integer,
+      ref text,
+      {column definitions},
+      payload jsonb,
+      event_id text,
+      event_time timestamptz,
+      before_known boolean,
+      before_payload jsonb,
+      -- In place of a value that is too large to send.
+      before_hash text,
+      settles_tie boolean,
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      retained_before timestamptz,
+      -- Where the event comes from, as long as the instance has not learnt that it is ours.
+      instance text,
+      host text,
+      detail jsonb
+    )
+  ),
+  -- Locks the rows that exist, in key order, as every writer does: no deadlocks. Under READ COMMITTED
+  -- it returns what a concurrent writer left, not what the snapshot saw. Lateral, so that it is an
+  -- index lookup for each claim whatever the planner thinks of the table's size. A row that someone
+  -- inserts after the snapshot is not here; then the insert does nothing: contended.
+  held as materialized (
+    select c.n, q.*
+    from claim as c
+    cross join lateral (
+      select q.origin, q.payload, q.event_id, q.event_time, q.tie_settled, q.mirrored_at
+      from {table} as q
+      where ({q.key}) = ({c.key})
+      for update
+    ) as q
+  ),
+  judged as materialized (
+    select
+      c.*,
+      h.origin as held_origin,
+      h.payload as held_payload,
+      h.event_id as held_event_id,
+      h.event_time as held_event_time,
+      -- A row that was read from RTDB may be ahead of the writes before the reading.
+      case
+        when h.tie_settled or h.origin <> 'rtdb' then h.mirrored_at
+        else '-infinity'
+      end as held_read_at,
+      case
+        when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
+        when h.event_id = c.event_id then 'duplicate'
+        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.n is null then 'insert'
+        when h.event_time > c.event_time then 'stale'
+        when h.event_time < c.event_time then 'update'
+        when h.payload is not distinct from c.payload then 'duplicate'
+        when c.settles_tie then 'update'
+        else 'tied'
+      end as action
+    from claim as c
+    left join held as h using (n)
+  ),
+  inserted as (
+    insert into {table} (
+      {columns}, payload, origin, event_id, event_time, deleted_at, tie_settled
+    )
+    select
+      {columns}, payload, 'rtdb', event_id, event_time,
+      case when payload is null then event_time end, settles_tie
+    from judged
+    where action = 'insert'
+    order by n
+    -- Of the key alone: a constraint of the team's is to say that it refuses the row.
+    on conflict ({key}) do nothing
+    returning {key}
+  ),
+  updated as (
+    update {table} as q
+    set
+      {assignments}
+      payload = j.payload,
+      origin = 'rtdb',
+      event_id = j.event_id,
+      event_time = j.event_time,
+      deleted_at = case when j.payload is null then j.event_time end,
+      tie_settled = j.settles_tie,
+      mirrored_at = clock_timestamp()
+    from judged as j
+    where j.action = 'update'
+      and ({q.key}) = ({j.key})
+    returning j.n
+  ),
+  settled as materialized (
+    select
+      claim.*,
+      case
+        -- The row is locked, so nobody else is in the way.
+        when claim.action = 'update' and u.n is null then 'dropped'
+        when claim.action = 'update' then 'applied'
+        when claim.action <> 'insert' then claim.action
+        when i.{first key} is null then 'contended'
+        else 'applied'
+      end as verdict,
+      -- The write began from another state than the row shows: an event before it is missing. A
+      -- client's row is no witness of RTDB at all.
+      claim.before_known
+        and not claim.settles_tie
+        and case
+          when claim.before_hash is null
+          then claim.before_payload is distinct from claim.held_payload
+          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
+        end
+        and claim.held_origin is distinct from 'client'
+        and claim.event_time > coalesce(claim.held_read_at, '-infinity')
+        as is_gap,
+      claim.held_event_time is null and {may be older} as is_older_than_mirror
+    from judged as claim
+    left join inserted as i using ({key})
+    left join updated as u using (n)
+  ),
+  -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
+  -- lose it, since the event's redelivery is only a duplicate.
+  logged as (
+    insert into mirror.divergence_log as log (
+      path, ref, shard, day, key, kind, cause, severity, detected_by,
+      rtdb_value, postgres_value, detail, event_id, event_time
+    )
+    select
+      {path}, ref, {first key}, {day}, {key object},
+      'missed_event',
+      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
+      case when is_older_than_mirror then 'info' else 'warning' end,
+      'trigger',
+      mirror.as_evidence(before_payload),
+      mirror.as_evidence(held_payload),
+      detail || jsonb_build_object(
+        'row_event_id', held_event_id,
+        'row_origin', held_origin,
+        -- What would fill the gap: writes that lead from one state to the other in between.
+        'gaps', jsonb_build_array(jsonb_build_object(
+          'from_hash', mirror.value_hash(held_payload),
+          'from_time', coalesce(held_event_time, '-infinity'),
+          'to_hash', coalesce(before_hash, mirror.value_hash(before_payload)),
+          'to_time', event_time
+        ))
+      ),
+      event_id,
+      event_time
+    from settled
+    where verdict = 'applied' and is_gap
+    order by n
+    on conflict (md5(ref), kind, path) where resolved_at is null do update
+    set
+      times_seen = log.times_seen + 1,
+      last_seen_at = excluded.last_seen_at,
+      -- A gap that someone should look at is not played down by one that is explained.
+      cause = case when excluded.severity = 'info' then log.cause else excluded.cause end,
+      severity = case when excluded.severity = 'info' then log.severity else excluded.severity end,
+      rtdb_value = excluded.rtdb_value,
+      postgres_value = excluded.postgres_value,
+      detail = excluded.detail || mirror.few_gaps(
+        coalesce(log.detail -> 'gaps', '[]') || (excluded.detail -> 'gaps'),
+        coalesce((log.detail ->> 'gaps_dropped')::integer, 0)
+      ),
+      event_id = excluded.event_id,
+      event_time = excluded.event_time
+  )
+  select
+    n,
+    verdict,
+    (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
+    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    held_event_id as row_event_id,
+    case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
+    case
+      when verdict = 'stale'
+      then (extract(epoch from held_event_time - event_time) * 1000)::double precision
+    end as behind_ms,
+    case
+      when is_late then coalesce(before_hash, mirror.value_hash(before_payload))
+    end as before_hash,
+    case when is_late then mirror.value_hash(payload) end as payload_hash
+  from settled
+  cross join lateral (
+    select
+      verdict not in ('applied', 'foreign', 'retained')
+        and held_event_id is distinct from event_id as is_late
+  ) as late;
+end
+$body$
+  $template$;
+  others constant text[] := array(select jsonb_object_keys(declared.other_columns));
+  columns constant text[] := declared.key_columns || others;
+  relation constant regclass := declared.relation;
+  keys constant text := (
+    select string_agg(quote_ident(name), ', ' order by place)
+    from unnest(declared.key_columns) with ordinality as key (name, place)
+  );
+  statement text := template;
+  slot record;
+begin
+  for slot in
+    select *
+    from (values
+      ('{function}', quote_ident('apply_' || declared.path)),
+      ('{path}', quote_literal(declared.path)),
+      ('{table}', relation::text),
+      ('{other columns}', quote_literal(others::text) || '::text[]'),
+      ('{column definitions}', (
+        select string_agg(
+          concat_ws(
+            ' ', quote_ident(wanted.name), format_type(a.atttypid, a.atttypmod),
+            -- Byte order, as the writers sort: in any other they would lock their rows in another.
+            case when a.attcollation = '"C"'::regcollation then 'collate "C"' end
+          ),
+          ', ' order by wanted.place
+        )
+        from unnest(columns) with ordinality as wanted (name, place)
+        join pg_catalog.pg_attribute as a on a.attrelid = relation and a.attname = wanted.name
+      )),
+      ('{columns}', (
+        select string_agg(quote_ident(name), ', ' order by place)
+        from unnest(columns) with ordinality as wanted (name, place)
+      )),
+      -- A tombstone keeps what the row showed; so does a column of which the claims tell nothing.
+      ('{assignments}', (
+        select coalesce(string_agg(
+          format(
+            '%1$I = case when j.payload is null or %1$L <> all (told) then q.%1$I else j.%1$I end,',
+            name
+          ),
+          ' ' order by place
+        ), '')
+        from unnest(others) with ordinality as wanted (name, place)
+      )),
+      ('{first key}', quote_ident(declared.key_columns[1])),
+      ('{key}', keys),
+      ('{q.key}', 'q.' || replace(keys, ', ', ', q.')),
+      ('{c.key}', 'c.' || replace(keys, ', ', ', c.')),
+      ('{j.key}', 'j.' || replace(keys, ', ', ', j.')),
+      ('{day}', coalesce(quote_ident(declared.day_column), 'null::date')),
+      ('{key object}', (
+        select 'jsonb_build_object(' || string_agg(format('%1$L, %1$I', name), ', ' order by place) || ')'
+        from unnest(declared.key_columns) with ordinality as key (name, place)
+      )),
+      -- Only a leaf of a day up to the first can have stood before the mirror; the phone's date may be a
+      -- day ahead of the server's. Without a day nothing tells, until all was read once.
+      ('{may be older}', format(
+        '(select %s from mirror.paths as p where p.path = %L)',
+        coalesce(
+          format('claim.%I <= (p.began_at at time zone ''UTC'')::date + 1', declared.day_column),
+          'p.first_pass_at is null'
+        ),
+        declared.path
+      ))
+    ) as slots (name, content)
+  loop
+    statement := replace(statement, slot.name, slot.content);
+  end loop;
+  execute statement;
+  execute format(
+    'revoke all on function mirror.%I(jsonb, text, text[]) from public', 'apply_' || declared.path
+  );
+  execute format(
+    'grant execute on function mirror.%I(jsonb, text, text[]) to quest_mirror_writer',
+    'apply_' || declared.path
+  );
+end
+$generator$;
+
+revoke all on function mirror.build_apply_function(mirror.paths) from public;
+
+-- Who sees what of a path's table. The claims are what PostgREST sets for a request. The subject is
+-- compared as text: Firebase ids are no UUIDs, so auth.uid() would fail. A pooled connection's leftover
+-- setting is '', hence nullif; "(select ...)" is evaluated once a query, not once a row.
+create function mirror.build_access(declared mirror.paths)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  relation constant regclass := declared.relation;
+  subject constant text := $subject$(
+    select nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')
+  )$subject$;
+  sees constant text := (
+    select string_agg(
+      case
+        when rule <> 'couple' then format('%I = %s', rule, subject)
+        -- A user's id may hold `_` itself, so the shard is never split.
+        else format(
+          'starts_with(%1$I, %2$s || ''_'') or right(%1$I, length(%2$s) + 1) = ''_'' || %2$s',
+          declared.key_columns[1], subject
+        )
+      end,
+      ' or '
+    )
+    from unnest(declared.visible_to) as rule
+  );
+begin
+  perform mirror.guard(relation, array['quest_mirror_writer', 'quest_mirror_reader']);
+  execute format('grant select, insert, update on %s to quest_mirror_writer', relation);
+  execute format('grant select on %s to quest_mirror_reader', relation);
+  execute format('drop policy if exists own_live_rows on %s', relation);
+  if sees is null then
+    return;
+  end if;
+  -- To everybody, guarded by the grant, so that it does not depend on which roles exist now. A role
+  -- `authenticated` that is made later needs two grants: docs/tables.md.
+  execute format(
+    'create policy own_live_rows on %s for select using (deleted_at is null and (%s))', relation, sees
+  );
+  if exists (select from pg_catalog.pg_roles where rolname = 'authenticated') then
+    execute format('grant select on %s to authenticated', relation);
+  end if;
+end
+$$;
+
+revoke all on function mirror.build_access(mirror.paths) from public;
+
+create function mirror.build_watch(declared mirror.paths)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  arguments constant text := (
+    select string_agg(quote_literal(argument), ', ' order by place)
+    from unnest(array[declared.path, coalesce(declared.day_column, '')] || declared.key_columns)
+      with ordinality as wanted (argument, place)
+  );
+begin
+  execute format(
+    $watch$create or replace trigger direct_write
+      after insert or update or delete on %s
+      for each row
+      when (current_setting('mirror.writer', true) is distinct from 'on')
+      execute function mirror.note_direct_write(%s)$watch$,
+    declared.relation, arguments
+  );
+  execute format(
+    $watch$create or replace trigger direct_truncate
+      after truncate on %s
+      for each statement
+      when (current_setting('mirror.writer', true) is distinct from 'on')
+      execute function mirror.note_direct_write(%s)$watch$,
+    declared.relation, arguments
+  );
+end
+$$;
+
+revoke all on function mirror.build_watch(mirror.paths) from public;
+
+create function mirror.build_path(declared mirror.paths)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+  perform mirror.build_apply_function(declared);
+  perform mirror.build_access(declared);
+  perform mirror.build_watch(declared);
+end
+$$;
+
+revoke all on function mirror.build_path(mirror.paths) from public;
+
+-- Makes anew what follows from every declared path. A migration that changes a rule above ends with it.
+create function mirror.rebuild_paths()
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  declared mirror.paths;
+begin
+  for declared in select * from mirror.paths as p where p.removed_at is null order by p.path loop
+    perform mirror.build_path(declared);
+  end loop;
+end
+$$;
+
+revoke all on function mirror.rebuild_paths() from public;
+
+comment on function mirror.rebuild_paths() is
+  'For migrations: makes anew what follows from every declared path.';
+
+-- What tells two declarations apart. The command line computes it too (functions/src/paths).
+create function mirror.declaration_hash(path text, ref text, columns text[], visible_to text[])
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select encode(sha256(convert_to(
+    concat_ws(
+      E'\n', path, ref,
+      (select string_agg(name, ',' order by name collate "C") from unnest(columns) as name),
+      (select string_agg(name, ',' order by name collate "C") from unnest(visible_to) as name)
+    ),
+    'UTF8'
+  )), 'hex')
+$$;
+
+revoke all on function mirror.declaration_hash(text, text, text[], text[]) from public;
+
+-- Declares a mirrored path, or declares it anew. Its table, rtdb.<path>, is there already.
+--   ref         the trigger's pattern; its parts name the key columns: {coupleId} is couple_id
+--   columns     what else a claim tells; a tombstone keeps what the row showed
+--   visible_to  who sees a row: columns that hold a user's id, or {couple}: whose id begins or ends the
+--               shard; {} = nobody
+create function mirror.declare_path(
+  path text,
+  ref text,
+  columns text[] default '{}',
+  visible_to text[] default '{}'
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+#variable_conflict use_variable
+declare
+  relation constant regclass := format('rtdb.%I', path);
+  key_columns constant text[] := array(
+    select lower(regexp_replace(part.names[1], '([a-z0-9])([A-Z])', '\1_\2', 'g'))
+    from regexp_matches(ref, '\{(\w+)\}', 'g') with ordinality as part (names, place)
+    order by part.place
+  );
+  version_columns constant text[] :=
+    '{payload,origin,event_id,event_time,deleted_at,tie_settled,mirrored_at}';
+  primary_key constant text[] := array(
+    select a.attname::text
+    from pg_catalog.pg_index as i
+    cross join unnest(i.indkey::smallint[]) with ordinality as k (attnum, place)
+    join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+    where i.indrelid = relation and i.indisprimary
+    order by k.place
+  );
+  lacking constant text := (
+    select string_agg(wanted.name, ', ' order by wanted.place)
+    from unnest(key_columns || columns || version_columns) with ordinality as wanted (name, place)
+    where not exists (
+      select
+      from pg_catalog.pg_attribute as a
+      where a.attrelid = relation and a.attname = wanted.name and not a.attisdropped
+    )
+  );
+  unordered constant text := (
+    select string_agg(a.attname, ', ' order by a.attname)
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation
+      and a.attname = any (key_columns)
+      and a.atttypid = 'text'::regtype
+      and a.attcollation <> '"C"'::regcollation
+  );
+  unknown_viewers constant text := (
+    select string_agg(viewer.rule, ', ')
+    from unnest(visible_to) as viewer (rule)
+    where viewer.rule <> 'couple' and viewer.rule <> all (key_columns || columns)
+  );
+  types constant jsonb := (
+    select coalesce(jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)), '{}')
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation and a.attname = any (columns)
+  );
+  day_column constant text := (
+    select a.attname
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation and a.attname = any (key_columns) and a.atttypid = 'date'::regtype
+  );
+  declared mirror.paths;
+begin
+  if lacking is not null then
+    raise exception '% lacks columns: %', relation, lacking using errcode = 'undefined_column';
+  end if;
+  if primary_key is distinct from key_columns then
+    raise exception 'the primary key of % is (%), and its ref asks for (%)',
+      relation, array_to_string(primary_key, ', '), array_to_string(key_columns, ', ')
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if unordered is not null then
+    raise exception '% needs collation "C" for: %', relation, unordered
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if unknown_viewers is not null then
+    raise exception 'visible_to names no column of %: %', relation, unknown_viewers
+      using errcode = 'undefined_column';
+  end if;
+  insert into mirror.paths as known (
+    path, ref, relation, key_columns, other_columns, day_column, visible_to, declaration_hash
+  )
+  values (
+    path, ref, relation::text, key_columns, types, day_column, visible_to,
+    mirror.declaration_hash(path, ref, columns, visible_to)
+  )
+  on conflict on constraint paths_pkey do update
+  set
+    ref = excluded.ref,
+    relation = excluded.relation,
+    key_columns = excluded.key_columns,
+    other_columns = excluded.other_columns,
+    day_column = excluded.day_column,
+    visible_to = excluded.visible_to,
+    declaration_hash = excluded.declaration_hash,
+    removed_at = null
+  returning known.* into declared;
+  perform mirror.build_path(declared);
+end
+$$;
+
+revoke all on function mirror.declare_path(text, text, text[], text[]) from public;
+
+comment on function mirror.declare_path(text, text, text[], text[]) is
+  'For migrations: records a mirrored path, and makes its functions, policies, grants and triggers.';
+
+-- ---------------------------------------------------------------------------------------------------
+-- Purge, by owners alone.
+
+-- What a purge may remove of a path, as a condition over its row q: $1 how old tombstones are, $2 for how
+-- many days back clients may claim. A day more is kept, as clocks differ: a late claim would revive what
+-- was deleted.
+create function mirror.purgeable(declared mirror.paths)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select 'q.deleted_at < clock_timestamp() - $1' || coalesce(format(
+    ' and q.%I - (clock_timestamp() at time zone ''UTC'')::date not between -$2 - 1 and 2',
+    declared.day_column
+  ), ' and $2 is not null')
+$$;
+
+revoke all on function mirror.purgeable(mirror.paths) from public;
+
+create function mirror.count_purgeable(older_than interval, claimable_days integer)
+returns table (path text, tombstones bigint)
+language plpgsql
+set search_path = ''
+as $$
+declare
+  declared mirror.paths;
+begin
+  for declared in select * from mirror.paths as p order by p.path loop
+    path := declared.path;
+    execute format(
+      'select count(*) from %s as q where %s', declared.relation, mirror.purgeable(declared)
+    ) into tombstones using older_than, claimable_days;
+    return next;
+  end loop;
+end
+$$;
+
+revoke all on function mirror.count_purgeable(interval, integer) from public;
+
+-- Removes tombstones of a path that no late write can reach any more, max_rows at most, and answers how
+-- many it were. Through the mirror's own door, or each would be noted as a direct write.
+create function mirror.purge_tombstones(
+  purged_path text,
+  older_than interval,
+  claimable_days integer,
+  max_rows integer
+)
+returns bigint
+language plpgsql
+set search_path = ''
+as $$
+declare
+  declared mirror.paths;
+  keys text;
+  removed bigint;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = purged_path;
+  select string_agg(format('q.%I', name), ', ' order by place) into keys
+  from unnest(declared.key_columns) with ordinality as key (name, place);
+  perform set_config('mirror.writer', 'on', true);
+  execute format(
+    'with old as materialized (
+       select %3$s
+       from %1$s as q
+       where %2$s
+       order by %3$s
+       limit $3
+       for update skip locked
+     )
+     delete from %1$s as q
+     using old
+     where (%3$s) = (%4$s) and %2$s',
+    declared.relation, mirror.purgeable(declared), keys, replace(keys, 'q.', 'old.')
+  ) using older_than, claimable_days, max_rows;
+  get diagnostics removed = row_count;
+  return removed;
+end
+$$;
+
+revoke all on function mirror.purge_tombstones(text, interval, integer, integer) from public;
