@@ -87,6 +87,14 @@ describe.each(APP_PATHS)('the events of $name', ({ name, ref }) => {
   });
 });
 
+test('who wrote: phones sign in as nobody, so only an administrator is told apart', () => {
+  const admins = FIXTURE.writes.filter(({ auth }) => auth === 'admin').map(({ n }) => n);
+  for (const { n, event } of play.events) {
+    const isAdmin = n === 0 || admins.includes(n);
+    expect([n, event.authtype]).toEqual([n, isAdmin ? 'admin' : 'unauthenticated']);
+  }
+});
+
 test('nothing of what must never be mirrored is in an event', () => {
   const roots = FIXTURE.writes.map(({ path }) => path.split('/')[0]);
   expect(roots).toEqual(expect.arrayContaining([...NEVER_MIRRORED]));
