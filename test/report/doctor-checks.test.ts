@@ -1,6 +1,6 @@
-import { grantsCheck, rowSecurityCheck } from '../../cli/doctor/access-checks';
-import { poolerCheck, tlsCheck } from '../../cli/doctor/database-checks';
-import { type Deployment, rewritesOf } from '../../cli/doctor/deployment';
+import { grantsCheck, rowSecurityCheck } from '../../functions/src/cli/doctor/access-checks';
+import { poolerCheck, tlsCheck } from '../../functions/src/cli/doctor/database-checks';
+import { type Deployment, rewritesOf } from '../../functions/src/cli/doctor/deployment';
 import {
   instanceCheck,
   regionCheck,
@@ -8,10 +8,14 @@ import {
   retryCheck,
   rewriteCheck,
   triggerOf,
-} from '../../cli/doctor/deployment-checks';
-import { fanOutCheck, rulesCheck, strictnessCheck } from '../../cli/doctor/rtdb-checks';
-import { loginCheck } from '../../cli/doctor/schema-checks';
-import { parametersCheck } from '../../cli/doctor/settings-checks';
+} from '../../functions/src/cli/doctor/deployment-checks';
+import {
+  fanOutCheck,
+  rulesCheck,
+  strictnessCheck,
+} from '../../functions/src/cli/doctor/rtdb-checks';
+import { loginCheck } from '../../functions/src/cli/doctor/schema-checks';
+import { parametersCheck } from '../../functions/src/cli/doctor/settings-checks';
 import type { TableAccess } from '../../functions/src/postgres/access-catalog';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { applyMigrations } from '../../cli/migrate/apply-migrations';
+import { applyMigrations } from '../../functions/src/cli/migrate/apply-migrations';
 import { type LocalPostgres, makeCluster } from '../../local/embedded-postgres';
 import { SERVER_URL_VARIABLE, TEMPLATE_DATABASE, urlOfDatabase } from './database';
 import { CLUSTER_VARIABLE, startOwnServer } from './own-server';
