@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { applyMigrations } from '../../cli/migrate/apply-migrations';
 import { makeCluster } from '../../local/embedded-postgres';
+import { watchOver } from '../../local/watch-over';
 import { SERVER_URL_VARIABLE, TEMPLATE_DATABASE, urlOfDatabase } from './database';
 import { BIN_FOLDER_VARIABLE, CLUSTER_VARIABLE, startOwnServer } from './own-server';
 
@@ -27,10 +28,13 @@ export async function startTemplateServer(options: TemplateServerOptions): Promi
   // `cp` is what Windows lacks; there each server makes its own.
   const cluster = process.platform === 'win32' ? null : await makeCluster(options.binFolder);
   if (cluster) env[CLUSTER_VARIABLE] = cluster;
+  const watchdog = watchOver();
+  watchdog.watch({ pids: [], signal: 'SIGINT', remove: cluster ? [cluster] : [] });
   const server = options.url ? null : await startOwnServer({ max_connections: '200' }, env);
   const stop = async (): Promise<void> => {
     await server?.stop();
     if (cluster) rmSync(cluster, { recursive: true, force: true });
+    watchdog.release();
   };
   const url = server?.url ?? options.url ?? '';
   try {
