@@ -38,6 +38,8 @@ const onPostgres15 = {
   testMatch: [
     '<rootDir>/test/integration/**/*.test.ts',
     '<rootDir>/test/property/any-order.test.ts',
+    // Of our own code, whatever the version.
+    '!**/{pristine-database,worn-out-session}.test.ts',
   ],
   ...(findPostgres15()
     ? {
