@@ -1,5 +1,9 @@
 import { grantsCheck, rowSecurityCheck } from '../../functions/src/cli/doctor/access-checks';
-import { poolerCheck, tlsCheck } from '../../functions/src/cli/doctor/database-checks';
+import {
+  poolerCheck,
+  tlsCheck,
+  versionCheck,
+} from '../../functions/src/cli/doctor/database-checks';
 import { type Deployment, rewritesOf } from '../../functions/src/cli/doctor/deployment';
 import {
   instanceCheck,
@@ -244,6 +248,14 @@ test.each([
   [{ isSuperuser: true, isWriter: false }, 'warn'],
 ])('a login that has %j: %s', (changes, status) => {
   expect(loginCheck({ ...LOGIN, ...changes }).status).toBe(status);
+});
+
+test.each([
+  ['14.19', 140_019, 'fail', 'version 14.19 is too old'],
+  ['15.0', 150_000, 'ok', 'answers, version 15.0'],
+  ['18.4', 180_004, 'ok', 'answers, version 18.4'],
+])('a server of version %s', (version, versionNumber, status, finding) => {
+  expect(versionCheck({ version, versionNumber })).toMatchObject({ status, finding });
 });
 
 const CLOSED = { rules: { '.read': false, '.write': false, daily_quests: {} } };

@@ -1,9 +1,14 @@
 import type { ClientConfig } from 'pg';
 import { parseServerAndLogin, SERVER_AND_LOGIN } from '../../postgres/access-catalog';
+import { isTooOld } from '../migrate/server-version';
 import { type Check, type Diagnosis, fail, ok, warn } from './check';
 import { type PoolerMode, probePooler } from './pooler';
 
-const OLDEST_VERSION = 150_000;
+/** Whether the server is one that the migrations run on. Pure. */
+export function versionCheck(server: { version: string; versionNumber: number }): Diagnosis {
+  if (!isTooOld(server.versionNumber)) return ok(`answers, version ${server.version}`);
+  return fail(`version ${server.version} is too old`, 'use PostgreSQL 15 or newer');
+}
 
 /** Whether the connection is encrypted, and with whom. Pure. */
 export function tlsCheck({ host, ssl }: ClientConfig): Diagnosis {
@@ -28,13 +33,8 @@ export const DATABASE_CHECKS: readonly Check[] = [
   {
     name: 'postgres',
     needs: 'postgres',
-    run: async ({ statements }) => {
-      const { version, versionNumber } = parseServerAndLogin(
-        await statements.run(SERVER_AND_LOGIN, []),
-      );
-      if (versionNumber >= OLDEST_VERSION) return ok(`answers, version ${version}`);
-      return fail(`version ${version} is too old`, 'use PostgreSQL 15 or newer');
-    },
+    run: async ({ statements }) =>
+      versionCheck(parseServerAndLogin(await statements.run(SERVER_AND_LOGIN, []))),
   },
   {
     name: 'tls',

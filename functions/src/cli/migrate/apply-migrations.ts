@@ -5,6 +5,7 @@ import { type MigrationFile, readMigrationFiles } from './migration-files';
 import { withMigrationLock } from './migration-lock';
 import { planMigrations } from './plan-migrations';
 import { ensureHistory, readHistory, recordMigration } from './schema-migrations';
+import { refuseOldServer } from './server-version';
 
 export interface MigrationOptions {
   databaseUrl: string;
@@ -47,6 +48,7 @@ export async function applyMigrations(options: MigrationOptions): Promise<Migrat
     if (severity === 'WARNING') log(`warning: ${message}`);
   });
   try {
+    await refuseOldServer(client);
     const run = { client, connectBeside, files, log, lockWaitMs };
     const applied = options.dryRun ? await listPending(run) : await applyPending(run);
     const alreadyApplied = files.map(({ name }) => name).filter((name) => !applied.includes(name));
