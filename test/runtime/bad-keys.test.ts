@@ -155,7 +155,7 @@ test.each([
   await expect(send(mirror.runtime.url, event, 'structured')).resolves.toBe(204);
   const [row] = await divergences(mirror.database);
   expect(row).toMatchObject({ kind: 'invalid_payload', event_id: event.id });
-  expect(row?.quest_id).toMatch(/^quest\\u(0000|d83d)_1$/);
+  expect(row?.key?.quest_id).toMatch(/^quest\\u(0000|d83d)_1$/);
   expect(fieldsOf(row)).toEqual(['questId']);
 });
 

@@ -1,10 +1,10 @@
 import { pathOfRef } from '../../functions/src/events/event-ref';
 import { parseWrittenEvent } from '../../functions/src/events/written-event';
-import { QUEST_COMPLETIONS } from '../../functions/src/quests/quest-completions';
+import { questCompletions } from '../../functions/src/quests/quest-completions';
 import { REF, writeOf } from '../support/mirror';
 
 const parse = (change: object = {}) =>
-  parseWrittenEvent({ ...writeOf({ id: 'e1' }), ...change }, QUEST_COMPLETIONS);
+  parseWrittenEvent({ ...writeOf({ id: 'e1' }), ...change }, questCompletions);
 const issuesOf = (change: object) => {
   const event = parse(change);
   return event.kind === 'invalid' ? event.issues : [];

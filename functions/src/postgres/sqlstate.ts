@@ -71,7 +71,7 @@ export function blameOf(error: unknown): Blame {
   if (!(error instanceof DatabaseError)) return 'session';
   const sqlstate = error.code ?? '';
   const listed = listedBlame(sqlstate);
-  if (isRaised(error)) return blameOfRaised(listed);
+  if (isRaised(error)) return isOwnRaise(error) ? 'setup' : blameOfRaised(listed);
   if (isFatal(error)) return 'session';
   if (isInTrigger(error)) return blameInTrigger(listed, sqlstate);
   return listed ?? 'setup';
@@ -90,6 +90,16 @@ function isRaised({ routine }: DatabaseError): boolean {
   return routine === 'exec_stmt_raise';
 }
 
+/** An apply function raises where its table lacks what the claims bring. */
+function isOwnRaise({ where, routine }: DatabaseError): boolean {
+  return (
+    routine === 'exec_stmt_raise' &&
+    where !== undefined &&
+    where.includes('mirror.apply_') &&
+    !where.includes('\n')
+  );
+}
+
 function blameOfRaised(listed: Blame | undefined): Blame {
   if (listed === undefined || listed === 'row') return 'row';
   return listed === 'parent' ? 'parent' : 'asked';
@@ -106,7 +116,7 @@ function blameInTrigger(listed: Blame | undefined, sqlstate: string): Blame {
   return listed === 'server' ? 'busy' : (listed ?? 'setup');
 }
 
-/** How the statement of every apply function begins: `migrations/20261125000004_mirrored_tables.sql`. */
+/** How the statement of every apply function begins: `migrations/20261128000001_mirror.sql`. */
 const OWN_STATEMENT = 'with claim as materialized';
 
 /**
@@ -128,6 +138,7 @@ export function isInTrigger({ where }: DatabaseError): boolean {
 export function isMissingForAll(error: unknown): boolean {
   if (!(error instanceof DatabaseError) || blameOf(error) !== 'setup') return false;
   const { where, internalQuery, routine } = error;
+  if (isOwnRaise(error)) return true;
   if (where === undefined || (internalQuery?.startsWith(OWN_STATEMENT) ?? false)) return true;
   return routine === 'aclcheck_error' && !isInTrigger(error);
 }
