@@ -1066,10 +1066,10 @@ begin
       -- day ahead of the server's. Without a day nothing tells, until all was read once.
       ('{may be older}', format(
         '(select %s from mirror.paths as p where p.path = %L)',
-        coalesce(
-          format('claim.%I <= (p.began_at at time zone ''UTC'')::date + 1', declared.day_column),
-          'p.first_pass_at is null'
-        ),
+        case
+          when declared.day_column is null then 'p.first_pass_at is null'
+          else format('claim.%I <= (p.began_at at time zone ''UTC'')::date + 1', declared.day_column)
+        end,
         declared.path
       ))
     ) as slots (name, content)
@@ -1345,10 +1345,13 @@ language sql
 stable
 set search_path = ''
 as $$
-  select 'q.deleted_at < clock_timestamp() - $1' || coalesce(format(
-    ' and q.%I - (clock_timestamp() at time zone ''UTC'')::date not between -$2 - 1 and 2',
-    declared.day_column
-  ), ' and $2 is not null')
+  select 'q.deleted_at < clock_timestamp() - $1' || case
+    when declared.day_column is null then ' and $2 is not null'
+    else format(
+      ' and q.%I - (clock_timestamp() at time zone ''UTC'')::date not between -$2 - 1 and 2',
+      declared.day_column
+    )
+  end
 $$;
 
 revoke all on function mirror.purgeable(mirror.paths) from public;
