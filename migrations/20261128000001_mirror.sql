@@ -661,6 +661,108 @@ select mirror.guard(
 from unnest(array['mirror.divergence_log', 'mirror.identity', 'mirror.paths']) as book;
 
 -- ---------------------------------------------------------------------------------------------------
+-- Views beside a path's table show what is inside its documents. They run with the caller's rights, so
+-- the table's policies hold. These functions read payloads for them, which nobody checked: a value of
+-- another type is null, never an error. They aren't in rtdb, where PostgREST would offer them to the app.
+-- Their bodies are bound when they are made: they need no search_path, which would prevent inlining.
+
+-- The children of a node, which RTDB shows as a list or as a map, depending on how full it is. `place` is
+-- null where the key isn't a place in a list.
+create function mirror.items(node jsonb)
+returns table (key text, place integer, item jsonb)
+language sql
+immutable parallel safe
+begin atomic
+  select (listed.place - 1)::text, (listed.place - 1)::integer, listed.item
+  from jsonb_array_elements(case jsonb_typeof(node) when 'array' then node else '[]' end)
+    with ordinality as listed (item, place)
+  where jsonb_typeof(listed.item) <> 'null'
+  union all
+  select
+    mapped.key,
+    case when mapped.key ~ '^(0|[1-9][0-9]{0,8})$' then mapped.key::integer end,
+    mapped.value
+  from jsonb_each(case jsonb_typeof(node) when 'object' then node else '{}' end) as mapped
+  where jsonb_typeof(mapped.value) <> 'null';
+end;
+
+create function mirror.text_of(leaf jsonb)
+returns text
+language sql
+immutable parallel safe
+return case jsonb_typeof(leaf) when 'string' then leaf #>> '{}' end;
+
+create function mirror.boolean_of(leaf jsonb)
+returns boolean
+language sql
+immutable parallel safe
+return case jsonb_typeof(leaf) when 'boolean' then leaf::boolean end;
+
+create function mirror.integer_of(leaf jsonb)
+returns integer
+language sql
+immutable parallel safe
+return case
+  when jsonb_typeof(leaf) <> 'number' then null
+  when leaf::numeric between -2147483648 and 2147483647 and leaf::numeric % 1 = 0 then leaf::integer
+end;
+
+-- From milliseconds since 1970, as phones and RTDB's server write them: 1e11, below which they are no
+-- sane time, to the end of the year 9999.
+create function mirror.instant_of(leaf jsonb)
+returns timestamptz
+language sql
+immutable parallel safe
+return case
+  when jsonb_typeof(leaf) <> 'number' then null
+  when leaf::numeric between 1e11 and 253402300799999
+  then to_timestamp((leaf::numeric / 1000)::double precision)
+end;
+
+revoke all on function mirror.items(jsonb) from public;
+revoke all on function mirror.text_of(jsonb) from public;
+revoke all on function mirror.boolean_of(jsonb) from public;
+revoke all on function mirror.integer_of(jsonb) from public;
+revoke all on function mirror.instant_of(jsonb) from public;
+
+-- Grants a view beside a path's table to the reader and to the app's users, whom the table's policies
+-- still bind. Safe to repeat, as for a role `authenticated` that is made later.
+create function mirror.share_view(shared regclass)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  guest text;
+begin
+  execute format('revoke all on %s from public', shared);
+  foreach guest in array array['anon', 'authenticated'] loop
+    -- Supabase's default privileges may have given them everything.
+    if exists (select from pg_catalog.pg_roles where rolname = guest) then
+      execute format('revoke all on %s from %I', shared, guest);
+    end if;
+  end loop;
+  foreach guest in array array['quest_mirror_reader', 'authenticated'] loop
+    if exists (select from pg_catalog.pg_roles where rolname = guest) then
+      execute format('grant select on %s to %I', shared, guest);
+      execute format(
+        'grant execute on function
+           mirror.items(jsonb), mirror.text_of(jsonb), mirror.boolean_of(jsonb),
+           mirror.integer_of(jsonb), mirror.instant_of(jsonb)
+         to %I',
+        guest
+      );
+    end if;
+  end loop;
+end
+$$;
+
+revoke all on function mirror.share_view(regclass) from public;
+
+comment on function mirror.share_view(regclass) is
+  'For migrations: grants a view beside a path''s table to the reader and to the app''s users.';
+
+-- ---------------------------------------------------------------------------------------------------
 -- What follows from a declared path: the function that decides which write of a leaf wins, policies,
 -- grants, and the watch on direct writes. All of it is made again by mirror.rebuild_paths().
 
@@ -975,10 +1077,10 @@ begin
       -- day ahead of the server's. Without a day nothing tells, until all was read once.
       ('{may be older}', format(
         '(select %s from mirror.paths as p where p.path = %L)',
-        coalesce(
-          format('claim._%s <= (p.began_at at time zone ''UTC'')::date + 1', declared.day_column),
-          'p.first_pass_at is null'
-        ),
+        case
+          when declared.day_column is null then 'p.first_pass_at is null'
+          else format('claim._%s <= (p.began_at at time zone ''UTC'')::date + 1', declared.day_column)
+        end,
         declared.path
       ))
     ) as slots (name, content)
@@ -1258,10 +1360,13 @@ language sql
 stable
 set search_path = ''
 as $$
-  select 'q.deleted_at < clock_timestamp() - $1' || coalesce(format(
-    ' and q.%I - (clock_timestamp() at time zone ''UTC'')::date not between -$2 - 1 and 2',
-    declared.day_column
-  ), ' and $2 is not null')
+  select 'q.deleted_at < clock_timestamp() - $1' || case
+    when declared.day_column is null then ' and $2 is not null'
+    else format(
+      ' and q.%I - (clock_timestamp() at time zone ''UTC'')::date not between -$2 - 1 and 2',
+      declared.day_column
+    )
+  end
 $$;
 
 revoke all on function mirror.purgeable(mirror.paths) from public;
