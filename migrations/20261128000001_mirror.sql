@@ -1223,8 +1223,8 @@ as $$
   select encode(sha256(convert_to(
     concat_ws(
       E'\n', path, ref,
-      (select string_agg(name, ',' order by name collate "C") from unnest(columns) as name),
-      (select string_agg(name, ',' order by name collate "C") from unnest(visible_to) as name)
+      array_to_string(array(select name from unnest(columns) as name order by name collate "C"), ','),
+      array_to_string(array(select name from unnest(visible_to) as name order by name collate "C"), ',')
     ),
     'UTF8'
   )), 'hex')

@@ -89,7 +89,7 @@ export function definePath<
 /** What tells two declarations apart; `mirror.declaration_hash` computes the same. */
 export function declarationHash({ name, ref, columns, visibleTo }: MirroredPath): string {
   const lists = [Object.keys(columns).sort(), [...visibleTo].sort()].map((list) => list.join(','));
-  return hash('sha256', [name, ref, ...lists.filter((list) => list !== '')].join('\n'));
+  return hash('sha256', [name, ref, ...lists].join('\n'));
 }
 
 function refuseContradictions<Name extends string, Trigger extends string, Ref extends string>(
