@@ -1259,7 +1259,13 @@ as $$
 declare
   declared mirror.paths;
 begin
-  for declared in select * from mirror.paths as p order by p.path loop
+  for declared in
+    select *
+    from mirror.paths as p
+    -- One that is no longer mirrored may have lost its table.
+    where to_regclass(p.relation) is not null
+    order by p.path
+  loop
     path := declared.path;
     execute format(
       'select count(*) from %s as q where %s', declared.relation, mirror.purgeable(declared)
