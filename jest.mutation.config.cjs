@@ -17,6 +17,8 @@ module.exports = {
   rootDir: __dirname,
   // Jest looks through these for each mutant.
   roots: ['<rootDir>/test', '<rootDir>/functions/src'],
+  // One server is enough to tell a mutant by.
+  projects: undefined,
   watchman: false,
   testMatch: tests.map((test) => `<rootDir>/test/${test}.test.ts`),
   globalSetup: undefined,

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { makeJavaShim } from './rtdb-standin/java-shim';
+import { makeJavaShim } from '../rtdb-standin/java-shim';
 
 const run = promisify(execFile);
 

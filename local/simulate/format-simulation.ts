@@ -1,4 +1,4 @@
-import { formatRun } from '../../cli/reconcile/format-run';
+import { formatRun } from '../../functions/src/cli/reconcile/format-run';
 import { formatTable } from '../table';
 import { disappointments, EXPECTATIONS, standingCauses } from './expectations';
 import type { Fault } from './faults';

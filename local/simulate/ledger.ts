@@ -5,7 +5,7 @@ import {
 } from '../../functions/src/quests/completion-value';
 import { type Comparison, compareLeaf } from '../../functions/src/reconcile/compare-leaf';
 import type { Json } from '../../functions/src/values/json';
-import type { DatabaseEvent } from '../rtdb-standin/triggers/database-event';
+import type { DatabaseEvent } from '../../rtdb-standin/triggers/database-event';
 import { valueAfter } from './value-after';
 
 /** An event as RTDB emitted it, and whether the mirror took it. */

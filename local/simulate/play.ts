@@ -4,9 +4,9 @@ import {
   COMPLETION_PATTERN,
   type CompletionLeaf,
 } from '../../functions/src/quests/completion-path';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import type { LocalPostgres } from '../embedded-postgres';
 import { eventually } from '../eventually';
-import { type RtdbStandin, startRtdbStandin } from '../rtdb-standin/server';
 import type { Cleanups } from './cleanups';
 import { claimByClient } from './client-claims';
 import { FLAG_OFF, OUTAGE } from './faults';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { applyMigrations } from '../../cli/migrate/apply-migrations';
+import { applyMigrations } from '../../functions/src/cli/migrate/apply-migrations';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import { LOG_LATE } from '../../functions/src/postgres/reconcile-findings';

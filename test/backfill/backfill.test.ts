@@ -237,7 +237,7 @@ test('a backfill that is killed half way is taken up, and inserts each once', as
   faulty.fault = (path) => (path.includes('u0500_w') ? 'hangs' : null);
   const child = spawn(
     node22(),
-    [join(ROOT, 'local/node22.mjs'), 'cli/main.ts', 'backfill', ...RANGE],
+    [join(ROOT, 'local/node22.mjs'), 'local/mirror.ts', 'backfill', ...RANGE],
     { cwd: ROOT, env: { PATH: process.env.PATH, ...env() }, stdio: 'ignore', detached: true },
   );
   await eventually(

@@ -156,10 +156,11 @@ async function load(from: string, env: Record<string, string> = {}) {
     .parse(JSON.parse(stdout));
 }
 
-test('loading the functions opens no connection and leaves the Postgres client alone', async () => {
+test('loading the functions opens no connection and leaves Postgres client and command line alone', async () => {
   const loaded = await load(FUNCTIONS);
   expect(loaded.opened).toEqual([]);
   expect(loaded.modules.filter((file) => /node_modules[\\/]pg[\\/]/.test(file))).toEqual([]);
+  expect(loaded.modules.filter((file) => /lib[\\/]cli[\\/]/.test(file))).toEqual([]);
   expect(loaded.names.sort()).toEqual([
     ...['mirrorApi', 'mirrorCanary', 'mirrorDashboard', 'mirrorQuestCompletion'],
     ...['mirrorReconcile', 'mirrorReconcileCouples'],
@@ -183,10 +184,15 @@ test('the folder that is deployed loads anywhere, without the rest of the projec
   const script = `for (const file of ${JSON.stringify(everything)}) require('./' + file);
     require('./lib/dashboard/page-assets').readPageAssets();`;
   await run(node22(), ['-e', script], { cwd: copy, env: {} });
-  const { main } = z
-    .object({ main: z.string() })
+  const { main, bin } = z
+    .object({ main: z.string(), bin: z.record(z.string(), z.string()) })
     .parse(JSON.parse(readFileSync(join(copy, 'package.json'), 'utf8')));
   expect(everything.map((file) => file.split(sep).join('/'))).toContain(main);
+  const commandLine = bin['quest-mirror'] ?? '';
+  expect(readFileSync(join(copy, commandLine), 'utf8')).toMatch(/^#!\/usr\/bin\/env node\n/);
+  const { stdout } = await run(node22(), [commandLine, '--help'], { cwd: copy, env: {} });
+  expect(stdout).toContain('migrate');
+  expect(stdout).not.toContain('simulate');
 });
 
 test('the framework that is deployed is the one that the tests run on', () => {

@@ -1,6 +1,6 @@
 import { COMPLETION_PATTERN } from '../../functions/src/quests/completion-path';
 import { rtdbRest } from '../../local/rtdb-rest';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { type Runtime, startRuntime } from '../support/runtime';
 import { mirrorSuite } from './mirror-suite';

@@ -1,4 +1,4 @@
-import { run } from '../../cli/main';
+import { run } from '../../functions/src/cli/main';
 import { emptyDatabase, queryOnce } from './support/empty-database';
 
 let database: Awaited<ReturnType<typeof emptyDatabase>>;

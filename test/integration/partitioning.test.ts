@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { grantsCheck, rowSecurityCheck } from '../../cli/doctor/access-checks';
+import { grantsCheck, rowSecurityCheck } from '../../functions/src/cli/doctor/access-checks';
 import { parseTableAccess, TABLE_ACCESS } from '../../functions/src/postgres/access-catalog';
 import { runCommand } from '../support/command';
 import { cloneDatabase, type TestDatabase } from '../support/database';

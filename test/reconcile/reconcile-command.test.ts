@@ -168,7 +168,7 @@ test('a run that is killed half way is taken up by the next one', async () => {
   faulty.fault = (path) => (path.includes('u0600_w') ? 'hangs' : null);
   const child = spawn(
     node22(),
-    [join(ROOT, 'local/node22.mjs'), 'cli/main.ts', 'reconcile', ...RANGE],
+    [join(ROOT, 'local/node22.mjs'), 'local/mirror.ts', 'reconcile', ...RANGE],
     { cwd: ROOT, env: { PATH: process.env.PATH, ...env() }, stdio: 'ignore', detached: true },
   );
   await eventually(async () => expect(await runs()).toMatchObject([{ matched: 500 }]), {

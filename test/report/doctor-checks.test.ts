@@ -1,6 +1,10 @@
-import { grantsCheck, rowSecurityCheck } from '../../cli/doctor/access-checks';
-import { poolerCheck, tlsCheck } from '../../cli/doctor/database-checks';
-import { type Deployment, rewritesOf } from '../../cli/doctor/deployment';
+import { grantsCheck, rowSecurityCheck } from '../../functions/src/cli/doctor/access-checks';
+import {
+  poolerCheck,
+  tlsCheck,
+  versionCheck,
+} from '../../functions/src/cli/doctor/database-checks';
+import { type Deployment, rewritesOf } from '../../functions/src/cli/doctor/deployment';
 import {
   instanceCheck,
   regionCheck,
@@ -8,10 +12,14 @@ import {
   retryCheck,
   rewriteCheck,
   triggerOf,
-} from '../../cli/doctor/deployment-checks';
-import { fanOutCheck, rulesCheck, strictnessCheck } from '../../cli/doctor/rtdb-checks';
-import { loginCheck } from '../../cli/doctor/schema-checks';
-import { parametersCheck } from '../../cli/doctor/settings-checks';
+} from '../../functions/src/cli/doctor/deployment-checks';
+import {
+  fanOutCheck,
+  rulesCheck,
+  strictnessCheck,
+} from '../../functions/src/cli/doctor/rtdb-checks';
+import { loginCheck } from '../../functions/src/cli/doctor/schema-checks';
+import { parametersCheck } from '../../functions/src/cli/doctor/settings-checks';
 import type { TableAccess } from '../../functions/src/postgres/access-catalog';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 
@@ -240,6 +248,14 @@ test.each([
   [{ isSuperuser: true, isWriter: false }, 'warn'],
 ])('a login that has %j: %s', (changes, status) => {
   expect(loginCheck({ ...LOGIN, ...changes }).status).toBe(status);
+});
+
+test.each([
+  ['14.19', 140_019, 'fail', 'version 14.19 is too old'],
+  ['15.0', 150_000, 'ok', 'answers, version 15.0'],
+  ['18.4', 180_004, 'ok', 'answers, version 18.4'],
+])('a server of version %s', (version, versionNumber, status, finding) => {
+  expect(versionCheck({ version, versionNumber })).toMatchObject({ status, finding });
 });
 
 const CLOSED = { rules: { '.read': false, '.write': false, daily_quests: {} } };

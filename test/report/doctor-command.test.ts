@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { probePooler } from '../../cli/doctor/pooler';
+import { probePooler } from '../../functions/src/cli/doctor/pooler';
 import { FLAG } from '../../functions/src/flag/flag-rule';
 import { emptyDatabase } from '../integration/support/empty-database';
 import { runCommand } from '../support/command';
@@ -197,7 +197,7 @@ test.each([
 
 /** The command line, once for each line of stdin. */
 const DOCTOR_AT_EACH_LINE = `
-const { run } = require('./cli/main.ts');
+const { run } = require('./functions/src/cli/main.ts');
 const { env, stdin, stdout } = process;
 require('node:readline').createInterface({ input: stdin }).on('line', () =>
   run(['doctor', '--json'], {

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { readEnvFiles } from '../../cli/doctor/env-files';
+import { readEnvFiles } from '../../functions/src/cli/doctor/env-files';
 
 /** The files that firebase-tools would read for a deployment, by its own code. */
 
@@ -83,4 +83,14 @@ test.each<[string, Record<string, string>, string, string]>([
 
 test.each(['constructor', '__proto__'])('%s is no alias', async (name) => {
   expect(await valuesOf({ '.env': 'A=1' }, name)).toEqual({ projectId: name, values: { A: '1' } });
+});
+
+test('where firebase-tools is not installed it says so in one line', async () => {
+  const before = process.cwd();
+  process.chdir(root);
+  try {
+    await expect(valuesOf({}, 'my-project')).rejects.toThrow(/^firebase-tools can't be loaded.*$/);
+  } finally {
+    process.chdir(before);
+  }
 });

@@ -1,4 +1,4 @@
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { Collector } from './support/collector';
 import { type AdminDb, adminSdk, closeSdks, NAMESPACE } from './support/sdk';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContext, Page, WebSocket } from 'playwright-core';
 import { CHROMIUM, launchChromium } from '../../local/chromium';
 import { findFreePort } from '../../local/free-port';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { eventually } from '../support/eventually';
 import { rest } from './support/rest';
 import { NAMESPACE } from './support/sdk';

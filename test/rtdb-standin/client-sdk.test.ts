@@ -19,7 +19,7 @@ import {
   startAt,
   update,
 } from 'firebase/database';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { Collector } from './support/collector';
 import { adminSdk, clientSdk, closeSdks } from './support/sdk';
 

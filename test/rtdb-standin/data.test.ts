@@ -1,11 +1,11 @@
 import fc from 'fast-check';
-import { exportJson } from '../../local/rtdb-standin/data/export-json';
-import { importJson } from '../../local/rtdb-standin/data/import-json';
-import { assertValidKey, compareKeys } from '../../local/rtdb-standin/data/key';
-import { childOf, leaf, setAt, type Tree } from '../../local/rtdb-standin/data/node';
-import { deltaBetween, updateBetween } from '../../local/rtdb-standin/data/node-diff';
-import { nodeHash } from '../../local/rtdb-standin/data/node-hash';
-import { SortedChildren } from '../../local/rtdb-standin/data/sorted-children';
+import { exportJson } from '../../rtdb-standin/data/export-json';
+import { importJson } from '../../rtdb-standin/data/import-json';
+import { assertValidKey, compareKeys } from '../../rtdb-standin/data/key';
+import { childOf, leaf, setAt, type Tree } from '../../rtdb-standin/data/node';
+import { deltaBetween, updateBetween } from '../../rtdb-standin/data/node-diff';
+import { nodeHash } from '../../rtdb-standin/data/node-hash';
+import { SortedChildren } from '../../rtdb-standin/data/sorted-children';
 
 const tree = (json: unknown): Tree =>
   importJson(json, { nowMs: 1_763_553_600_000, existing: null });

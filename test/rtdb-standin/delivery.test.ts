@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { Collector } from './support/collector';
 import { type EventReceiver, startEventReceiver } from './support/event-receiver';
 import { OWNER, rest } from './support/rest';

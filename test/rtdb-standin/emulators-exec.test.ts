@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { findFreePort } from '../../local/free-port';
-import { makeJavaShim } from '../../local/rtdb-standin/java-shim';
+import { makeJavaShim } from '../../rtdb-standin/java-shim';
 import { finished, run } from './support/stand-in-process';
 
 const SCRIPT = `

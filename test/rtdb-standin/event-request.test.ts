@@ -1,4 +1,4 @@
-import { encodeHeaderValue } from '../../local/rtdb-standin/triggers/event-request';
+import { encodeHeaderValue } from '../../rtdb-standin/triggers/event-request';
 
 test.each([
   ['plain/a-b_c:1', 'plain/a-b_c:1'],

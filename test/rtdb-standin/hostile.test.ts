@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { get, ref, set, update } from 'firebase/database';
 import { WebSocket } from 'ws';
 import { findFreePort } from '../../local/free-port';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
-import type { DatabaseEvent } from '../../local/rtdb-standin/triggers/database-event';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
+import type { DatabaseEvent } from '../../rtdb-standin/triggers/database-event';
 import { Collector } from './support/collector';
 import { rest } from './support/rest';
 import { adminSdk, clientSdk, closeSdks, NAMESPACE, unsignedJwt } from './support/sdk';
@@ -103,7 +103,7 @@ describe('what makes no sense', () => {
 
   beforeAll(async () => {
     port = await findFreePort();
-    const main = join(__dirname, '../../local/rtdb-standin/main.ts');
+    const main = join(__dirname, '../../rtdb-standin/main.ts');
     process_ = spawn(process.execPath, ['--import', 'tsx', main, '--port', String(port)]);
     process_.stderr?.on('data', (chunk) => {
       output += String(chunk);

@@ -1,10 +1,10 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { exportJson } from '../../local/rtdb-standin/data/export-json';
-import { importJson } from '../../local/rtdb-standin/data/import-json';
-import type { Json } from '../../local/rtdb-standin/data/json';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { exportJson } from '../../rtdb-standin/data/export-json';
+import { importJson } from '../../rtdb-standin/data/import-json';
+import type { Json } from '../../rtdb-standin/data/json';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { Collector } from './support/collector';
 import { OWNER, rest } from './support/rest';
 

@@ -2,9 +2,9 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { findFreePort } from '../../local/free-port';
-import { parseArguments } from '../../local/rtdb-standin/arguments';
-import { type JavaShim, makeJavaShim } from '../../local/rtdb-standin/java-shim';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { parseArguments } from '../../rtdb-standin/arguments';
+import { type JavaShim, makeJavaShim } from '../../rtdb-standin/java-shim';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { finished, printed, run } from './support/stand-in-process';
 
 let dir: string;
@@ -48,8 +48,8 @@ describe('the java shim', () => {
   test('starts it from a folder with # %25 a space a quote and é in its name', async () => {
     const root = join(__dirname, '../..');
     const odd = join(dir, "a#b %25 c's é");
-    const folder = join(odd, 'local/rtdb-standin');
-    cpSync(join(root, 'local/rtdb-standin'), folder, { recursive: true });
+    const folder = join(odd, 'rtdb-standin');
+    cpSync(join(root, 'rtdb-standin'), folder, { recursive: true });
     mkdirSync(join(odd, 'node_modules'));
     // The loader lies there as well; of the others a link will do.
     cpSync(join(root, 'node_modules/tsx'), join(odd, 'node_modules/tsx'), { recursive: true });

@@ -12,7 +12,7 @@ import {
   ref,
   startAt,
 } from 'firebase/database';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { OWNER, type RestCall, rest } from './support/rest';
 import { adminSdk, clientSdk, closeSdks, NAMESPACE } from './support/sdk';
 import { finished } from './support/stand-in-process';

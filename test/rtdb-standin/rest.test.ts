@@ -1,4 +1,4 @@
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { OWNER, type RestCall, rest } from './support/rest';
 import { NAMESPACE } from './support/sdk';
 

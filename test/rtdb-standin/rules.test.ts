@@ -9,7 +9,7 @@ import {
   set,
   update,
 } from 'firebase/database';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { Collector } from './support/collector';
 import { OWNER, rest } from './support/rest';
 import { adminSdk, clientSdk, closeSdks, NAMESPACE, unsignedJwt } from './support/sdk';

@@ -1,4 +1,4 @@
-import { segmentJoiner } from '../../local/rtdb-standin/realtime/segments';
+import { segmentJoiner } from '../../rtdb-standin/realtime/segments';
 
 const parameters = (...segments: [number: number, total: number, text: string][]) =>
   new URLSearchParams(

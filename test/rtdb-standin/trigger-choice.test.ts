@@ -1,5 +1,5 @@
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
-import type { DatabaseEvent } from '../../local/rtdb-standin/triggers/database-event';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
+import type { DatabaseEvent } from '../../rtdb-standin/triggers/database-event';
 import { Collector } from './support/collector';
 import { rest } from './support/rest';
 

@@ -1,6 +1,6 @@
 import { ref, set } from 'firebase/database';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
-import type { DatabaseEvent } from '../../local/rtdb-standin/triggers/database-event';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
+import type { DatabaseEvent } from '../../rtdb-standin/triggers/database-event';
 import { Collector } from './support/collector';
 import { OWNER, type RestCall, rest } from './support/rest';
 import { clientSdk, closeSdks, NAMESPACE, unsignedJwt } from './support/sdk';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, get, ref, remove, runTransaction, set, update } from 'firebase/database';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { type AppWrite, appWrites } from '../app/support/app-fixtures';
 import { OWNER, rest } from '../rtdb-standin/support/rest';
 import { adminSdk, clientSdk, closeSdks } from '../rtdb-standin/support/sdk';

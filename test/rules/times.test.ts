@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, ref, set } from 'firebase/database';
-import { leaf, setAt } from '../../local/rtdb-standin/data/node';
-import { compileRules } from '../../local/rtdb-standin/rules/security-rules';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { leaf, setAt } from '../../rtdb-standin/data/node';
+import { compileRules } from '../../rtdb-standin/rules/security-rules';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { OWNER, rest } from '../rtdb-standin/support/rest';
 import { clientSdk, closeSdks } from '../rtdb-standin/support/sdk';
 import { DAYS, NUMBERS, onDay, TIMES } from '../support/times-table';

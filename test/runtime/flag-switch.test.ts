@@ -1,7 +1,7 @@
 import { COMPLETION_PATTERN } from '../../functions/src/quests/completion-path';
 import { findFreePort } from '../../local/free-port';
 import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { runCommand } from '../support/command';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';

@@ -65,7 +65,7 @@ test.each([
 test('what is kept can be asked, and an interrupt leaves nothing', async () => {
   const args = ['simulate', '--couples', '5', '--day-seconds', '1', '--keep'];
   const loader = ['--import', 'tsx'];
-  const child = spawn(node22(), [...loader, join(ROOT, 'cli/main.ts'), ...args], { cwd: ROOT });
+  const child = spawn(node22(), [...loader, join(ROOT, 'local/mirror.ts'), ...args], { cwd: ROOT });
   let told = '';
   child.stderr.on('data', (chunk) => {
     told += String(chunk);

@@ -1,4 +1,6 @@
-import { run } from '../../cli/main';
+import type { CommandContext } from '../../functions/src/cli/context';
+import { run } from '../../functions/src/cli/main';
+import { registerSimulate } from '../../local/simulate/simulate-command';
 
 /** What a command line printed, and its exit code. */
 export interface CommandResult {
@@ -7,14 +9,14 @@ export interface CommandResult {
   errors: string;
 }
 
-/** Runs `mirror` with these arguments in this process. */
+/** Runs `npm run mirror` with these arguments in this process. */
 export async function runCommand(
   args: string[],
   env: Record<string, string | undefined>,
 ): Promise<CommandResult> {
   let out = '';
   let errors = '';
-  const code = await run(args, {
+  const context: CommandContext = {
     env,
     writeOut: (text) => {
       out += text;
@@ -22,6 +24,7 @@ export async function runCommand(
     writeError: (text) => {
       errors += text;
     },
-  });
+  };
+  const code = await run(args, context, [registerSimulate]);
   return { code, out, errors };
 }

@@ -1,6 +1,6 @@
 import { createRtdbTree, type RtdbTree } from '../../functions/src/rtdb/rtdb-tree';
 import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
-import { type RtdbStandin, startRtdbStandin } from '../../local/rtdb-standin/server';
+import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 
 const NAMESPACE = 'demo-quests-default-rtdb';
 

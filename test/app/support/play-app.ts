@@ -1,6 +1,6 @@
 import { type Database, ref, remove, set, update } from 'firebase/database';
-import { type RtdbStandin, startRtdbStandin } from '../../../local/rtdb-standin/server';
-import type { DatabaseEvent } from '../../../local/rtdb-standin/triggers/database-event';
+import { type RtdbStandin, startRtdbStandin } from '../../../rtdb-standin/server';
+import type { DatabaseEvent } from '../../../rtdb-standin/triggers/database-event';
 import { OWNER, rest } from '../../rtdb-standin/support/rest';
 import { type AdminDb, adminSdk, clientSdk, NAMESPACE } from '../../rtdb-standin/support/sdk';
 import type { JsonValue } from '../../support/cloud-event';

@@ -1,4 +1,4 @@
-import type { RtdbStandin } from '../../../local/rtdb-standin/server';
+import type { RtdbStandin } from '../../../rtdb-standin/server';
 import { NAMESPACE } from './sdk';
 
 export interface RestAnswer {

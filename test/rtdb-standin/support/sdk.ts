@@ -4,7 +4,7 @@ import { deleteApp, type FirebaseApp, initializeApp, setLogLevel } from 'firebas
 import { connectDatabaseEmulator, type Database, getDatabase } from 'firebase/database';
 import type * as AdminApp from '../../../functions/node_modules/firebase-admin/lib/app';
 import type * as AdminDatabase from '../../../functions/node_modules/firebase-admin/lib/database';
-import type { RtdbStandin } from '../../../local/rtdb-standin/server';
+import type { RtdbStandin } from '../../../rtdb-standin/server';
 
 export const NAMESPACE = 'demo-quests-default-rtdb';
 

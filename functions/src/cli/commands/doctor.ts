@@ -1,0 +1,121 @@
+import type { Command } from 'commander';
+import { postgresConfig, read, rtdbConfig } from '../../config';
+import { ConfigurationError } from '../../configuration-error';
+import { settingText } from '../../values/setting-text';
+import type { CommandContext, ExitCode, ExitWith } from '../context';
+import { withDatabaseUrlOption } from '../database-url';
+import { type Doctor, fail, skipped } from '../doctor/check';
+import { type Deployment, discoverDeployment } from '../doctor/deployment';
+import { type Examination, examine } from '../doctor/examine';
+import { ConfigError, UsageError } from '../errors';
+import { withPostgres } from '../open-postgres';
+import { wholeNumber } from '../options';
+import { jsonLine, printable } from '../printable';
+import { readStores } from '../read-stores';
+
+interface DoctorOptions {
+  databaseUrlEnv: string;
+  project?: string;
+  sample: number;
+  json?: true;
+}
+
+/** `mirror doctor`: checks a deployment. Exit code 0 = nothing fails, 1 = something, 2 = can't run. */
+export function registerDoctor(
+  program: Command,
+  context: CommandContext,
+  exitWith: ExitWith,
+): void {
+  const command = program
+    .command('doctor')
+    .description('check a deployment before it carries users; changes nothing')
+    .option('--project <id>', 'Firebase project (default: GCLOUD_PROJECT)')
+    .option(
+      '--sample <n>',
+      'couples to read for the largest fan-out',
+      wholeNumber('--sample', 1, 1_000_000),
+      200,
+    )
+    .option('--json', 'print one JSON object');
+  withDatabaseUrlOption(command).action((options: DoctorOptions) =>
+    doctor(options, context, exitWith),
+  );
+}
+
+async function doctor(
+  options: DoctorOptions,
+  { env, writeOut, writeError }: CommandContext,
+  exitWith: ExitWith,
+): Promise<void> {
+  postgresConfig(env, options.databaseUrlEnv);
+  const name = options.project ?? env.GCLOUD_PROJECT ?? env.GOOGLE_CLOUD_PROJECT;
+  const isEmulator = read(env, 'FIREBASE_DATABASE_EMULATOR_HOST') !== undefined;
+  const deployment = await deploymentOf(name, isEmulator);
+  const here = 'values' in deployment ? deployedWith(env, deployment) : env;
+  const postgres = postgresConfig(here, options.databaseUrlEnv);
+  const examination = await readStores(() =>
+    withPostgres(here, options.databaseUrlEnv, async (statements) =>
+      examine({
+        ...{ env, postgres, statements, deployment, isEmulator },
+        rtdb: await rtdbOf(here),
+        sample: options.sample,
+      }),
+    ),
+  );
+  const code = exitCodeOf(examination);
+  writeOut(options.json ? jsonLine({ exitCode: code, ...examination }) : format(examination));
+  for (const { reason } of examination.unreachable) writeError(`mirror: ${reason}.\n`);
+  exitWith(code);
+}
+
+/** What a function would read, where the terminal does not say otherwise. */
+function deployedWith(
+  env: CommandContext['env'],
+  { values, project }: Deployment,
+): CommandContext['env'] {
+  const set = Object.entries(env).filter(([, value]) => settingText(value) !== '');
+  return { ...values, ...Object.fromEntries(set), GCLOUD_PROJECT: project };
+}
+
+async function deploymentOf(
+  name: string | undefined,
+  isEmulator: boolean,
+): Promise<Doctor['deployment']> {
+  if (!name) return skipped('no project is named: --project, or GCLOUD_PROJECT');
+  if (!/^[\w-]+$/.test(name)) {
+    throw new UsageError('--project: expected an id or an alias: letters, digits, _ and -');
+  }
+  try {
+    return await discoverDeployment(name, isEmulator);
+  } catch (error) {
+    if (error instanceof ConfigError) return skipped(error.message);
+    if (error instanceof ConfigurationError) {
+      return fail(error.message, 'firebase deploy refuses it, too: correct the .env files');
+    }
+    const message = error instanceof Error ? error.message : String(error);
+    return fail(printable(message.split('\n')[0] ?? ''), 'run npm run build and try again');
+  }
+}
+
+async function rtdbOf(env: CommandContext['env']): Promise<Doctor['rtdb']> {
+  try {
+    const options = rtdbConfig(env);
+    await options.accessToken();
+    return options;
+  } catch (error) {
+    if (error instanceof ConfigurationError) return { problem: error.message };
+    return { problem: 'no credentials for RTDB: Application Default Credentials are needed' };
+  }
+}
+
+function exitCodeOf({ checks, unreachable }: Examination): ExitCode {
+  if (unreachable.length > 0) return 2;
+  return checks.some(({ status }) => status === 'fail') ? 1 : 0;
+}
+
+function format({ checks }: Examination): string {
+  const lines = checks.map(({ status, name, finding, advice }) =>
+    printable(`${status.padEnd(8)}${name}: ${finding}${advice ? `; ${advice}` : ''}`),
+  );
+  return `${lines.join('\n')}\n`;
+}

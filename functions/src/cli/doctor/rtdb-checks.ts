@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { COMPLETION_PATTERN } from '../../quests/completion-path';
+import { FAN_OUT_LIMIT } from '../../reconcile/fan-out';
+import { RtdbReadError, type RtdbRequestOptions, requestRtdb } from '../../rtdb/rtdb-request';
+import { createRtdbTree } from '../../rtdb/rtdb-tree';
+import { projectFolder } from '../folders';
+import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from './check';
+import { type FanOut, largestFanOut } from './fan-out';
+import { parseRulesJson } from './rules-json';
+import { asksWho, type Grants, rulesOnPath } from './rules-on-path';
+
+const RULES_FILE = 'database.rules.json';
+
+/** The least that shows whether the database answers; `shallow` would list every couple. */
+export const ONE_CHILD = { orderBy: '"$key"', limitToFirst: '1' };
+
+const rulesSchema = z.object({
+  rules: z.custom<object>((rules) => typeof rules === 'object' && rules !== null),
+});
+
+/** Open to the world, with a way to close it that leaves the app in. */
+const LET_IN = 'let in who needs it, tree by tree, and try the app before you deploy that';
+const YOURS = 'yours to judge: nothing else may be written there, so nothing else is mirrored';
+
+/** What the deployed rules allow where completions are, beside those of this checkout. Pure. */
+export function rulesCheck(deployed: unknown, own: unknown): Diagnosis {
+  const { data } = rulesSchema.safeParse(deployed);
+  if (data === undefined) {
+    return fail('what is deployed is no rules', "look at the Rules tab of the database's console");
+  }
+  const { read, write, isValidated } = rulesOnPath(data.rules, COMPLETION_PATTERN);
+  const open = [...(read.everybodyAt === '/' ? ['read'] : [])];
+  if (write.everybodyAt === '/') open.push('write');
+  if (open.length > 0)
+    return fail(`everybody may ${open.join(' and ')} the whole database`, LET_IN);
+  if (isDeepStrictEqual(deployed, own)) return ok('those of database.rules.json are deployed');
+  const validated = isValidated ? 'what is written is validated' : 'nothing is demanded of it';
+  const finding = `of completions: ${grantsOf('read', read)}; ${grantsOf('write', write)}; ${validated}`;
+  const isOpen = read.everybodyAt !== null || write.everybodyAt !== null;
+  return warn(finding, isOpen ? LET_IN : YOURS);
+}
+
+function grantsOf(kind: string, { everybodyAt, conditions }: Grants): string {
+  if (everybodyAt !== null) return `everybody may ${kind} them, by the rule at ${everybodyAt}`;
+  if (conditions.length === 0) return `no client may ${kind} them`;
+  const places = conditions.map(({ at }) => at).join(', ');
+  const isAnonymous = conditions.some(({ condition }) => !asksWho(condition));
+  const whom = isAnonymous ? ', which asks for no sign-in' : '';
+  return `clients may ${kind} them by a condition at ${places}${whom}`;
+}
+
+/** What becomes of a write beyond the limits of triggers. Pure. */
+export function strictnessCheck(value: unknown): Diagnosis {
+  if (value === true) {
+    return ok(`on: a write of more than ${FAN_OUT_LIMIT} completions fails for its writer`);
+  }
+  return warn(
+    'off: of a write beyond the limits of triggers events may be lost, without an error',
+    'switch strictTriggerValidation on, or reconcile after every import',
+  );
+}
+
+/** How near the data is to those limits. Pure. */
+export function fanOutCheck({ ofDay, ofCouple, couplesRead, couples }: FanOut): Diagnosis {
+  const finding =
+    `at most ${ofDay} completions under a day, ${ofCouple} under a couple ` +
+    `(${couplesRead} of ${couples} couples read)`;
+  if (ofDay > FAN_OUT_LIMIT) {
+    return fail(
+      finding,
+      `overwriting such a day exceeds ${FAN_OUT_LIMIT} events: split its writes`,
+    );
+  }
+  if (ofCouple > FAN_OUT_LIMIT) {
+    return warn(
+      finding,
+      `delete and import couples in chunks of up to ${FAN_OUT_LIMIT} completions`,
+    );
+  }
+  return ok(finding);
+}
+
+const check = (
+  name: string,
+  judge: (options: RtdbRequestOptions, doctor: Doctor) => Promise<Diagnosis>,
+): Check => ({
+  name,
+  needs: 'rtdb',
+  run: async (doctor) =>
+    'problem' in doctor.rtdb ? skipped(doctor.rtdb.problem) : judge(doctor.rtdb, doctor),
+});
+
+/** A setting's text, judged; skipped where the database has no such endpoint, as emulators do not. */
+const setting = (name: string, key: string, judge: (text: string) => Promise<Diagnosis>): Check =>
+  check(name, async (options) => {
+    const asText = { ...options, parse: String };
+    try {
+      const { value } = await requestRtdb(['.settings', key], {}, asText);
+      return await judge(String(value));
+    } catch (error) {
+      if (error instanceof SyntaxError) {
+        return warn("what the database answered can't be read", 'compare it by hand');
+      }
+      if (!(error instanceof RtdbReadError)) throw error;
+      return skipped(`/.settings/${key}.json could not be read: ${error.message}`);
+    }
+  });
+
+export const RTDB_CHECKS: readonly Check[] = [
+  check('rtdb', async (options) => {
+    await requestRtdb(['daily_quests'], ONE_CHILD, options);
+    return ok(`${options.database.instance} answers`);
+  }),
+  setting('rules', 'rules', async (deployed) =>
+    rulesCheck(
+      parseRulesJson(deployed),
+      parseRulesJson(await readFile(join(projectFolder(), RULES_FILE), 'utf8')),
+    ),
+  ),
+  setting('strict trigger validation', 'strictTriggerValidation', async (text) =>
+    strictnessCheck(JSON.parse(text)),
+  ),
+  check('largest fan-out', async (options, { sample }) =>
+    fanOutCheck(await largestFanOut(createRtdbTree(options), sample)),
+  ),
+];

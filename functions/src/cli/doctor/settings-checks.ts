@@ -1,0 +1,82 @@
+import { complaintOf, type Environment, read } from '../../config';
+import type { FlagRule } from '../../flag/flag-rule';
+import { lookAtRemoteConfig, REMOTE_CONFIG } from '../../flag/look-at-remote-config';
+import { PARAMETERS, type ParameterName } from '../../parameters';
+import { accessTokenFor } from '../../rtdb/access-token';
+import { settingText } from '../../values/setting-text';
+import { printable } from '../printable';
+import { type Check, type Diagnosis, fail, ok, skipped, warn } from './check';
+
+/** A terminal can wait longer than an event. */
+const LOOK_TIMEOUT_MS = 10_000;
+
+const NAMES = Object.keys(PARAMETERS) as ParameterName[];
+
+/** Where they differ, what is checked here is not what the functions do. */
+const SAME_HERE: readonly ParameterName[] = ['DATABASE_CA', 'RTDB_INSTANCE', 'RTDB_REGION'];
+
+/**
+ * What the `.env` files of a deployment set, by the reader of the functions. Pure.
+ *
+ * @param here the environment of the terminal
+ */
+export function parametersCheck(values: Environment, here: Environment): Diagnosis {
+  const complaints = NAMES.flatMap((name) => complaintOf(values, name) ?? []);
+  if (complaints.length > 0) {
+    return fail(complaints.join('; '), 'correct it in the .env file of the project, and deploy');
+  }
+  const secret = NAMES.find((name) => PARAMETERS[name].kind === 'secret' && values[name]);
+  if (secret !== undefined) {
+    return fail(`${secret} is in an .env file`, `npx firebase functions:secrets:set ${secret}`);
+  }
+  const strange = Object.keys(values).filter(
+    (name) => !Object.hasOwn(PARAMETERS, name) && !name.startsWith('FIREBASE_'),
+  );
+  if (strange.length > 0) {
+    const names = strange.map(printable).join(', ');
+    return warn(`nothing reads ${names}`, 'is it misspelt? README has the names');
+  }
+  const other = SAME_HERE.filter((name) => {
+    const [there, text] = [settingText(values[name]), settingText(here[name])];
+    return there !== '' && text !== '' && there !== text;
+  });
+  if (other.length === 0) return ok('each is what it should be');
+  return warn(`the functions have another ${other.join(', ')} than this terminal`, 'set the same');
+}
+
+/** Who decides whether writes are mirrored, and what it says. Pure. */
+function flagCheck({ mode, source, complaint }: FlagRule): Diagnosis {
+  const state = mode === 'percent' ? 'on for a part of the couples' : mode;
+  const by = source === 'parameter' ? 'the parameter of the deployment' : 'Remote Config';
+  if (complaint === null) return ok(`${state}, by ${by}`);
+  return warn(`${state}, by ${by}: ${complaint}`, 'correct it in the server template');
+}
+
+export const SETTINGS_CHECKS: readonly Check[] = [
+  {
+    name: 'parameters',
+    needs: null,
+    run: async ({ deployment, env }) =>
+      'manifest' in deployment ? parametersCheck(deployment.values, env) : deployment,
+  },
+  {
+    name: 'flag',
+    needs: null,
+    run: async ({ deployment, env, isEmulator }) => {
+      if (!('manifest' in deployment)) return deployment;
+      const { project, values } = deployment;
+      if (isEmulator && !env.FIREBASE_REMOTE_CONFIG_URL_BASE) {
+        return skipped('emulators have no Remote Config: the parameter decides');
+      }
+      return flagCheck(
+        await lookAtRemoteConfig(null, {
+          projectId: project,
+          baseUrl: env.FIREBASE_REMOTE_CONFIG_URL_BASE || REMOTE_CONFIG,
+          accessToken: accessTokenFor(undefined),
+          parameter: read(values, 'ENABLE_SUPABASE_DUAL_WRITE') ?? true,
+          timeoutMs: LOOK_TIMEOUT_MS,
+        }),
+      );
+    },
+  },
+];

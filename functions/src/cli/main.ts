@@ -1,0 +1,96 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { ConfigurationError } from '../configuration-error';
+import { RtdbReadError } from '../rtdb/rtdb-request';
+import { registerBackfill } from './commands/backfill';
+import { registerDoctor } from './commands/doctor';
+import { registerExplain } from './commands/explain';
+import { registerMigrate } from './commands/migrate';
+import { registerPurge } from './commands/purge';
+import { registerReconcile } from './commands/reconcile';
+import { registerRepair } from './commands/repair';
+import { registerReport } from './commands/report';
+import { type CommandContext, type ExitCode, type ExitWith, processContext } from './context';
+import { ConfigError, UsageError } from './errors';
+import { forTerminal, printable } from './printable';
+
+/** Adds a verb to the program. */
+export type RegisterCommand = (
+  program: Command,
+  context: CommandContext,
+  exitWith: ExitWith,
+) => void;
+
+/** A verb is one file in commands/ and one line here. */
+const REGISTER_COMMANDS: readonly RegisterCommand[] = [
+  registerMigrate,
+  registerBackfill,
+  registerReconcile,
+  registerRepair,
+  registerPurge,
+  registerReport,
+  registerExplain,
+  registerDoctor,
+];
+
+/** Bad arguments, and stores that can't be reached. */
+const EXIT_2 = [UsageError, ConfigError, ConfigurationError, RtdbReadError];
+
+/**
+ * Runs one command line (without node and script) and answers the exit code.
+ *
+ * @param more verbs beside the package's own
+ */
+export async function run(
+  args: string[],
+  given: CommandContext,
+  more: readonly RegisterCommand[] = [],
+): Promise<number> {
+  // Here alone: arguments, servers and both stores may say anything.
+  const context: CommandContext = {
+    ...given,
+    writeOut: (text) => given.writeOut(forTerminal(text)),
+    writeError: (text) => given.writeError(forTerminal(text)),
+  };
+  let code: ExitCode = 0;
+  const exitWith = (answer: ExitCode) => {
+    code = answer;
+  };
+  try {
+    const program = createProgram(context, exitWith, [...REGISTER_COMMANDS, ...more]);
+    await program.parseAsync(args, { from: 'user' });
+    return code;
+  } catch (error) {
+    // Commander has printed its own message, or the help or version that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    const message = error instanceof Error ? error.message : String(error);
+    // One line, whatever a server's text holds.
+    context.writeError(`mirror: ${printable(message)}\n`);
+    return EXIT_2.some((kind) => error instanceof kind) ? 2 : 1;
+  }
+}
+
+function createProgram(
+  context: CommandContext,
+  exitWith: ExitWith,
+  registrations: readonly RegisterCommand[],
+): Command {
+  const program = new Command('mirror')
+    .description('Operate the mirror of quest completions')
+    .exitOverride()
+    .showSuggestionAfterError(false)
+    .configureOutput({
+      writeOut: context.writeOut,
+      writeErr: context.writeError,
+      outputError: (text, write) =>
+        write(text.replace(/^error: unknown command .*$/m, '$&; --help lists the verbs')),
+    });
+  for (const register of registrations) register(program, context, exitWith);
+  return program;
+}
+
+if (require.main === module) {
+  void run(process.argv.slice(2), processContext).then((code) => {
+    process.exitCode = code;
+  });
+}

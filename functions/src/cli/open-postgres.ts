@@ -1,0 +1,34 @@
+import { postgresConfig } from '../config';
+import { connectReasonInFull } from '../postgres/connect-reason';
+import { Connections } from '../postgres/connections';
+import { ConnectError } from '../postgres/sqlstate';
+import type { CommandContext } from './context';
+import { ConfigError } from './errors';
+
+/**
+ * Connections as the functions make them (TLS verified, `DATABASE_CA`), closed when `work` ends.
+ *
+ * @param urlVariable the environment variable that holds the Postgres URL
+ * @param connectionsMax how many statements may run side by side
+ * @throws ConfigurationError as `postgresConfig` does
+ * @throws ConfigError where Postgres can't be reached; it names host and port only
+ */
+export async function withPostgres<T>(
+  env: CommandContext['env'],
+  urlVariable: string,
+  work: (connections: Connections) => Promise<T>,
+  connectionsMax = 2,
+): Promise<T> {
+  const config = postgresConfig(env, urlVariable);
+  const connections = new Connections(config, connectionsMax);
+  try {
+    return await work(connections);
+  } catch (error) {
+    if (!(error instanceof ConnectError)) throw error;
+    const host = `${config.host}:${config.port}`;
+    const reason = connectReasonInFull(error);
+    throw new ConfigError(`Cannot connect to Postgres at ${host}: ${reason}.`, { cause: error });
+  } finally {
+    await connections.close();
+  }
+}

@@ -1,0 +1,24 @@
+import { rtdbConfig } from '../config';
+import { ConfigurationError } from '../configuration-error';
+import { createRtdbTree, type RtdbTree } from '../rtdb/rtdb-tree';
+import type { CommandContext } from './context';
+import { ConfigError } from './errors';
+
+const EMULATOR_HINT =
+  '; of an emulator: set FIREBASE_DATABASE_EMULATOR_HOST to its host:port, as npm start prints it';
+
+/**
+ * The RTDB that the environment names, as the functions find it: `FIREBASE_DATABASE_EMULATOR_HOST`,
+ * `RTDB_URL`, or `RTDB_INSTANCE` and `RTDB_REGION`; in production with Application Default
+ * Credentials.
+ *
+ * @throws ConfigError that names the variable and what was expected
+ */
+export function rtdbFromEnvironment(env: CommandContext['env']): RtdbTree {
+  try {
+    return createRtdbTree(rtdbConfig(env));
+  } catch (error) {
+    if (error instanceof ConfigurationError) throw new ConfigError(error.message + EMULATOR_HINT);
+    throw error;
+  }
+}
