@@ -466,13 +466,15 @@ describe('the validation read', () => {
     }
     expect(
       await database.query(
-        'select kind, cause, detected_by, user_id, times_seen from mirror.divergence_log',
+        `select path, shard, day::text, key, kind, cause, detected_by, times_seen
+         from mirror.divergence_log`,
       ),
     ).toEqual([
       {
         ...{ kind: 'missing_in_postgres', cause: 'rejected', detected_by: 'api' },
         // Whoever asks again within the hour adds nothing to the log.
-        ...{ user_id: 'bob', times_seen: 1 },
+        ...{ path: 'quest_completions', shard: 'ann_bob', day: DATE, times_seen: 1 },
+        key: { couple_id: 'ann_bob', date_key: DATE, quest_id: 'quest_1', user_id: 'bob' },
       },
     ]);
   });

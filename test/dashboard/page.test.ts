@@ -213,8 +213,8 @@ test('exports hold what the filter lets through, and no formula', async () => {
 
 test('an export longer than one page of the log is whole', async () => {
   await database.query(
-    `insert into mirror.divergence_log (ref, kind, cause, severity, detected_by)
-     select 'daily_quests/x/' || n, 'late', 'unknown', 'info', 'reconciler'
+    `insert into mirror.divergence_log (path, ref, kind, cause, severity, detected_by)
+     select 'quest_completions', 'daily_quests/x/' || n, 'late', 'unknown', 'info', 'reconciler'
      from generate_series(1, 4500) as n`,
   );
   expect(await (await get('?export=json')).json()).toHaveLength(4_500);

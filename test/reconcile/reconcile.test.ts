@@ -252,7 +252,7 @@ const inPostgresAfter = async (quest: string, lateMs: number) => {
 
 const late = () =>
   database.query(
-    `select quest_id, resolved_at is not null as is_healed from mirror.divergence_log
+    `select key ->> 'quest_id' as quest_id, resolved_at is not null as is_healed from mirror.divergence_log
      where kind = 'late'`,
   );
 

@@ -48,13 +48,19 @@ const addRun = async (run: Record<string, unknown> = {}) => {
   return Number(row?.id);
 };
 
-const addDivergence = (ref: string, kind: string, cause: string, runId: number) =>
+const addDivergence = (
+  ref: string,
+  kind: string,
+  cause: string,
+  runId: number,
+  path = 'quest_completions',
+) =>
   database.query(
     `insert into mirror.divergence_log
-       (ref, kind, cause, severity, detected_by, run_id, date_key, first_seen_at, last_seen_at)
-     values ($1, $2, $3, 'warning', 'reconciler', $4, current_date,
+       (path, ref, kind, cause, severity, detected_by, run_id, day, first_seen_at, last_seen_at)
+     values ($5, $1, $2, $3, 'warning', 'reconciler', $4, current_date,
        now() - interval '90 seconds', now() - interval '90 seconds')`,
-    [ref, kind, cause, runId],
+    [ref, kind, cause, runId, path],
   );
 
 test('a good run makes the gate hold', async () => {
@@ -70,6 +76,7 @@ test('a bad run does not, and the top causes are named', async () => {
   await addDivergence('a', 'missing_in_postgres', 'unknown', run);
   await addDivergence('b', 'missing_in_postgres', 'unknown', run);
   await addDivergence('c', 'missing_in_rtdb', 'direct_postgres_write', run);
+  await addDivergence('d', 'missing_in_rtdb', 'race', run, 'lp_awards');
   const found = await reportJson();
   expect(found).toMatchObject({
     code: 1,
