@@ -246,7 +246,7 @@ AS $function$
     )
   end
   -- offset: or each use of the text would make it anew.
-  from (select value::text offset 0) as shown (text)
+  from (select value::pg_catalog.text offset 0) as shown (text)
 $function$;
 grant execute on function mirror.as_evidence(jsonb,integer) to quest_mirror_api;
 grant execute on function mirror.as_evidence(jsonb,integer) to quest_mirror_writer;
@@ -1163,6 +1163,7 @@ begin
       payload = w.payload,
       origin = 'repair',
       event_id = null,
+      tie_settled = false,
       deleted_at = case when w.payload is null then clock_timestamp() end,
       mirrored_at = clock_timestamp()
     from wanted as w
@@ -1200,7 +1201,7 @@ CREATE OR REPLACE FUNCTION mirror.value_hash(value jsonb)
  IMMUTABLE PARALLEL SAFE STRICT
  SET search_path TO ''
 AS $function$
-  select left(encode(sha256(convert_to(value::text, 'UTF8')), 'hex'), 32)
+  select left(encode(sha256(convert_to(value::pg_catalog.text, 'UTF8')), 'hex'), 32)
 $function$;
 grant execute on function mirror.value_hash(jsonb) to quest_mirror_api;
 grant execute on function mirror.value_hash(jsonb) to quest_mirror_writer;
@@ -1231,7 +1232,9 @@ CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.quest_completions FOR EACH
 CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.quest_completions FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quest_completions', 'date_key', 'couple_id', 'date_key', 'quest_id', 'user_id');
 alter table rtdb.quest_completions enable row level security;
 create policy own_live_rows on rtdb.quest_completions for select to public using (((deleted_at IS NULL) AND ((user_id = ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) OR (partner_id = ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")))));
-create policy quest_mirror_api on rtdb.quest_completions for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_api on rtdb.quest_completions for select to quest_mirror_api using (true);
+create policy quest_mirror_api_claim on rtdb.quest_completions for insert to quest_mirror_api using () with check (((origin = 'client'::text) AND (event_time = '-infinity'::timestamp with time zone)));
+create policy quest_mirror_api_note on rtdb.quest_completions for update to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on rtdb.quest_completions for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on rtdb.quest_completions for all to quest_mirror_writer using (true) with check (true);
 grant insert, select on rtdb.quest_completions to quest_mirror_api;
@@ -1308,8 +1311,10 @@ create table mirror.coverage (
   constraint coverage_times_ordered CHECK ((from_at <= to_at))
 );
 alter table mirror.coverage enable row level security;
+create policy quest_mirror_api on mirror.coverage for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.coverage for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on mirror.coverage for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.coverage to quest_mirror_api;
 grant select on mirror.coverage to quest_mirror_reader;
 grant insert, select, update on mirror.coverage to quest_mirror_writer;
 comment on table mirror.coverage is 'Intervals in which mirroring was not fully on.';
@@ -1329,8 +1334,10 @@ create table mirror.direct_writes (
 CREATE UNIQUE INDEX direct_writes_last ON mirror.direct_writes USING btree (md5((key)::text), path);
 CREATE INDEX direct_writes_shard ON mirror.direct_writes USING btree (md5(shard), day);
 alter table mirror.direct_writes enable row level security;
+create policy quest_mirror_api on mirror.direct_writes for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.direct_writes for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on mirror.direct_writes for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.direct_writes to quest_mirror_api;
 grant select on mirror.direct_writes to quest_mirror_reader;
 grant select on mirror.direct_writes to quest_mirror_writer;
 comment on table mirror.direct_writes is 'The last write of each leaf that went past the mirror, for causes of divergence.';

@@ -8,6 +8,7 @@ import { CANARY_COUPLE } from '../../functions/src/quests/canary-couple';
 import type { TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
 import { pristineDatabase } from '../support/pristine-database';
+import { createRoleLogin, type RoleLogin } from '../support/role-login';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 import { PROJECT, startTokenMint, type TokenMint } from '../support/tokens';
 
@@ -26,6 +27,8 @@ const BODY = {
 };
 
 let mint: TokenMint;
+/** As a team has it that gives the API a secret of its own. */
+let login: RoleLogin;
 let database: TestDatabase;
 let rtdb: StandinTree;
 let mirror: TestMirror;
@@ -33,16 +36,16 @@ let connections: Connections;
 let app: Hono;
 
 beforeAll(async () => {
-  mint = await startTokenMint();
+  [mint, login] = await Promise.all([startTokenMint(), createRoleLogin('quest_mirror_api')]);
 });
 
-afterAll(() => mint.stop());
+afterAll(() => Promise.all([mint.stop(), login.drop()]));
 
 beforeEach(async () => {
   database = await pristineDatabase();
   rtdb = await startStandinTree();
   mirror = mirrorOn(database.url, (path) => rtdb.rest.get(path.split('/')));
-  connections = new Connections(clientConfig(database.url), 2);
+  connections = new Connections(clientConfig(login.at(database.url)), 2);
   app = appOn(connections);
 });
 

@@ -68,8 +68,10 @@ test.each(['1d', '0', 'week'])(
 
 test('tombstones of over a week are removed, live rows of any age stay', async () => {
   const { out } = await purge();
-  expect(out).toContain('Removed 2 tombstones older than 7 days (quest_completions 2), 1 parts of old runs, ' +
-      '1 old direct writes, 1 old canaries, 2 old counts of claims.');
+  expect(out).toContain(
+    'Removed 2 tombstones older than 7 days (quest_completions 2), 1 parts of old runs, ' +
+      '1 old direct writes, 1 old canaries, 2 old counts of claims.',
+  );
   expect(await tombstones()).toHaveLength(3);
   expect(await database.query('select from rtdb.quest_completions')).toHaveLength(4);
   expect(await database.query('select from mirror.reconcile_runs')).toHaveLength(2);

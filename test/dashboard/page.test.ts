@@ -2,6 +2,7 @@ import { request } from 'node:http';
 import { runCommand } from '../support/command';
 import { leafOf, logDivergence } from '../support/dashboard-log';
 import { cloneDatabase, type TestDatabase } from '../support/database';
+import { createRoleLogin, type RoleLogin } from '../support/role-login';
 import { type Runtime, startRuntime } from '../support/runtime';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
@@ -10,11 +11,15 @@ import { type StandinTree, startStandinTree } from '../support/standin-tree';
 let database: TestDatabase;
 let rtdb: StandinTree;
 let runtime: Runtime;
+/** As a team has it that gives the dashboard a secret of its own. */
+let login: RoleLogin;
 
 beforeAll(async () => {
   [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
+  login = await createRoleLogin('quest_mirror_reader');
   runtime = await startRuntime({
-    ...{ target: 'mirrorDashboard', databaseUrl: database.url, rtdbHost: rtdb.standin.address },
+    ...{ target: 'mirrorDashboard', databaseUrl: login.at(database.url) },
+    rtdbHost: rtdb.standin.address,
     env: { FUNCTIONS_EMULATOR: 'true' },
   });
 });
@@ -23,6 +28,7 @@ afterAll(async () => {
   await runtime?.stop();
   await rtdb?.standin.stop();
   await database?.drop();
+  await login?.drop();
 });
 
 beforeEach(() =>

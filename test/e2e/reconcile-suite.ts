@@ -52,9 +52,7 @@ export function reconcileSuite(stage: () => Stage): void {
       `select kind, cause, shard from mirror.divergence_log
        where resolved_at is null and detected_by = 'reconciler'`,
     );
-    expect(open).toEqual([
-      { kind: 'missing_in_postgres', cause: 'rejected', shard: 'cyd_dan' },
-    ]);
+    expect(open).toEqual([{ kind: 'missing_in_postgres', cause: 'rejected', shard: 'cyd_dan' }]);
   }, 60_000);
 
   test('a canary comes through the whole mirror', async () => {
