@@ -204,7 +204,7 @@ test('the table filters, sorts and pages', async () => {
 });
 
 test('exports hold what the filter lets through, and no formula', async () => {
-  await logDivergence(database, { ...leafOf('ann_bob', '=cmd|x', 'ann'), kind: 'late' });
+  await logDivergence(database, { ...leafOf('=cmd|x', 'quest_1', 'ann'), kind: 'late' });
   await logDivergence(database, { ...leafOf('ann_bob', 'quest_2', 'ann'), kind: 'missed_event' });
   const csv = await get('?kind=late&export=csv');
   expect(csv.headers.get('content-disposition')).toContain('divergences.csv');

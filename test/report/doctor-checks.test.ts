@@ -152,7 +152,13 @@ test.each<[string, Record<string, string>, Record<string, string>, string, strin
     'fail',
     'LOG_REFS is not usable: expected true or false; RECONCILE_DAYS is not usable',
   ],
-  ['the secret', { DATABASE_URL: 'postgres://u:p@h/x' }, {}, 'fail', 'DATABASE_URL is in an .env'],
+  [
+    'the secret',
+    { QUEST_MIRROR_DATABASE_URL: 'postgres://u:p@h/x' },
+    {},
+    'fail',
+    'QUEST_MIRROR_DATABASE_URL is in an .env',
+  ],
   ['a name that is misspelt', { RETENTON_DAYS: '3' }, {}, 'warn', 'nothing reads RETENTON_DAYS'],
   ['the name of an ancestor', { constructor: 'x' }, {}, 'warn', 'nothing reads constructor'],
   [

@@ -81,7 +81,7 @@ test('a deployment as the guide makes it has nothing that fails', async () => {
     'trigger retry': { status: 'ok' },
     'trigger instance': { status: 'skipped' },
     'trigger region': { status: 'skipped' },
-    'hosting region': { status: 'ok', finding: 'hosting finds api' },
+    'hosting region': { status: 'ok', finding: 'hosting finds mirrorApi' },
     parameters: { status: 'ok' },
     flag: { status: 'skipped' },
   });

@@ -106,7 +106,7 @@ function blameInTrigger(listed: Blame | undefined, sqlstate: string): Blame {
   return listed === 'server' ? 'busy' : (listed ?? 'setup');
 }
 
-/** How the statement of every apply function begins: `migrations/20261125000004_mirrored_tables.sql`. */
+/** How the statement of every apply function begins: `migrations/20261128000001_mirror.sql`. */
 const OWN_STATEMENT = 'with claim as materialized';
 
 /**
