@@ -13,6 +13,324 @@ grant usage on schema rtdb to quest_mirror_reader;
 grant usage on schema rtdb to quest_mirror_writer;
 comment on schema rtdb is 'The copy of RTDB: a table for each mirrored path.';
 
+create table rtdb.quest_completions (
+  couple_id text collate "C" not null,
+  date_key date not null,
+  quest_id text collate "C" not null,
+  user_id text collate "C" not null,
+  partner_id text collate "C",
+  completed_at timestamp with time zone not null,
+  payload jsonb,
+  origin text not null,
+  event_id text,
+  event_time timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  client_claimed_at timestamp with time zone,
+  tie_settled boolean not null default false,
+  mirrored_at timestamp with time zone not null default clock_timestamp(),
+  constraint quest_completions_ids_within_rtdb_limit CHECK (((octet_length(couple_id) <= 768) AND (octet_length(quest_id) <= 768) AND (octet_length(user_id) <= 768) AND (octet_length(partner_id) <= 768))),
+  constraint quest_completions_origin_known CHECK ((origin = ANY (ARRAY['rtdb'::text, 'client'::text, 'backfill'::text, 'repair'::text]))),
+  constraint quest_completions_pkey PRIMARY KEY (couple_id, date_key, quest_id, user_id),
+  constraint quest_completions_tombstone_has_no_payload CHECK (((deleted_at IS NULL) OR (payload IS NULL)))
+);
+CREATE INDEX quest_completions_mirrored_at ON rtdb.quest_completions USING brin (mirrored_at) WITH (autosummarize='on', pages_per_range='32');
+CREATE INDEX quest_completions_tombstones ON rtdb.quest_completions USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
+CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.quest_completions FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quest_completions', 'date_key', 'couple_id', 'date_key', 'quest_id', 'user_id');
+CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.quest_completions FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quest_completions', 'date_key', 'couple_id', 'date_key', 'quest_id', 'user_id');
+alter table rtdb.quest_completions enable row level security;
+create policy own_live_rows on rtdb.quest_completions for select to public using (((deleted_at IS NULL) AND ((user_id = ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) OR (partner_id = ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")))));
+create policy quest_mirror_api on rtdb.quest_completions for select to quest_mirror_api using (true);
+create policy quest_mirror_api_claim on rtdb.quest_completions for insert to quest_mirror_api using () with check (((origin = 'client'::text) AND (event_time = '-infinity'::timestamp with time zone)));
+create policy quest_mirror_api_note on rtdb.quest_completions for update to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on rtdb.quest_completions for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on rtdb.quest_completions for all to quest_mirror_writer using (true) with check (true);
+grant insert, select on rtdb.quest_completions to quest_mirror_api;
+grant select on rtdb.quest_completions to quest_mirror_reader;
+grant insert, select, update on rtdb.quest_completions to quest_mirror_writer;
+grant update (client_claimed_at) on rtdb.quest_completions to quest_mirror_api;
+comment on table rtdb.quest_completions is 'Mirror of RTDB daily_quests/*/*/completions. Written by quest_mirror_writer only.';
+comment on column rtdb.quest_completions.event_time is 'Version of the row; -infinity for client and backfill rows, so that any real event wins.';
+comment on column rtdb.quest_completions.deleted_at is 'Tombstone: the leaf is gone in RTDB; kept so that a late older write cannot bring it back.';
+comment on column rtdb.quest_completions.client_claimed_at is 'When an old app last claimed this completion over the API: a witness besides RTDB.';
+
+create table mirror.backfills (
+  id bigint not null generated always as identity,
+  started_at timestamp with time zone not null default clock_timestamp(),
+  finished_at timestamp with time zone,
+  status text not null default 'running'::text,
+  config jsonb not null,
+  checkpoint text collate "C",
+  couples integer not null default 0,
+  leaves bigint not null default 0,
+  inserted bigint not null default 0,
+  rejected bigint not null default 0,
+  error text,
+  constraint backfills_ended_has_time CHECK (((status = 'running'::text) = (finished_at IS NULL))),
+  constraint backfills_pkey PRIMARY KEY (id),
+  constraint backfills_status_known CHECK ((status = ANY (ARRAY['running'::text, 'finished'::text, 'failed'::text])))
+);
+alter table mirror.backfills enable row level security;
+create policy quest_mirror_reader on mirror.backfills for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.backfills for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.backfills to quest_mirror_reader;
+grant select on mirror.backfills to quest_mirror_writer;
+comment on table mirror.backfills is 'What each backfill read and inserted, and how far it came.';
+
+create table mirror.canaries (
+  path text not null,
+  written_at timestamp with time zone not null,
+  arrived_at timestamp with time zone,
+  lag_ms double precision,
+  constraint canaries_pkey PRIMARY KEY (path, written_at)
+);
+alter table mirror.canaries enable row level security;
+create policy quest_mirror_reader on mirror.canaries for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.canaries for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.canaries to quest_mirror_reader;
+grant insert, select, update on mirror.canaries to quest_mirror_writer;
+comment on table mirror.canaries is 'Each canary that was written, and when it arrived.';
+
+create table mirror.client_claims (
+  user_id text collate "C" not null,
+  day date not null,
+  claims integer not null,
+  constraint client_claims_not_negative CHECK ((claims >= 0)),
+  constraint client_claims_pkey PRIMARY KEY (user_id, day)
+);
+alter table mirror.client_claims enable row level security;
+create policy quest_mirror_api on mirror.client_claims for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.client_claims for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.client_claims for all to quest_mirror_writer using (true) with check (true);
+grant insert, select, update on mirror.client_claims to quest_mirror_api;
+grant select on mirror.client_claims to quest_mirror_reader;
+grant insert, select, update on mirror.client_claims to quest_mirror_writer;
+comment on table mirror.client_claims is 'How many claims a user made on a day that changed something. Purged after two days.';
+
+create table mirror.coverage (
+  id bigint not null generated always as identity,
+  from_at timestamp with time zone not null,
+  to_at timestamp with time zone,
+  path text,
+  reason text not null,
+  detail jsonb,
+  constraint coverage_pkey PRIMARY KEY (id),
+  constraint coverage_reason_known CHECK ((reason = ANY (ARRAY['flag_off'::text, 'percent'::text, 'outage'::text, 'canary_lost'::text, 'restored'::text]))),
+  constraint coverage_times_ordered CHECK ((from_at <= to_at))
+);
+alter table mirror.coverage enable row level security;
+create policy quest_mirror_api on mirror.coverage for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.coverage for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.coverage for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.coverage to quest_mirror_api;
+grant select on mirror.coverage to quest_mirror_reader;
+grant insert, select, update on mirror.coverage to quest_mirror_writer;
+comment on table mirror.coverage is 'Intervals in which mirroring was not fully on.';
+
+create table mirror.direct_writes (
+  path text not null,
+  shard text collate "C",
+  day date,
+  key jsonb not null,
+  operation text not null,
+  written_by text not null,
+  written_at timestamp with time zone not null default clock_timestamp(),
+  old_payload jsonb,
+  new_payload jsonb,
+  constraint direct_writes_operation_known CHECK ((operation = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text, 'truncate'::text])))
+);
+CREATE UNIQUE INDEX direct_writes_last ON mirror.direct_writes USING btree (md5((key)::text), path);
+CREATE INDEX direct_writes_shard ON mirror.direct_writes USING btree (md5(shard), day);
+alter table mirror.direct_writes enable row level security;
+create policy quest_mirror_api on mirror.direct_writes for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.direct_writes for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.direct_writes for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.direct_writes to quest_mirror_api;
+grant select on mirror.direct_writes to quest_mirror_reader;
+grant select on mirror.direct_writes to quest_mirror_writer;
+comment on table mirror.direct_writes is 'The last write of each leaf that went past the mirror, for causes of divergence.';
+
+create table mirror.divergence_log (
+  id bigint not null generated always as identity,
+  path text not null,
+  ref text not null,
+  shard text collate "C",
+  day date,
+  key jsonb,
+  kind text not null,
+  cause text not null,
+  severity text not null,
+  detected_by text not null,
+  keys integer not null default 1,
+  rtdb_value jsonb,
+  postgres_value jsonb,
+  detail jsonb,
+  event_id text,
+  event_time timestamp with time zone,
+  written_after timestamp with time zone,
+  written_before timestamp with time zone,
+  run_id bigint,
+  first_seen_at timestamp with time zone not null default clock_timestamp(),
+  last_seen_at timestamp with time zone not null default clock_timestamp(),
+  times_seen integer not null default 1,
+  resolved_at timestamp with time zone,
+  resolved_by text,
+  constraint divergence_log_cause_known CHECK ((cause = ANY (ARRAY['race'::text, 'rejected'::text, 'flag_disabled'::text, 'before_mirroring'::text, 'fan_out_limit'::text, 'direct_postgres_write'::text, 'client_without_rtdb'::text, 'retries_exhausted'::text, 'ancestor_overwrite'::text, 'retention'::text, 'in_flight'::text, 'other_database'::text, 'unknown'::text]))),
+  constraint divergence_log_detected_by_known CHECK ((detected_by = ANY (ARRAY['trigger'::text, 'reconciler'::text, 'api'::text, 'backfill'::text]))),
+  constraint divergence_log_keys_positive CHECK ((keys >= 1)),
+  constraint divergence_log_kind_known CHECK ((kind = ANY (ARRAY['missing_in_postgres'::text, 'missing_in_rtdb'::text, 'value_mismatch'::text, 'column_mismatch'::text, 'invalid_payload'::text, 'write_rejected'::text, 'out_of_order'::text, 'missed_event'::text, 'client_only'::text, 'late'::text, 'ancestor_overwrite'::text, 'foreign_user'::text, 'value_drift'::text]))),
+  constraint divergence_log_pkey PRIMARY KEY (id),
+  constraint divergence_log_resolved_by_known CHECK ((resolved_by = ANY (ARRAY['event'::text, 'superseded'::text, 'gone'::text, 'repair'::text, 'backfill'::text, 'client'::text, 'direct'::text]))),
+  constraint divergence_log_severity_known CHECK ((severity = ANY (ARRAY['info'::text, 'warning'::text, 'error'::text]))),
+  constraint divergence_log_times_seen_positive CHECK ((times_seen >= 1))
+);
+CREATE INDEX divergence_log_day ON mirror.divergence_log USING btree (md5(shard), day);
+CREATE INDEX divergence_log_first_seen ON mirror.divergence_log USING brin (first_seen_at) WITH (autosummarize='on', pages_per_range='32');
+CREATE UNIQUE INDEX divergence_log_one_open ON mirror.divergence_log USING btree (md5(ref), kind, path) WHERE (resolved_at IS NULL);
+CREATE INDEX divergence_log_open ON mirror.divergence_log USING btree (first_seen_at) WHERE (resolved_at IS NULL);
+CREATE INDEX divergence_log_overview ON mirror.divergence_log USING btree (kind, cause, severity, day, first_seen_at, resolved_at) INCLUDE (id, path);
+CREATE INDEX divergence_log_ref ON mirror.divergence_log USING hash (ref);
+CREATE INDEX divergence_log_refused ON mirror.divergence_log USING btree (md5(shard), kind) WHERE ((resolved_at IS NULL) AND (kind = ANY (ARRAY['invalid_payload'::text, 'write_rejected'::text, 'foreign_user'::text])));
+CREATE TRIGGER divergence_log_bounded BEFORE INSERT OR UPDATE OF rtdb_value, postgres_value, detail, event_id ON mirror.divergence_log FOR EACH ROW EXECUTE FUNCTION mirror.bound_divergence();
+alter table mirror.divergence_log enable row level security;
+create policy quest_mirror_api on mirror.divergence_log for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.divergence_log for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.divergence_log for all to quest_mirror_writer using (true) with check (true);
+grant insert, select, update on mirror.divergence_log to quest_mirror_api;
+grant select on mirror.divergence_log to quest_mirror_reader;
+grant insert, select, update on mirror.divergence_log to quest_mirror_writer;
+comment on table mirror.divergence_log is 'Where RTDB and Postgres disagreed, or an event was refused. One open row per (path, ref, kind).';
+
+create table mirror.hourly_arrivals (
+  hour timestamp with time zone not null,
+  live integer not null,
+  tombstones integer not null,
+  client integer not null,
+  backfill integer not null,
+  repair integer not null,
+  lag_p50_ms double precision,
+  lag_p95_ms double precision,
+  lag_p99_ms double precision,
+  lag_max_ms double precision,
+  counted_at timestamp with time zone not null default clock_timestamp(),
+  constraint hourly_arrivals_on_the_hour CHECK ((hour = date_trunc('hour'::text, hour, 'UTC'::text))),
+  constraint hourly_arrivals_pkey PRIMARY KEY (hour)
+);
+alter table mirror.hourly_arrivals enable row level security;
+create policy quest_mirror_reader on mirror.hourly_arrivals for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.hourly_arrivals for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.hourly_arrivals to quest_mirror_reader;
+grant insert, select on mirror.hourly_arrivals to quest_mirror_writer;
+comment on table mirror.hourly_arrivals is 'What Postgres took in each full hour, and how late; filled by reconcile runs for the dashboard.';
+
+create table mirror.identity (
+  is_only boolean not null default true,
+  instance text not null,
+  host text not null,
+  set_at timestamp with time zone not null default clock_timestamp(),
+  constraint identity_is_one_row CHECK (is_only),
+  constraint identity_pkey PRIMARY KEY (is_only)
+);
+alter table mirror.identity enable row level security;
+create policy quest_mirror_api on mirror.identity for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.identity for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.identity for all to quest_mirror_writer using (true) with check (true);
+grant insert, select on mirror.identity to quest_mirror_api;
+grant select on mirror.identity to quest_mirror_reader;
+grant insert, select on mirror.identity to quest_mirror_writer;
+comment on table mirror.identity is 'Which RTDB this database mirrors; set at first use.';
+
+create table mirror.locks (
+  name text not null,
+  constraint locks_pkey PRIMARY KEY (name)
+);
+alter table mirror.locks enable row level security;
+create policy quest_mirror_reader on mirror.locks for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.locks for all to quest_mirror_writer using (true) with check (true);
+grant insert, select, update on mirror.locks to quest_mirror_writer;
+comment on table mirror.locks is 'What is done by one at a time locks its row here.';
+
+create table mirror.paths (
+  path text not null,
+  ref text not null,
+  relation text not null,
+  key_columns text[] not null,
+  other_columns jsonb not null,
+  day_column text,
+  visible_to text[] not null,
+  declaration_hash text not null,
+  began_at timestamp with time zone not null default clock_timestamp(),
+  first_pass_at timestamp with time zone,
+  removed_at timestamp with time zone,
+  constraint paths_path_is_name CHECK ((path ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
+  constraint paths_pkey PRIMARY KEY (path),
+  constraint paths_ref_once UNIQUE (ref)
+);
+alter table mirror.paths enable row level security;
+create policy quest_mirror_api on mirror.paths for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.paths for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.paths for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.paths to quest_mirror_api;
+grant select on mirror.paths to quest_mirror_reader;
+grant select on mirror.paths to quest_mirror_writer;
+comment on table mirror.paths is 'The mirrored paths, as their migrations declare them.';
+
+create table mirror.reconcile_runs (
+  id bigint not null generated always as identity,
+  started_at timestamp with time zone not null default clock_timestamp(),
+  finished_at timestamp with time zone,
+  status text not null default 'running'::text,
+  from_date date not null,
+  to_date date not null,
+  couples integer not null default 0,
+  matched integer not null default 0,
+  missing_in_postgres integer not null default 0,
+  missing_in_rtdb integer not null default 0,
+  value_mismatch integer not null default 0,
+  in_flight integer not null default 0,
+  consistency numeric,
+  rtdb_ms integer not null default 0,
+  postgres_ms integer not null default 0,
+  checkpoint jsonb,
+  error text,
+  config jsonb not null default '{}'::jsonb,
+  constraint reconcile_runs_consistency_is_ratio CHECK (((consistency >= (0)::numeric) AND (consistency <= (1)::numeric))),
+  constraint reconcile_runs_dates_ordered CHECK ((from_date <= to_date)),
+  constraint reconcile_runs_ended_has_time CHECK (((status = 'running'::text) = (finished_at IS NULL))),
+  constraint reconcile_runs_pkey PRIMARY KEY (id),
+  constraint reconcile_runs_status_known CHECK ((status = ANY (ARRAY['running'::text, 'finished'::text, 'failed'::text])))
+);
+alter table mirror.reconcile_runs enable row level security;
+create policy quest_mirror_reader on mirror.reconcile_runs for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.reconcile_runs for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.reconcile_runs to quest_mirror_reader;
+grant insert, select, update on mirror.reconcile_runs to quest_mirror_writer;
+comment on table mirror.reconcile_runs is 'What each comparison of both sides counted.';
+
+create table mirror.reconcile_shards (
+  run_id bigint not null,
+  shard integer not null,
+  after_couple text collate "C",
+  up_to_couple text collate "C",
+  finished_at timestamp with time zone,
+  couples integer not null default 0,
+  matched integer not null default 0,
+  missing_in_postgres integer not null default 0,
+  missing_in_rtdb integer not null default 0,
+  value_mismatch integer not null default 0,
+  in_flight integer not null default 0,
+  rtdb_ms integer not null default 0,
+  postgres_ms integer not null default 0,
+  rtdb_bytes bigint not null default 0,
+  constraint reconcile_shards_pkey PRIMARY KEY (run_id, shard),
+  constraint reconcile_shards_run_fkey FOREIGN KEY (run_id) REFERENCES mirror.reconcile_runs(id) ON DELETE CASCADE
+);
+alter table mirror.reconcile_shards enable row level security;
+create policy quest_mirror_reader on mirror.reconcile_shards for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.reconcile_shards for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.reconcile_shards to quest_mirror_reader;
+grant insert, select, update on mirror.reconcile_shards to quest_mirror_writer;
+comment on table mirror.reconcile_shards is 'Parts of a reconcile run: what each compared.';
+
 CREATE OR REPLACE FUNCTION mirror.apply_quest_completions(claims jsonb, lock_wait text, told text[])
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
@@ -1205,321 +1523,3 @@ AS $function$
 $function$;
 grant execute on function mirror.value_hash(jsonb) to quest_mirror_api;
 grant execute on function mirror.value_hash(jsonb) to quest_mirror_writer;
-
-create table rtdb.quest_completions (
-  couple_id text collate "C" not null,
-  date_key date not null,
-  quest_id text collate "C" not null,
-  user_id text collate "C" not null,
-  partner_id text collate "C",
-  completed_at timestamp with time zone not null,
-  payload jsonb,
-  origin text not null,
-  event_id text,
-  event_time timestamp with time zone not null,
-  deleted_at timestamp with time zone,
-  client_claimed_at timestamp with time zone,
-  tie_settled boolean not null default false,
-  mirrored_at timestamp with time zone not null default clock_timestamp(),
-  constraint quest_completions_ids_within_rtdb_limit CHECK (((octet_length(couple_id) <= 768) AND (octet_length(quest_id) <= 768) AND (octet_length(user_id) <= 768) AND (octet_length(partner_id) <= 768))),
-  constraint quest_completions_origin_known CHECK ((origin = ANY (ARRAY['rtdb'::text, 'client'::text, 'backfill'::text, 'repair'::text]))),
-  constraint quest_completions_pkey PRIMARY KEY (couple_id, date_key, quest_id, user_id),
-  constraint quest_completions_tombstone_has_no_payload CHECK (((deleted_at IS NULL) OR (payload IS NULL)))
-);
-CREATE INDEX quest_completions_mirrored_at ON rtdb.quest_completions USING brin (mirrored_at) WITH (autosummarize='on', pages_per_range='32');
-CREATE INDEX quest_completions_tombstones ON rtdb.quest_completions USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
-CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.quest_completions FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quest_completions', 'date_key', 'couple_id', 'date_key', 'quest_id', 'user_id');
-CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.quest_completions FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quest_completions', 'date_key', 'couple_id', 'date_key', 'quest_id', 'user_id');
-alter table rtdb.quest_completions enable row level security;
-create policy own_live_rows on rtdb.quest_completions for select to public using (((deleted_at IS NULL) AND ((user_id = ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) OR (partner_id = ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")))));
-create policy quest_mirror_api on rtdb.quest_completions for select to quest_mirror_api using (true);
-create policy quest_mirror_api_claim on rtdb.quest_completions for insert to quest_mirror_api using () with check (((origin = 'client'::text) AND (event_time = '-infinity'::timestamp with time zone)));
-create policy quest_mirror_api_note on rtdb.quest_completions for update to quest_mirror_api using (true) with check (true);
-create policy quest_mirror_reader on rtdb.quest_completions for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on rtdb.quest_completions for all to quest_mirror_writer using (true) with check (true);
-grant insert, select on rtdb.quest_completions to quest_mirror_api;
-grant select on rtdb.quest_completions to quest_mirror_reader;
-grant insert, select, update on rtdb.quest_completions to quest_mirror_writer;
-grant update (client_claimed_at) on rtdb.quest_completions to quest_mirror_api;
-comment on table rtdb.quest_completions is 'Mirror of RTDB daily_quests/*/*/completions. Written by quest_mirror_writer only.';
-comment on column rtdb.quest_completions.event_time is 'Version of the row; -infinity for client and backfill rows, so that any real event wins.';
-comment on column rtdb.quest_completions.deleted_at is 'Tombstone: the leaf is gone in RTDB; kept so that a late older write cannot bring it back.';
-comment on column rtdb.quest_completions.client_claimed_at is 'When an old app last claimed this completion over the API: a witness besides RTDB.';
-
-create table mirror.backfills (
-  id bigint not null generated always as identity,
-  started_at timestamp with time zone not null default clock_timestamp(),
-  finished_at timestamp with time zone,
-  status text not null default 'running'::text,
-  config jsonb not null,
-  checkpoint text collate "C",
-  couples integer not null default 0,
-  leaves bigint not null default 0,
-  inserted bigint not null default 0,
-  rejected bigint not null default 0,
-  error text,
-  constraint backfills_ended_has_time CHECK (((status = 'running'::text) = (finished_at IS NULL))),
-  constraint backfills_pkey PRIMARY KEY (id),
-  constraint backfills_status_known CHECK ((status = ANY (ARRAY['running'::text, 'finished'::text, 'failed'::text])))
-);
-alter table mirror.backfills enable row level security;
-create policy quest_mirror_reader on mirror.backfills for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.backfills for all to quest_mirror_writer using (true) with check (true);
-grant select on mirror.backfills to quest_mirror_reader;
-grant select on mirror.backfills to quest_mirror_writer;
-comment on table mirror.backfills is 'What each backfill read and inserted, and how far it came.';
-
-create table mirror.canaries (
-  path text not null,
-  written_at timestamp with time zone not null,
-  arrived_at timestamp with time zone,
-  lag_ms double precision,
-  constraint canaries_pkey PRIMARY KEY (path, written_at)
-);
-alter table mirror.canaries enable row level security;
-create policy quest_mirror_reader on mirror.canaries for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.canaries for all to quest_mirror_writer using (true) with check (true);
-grant select on mirror.canaries to quest_mirror_reader;
-grant insert, select, update on mirror.canaries to quest_mirror_writer;
-comment on table mirror.canaries is 'Each canary that was written, and when it arrived.';
-
-create table mirror.client_claims (
-  user_id text collate "C" not null,
-  day date not null,
-  claims integer not null,
-  constraint client_claims_not_negative CHECK ((claims >= 0)),
-  constraint client_claims_pkey PRIMARY KEY (user_id, day)
-);
-alter table mirror.client_claims enable row level security;
-create policy quest_mirror_api on mirror.client_claims for all to quest_mirror_api using (true) with check (true);
-create policy quest_mirror_reader on mirror.client_claims for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.client_claims for all to quest_mirror_writer using (true) with check (true);
-grant insert, select, update on mirror.client_claims to quest_mirror_api;
-grant select on mirror.client_claims to quest_mirror_reader;
-grant insert, select, update on mirror.client_claims to quest_mirror_writer;
-comment on table mirror.client_claims is 'How many claims a user made on a day that changed something. Purged after two days.';
-
-create table mirror.coverage (
-  id bigint not null generated always as identity,
-  from_at timestamp with time zone not null,
-  to_at timestamp with time zone,
-  path text,
-  reason text not null,
-  detail jsonb,
-  constraint coverage_pkey PRIMARY KEY (id),
-  constraint coverage_reason_known CHECK ((reason = ANY (ARRAY['flag_off'::text, 'percent'::text, 'outage'::text, 'canary_lost'::text, 'restored'::text]))),
-  constraint coverage_times_ordered CHECK ((from_at <= to_at))
-);
-alter table mirror.coverage enable row level security;
-create policy quest_mirror_api on mirror.coverage for all to quest_mirror_api using (true) with check (true);
-create policy quest_mirror_reader on mirror.coverage for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.coverage for all to quest_mirror_writer using (true) with check (true);
-grant select on mirror.coverage to quest_mirror_api;
-grant select on mirror.coverage to quest_mirror_reader;
-grant insert, select, update on mirror.coverage to quest_mirror_writer;
-comment on table mirror.coverage is 'Intervals in which mirroring was not fully on.';
-
-create table mirror.direct_writes (
-  path text not null,
-  shard text collate "C",
-  day date,
-  key jsonb not null,
-  operation text not null,
-  written_by text not null,
-  written_at timestamp with time zone not null default clock_timestamp(),
-  old_payload jsonb,
-  new_payload jsonb,
-  constraint direct_writes_operation_known CHECK ((operation = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text, 'truncate'::text])))
-);
-CREATE UNIQUE INDEX direct_writes_last ON mirror.direct_writes USING btree (md5((key)::text), path);
-CREATE INDEX direct_writes_shard ON mirror.direct_writes USING btree (md5(shard), day);
-alter table mirror.direct_writes enable row level security;
-create policy quest_mirror_api on mirror.direct_writes for all to quest_mirror_api using (true) with check (true);
-create policy quest_mirror_reader on mirror.direct_writes for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.direct_writes for all to quest_mirror_writer using (true) with check (true);
-grant select on mirror.direct_writes to quest_mirror_api;
-grant select on mirror.direct_writes to quest_mirror_reader;
-grant select on mirror.direct_writes to quest_mirror_writer;
-comment on table mirror.direct_writes is 'The last write of each leaf that went past the mirror, for causes of divergence.';
-
-create table mirror.divergence_log (
-  id bigint not null generated always as identity,
-  path text not null,
-  ref text not null,
-  shard text collate "C",
-  day date,
-  key jsonb,
-  kind text not null,
-  cause text not null,
-  severity text not null,
-  detected_by text not null,
-  keys integer not null default 1,
-  rtdb_value jsonb,
-  postgres_value jsonb,
-  detail jsonb,
-  event_id text,
-  event_time timestamp with time zone,
-  written_after timestamp with time zone,
-  written_before timestamp with time zone,
-  run_id bigint,
-  first_seen_at timestamp with time zone not null default clock_timestamp(),
-  last_seen_at timestamp with time zone not null default clock_timestamp(),
-  times_seen integer not null default 1,
-  resolved_at timestamp with time zone,
-  resolved_by text,
-  constraint divergence_log_cause_known CHECK ((cause = ANY (ARRAY['race'::text, 'rejected'::text, 'flag_disabled'::text, 'before_mirroring'::text, 'fan_out_limit'::text, 'direct_postgres_write'::text, 'client_without_rtdb'::text, 'retries_exhausted'::text, 'ancestor_overwrite'::text, 'retention'::text, 'in_flight'::text, 'other_database'::text, 'unknown'::text]))),
-  constraint divergence_log_detected_by_known CHECK ((detected_by = ANY (ARRAY['trigger'::text, 'reconciler'::text, 'api'::text, 'backfill'::text]))),
-  constraint divergence_log_keys_positive CHECK ((keys >= 1)),
-  constraint divergence_log_kind_known CHECK ((kind = ANY (ARRAY['missing_in_postgres'::text, 'missing_in_rtdb'::text, 'value_mismatch'::text, 'column_mismatch'::text, 'invalid_payload'::text, 'write_rejected'::text, 'out_of_order'::text, 'missed_event'::text, 'client_only'::text, 'late'::text, 'ancestor_overwrite'::text, 'foreign_user'::text, 'value_drift'::text]))),
-  constraint divergence_log_pkey PRIMARY KEY (id),
-  constraint divergence_log_resolved_by_known CHECK ((resolved_by = ANY (ARRAY['event'::text, 'superseded'::text, 'gone'::text, 'repair'::text, 'backfill'::text, 'client'::text, 'direct'::text]))),
-  constraint divergence_log_severity_known CHECK ((severity = ANY (ARRAY['info'::text, 'warning'::text, 'error'::text]))),
-  constraint divergence_log_times_seen_positive CHECK ((times_seen >= 1))
-);
-CREATE INDEX divergence_log_day ON mirror.divergence_log USING btree (md5(shard), day);
-CREATE INDEX divergence_log_first_seen ON mirror.divergence_log USING brin (first_seen_at) WITH (autosummarize='on', pages_per_range='32');
-CREATE UNIQUE INDEX divergence_log_one_open ON mirror.divergence_log USING btree (md5(ref), kind, path) WHERE (resolved_at IS NULL);
-CREATE INDEX divergence_log_open ON mirror.divergence_log USING btree (first_seen_at) WHERE (resolved_at IS NULL);
-CREATE INDEX divergence_log_overview ON mirror.divergence_log USING btree (kind, cause, severity, day, first_seen_at, resolved_at) INCLUDE (id, path);
-CREATE INDEX divergence_log_ref ON mirror.divergence_log USING hash (ref);
-CREATE INDEX divergence_log_refused ON mirror.divergence_log USING btree (md5(shard), kind) WHERE ((resolved_at IS NULL) AND (kind = ANY (ARRAY['invalid_payload'::text, 'write_rejected'::text, 'foreign_user'::text])));
-CREATE TRIGGER divergence_log_bounded BEFORE INSERT OR UPDATE OF rtdb_value, postgres_value, detail, event_id ON mirror.divergence_log FOR EACH ROW EXECUTE FUNCTION mirror.bound_divergence();
-alter table mirror.divergence_log enable row level security;
-create policy quest_mirror_api on mirror.divergence_log for all to quest_mirror_api using (true) with check (true);
-create policy quest_mirror_reader on mirror.divergence_log for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.divergence_log for all to quest_mirror_writer using (true) with check (true);
-grant insert, select, update on mirror.divergence_log to quest_mirror_api;
-grant select on mirror.divergence_log to quest_mirror_reader;
-grant insert, select, update on mirror.divergence_log to quest_mirror_writer;
-comment on table mirror.divergence_log is 'Where RTDB and Postgres disagreed, or an event was refused. One open row per (path, ref, kind).';
-
-create table mirror.hourly_arrivals (
-  hour timestamp with time zone not null,
-  live integer not null,
-  tombstones integer not null,
-  client integer not null,
-  backfill integer not null,
-  repair integer not null,
-  lag_p50_ms double precision,
-  lag_p95_ms double precision,
-  lag_p99_ms double precision,
-  lag_max_ms double precision,
-  counted_at timestamp with time zone not null default clock_timestamp(),
-  constraint hourly_arrivals_on_the_hour CHECK ((hour = date_trunc('hour'::text, hour, 'UTC'::text))),
-  constraint hourly_arrivals_pkey PRIMARY KEY (hour)
-);
-alter table mirror.hourly_arrivals enable row level security;
-create policy quest_mirror_reader on mirror.hourly_arrivals for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.hourly_arrivals for all to quest_mirror_writer using (true) with check (true);
-grant select on mirror.hourly_arrivals to quest_mirror_reader;
-grant insert, select on mirror.hourly_arrivals to quest_mirror_writer;
-comment on table mirror.hourly_arrivals is 'What Postgres took in each full hour, and how late; filled by reconcile runs for the dashboard.';
-
-create table mirror.identity (
-  is_only boolean not null default true,
-  instance text not null,
-  host text not null,
-  set_at timestamp with time zone not null default clock_timestamp(),
-  constraint identity_is_one_row CHECK (is_only),
-  constraint identity_pkey PRIMARY KEY (is_only)
-);
-alter table mirror.identity enable row level security;
-create policy quest_mirror_api on mirror.identity for all to quest_mirror_api using (true) with check (true);
-create policy quest_mirror_reader on mirror.identity for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.identity for all to quest_mirror_writer using (true) with check (true);
-grant insert, select on mirror.identity to quest_mirror_api;
-grant select on mirror.identity to quest_mirror_reader;
-grant insert, select on mirror.identity to quest_mirror_writer;
-comment on table mirror.identity is 'Which RTDB this database mirrors; set at first use.';
-
-create table mirror.locks (
-  name text not null,
-  constraint locks_pkey PRIMARY KEY (name)
-);
-alter table mirror.locks enable row level security;
-create policy quest_mirror_reader on mirror.locks for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.locks for all to quest_mirror_writer using (true) with check (true);
-grant insert, select, update on mirror.locks to quest_mirror_writer;
-comment on table mirror.locks is 'What is done by one at a time locks its row here.';
-
-create table mirror.paths (
-  path text not null,
-  ref text not null,
-  relation text not null,
-  key_columns text[] not null,
-  other_columns jsonb not null,
-  day_column text,
-  visible_to text[] not null,
-  declaration_hash text not null,
-  began_at timestamp with time zone not null default clock_timestamp(),
-  first_pass_at timestamp with time zone,
-  removed_at timestamp with time zone,
-  constraint paths_path_is_name CHECK ((path ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
-  constraint paths_pkey PRIMARY KEY (path),
-  constraint paths_ref_once UNIQUE (ref)
-);
-alter table mirror.paths enable row level security;
-create policy quest_mirror_api on mirror.paths for all to quest_mirror_api using (true) with check (true);
-create policy quest_mirror_reader on mirror.paths for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.paths for all to quest_mirror_writer using (true) with check (true);
-grant select on mirror.paths to quest_mirror_api;
-grant select on mirror.paths to quest_mirror_reader;
-grant select on mirror.paths to quest_mirror_writer;
-comment on table mirror.paths is 'The mirrored paths, as their migrations declare them.';
-
-create table mirror.reconcile_runs (
-  id bigint not null generated always as identity,
-  started_at timestamp with time zone not null default clock_timestamp(),
-  finished_at timestamp with time zone,
-  status text not null default 'running'::text,
-  from_date date not null,
-  to_date date not null,
-  couples integer not null default 0,
-  matched integer not null default 0,
-  missing_in_postgres integer not null default 0,
-  missing_in_rtdb integer not null default 0,
-  value_mismatch integer not null default 0,
-  in_flight integer not null default 0,
-  consistency numeric,
-  rtdb_ms integer not null default 0,
-  postgres_ms integer not null default 0,
-  checkpoint jsonb,
-  error text,
-  config jsonb not null default '{}'::jsonb,
-  constraint reconcile_runs_consistency_is_ratio CHECK (((consistency >= (0)::numeric) AND (consistency <= (1)::numeric))),
-  constraint reconcile_runs_dates_ordered CHECK ((from_date <= to_date)),
-  constraint reconcile_runs_ended_has_time CHECK (((status = 'running'::text) = (finished_at IS NULL))),
-  constraint reconcile_runs_pkey PRIMARY KEY (id),
-  constraint reconcile_runs_status_known CHECK ((status = ANY (ARRAY['running'::text, 'finished'::text, 'failed'::text])))
-);
-alter table mirror.reconcile_runs enable row level security;
-create policy quest_mirror_reader on mirror.reconcile_runs for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.reconcile_runs for all to quest_mirror_writer using (true) with check (true);
-grant select on mirror.reconcile_runs to quest_mirror_reader;
-grant insert, select, update on mirror.reconcile_runs to quest_mirror_writer;
-comment on table mirror.reconcile_runs is 'What each comparison of both sides counted.';
-
-create table mirror.reconcile_shards (
-  run_id bigint not null,
-  shard integer not null,
-  after_couple text collate "C",
-  up_to_couple text collate "C",
-  finished_at timestamp with time zone,
-  couples integer not null default 0,
-  matched integer not null default 0,
-  missing_in_postgres integer not null default 0,
-  missing_in_rtdb integer not null default 0,
-  value_mismatch integer not null default 0,
-  in_flight integer not null default 0,
-  rtdb_ms integer not null default 0,
-  postgres_ms integer not null default 0,
-  rtdb_bytes bigint not null default 0,
-  constraint reconcile_shards_pkey PRIMARY KEY (run_id, shard),
-  constraint reconcile_shards_run_fkey FOREIGN KEY (run_id) REFERENCES mirror.reconcile_runs(id) ON DELETE CASCADE
-);
-alter table mirror.reconcile_shards enable row level security;
-create policy quest_mirror_reader on mirror.reconcile_shards for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.reconcile_shards for all to quest_mirror_writer using (true) with check (true);
-grant select on mirror.reconcile_shards to quest_mirror_reader;
-grant insert, select, update on mirror.reconcile_shards to quest_mirror_writer;
-comment on table mirror.reconcile_shards is 'Parts of a reconcile run: what each compared.';

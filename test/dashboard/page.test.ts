@@ -203,6 +203,18 @@ test('the table filters, sorts and pages', async () => {
   expect(await questsOn('?severity=info&state=all')).toEqual([]);
 });
 
+test('a divergence of another path is shown by its ref, with its evidence', async () => {
+  const ref = 'lp_awards/ann_bob/award_1';
+  const id = await logDivergence(database, {
+    ...{ path: 'lp_awards', ref, coupleId: 'ann_bob', kind: 'out_of_order', cause: 'race' },
+    detail: { behind_ms: 12 },
+  });
+  expect(await pageOf()).toContain(`<bdi class="outside">${ref}</bdi> <small>lp_awards</small>`);
+  const opened = await pageOf(`?story=${id}`);
+  expect(opened).toContain('The ref names no single completion');
+  expect(opened).toContain('behind_ms');
+});
+
 test('exports hold what the filter lets through, and no formula', async () => {
   await logDivergence(database, { ...leafOf('=cmd|x', 'quest_1', 'ann'), kind: 'late' });
   await logDivergence(database, { ...leafOf('ann_bob', 'quest_2', 'ann'), kind: 'missed_event' });

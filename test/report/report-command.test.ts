@@ -65,6 +65,10 @@ const addDivergence = (
 
 test('a good run makes the gate hold', async () => {
   await addRun({ matched: 995, missing_in_postgres: 5, in_flight: 3 });
+  await database.query(
+    `insert into mirror.coverage (from_at, path, reason)
+     values (now() - interval '1 hour', 'another', 'flag_off')`,
+  );
   const { code, out } = await report();
   expect(code).toBe(0);
   expect(out.split('\n')[0]).toMatch(/^Ready in the 24 h to .*: 99\.5000% consistent/);
@@ -87,6 +91,8 @@ test('a bad run does not, and the top causes are named', async () => {
       { kind: 'missing_in_postgres', cause: 'unknown', severity: 'warning', open: 2 },
     ]),
   });
+  // Of another path.
+  expect(JSON.stringify(found)).not.toContain('race');
   expect(found.sentence).toContain('missing_in_postgres by unknown (2)');
 });
 

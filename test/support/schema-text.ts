@@ -7,7 +7,7 @@ import type { Queryable } from './mirror-tables';
  */
 export async function schemaText(database: Queryable): Promise<string> {
   const texts = await Promise.all(
-    [SCHEMAS, FUNCTIONS, TABLES].map(async (statement) => {
+    [SCHEMAS, TABLES, FUNCTIONS].map(async (statement) => {
       const rows = await database.query<{ text: string }>(statement);
       return rows.map(({ text }) => text.trim()).join('\n\n');
     }),

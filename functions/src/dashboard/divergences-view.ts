@@ -20,7 +20,7 @@ const COLUMNS = [
   ['severity', 'Severity'],
   ['kind', 'Kind'],
   ['cause', 'Cause'],
-  [null, 'Completion'],
+  [null, 'Leaf'],
   ['day', 'Day'],
   ['first_seen', 'First seen (UTC)'],
   ['times_seen', 'Seen'],
@@ -106,7 +106,7 @@ function rowView(row: DivergenceRow, story: Panel<OpenStory> | null, query: View
     ['Kind', words(row.kind)],
     ['Cause', words(row.cause)],
     [
-      'Completion',
+      'Leaf',
       html`<a data-go id="d${row.id}" aria-expanded="${String(isOpen)}" href="${href}">
       ${nameOf(row)}</a>`,
     ],
