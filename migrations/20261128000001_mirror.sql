@@ -666,8 +666,123 @@ from unnest(array[
 ]) as book;
 
 -- ---------------------------------------------------------------------------------------------------
+-- Views beside a path's table show what is inside its documents. They run with the caller's rights, so
+-- the table's policies hold. These functions read payloads for them, which nobody checked: a value of
+-- another type is null, never an error. They aren't in rtdb, where PostgREST would offer them to the app.
+-- Their bodies are bound when they are made: they need no search_path, which would prevent inlining.
+
+-- The children of a node, which RTDB shows as a list or as a map, depending on how full it is. `place` is
+-- null where the key isn't a place in a list.
+create function mirror.items(node jsonb)
+returns table (key text, place integer, item jsonb)
+language sql
+immutable parallel safe
+begin atomic
+  select (listed.place - 1)::text, (listed.place - 1)::integer, listed.item
+  from jsonb_array_elements(case jsonb_typeof(node) when 'array' then node else '[]' end)
+    with ordinality as listed (item, place)
+  where jsonb_typeof(listed.item) <> 'null'
+  union all
+  select
+    mapped.key,
+    case when mapped.key ~ '^(0|[1-9][0-9]{0,8})$' then mapped.key::integer end,
+    mapped.value
+  from jsonb_each(case jsonb_typeof(node) when 'object' then node else '{}' end) as mapped
+  where jsonb_typeof(mapped.value) <> 'null';
+end;
+
+create function mirror.text_of(leaf jsonb)
+returns text
+language sql
+immutable parallel safe
+return case jsonb_typeof(leaf) when 'string' then leaf #>> '{}' end;
+
+create function mirror.boolean_of(leaf jsonb)
+returns boolean
+language sql
+immutable parallel safe
+return case jsonb_typeof(leaf) when 'boolean' then leaf::boolean end;
+
+create function mirror.integer_of(leaf jsonb)
+returns integer
+language sql
+immutable parallel safe
+return case
+  when jsonb_typeof(leaf) <> 'number' then null
+  when leaf::numeric between -2147483648 and 2147483647 and leaf::numeric % 1 = 0 then leaf::integer
+end;
+
+-- From milliseconds since 1970, as phones and RTDB's server write them: 1e11, below which they are no
+-- sane time, to the end of the year 9999.
+create function mirror.instant_of(leaf jsonb)
+returns timestamptz
+language sql
+immutable parallel safe
+return case
+  when jsonb_typeof(leaf) <> 'number' then null
+  when leaf::numeric between 1e11 and 253402300799999
+  then to_timestamp((leaf::numeric / 1000)::double precision)
+end;
+
+revoke all on function mirror.items(jsonb) from public;
+revoke all on function mirror.text_of(jsonb) from public;
+revoke all on function mirror.boolean_of(jsonb) from public;
+revoke all on function mirror.integer_of(jsonb) from public;
+revoke all on function mirror.instant_of(jsonb) from public;
+
+-- Grants a view beside a path's table to the reader and to the app's users, whom the table's policies
+-- still bind. Safe to repeat, as for a role `authenticated` that is made later.
+create function mirror.share_view(shared regclass)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+declare
+  guest text;
+begin
+  execute format('revoke all on %s from public', shared);
+  foreach guest in array array['anon', 'authenticated'] loop
+    -- Supabase's default privileges may have given them everything.
+    if exists (select from pg_catalog.pg_roles where rolname = guest) then
+      execute format('revoke all on %s from %I', shared, guest);
+    end if;
+  end loop;
+  foreach guest in array array['quest_mirror_reader', 'authenticated'] loop
+    if exists (select from pg_catalog.pg_roles where rolname = guest) then
+      execute format('grant select on %s to %I', shared, guest);
+      execute format(
+        'grant execute on function
+           mirror.items(jsonb), mirror.text_of(jsonb), mirror.boolean_of(jsonb),
+           mirror.integer_of(jsonb), mirror.instant_of(jsonb)
+         to %I',
+        guest
+      );
+    end if;
+  end loop;
+end
+$$;
+
+revoke all on function mirror.share_view(regclass) from public;
+
+comment on function mirror.share_view(regclass) is
+  'For migrations: grants a view beside a path''s table to the reader and to the app''s users.';
+
+-- ---------------------------------------------------------------------------------------------------
 -- What follows from a declared path: the function that decides which write of a leaf wins, policies,
 -- grants, and the watch on direct writes. All of it is made again by mirror.rebuild_paths().
+
+-- Names, each as the pattern has it, joined by commas. Column names are plain: declarations allow no others.
+create function mirror.name_list(names text[], pattern text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select string_agg(format(pattern, name), ', ' order by place)
+  from unnest(names) with ordinality as listed (name, place)
+$$;
+
+revoke all on function mirror.name_list(text[], text) from public;
 
 -- Makes mirror.apply_<path>(claims jsonb, lock_wait text, told text[]), which upserts a batch of claims
 -- about rows, at most one for each row, given in key order. `told` are the other columns that the claims
@@ -787,7 +902,7 @@ begin
       {columns}, payload, origin, event_id, event_time, deleted_at, tie_settled
     )
     select
-      {columns}, payload, 'rtdb', event_id, event_time,
+      {claimed columns}, payload, 'rtdb', event_id, event_time,
       case when payload is null then event_time end, settles_tie
     from judged
     where action = 'insert'
@@ -820,7 +935,7 @@ begin
         when claim.action = 'update' and u.n is null then 'dropped'
         when claim.action = 'update' then 'applied'
         when claim.action <> 'insert' then claim.action
-        when i.{first key} is null then 'contended'
+        when i.{shard} is null then 'contended'
         else 'applied'
       end as verdict,
       -- The write began from another state than the row shows: an event before it is missing. A
@@ -837,7 +952,7 @@ begin
         as is_gap,
       claim.held_event_time is null and {may be older} as is_older_than_mirror
     from judged as claim
-    left join inserted as i using ({key})
+    left join inserted as i on ({i.key}) = ({claim.key})
     left join updated as u using (n)
   ),
   -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
@@ -848,7 +963,7 @@ begin
       rtdb_value, postgres_value, detail, event_id, event_time
     )
     select
-      {path}, ref, {first key}, {day}, {key object},
+      {path}, ref, {claimed shard}, {claimed day}, {key object},
       'missed_event',
       case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
       case when is_older_than_mirror then 'info' else 'warning' end,
@@ -914,13 +1029,11 @@ $body$
   others constant text[] := array(select jsonb_object_keys(declared.other_columns));
   columns constant text[] := declared.key_columns || others;
   relation constant regclass := declared.relation;
-  keys constant text := (
-    select string_agg(quote_ident(name), ', ' order by place)
-    from unnest(declared.key_columns) with ordinality as key (name, place)
-  );
   statement text := template;
   slot record;
 begin
+  -- A claim has the table's columns under names with `_` before them, which no column has: so that one
+  -- may be called as any of the claim's own fields.
   for slot in
     select *
     from (values
@@ -931,7 +1044,7 @@ begin
       ('{column definitions}', (
         select string_agg(
           concat_ws(
-            ' ', quote_ident(wanted.name), format_type(a.atttypid, a.atttypmod),
+            ' ', quote_ident('_' || wanted.name), format_type(a.atttypid, a.atttypmod),
             -- Byte order, as the writers sort: in any other they would lock their rows in another.
             case when a.attcollation = '"C"'::regcollation then 'collate "C"' end
           ),
@@ -940,39 +1053,39 @@ begin
         from unnest(columns) with ordinality as wanted (name, place)
         join pg_catalog.pg_attribute as a on a.attrelid = relation and a.attname = wanted.name
       )),
-      ('{columns}', (
-        select string_agg(quote_ident(name), ', ' order by place)
-        from unnest(columns) with ordinality as wanted (name, place)
-      )),
+      ('{columns}', mirror.name_list(columns, '%I')),
+      ('{claimed columns}', mirror.name_list(columns, '_%s')),
       -- A tombstone keeps what the row showed; so does a column of which the claims tell nothing.
       ('{assignments}', (
         select coalesce(string_agg(
           format(
-            '%1$I = case when j.payload is null or %1$L <> all (told) then q.%1$I else j.%1$I end,',
+            '%1$I = case when j.payload is null or %1$L <> all (told) then q.%1$I else j._%1$s end,',
             name
           ),
-          ' ' order by place
+          E'\n      ' order by place
         ), '')
         from unnest(others) with ordinality as wanted (name, place)
       )),
-      ('{first key}', quote_ident(declared.key_columns[1])),
-      ('{key}', keys),
-      ('{q.key}', 'q.' || replace(keys, ', ', ', q.')),
-      ('{c.key}', 'c.' || replace(keys, ', ', ', c.')),
-      ('{j.key}', 'j.' || replace(keys, ', ', ', j.')),
-      ('{day}', coalesce(quote_ident(declared.day_column), 'null::date')),
-      ('{key object}', (
-        select 'jsonb_build_object(' || string_agg(format('%1$L, %1$I', name), ', ' order by place) || ')'
-        from unnest(declared.key_columns) with ordinality as key (name, place)
+      ('{shard}', quote_ident(declared.key_columns[1])),
+      ('{claimed shard}', '_' || declared.key_columns[1]),
+      ('{key}', mirror.name_list(declared.key_columns, '%I')),
+      ('{q.key}', mirror.name_list(declared.key_columns, 'q.%I')),
+      ('{i.key}', mirror.name_list(declared.key_columns, 'i.%I')),
+      ('{c.key}', mirror.name_list(declared.key_columns, 'c._%s')),
+      ('{j.key}', mirror.name_list(declared.key_columns, 'j._%s')),
+      ('{claim.key}', mirror.name_list(declared.key_columns, 'claim._%s')),
+      ('{claimed day}', coalesce('_' || declared.day_column, 'null::date')),
+      ('{key object}', format(
+        'jsonb_build_object(%s)', mirror.name_list(declared.key_columns, '%1$L, _%1$s')
       )),
       -- Only a leaf of a day up to the first can have stood before the mirror; the phone's date may be a
       -- day ahead of the server's. Without a day nothing tells, until all was read once.
       ('{may be older}', format(
         '(select %s from mirror.paths as p where p.path = %L)',
-        coalesce(
-          format('claim.%I <= (p.began_at at time zone ''UTC'')::date + 1', declared.day_column),
-          'p.first_pass_at is null'
-        ),
+        case
+          when declared.day_column is null then 'p.first_pass_at is null'
+          else format('claim._%s <= (p.began_at at time zone ''UTC'')::date + 1', declared.day_column)
+        end,
         declared.path
       ))
     ) as slots (name, content)
@@ -1046,10 +1159,8 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-  arguments constant text := (
-    select string_agg(quote_literal(argument), ', ' order by place)
-    from unnest(array[declared.path, coalesce(declared.day_column, '')] || declared.key_columns)
-      with ordinality as wanted (argument, place)
+  arguments constant text := mirror.name_list(
+    array[declared.path, coalesce(declared.day_column, '')] || declared.key_columns, '%L'
   );
 begin
   execute format(
@@ -1205,6 +1316,12 @@ begin
     raise exception '% needs collation "C" for: %', relation, unordered
       using errcode = 'invalid_parameter_value';
   end if;
+  if exists (
+    select from unnest(key_columns || columns) as name where name !~ '^[a-z][a-z0-9_]{0,62}$'
+  ) then
+    raise exception 'a column of % has a name that is not plain', relation
+      using errcode = 'invalid_name';
+  end if;
   if unknown_viewers is not null then
     raise exception 'visible_to names no column of %: %', relation, unknown_viewers
       using errcode = 'undefined_column';
@@ -1248,10 +1365,13 @@ language sql
 stable
 set search_path = ''
 as $$
-  select 'q.deleted_at < clock_timestamp() - $1' || coalesce(format(
-    ' and q.%I - (clock_timestamp() at time zone ''UTC'')::date not between -$2 - 1 and 2',
-    declared.day_column
-  ), ' and $2 is not null')
+  select 'q.deleted_at < clock_timestamp() - $1' || case
+    when declared.day_column is null then ' and $2 is not null'
+    else format(
+      ' and q.%I - (clock_timestamp() at time zone ''UTC'')::date not between -$2 - 1 and 2',
+      declared.day_column
+    )
+  end
 $$;
 
 revoke all on function mirror.purgeable(mirror.paths) from public;
@@ -1296,12 +1416,9 @@ set search_path = ''
 as $$
 declare
   declared mirror.paths;
-  keys text;
   removed bigint;
 begin
   select p.* into strict declared from mirror.paths as p where p.path = purged_path;
-  select string_agg(format('q.%I', name), ', ' order by place) into keys
-  from unnest(declared.key_columns) with ordinality as key (name, place);
   perform set_config('mirror.writer', 'on', true);
   execute format(
     'with old as materialized (
@@ -1315,7 +1432,8 @@ begin
      delete from %1$s as q
      using old
      where (%3$s) = (%4$s) and %2$s',
-    declared.relation, mirror.purgeable(declared), keys, replace(keys, 'q.', 'old.')
+    declared.relation, mirror.purgeable(declared),
+    mirror.name_list(declared.key_columns, 'q.%I'), mirror.name_list(declared.key_columns, 'old.%I')
   ) using older_than, claimable_days, max_rows;
   get diagnostics removed = row_count;
   return removed;

@@ -1,15 +1,6 @@
-/** What is deployed: wiring only. */
+/** What is deployed from this repository: the app's paths. */
 import './framework-errors';
+import { NEVER_MIRROR, PATHS } from './app-paths';
+import { createMirror } from './create-mirror';
 
-export { mirrorQuestCompletion } from './mirror-quest-completion';
-
-// An instance runs one function, and the platform names it in FUNCTION_TARGET (discovery names
-// none). Mirrors start most often: they do without what the others load, about 45 ms and 8 MB.
-if (process.env.FUNCTION_TARGET !== 'mirrorQuestCompletion') {
-  Object.assign(
-    exports,
-    require('./reconcile-functions'),
-    require('./api-function'),
-    require('./dashboard-function'),
-  );
-}
+Object.assign(exports, createMirror({ paths: PATHS, neverMirror: NEVER_MIRROR }));

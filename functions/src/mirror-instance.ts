@@ -1,18 +1,19 @@
 import { postgresConfig, read, readSettings } from './config';
 import { readDeliveredEvent } from './events/delivered-event';
-import type { LogKey, MirroredPath } from './events/mirrored-path';
 import type { WrittenEvent } from './events/written-event';
 import type { FlagChange, FlagWatch } from './flag/flag-watch';
 import { openFlag } from './flag-instance';
+import { SaidOnce } from './mirror/findings';
 import { HeldStore } from './mirror/held-store';
 import { logBatch } from './mirror/log-batch';
 import { logFailure } from './mirror/log-failure';
 import { type LogSettings, logOutcome } from './mirror/log-outcome';
-import { type ExplainErasure, type MirrorContext, mirrorEvent } from './mirror/mirror-event';
+import { type MirrorContext, mirrorEvent } from './mirror/mirror-event';
 import { openMirrorStore } from './mirror/mirror-store';
 import { noteFlagChange } from './mirror/note-flag-change';
 import type { Outcome } from './mirror/outcome';
 import { RoutineLines } from './mirror/routine-lines';
+import type { MirroredPath } from './paths/mirrored-path';
 import { loggableFailure } from './postgres/loggable-failure';
 import { accessTokenFor } from './rtdb/access-token';
 import { createRtdbReader } from './rtdb/rtdb-reader';
@@ -29,10 +30,10 @@ export interface MirrorInstance {
 }
 
 /** What a function instance keeps between invocations: settings, and a store's connections. */
-interface OpenMirror<Leaf extends LogKey> {
-  context: MirrorContext<Leaf>;
+interface OpenMirror {
+  context: MirrorContext;
   flag: FlagWatch;
-  store: HeldStore<Leaf>;
+  store: HeldStore;
   log: LogSettings;
 }
 
@@ -40,18 +41,15 @@ interface OpenMirror<Leaf extends LogKey> {
  * The mirror of one path in this function instance. Settings are read, and all else is opened, by
  * the first event.
  */
-export function createMirrorInstance<Leaf extends LogKey>(
-  mirrored: MirroredPath<Leaf>,
-  explainErasure: ExplainErasure<Leaf> | null,
-): MirrorInstance {
-  let open: OpenMirror<Leaf> | null = null;
+export function createMirrorInstance(mirrored: MirroredPath): MirrorInstance {
+  let open: OpenMirror | null = null;
 
   function mirrorAndLog(event: WrittenEvent): Promise<void> {
     try {
-      open ??= openMirror(mirrored, explainErasure);
+      open ??= openMirror(mirrored);
     } catch (error) {
       // While the settings can't be read, nothing is shown that they might forbid.
-      logFailure(error, event, { noun: mirrored.noun, showsRefs: false });
+      logFailure(error, event, { path: mirrored.name, showsRefs: false });
       throw error;
     }
     const mirror = open;
@@ -72,10 +70,7 @@ export function createMirrorInstance<Leaf extends LogKey>(
   return { handle: (event) => mirrorAndLog(readDeliveredEvent(event)) };
 }
 
-function openMirror<Leaf extends LogKey>(
-  mirrored: MirroredPath<Leaf>,
-  explainErasure: ExplainErasure<Leaf> | null,
-): OpenMirror<Leaf> {
+function openMirror(mirrored: MirroredPath): OpenMirror {
   const settings = readSettings(process.env);
   const { mirroringEnabled, connectionsMax, retentionDays } = settings;
   const { showsRefs, appliedSample } = settings;
@@ -87,20 +82,18 @@ function openMirror<Leaf extends LogKey>(
   const flag = openFlag(process.env, mirroringEnabled, onChange);
   const context = {
     mirrored,
-    explainErasure,
-    isEnabled: (coupleId: string | null) => flag.isEnabled(coupleId),
+    explainErasure: mirrored.loadExplainErasure?.() ?? null,
+    isEnabled: (shard: string | null) => flag.isEnabled(shard),
     retentionDays,
     store: () => store.get(),
     rtdb: createRtdbReader(accessTokenFor(emulatorHost), emulatorHost),
+    said: new SaidOnce(),
   };
   const routineLines = new RoutineLines(appliedSample);
-  return { context, flag, store, log: { noun: mirrored.noun, showsRefs, routineLines } };
+  return { context, flag, store, log: { path: mirrored.name, showsRefs, routineLines } };
 }
 
-function mirrorNow<Leaf extends LogKey>(
-  event: WrittenEvent,
-  { context, flag, store, log }: OpenMirror<Leaf>,
-): Promise<void> {
+function mirrorNow(event: WrittenEvent, { context, flag, store, log }: OpenMirror): Promise<void> {
   store.enter();
   const leave = () => store.leave(flag.mode !== 'off');
   const onFailure = async (error: unknown) => {

@@ -108,7 +108,7 @@ onLinux('memory of an instance', () => {
     // What can be told is told, though the list of quests is too long to be read.
     const told = await database.query<{ evidence: string[] }>(
       `select distinct detail -> 'evidence' as evidence from mirror.divergence_log
-       where kind = 'ancestor_overwrite' and couple_id = $1`,
+       where kind = 'ancestor_overwrite' and shard = $1`,
       [coupleId],
     );
     expect(told).toEqual([{ evidence: ['partner_wrote'] }]);

@@ -147,7 +147,7 @@ test('a large value that someone writes past the mirror is noted by its head', a
      values ('a_b', '2025-11-19', 'q', 'a', now(), to_jsonb(repeat('x', 1000000)), 'rtdb', now())`,
   );
   const [row] = await database.query<{ payload: unknown }>(
-    `select new_payload as payload from mirror.direct_writes where couple_id = 'a_b'`,
+    `select new_payload as payload from mirror.direct_writes where shard = 'a_b'`,
   );
   expect(row?.payload).toMatchObject({ truncated: true, bytes: 1_000_002 });
 });

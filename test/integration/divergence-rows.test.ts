@@ -24,7 +24,7 @@ describe('a divergence of the mirror', () => {
 
   const rows = () =>
     database.query(
-      `select ref, couple_id, to_char(date_key, 'YYYY-MM-DD') as date_key, quest_id, user_id,
+      `select path, ref, shard, to_char(day, 'YYYY-MM-DD') as day, key,
          kind, cause, severity, rtdb_value, postgres_value, event_id,
          to_char(event_time at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS') as event_time,
          detail - 'event_ids' - 'first_event_id' as detail
@@ -34,10 +34,13 @@ describe('a divergence of the mirror', () => {
   const ORIGIN = { instance: 'demo-quests-default-rtdb', auth_type: 'app_user', auth_id: 'bob' };
   const LEAF = {
     ref: REF,
-    couple_id: 'alice_bob',
-    date_key: '2025-11-19',
-    quest_id: 'quest_1',
-    user_id: 'bob',
+    path: 'quest_completions',
+    shard: 'alice_bob',
+    day: '2025-11-19',
+    key: {
+      ...{ couple_id: 'alice_bob', date_key: '2025-11-19' },
+      ...{ quest_id: 'quest_1', user_id: 'bob' },
+    },
     event_id: 'e2',
     event_time: '2025-11-19 12:00:00',
   };
@@ -48,14 +51,14 @@ describe('a divergence of the mirror', () => {
     const answer = await under.mirror(event);
     expect(answer).toMatchObject({
       outcome: 'rejected',
-      issues: [{ field: 'questId' }, { field: 'dateKey' }, { field: 'value' }],
+      issues: [{ field: 'dateKey' }, { field: 'questId' }, { field: 'value' }],
     });
     expect(await rows()).toEqual([
       {
         ...LEAF,
         ref: ref.replace('\u0000', '\\u0000'),
-        quest_id: 'q\\u0000',
-        date_key: null,
+        day: null,
+        key: { ...LEAF.key, date_key: '2025-02-30', quest_id: 'q\\u0000' },
         kind: 'invalid_payload',
         cause: 'rejected',
         severity: 'error',
@@ -63,7 +66,7 @@ describe('a divergence of the mirror', () => {
         postgres_value: null,
         detail: {
           ...ORIGIN,
-          issues: ['questId', 'dateKey', 'value'].map((field) => ({
+          issues: ['dateKey', 'questId', 'value'].map((field) => ({
             field,
             message: expect.stringMatching(/^expected /),
           })),
@@ -76,7 +79,7 @@ describe('a divergence of the mirror', () => {
     const event = { id: 'e2', ref: 'daily_quests/x', after: 5, instance: undefined };
     await under.mirror(writeOf(event));
     expect(await rows()).toMatchObject([
-      { couple_id: null, quest_id: null, user_id: null, rtdb_value: 5, detail: { issues: [{}] } },
+      { shard: null, day: null, key: null, rtdb_value: 5, detail: { issues: [{}] } },
     ]);
     const [row] = (await rows()) as { detail: object }[];
     expect(Object.keys(row?.detail ?? {})).toEqual(['issues']);
@@ -123,8 +126,7 @@ describe('a divergence of the mirror', () => {
       {
         ...LEAF,
         ref: 'daily_quests/alice_bob/2025-11-19',
-        quest_id: null,
-        user_id: null,
+        key: null,
         event_time: '2026-01-19 12:00:00',
         kind: 'missing_in_rtdb',
         cause: 'retention',

@@ -92,14 +92,14 @@ describe('events that are missing, late, or seem to be', () => {
   });
 
   test('a lost first event of a day after mirroring began is not explained away', async () => {
-    await database.query("update mirror.beginning set began_on = '2025-11-17'");
+    await database.query("update mirror.paths set began_at = '2025-11-17'");
     try {
       await under.mirror(writeOf({ id: 'e1', before: true, after: 5 }));
       expect(await divergences()).toMatchObject([
         { kind: 'missed_event', cause: 'unknown', severity: 'warning' },
       ]);
     } finally {
-      await database.query('update mirror.beginning set began_on = current_date');
+      await database.query('update mirror.paths set began_at = clock_timestamp()');
     }
   });
 

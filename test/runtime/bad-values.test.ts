@@ -97,8 +97,8 @@ describe.each(MODES)('in %s mode', (mode) => {
     expect(logged).toEqual([
       expect.objectContaining({
         ref: event.ref,
-        couple_id: COUPLE,
-        user_id: USER,
+        shard: COUPLE,
+        key: expect.objectContaining({ user_id: USER }),
         kind: 'invalid_payload',
         severity: 'error',
         event_id: event.id,

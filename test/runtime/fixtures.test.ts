@@ -72,11 +72,14 @@ const EXPECTED: Record<string, Expected> = {
     divergence: { ...BEFORE_MIRRORING, rtdb_value: true, postgres_value: null },
   },
   'foreign-user': {
-    divergence: { ...REFUSED, user_id: 'mallory', rtdb_value: true },
-    fields: ['userId'],
+    row: {
+      ...live({ ...quizOfAlice, user_id: 'mallory' }, true, '2025-11-19T12:13:00.000000Z'),
+      partner_id: null,
+    },
+    divergence: { kind: 'foreign_user', cause: 'unknown', severity: 'info', rtdb_value: true },
   },
   'impossible-date': {
-    divergence: { ...REFUSED, date_key: null, user_id: 'alice', rtdb_value: true },
+    divergence: { ...REFUSED, day: null, rtdb_value: true },
     fields: ['dateKey'],
   },
   'invalid-value': { divergence: { ...REFUSED, rtdb_value: 'yes' }, fields: ['value'] },

@@ -74,7 +74,7 @@ test('leaves erased by one write, with none left, tell of an overwrite', async (
   for (const questId of quests) await erase(questId);
   await expectTombstones(quests);
   const logged = await overwrites();
-  expect(logged.map((row) => row.quest_id)).toEqual(quests);
+  expect(logged.map((row) => row.key?.quest_id)).toEqual(quests);
   expect(logged.map((row) => row.severity)).toEqual(['warning', 'warning', 'warning']);
 });
 
@@ -84,7 +84,7 @@ test('the siblings are found when their events arrive all at once, too', async (
   await Promise.all(quests.map((questId) => erase(questId)));
   await expectTombstones(quests);
   const logged = await overwrites();
-  expect(logged.map((row) => row.quest_id)).toEqual(quests);
+  expect(logged.map((row) => row.key?.quest_id)).toEqual(quests);
 });
 
 test('a user deleting two completions while others stay is no overwrite', async () => {
@@ -101,7 +101,7 @@ test('a day generated after the completion was made tells of an overwrite', asyn
   await erase('quest_1');
   await expect(overwrites()).resolves.toEqual([
     expect.objectContaining({
-      quest_id: 'quest_1',
+      key: expect.objectContaining({ quest_id: 'quest_1' }),
       severity: 'warning',
       postgres_value: true,
       detail: expect.objectContaining({ evidence: ['day_regenerated'] }),

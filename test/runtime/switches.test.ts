@@ -83,7 +83,7 @@ describe('with a retention of 30 days', () => {
         ref: 'daily_quests/alice_bob_smith/2025-10-01',
         cause: 'retention',
         severity: 'info',
-        quest_id: null,
+        key: null,
       }),
     ]);
   });

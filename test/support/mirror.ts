@@ -1,16 +1,11 @@
-import type { LogKey, MirroredPath } from '../../functions/src/events/mirrored-path';
 import type { WrittenEvent } from '../../functions/src/events/written-event';
-import { createDayOverwrite } from '../../functions/src/mirror/day-overwrite';
-import {
-  type ExplainErasure,
-  type MirrorContext,
-  mirrorEvent,
-} from '../../functions/src/mirror/mirror-event';
+import { SaidOnce } from '../../functions/src/mirror/findings';
+import { type MirrorContext, mirrorEvent } from '../../functions/src/mirror/mirror-event';
 import { type MirrorStore, openMirrorStore } from '../../functions/src/mirror/mirror-store';
 import { type Outcome, RETURNED } from '../../functions/src/mirror/outcome';
+import type { MirroredPath } from '../../functions/src/paths/mirrored-path';
 import { clientConfig } from '../../functions/src/postgres/client-config';
-import type { CompletionLeaf } from '../../functions/src/quests/completion-path';
-import { QUEST_COMPLETIONS } from '../../functions/src/quests/quest-completions';
+import { questCompletions } from '../../functions/src/quests/quest-completions';
 import type { TestDatabase } from './database';
 
 export const REF = 'daily_quests/alice_bob/2025-11-19/completions/quest_1/bob';
@@ -32,9 +27,9 @@ export function writeOf(event: Partial<WrittenEvent> & { id: string }): WrittenE
   };
 }
 
-export interface TestMirror<Leaf extends LogKey = CompletionLeaf> {
+export interface TestMirror {
   mirror(event: WrittenEvent): Promise<Outcome>;
-  store: MirrorStore<Leaf>;
+  store: MirrorStore;
 }
 
 interface TestMirrorOptions {
@@ -48,22 +43,21 @@ export function mirrorOn(
   url: string,
   readRtdb: (path: string) => unknown = () => null,
   options: TestMirrorOptions = {},
-): TestMirror<CompletionLeaf> {
-  return mirrorPathOn(QUEST_COMPLETIONS, createDayOverwrite(), url, readRtdb, options);
+): TestMirror {
+  return mirrorPathOn(questCompletions, url, readRtdb, options);
 }
 
 /** The mirror of any path, likewise. */
-export function mirrorPathOn<Leaf extends LogKey>(
-  mirrored: MirroredPath<Leaf>,
-  explainErasure: ExplainErasure<Leaf> | null,
+export function mirrorPathOn(
+  mirrored: MirroredPath,
   url: string,
   readRtdb: (path: string) => unknown,
   options: TestMirrorOptions = {},
-): TestMirror<Leaf> {
+): TestMirror {
   const store = openMirrorStore(mirrored, clientConfig(url), options.connectionsMax ?? 1);
-  const context: MirrorContext<Leaf> = {
+  const context: MirrorContext = {
     mirrored,
-    explainErasure,
+    explainErasure: mirrored.loadExplainErasure?.() ?? null,
     isEnabled: options.isEnabled ?? (() => true),
     retentionDays: options.retentionDays ?? 0,
     store: () => store,
@@ -72,6 +66,7 @@ export function mirrorPathOn<Leaf extends LogKey>(
       read: async ({ path }) => ({ isWhole: true, value: await readRtdb(path) }),
       glimpse: async ({ path }) => ({ isWhole: true, value: await readRtdb(path) }),
     },
+    said: new SaidOnce(),
   };
   return { mirror: (event) => mirrorEvent(event, context, RETURNED), store };
 }
@@ -79,7 +74,7 @@ export function mirrorPathOn<Leaf extends LogKey>(
 /** The one row of `quest_completions`, as the tests of outcomes look at it. */
 export async function onlyRow(database: TestDatabase): Promise<unknown> {
   const rows = await database.query(
-    `select payload, origin, event_id, deleted_at is not null as is_tombstone,
+    `select payload, origin, tie_settled, event_id, deleted_at is not null as is_tombstone,
        to_char(event_time at time zone 'UTC', 'HH24:MI:SS.US') as time
      from rtdb.quest_completions`,
   );

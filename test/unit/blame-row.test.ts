@@ -1,7 +1,6 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { DatabaseError as PgError } from 'pg';
-import type { LogKey } from '../../functions/src/events/mirrored-path';
 import { RowBlame, RowRefused } from '../../functions/src/mirror/blame-row';
 import type { Claim } from '../../functions/src/postgres/claims';
 
@@ -22,20 +21,20 @@ const failure = (code: string, more = {}): PgError =>
 const raised = (code: string) => failure(code, { routine: 'exec_stmt_raise' });
 
 let lastId = 0;
-function claim({ eventTime = JUST_NOW, payload = true as boolean | null } = {}): Claim<LogKey> {
+function claim({ eventTime = JUST_NOW, payload = true as boolean | null } = {}): Claim {
   lastId += 1;
   return {
-    leaf: { coupleId: 'a_b', dateKey: '2025-11-19', questId: 'q', userId: 'a' },
+    leaf: { key: {}, parts: ['a_b', '2025-11-19', 'q', 'a'] },
     ...{ ref: 'r', eventId: `e${lastId}`, eventTime, payload, columns: {} },
     before: { known: true, payload: null },
-    ...{ settlesTie: false, detail: {} },
+    ...{ settlesTie: false, retainedBefore: null, source: null, detail: {} },
   };
 }
 
 function harness() {
-  const blame = new RowBlame<LogKey>(() => NOW);
+  const blame = new RowBlame(() => NOW);
   /** One delivery: fails, is sent again where that may tell, and is judged. */
-  const deliver = (subject: Claim<LogKey>, error: PgError, meanwhile = () => {}) => {
+  const deliver = (subject: Claim, error: PgError, meanwhile = () => {}) => {
     if (blame.failed([subject], error)) {
       meanwhile();
       blame.failed([subject], error);

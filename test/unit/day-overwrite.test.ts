@@ -2,7 +2,6 @@ import type { LeafEvent } from '../../functions/src/events/written-event';
 import { overwriteDivergences, overwriteEvidence } from '../../functions/src/mirror/day-overwrite';
 import type { DayFacts } from '../../functions/src/mirror/day-reader';
 import { isBeyondRetention } from '../../functions/src/mirror/retention';
-import type { CompletionLeaf } from '../../functions/src/quests/completion-path';
 
 const EVENT_MS = Date.parse('2025-11-19T12:00:00Z');
 const ALONE = { completedMs: EVENT_MS - 60_000, siblingCount: 0, unlogged: [] };
@@ -11,23 +10,18 @@ const ALONE = { completedMs: EVENT_MS - 60_000, siblingCount: 0, unlogged: [] };
 const EMPTY: DayFacts = { questIds: new Set(), generatedAt: null, hasCompletions: false };
 const UNREAD: DayFacts = { questIds: null, generatedAt: null, hasCompletions: null };
 
-function removal(
-  origin: Partial<LeafEvent<CompletionLeaf>['origin']> = {},
-): LeafEvent<CompletionLeaf> {
+function removal(origin: Partial<LeafEvent['origin']> = {}): LeafEvent {
   return {
     kind: 'leaf',
     ref: 'daily_quests/alice_bob/2025-11-19/completions/quest_1/bob',
     leaf: {
-      coupleId: 'alice_bob',
-      dateKey: '2025-11-19',
-      questId: 'quest_1',
-      userId: 'bob',
-      partnerId: 'alice',
+      key: { coupleId: 'alice_bob', dateKey: '2025-11-19', questId: 'quest_1', userId: 'bob' },
+      parts: ['alice_bob', '2025-11-19', 'quest_1', 'bob'],
     },
     eventId: 'e1',
     eventTime: '2025-11-19T12:00:00.000000Z',
-    after: { payload: null, gone: true, columns: {} },
-    before: { payload: true, gone: false, columns: {} },
+    after: { payload: null, gone: true, columns: {}, drifted: [] },
+    before: { payload: true, gone: false, columns: {}, drifted: [] },
     origin: { instance: null, databaseHost: null, authType: 'unknown', authId: null, ...origin },
   };
 }
@@ -100,7 +94,7 @@ describe('evidence of an overwritten ancestor', () => {
     expect(own).toMatchObject({ ref: removal().ref, postgresValue: true, eventId: 'e1' });
     expect(sibling).toMatchObject({
       ref: 'daily_quests/alice_bob/2025-11-19/completions/q0/alice',
-      key: { questId: 'q0', userId: 'alice' },
+      place: { shard: 'alice_bob', key: { quest_id: 'q0', user_id: 'alice' } },
       kind: 'ancestor_overwrite',
       detail: { witness_event_id: 'e1' },
     });

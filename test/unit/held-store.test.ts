@@ -1,4 +1,3 @@
-import type { LogKey } from '../../functions/src/events/mirrored-path';
 import { HeldStore } from '../../functions/src/mirror/held-store';
 import type { MirrorStore } from '../../functions/src/mirror/mirror-store';
 
@@ -13,7 +12,7 @@ function harness(close: () => Promise<void> = async () => {}) {
         state.closed += 1;
         return close();
       },
-    } as MirrorStore<LogKey>;
+    } as MirrorStore;
   });
   return { held, opened };
 }

@@ -32,7 +32,7 @@ function lineOf(outcome: Outcome, share = 1): unknown {
   lines.length = 0;
   const routineLines = new RoutineLines(share, () => 0);
   if (share === 0) for (let n = 0; n < 1_000; n += 1) routineLines.takes();
-  logOutcome(outcome, EVENT, { noun: 'quest completion', showsRefs: false, routineLines });
+  logOutcome(outcome, EVENT, { path: 'quest_completions', showsRefs: false, routineLines });
   expect(lines.length).toBeLessThanOrEqual(1);
   return lines[0];
 }
@@ -69,7 +69,7 @@ test.each<[Outcome, object]>([
 ])('the line of %j', (outcome, fields) => {
   expect(lineOf(outcome)).toEqual({
     message: `event ${outcome.outcome}`,
-    leaf: 'quest completion',
+    path: 'quest_completions',
     outcome: outcome.outcome,
     event_id: 'e1',
     ref_hash: HASH,

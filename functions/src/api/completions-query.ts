@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { EXPECTED_DATE } from '../quests/completion-path';
-import { DATE_PATTERN, isSaneDate } from '../values/time-grammar';
+import { DATE_PATTERN, EXPECTED_DATE, isSaneDate } from '../values/time-grammar';
 import { rtdbKeySchema } from './rtdb-key';
 
 /** The query of the validation read. */

@@ -1,9 +1,9 @@
+import type { Leaf, LeafState, LogPlace, MirroredPath, ParsedState } from '../paths/mirrored-path';
 import { normalizeInstant } from '../values/event-time';
 import type { InputIssue, Json } from '../values/json';
 import { canonicalValue, isTooDeep, MAX_DEPTH } from '../values/rtdb-value';
 import { isStorable } from '../values/storable';
 import { pathOfRef } from './event-ref';
-import type { LeafState, LogKey, MirroredPath, ParsedState } from './mirrored-path';
 
 /** What is known of an event apart from the leaf itself: evidence for the log. */
 export interface EventOrigin {
@@ -14,7 +14,7 @@ export interface EventOrigin {
 }
 
 /** One write of a leaf: a claim about its state at a version. */
-export interface LeafEvent<Leaf extends LogKey> {
+export interface LeafEvent {
   kind: 'leaf';
   ref: string;
   leaf: Leaf;
@@ -31,7 +31,7 @@ export interface LeafEvent<Leaf extends LogKey> {
 export interface InvalidEvent {
   kind: 'invalid';
   ref: string;
-  key: LogKey;
+  place: LogPlace;
   eventId: string | null;
   eventTime: string | null;
   value: Json;
@@ -71,10 +71,10 @@ export interface WrittenEvent {
  * @param mirrored the path that its trigger listens to
  * @returns what it claims of its leaf, or all that is wrong with it, field by field
  */
-export function parseWrittenEvent<Leaf extends LogKey>(
+export function parseWrittenEvent(
   event: WrittenEvent,
-  mirrored: MirroredPath<Leaf>,
-): LeafEvent<Leaf> | InvalidEvent {
+  mirrored: MirroredPath,
+): LeafEvent | InvalidEvent {
   const ref = typeof event.ref === 'string' ? pathOfRef(event.ref, event.structured) : '';
   const origin: EventOrigin = {
     instance: textOf(event.instance),
@@ -87,9 +87,10 @@ export function parseWrittenEvent<Leaf extends LogKey>(
   // An event without a time is refused; the latest one finds no fault with its other dates.
   const time = envelope.time ?? '9999-12-31T23:59:59.999999Z';
   const path = mirrored.parsePath(ref, time);
-  const after = parseState(event.after, time, mirrored);
+  const leaf = path.ok ? path.leaf : null;
+  const after = parseState(event.after, leaf, time, mirrored);
   if (isComplete(envelope) && event.hasData && path.ok && after.ok) {
-    const before = parseState(event.before, envelope.time, mirrored);
+    const before = parseState(event.before, leaf, envelope.time, mirrored);
     return {
       kind: 'leaf',
       ref,
@@ -104,7 +105,7 @@ export function parseWrittenEvent<Leaf extends LogKey>(
   return {
     kind: 'invalid',
     ref,
-    key: path.ok ? path.leaf : path.key,
+    place: path.ok ? mirrored.placeOf(path.leaf) : path.place,
     eventId: envelope.id,
     eventTime: envelope.time,
     value: after.ok ? canonicalValue(event.after) : after.value,
@@ -118,12 +119,13 @@ export function parseWrittenEvent<Leaf extends LogKey>(
 }
 
 /** A value that RTDB can't hold, and that could exhaust the stack, is not walked at all. */
-function parseState<Leaf extends LogKey>(
+function parseState(
   raw: unknown,
+  leaf: Leaf | null,
   eventTime: string,
-  mirrored: MirroredPath<Leaf>,
+  mirrored: MirroredPath,
 ): ParsedState {
-  if (!isTooDeep(raw)) return mirrored.parseValue(raw, eventTime);
+  if (!isTooDeep(raw)) return mirrored.parseValue(raw, leaf, eventTime);
   const message = `expected at most ${MAX_DEPTH} levels, which is RTDB's limit`;
   return { ok: false, value: null, issues: [{ field: 'value', message }] };
 }

@@ -1,4 +1,3 @@
-import type { LogKey } from '../events/mirrored-path';
 import type { Claim } from '../postgres/claims';
 import { blameOf, isMissingForAll } from '../postgres/sqlstate';
 import { millisOf } from '../values/event-time';
@@ -33,7 +32,7 @@ interface Suspect {
  * say, the writes of the same kind do: a row that fails once more after others succeeded is to blame
  * itself.
  */
-export class RowBlame<Leaf extends LogKey> {
+export class RowBlame {
   readonly #writes: number[] = new Array<number>(KINDS).fill(0);
   /** By event. */
   readonly #suspects = new Map<string, Suspect>();
@@ -45,7 +44,7 @@ export class RowBlame<Leaf extends LogKey> {
     return [...this.#writes];
   }
 
-  wrote(claim: Claim<Leaf>): void {
+  wrote(claim: Claim): void {
     this.#writes[kindOf(claim)] = this.#writesLike(claim) + 1;
     if (this.#suspects.size > 0) this.#suspects.delete(claim.eventId);
   }
@@ -56,7 +55,7 @@ export class RowBlame<Leaf extends LogKey> {
    * @returns whether to send them again before they are judged: what is answered meanwhile may tell
    */
   failed(
-    claims: readonly Claim<Leaf>[],
+    claims: readonly Claim[],
     error: unknown,
     writesBefore: readonly number[] = this.#writes,
   ): boolean {
@@ -73,7 +72,7 @@ export class RowBlame<Leaf extends LogKey> {
   }
 
   /** What a claim that failed rejects with: `RowRefused` where the row is to blame, else the error. */
-  failureOf(error: unknown, claim: Claim<Leaf>): unknown {
+  failureOf(error: unknown, claim: Claim): unknown {
     const isRefused = this.#isRefused(error, claim);
     this.#suspects.delete(claim.eventId);
     if (isRefused) return new RowRefused('Postgres refuses the row', { cause: error });
@@ -81,7 +80,7 @@ export class RowBlame<Leaf extends LogKey> {
     return error;
   }
 
-  #isRefused(error: unknown, claim: Claim<Leaf>): boolean {
+  #isRefused(error: unknown, claim: Claim): boolean {
     const blame = blameOf(error);
     if (blame === 'row') return true;
     const isOld = this.now() - millisOf(claim.eventTime) >= PATIENCE_MS;
@@ -96,11 +95,11 @@ export class RowBlame<Leaf extends LogKey> {
     return before !== undefined && writes > before && (blame === 'asked' || isOld);
   }
 
-  #writesLike(claim: Claim<Leaf>): number {
+  #writesLike(claim: Claim): number {
     return this.#writes[kindOf(claim)] ?? 0;
   }
 
-  #remember({ eventId }: Claim<Leaf>, suspect: Suspect): void {
+  #remember({ eventId }: Claim, suspect: Suspect): void {
     if (this.#suspects.size >= MAX_SUSPECTS && !this.#suspects.has(eventId)) {
       const [oldest] = this.#suspects.keys();
       if (oldest !== undefined) this.#suspects.delete(oldest);
@@ -115,7 +114,7 @@ function isDoubtful(error: unknown): boolean {
   return blame === 'asked' || (blame === 'setup' && !isMissingForAll(error));
 }
 
-function kindOf({ before, payload }: Claim<LogKey>): number {
-  const hadValue = before.known && before.payload !== null;
+function kindOf({ before, payload }: Claim): number {
+  const hadValue = before.known && ('hash' in before || before.payload !== null);
   return (hadValue ? 2 : 0) + (payload === null ? 0 : 1);
 }

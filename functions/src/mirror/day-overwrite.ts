@@ -1,11 +1,13 @@
 import type { LeafEvent } from '../events/written-event';
+import type { LogPlace } from '../paths/mirrored-path';
 import type { Divergence } from '../postgres/divergence-log';
 import {
   ERASED_SIBLINGS,
   type ErasedTogether,
   parseErasedTogether,
 } from '../postgres/erased-siblings';
-import { type CompletionLeaf, completionPath, dayPath } from '../quests/completion-path';
+import { type CompletionKey, completionPath, dayPath } from '../quests/completion-path';
+import { partnerOf } from '../quests/partner';
 import { millisOf } from '../values/event-time';
 import type { JsonObject } from '../values/json';
 import { asEvidence } from '../values/storable';
@@ -17,10 +19,11 @@ import { originDetail } from './refusals';
  * Looks whether a removed completion was erased by a write of its day: what RTDB shows of the day now,
  * and what else Postgres saw erased by the same write.
  */
-export function createDayOverwrite(): ExplainErasure<CompletionLeaf> {
+export function createDayOverwrite(): ExplainErasure {
   const readDay = createDayReader();
   return async (event, sides) => {
-    const { leaf, eventTime } = event;
+    const { eventTime } = event;
+    const leaf = keyOf(event);
     const { instance, databaseHost } = event.origin;
     const values = [leaf.coupleId, leaf.dateKey, eventTime, leaf.questId, leaf.userId];
     const [day, rows] = await Promise.all([
@@ -52,14 +55,18 @@ const CLOCK_SKEW_MS = 60_000;
  * @param day what RTDB shows of the day now
  */
 export function overwriteEvidence(
-  event: LeafEvent<CompletionLeaf>,
+  event: LeafEvent,
   { questIds, generatedAt, hasCompletions }: DayFacts,
   erased: ErasedTogether,
 ): string[] {
   const { authType, authId } = event.origin;
+  const { coupleId, questId, userId } = keyOf(event);
+  const partnerId = partnerOf(coupleId, userId);
   const evidence: string[] = [];
-  if (authType === 'app_user' && authId === event.leaf.partnerId) evidence.push('partner_wrote');
-  if (questIds !== null && questIds.size > 0 && !questIds.has(event.leaf.questId)) {
+  if (authType === 'app_user' && partnerId !== null && authId === partnerId) {
+    evidence.push('partner_wrote');
+  }
+  if (questIds !== null && questIds.size > 0 && !questIds.has(questId)) {
     evidence.push('quest_replaced');
   }
   if (
@@ -78,11 +85,12 @@ export function overwriteEvidence(
 
 /** The divergences of an overwrite: what was erased, and the siblings nobody told of yet. */
 export function overwriteDivergences(
-  event: LeafEvent<CompletionLeaf>,
+  event: LeafEvent,
   evidence: string[],
   erased: ErasedTogether,
 ): Divergence[] {
-  const { eventId, eventTime, leaf } = event;
+  const { eventId, eventTime } = event;
+  const leaf = keyOf(event);
   const common = {
     kind: 'ancestor_overwrite',
     cause: 'ancestor_overwrite',
@@ -93,7 +101,7 @@ export function overwriteDivergences(
   const own: Divergence = {
     ...common,
     ref: event.ref,
-    key: leaf,
+    place: placeOf(leaf),
     postgresValue: asEvidence(event.before?.payload ?? null),
     detail: { evidence, ...originDetail(event.origin) },
     eventId,
@@ -108,11 +116,25 @@ export function overwriteDivergences(
       return {
         ...common,
         ref: completionPath(key),
-        key,
+        place: placeOf(key),
         postgresValue: null,
         detail,
         eventId: null,
       };
     }),
   ];
+}
+
+/** The parts of the completion's ref. */
+function keyOf({ leaf }: LeafEvent): CompletionKey {
+  const { coupleId = '', dateKey = '', questId = '', userId = '' } = leaf.key;
+  return { coupleId, dateKey, questId, userId };
+}
+
+function placeOf({ coupleId, dateKey, questId, userId }: CompletionKey): LogPlace {
+  return {
+    shard: coupleId,
+    day: dateKey,
+    key: { couple_id: coupleId, date_key: dateKey, quest_id: questId, user_id: userId },
+  };
 }

@@ -1,17 +1,16 @@
-import type { LogKey } from '../events/mirrored-path';
 import type { MirrorStore } from './mirror-store';
 
 /**
  * The store of an instance: opened by the first event that needs it, and closed again once mirroring is
  * off and the last event that was let through before is done.
  */
-export class HeldStore<Leaf extends LogKey> {
-  #store: MirrorStore<Leaf> | null = null;
+export class HeldStore {
+  #store: MirrorStore | null = null;
   #users = 0;
 
-  constructor(private readonly open: () => MirrorStore<Leaf>) {}
+  constructor(private readonly open: () => MirrorStore) {}
 
-  get(): MirrorStore<Leaf> {
+  get(): MirrorStore {
     this.#store ??= this.open();
     return this.#store;
   }

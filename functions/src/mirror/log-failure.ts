@@ -13,14 +13,14 @@ import { eventFields, type LogSettings } from './log-outcome';
 export function logFailure(
   error: unknown,
   event: WrittenEvent,
-  settings: Pick<LogSettings, 'noun' | 'showsRefs'>,
+  settings: Pick<LogSettings, 'path' | 'showsRefs'>,
 ): void {
   const hint = setupHint(error);
   write({
     severity: 'ERROR',
     message: 'event failed',
     outcome: 'failed',
-    leaf: settings.noun,
+    path: settings.path,
     ...eventFields(event, settings),
     sqlstate: sqlstateOf(error),
     error: error instanceof Error ? error.name : 'unknown',

@@ -7,8 +7,8 @@ import type { Outcome } from './outcome';
 import type { RoutineLines } from './routine-lines';
 
 export interface LogSettings {
-  /** What a leaf is called: `quest completion`. */
-  noun: string;
+  /** The path's name: the label of all lines and metrics. */
+  path: string;
   /** Refs as they are; else hashed. They hold user ids, and some of those are push tokens. */
   showsRefs: boolean;
   /** Which lines of events that were applied are written. */
@@ -37,7 +37,7 @@ export function logOutcome(outcome: Outcome, event: WrittenEvent, settings: LogS
     severity: isRoutine ? 'INFO' : severityOf(outcome),
     message: MESSAGES[outcome.outcome],
     outcome: outcome.outcome,
-    leaf: settings.noun,
+    path: settings.path,
     ...eventFields(event, settings),
   };
   if ('lagMs' in outcome) {

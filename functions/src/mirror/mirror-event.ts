@@ -1,51 +1,47 @@
-import type {
-  DatedNode,
-  LeafState,
-  LogKey,
-  MirroredPath,
-  ParsedState,
-} from '../events/mirrored-path';
 import {
   type InvalidEvent,
   type LeafEvent,
   parseWrittenEvent,
   type WrittenEvent,
 } from '../events/written-event';
+import type { MirroredPath, ParsedState } from '../paths/mirrored-path';
 import type { Claim, ClaimVerdict } from '../postgres/claims';
 import type { Divergence } from '../postgres/divergence-log';
 import { MAX_LEAF_BYTES, type RtdbReader } from '../rtdb/rtdb-reader';
-import type { JsonObject } from '../values/json';
+import { rtdbIdentity } from '../values/rtdb-identity';
+import { claimOf, columnsOf, retiredNodeOf } from './claim-of';
+import { findingsOf, otherDatabase, type SaidOnce } from './findings';
 import type { MirrorStore } from './mirror-store';
 import { type Ending, type Outcome, RETURNED } from './outcome';
 import {
   invalidPayload,
   invalidReading,
-  originDetail,
   outOfOrder,
   retainedDeletion,
   unsettledTie,
 } from './refusals';
 import { recordRejection, rejectWrite } from './reject-write';
-import { isBeyondRetention } from './retention';
 
 /** What mirroring an event of one path needs from outside. */
-export interface MirrorContext<Leaf extends LogKey> {
-  mirrored: MirroredPath<Leaf>;
+export interface MirrorContext {
+  mirrored: MirroredPath;
   /** Looks into removals that nobody may have meant; null where the path has none. */
-  explainErasure: ExplainErasure<Leaf> | null;
-  /** Whether the gate lets this couple through; null = the path named no couple. */
-  isEnabled(coupleId: string | null): boolean;
+  explainErasure: ExplainErasure | null;
+  /** Whether the gate lets this shard through, such as a couple; null = the path named none. */
+  isEnabled(shard: string | null): boolean;
   retentionDays: number;
   /** Opened at the first use: with the flag off, nothing connects. */
-  store(): MirrorStore<Leaf>;
+  store(): MirrorStore;
   /** Reads RTDB now; rejects where it can't. */
   rtdb: RtdbReader;
+  /** What this instance has said already. */
+  said: SaidOnce;
 }
 
 /** Finds what there is to log of a removal that was mirrored. */
-export type ExplainErasure<Leaf extends LogKey> = (
-  event: LeafEvent<Leaf>,
-  sides: { rtdb: RtdbReader; store: MirrorStore<Leaf> },
+export type ExplainErasure = (
+  event: LeafEvent,
+  sides: { rtdb: RtdbReader; store: MirrorStore },
 ) => Promise<Divergence[]>;
 
 /**
@@ -58,18 +54,16 @@ export type ExplainErasure<Leaf extends LogKey> = (
  * @returns what `ending` makes of it
  * @throws ConfigurationError where there is no store to write to
  */
-export function mirrorEvent<Leaf extends LogKey, Result>(
+export function mirrorEvent<Result>(
   raw: WrittenEvent,
-  context: MirrorContext<Leaf>,
+  context: MirrorContext,
   ending: Ending<Result>,
 ): Promise<Result> {
   const event = parseWrittenEvent(raw, context.mirrored);
-  const { coupleId } = event.kind === 'invalid' ? event.key : event.leaf;
-  if (!context.isEnabled(coupleId)) return end(Promise.resolve({ outcome: 'disabled' }), ending);
+  const shard = event.kind === 'invalid' ? event.place.shard : (event.leaf.parts[0] ?? null);
+  if (!context.isEnabled(shard)) return end(Promise.resolve({ outcome: 'disabled' }), ending);
   if (event.kind === 'invalid') return end(refuse(event, context), ending);
-  const retired = retiredNodeOf(event, context);
-  if (retired !== null && event.after.gone) return end(retain(event, retired, context), ending);
-  return writeClaim(event, claimOf(event, retired !== null), context, ending);
+  return writeClaim(event, claimOf(event, context), context, ending);
 }
 
 function end<Result>(
@@ -79,55 +73,39 @@ function end<Result>(
   return outcome.then(onOutcome, onFailure);
 }
 
-async function refuse<Leaf extends LogKey>(
-  event: InvalidEvent,
-  context: MirrorContext<Leaf>,
-): Promise<Outcome> {
+async function refuse(event: InvalidEvent, context: MirrorContext): Promise<Outcome> {
+  const source = sourceOf(event);
+  if (source !== null && !(await context.store().isOwn(source)))
+    return refuseForeign(event, context);
   await context.store().record(invalidPayload(event));
   return { outcome: 'rejected', issues: event.issues };
 }
 
-/** The leaf's dated node where that lies beyond retention; else null. */
-function retiredNodeOf<Leaf extends LogKey>(
-  { leaf, eventTime }: LeafEvent<Leaf>,
-  { mirrored, retentionDays }: MirrorContext<Leaf>,
-): DatedNode | null {
-  if (retentionDays === 0 || mirrored.datedNodeOf === undefined) return null;
-  const node = mirrored.datedNodeOf(leaf);
-  return isBeyondRetention(node.dateKey, eventTime, retentionDays) ? node : null;
-}
-
-async function retain<Leaf extends LogKey>(
-  event: LeafEvent<Leaf>,
-  node: DatedNode,
-  context: MirrorContext<Leaf>,
+/** Another database's write: to take it for one of ours would bury what ours holds. */
+async function refuseForeign(
+  event: InvalidEvent | LeafEvent,
+  { said, store }: MirrorContext,
 ): Promise<Outcome> {
-  await context.store().record(retainedDeletion(event, node, context.retentionDays));
-  return { outcome: 'retained' };
+  const source = sourceOf(event);
+  if (source !== null && said.isDue(`${source.instance} ${source.host}`, nowText(), 13)) {
+    await store().record(otherDatabase(event, source));
+  }
+  const message = 'expected the RTDB that this database mirrors (docs/runbook.md, "Another RTDB")';
+  return { outcome: 'rejected', issues: [{ field: 'instance', message }] };
 }
 
-function claimOf<Leaf extends LogKey>(event: LeafEvent<Leaf>, retired: boolean): Claim<Leaf> {
-  return {
-    leaf: event.leaf,
-    ref: event.ref,
-    eventId: event.eventId,
-    eventTime: event.eventTime,
-    payload: event.after.payload,
-    columns: columnsOf(event.after, event.before),
-    // Beyond retention the row may have outlived its leaf, so it can't tell of a missing event.
-    before:
-      event.before === null || retired
-        ? { known: false }
-        : { known: true, payload: event.before.payload },
-    settlesTie: false,
-    detail: originDetail(event.origin),
-  };
+function sourceOf({ origin }: InvalidEvent | LeafEvent) {
+  return rtdbIdentity(origin.instance, origin.databaseHost);
 }
 
-function writeClaim<Leaf extends LogKey, Result>(
-  event: LeafEvent<Leaf>,
-  claim: Claim<Leaf>,
-  context: MirrorContext<Leaf>,
+function nowText(): string {
+  return new Date().toISOString();
+}
+
+function writeClaim<Result>(
+  event: LeafEvent,
+  claim: Claim,
+  context: MirrorContext,
   ending: Ending<Result>,
 ): Promise<Result> {
   return context
@@ -135,36 +113,79 @@ function writeClaim<Leaf extends LogKey, Result>(
     .apply(claim)
     .then(
       (verdict) =>
-        verdict.verdict === 'applied' && !isErasure(event)
+        verdict.verdict === 'applied' && isPlain(event, context)
           ? ending.onOutcome(outcomeOf(verdict, claim))
           : end(followUp(event, claim, verdict, context), ending),
       (error: unknown) => end(rejectWrite(event, error, context), ending),
     );
 }
 
+/** Nearly every event: there is nothing to add to its row. */
+function isPlain(event: LeafEvent, { mirrored }: MirrorContext): boolean {
+  return (
+    !isErasure(event) && event.after.drifted.length === 0 && mirrored.remarkOf(event.leaf) === null
+  );
+}
+
 /** What a verdict asks for besides the row. A redelivery repeats all of it, should it be cut off. */
-async function followUp<Leaf extends LogKey>(
-  event: LeafEvent<Leaf>,
-  claim: Claim<Leaf>,
+async function followUp(
+  event: LeafEvent,
+  claim: Claim,
   verdict: ClaimVerdict,
-  context: MirrorContext<Leaf>,
+  context: MirrorContext,
 ): Promise<Outcome> {
-  // No other writer comes so often: what stays contended was not written either.
-  if (verdict.verdict === 'dropped' || verdict.verdict === 'contended') {
-    return recordRejection(
-      event,
-      null,
-      'not written: a trigger on the table dropped the row',
-      context,
-    );
+  switch (verdict.verdict) {
+    // No other writer comes so often: what stays contended was not written either.
+    case 'dropped':
+    case 'contended':
+      return recordRejection(
+        event,
+        null,
+        'not written: a trigger on the table dropped the row',
+        context,
+      );
+    case 'foreign':
+      return refuseForeign(event, context);
+    case 'retained':
+      return retain(event, context);
+    default:
+      return followRow(event, claim, verdict, context);
   }
+}
+
+async function retain(event: LeafEvent, context: MirrorContext): Promise<Outcome> {
+  const node = retiredNodeOf(event, context);
+  if (node !== null) {
+    await context.store().record(retainedDeletion(event, node, context.retentionDays));
+  }
+  return { outcome: 'retained' };
+}
+
+async function followRow(
+  event: LeafEvent,
+  claim: Claim,
+  verdict: ClaimVerdict,
+  context: MirrorContext,
+): Promise<Outcome> {
   const outcome =
     verdict.verdict === 'tied' ? await settleTie(event, claim, context) : outcomeOf(verdict, claim);
   if (!claim.settlesTie) await recordLate(event, claim, verdict, context);
   // Also for a duplicate: the first delivery may have ended between the upsert and this.
-  const isShown = outcome.outcome === 'applied' || outcome.outcome === 'duplicate';
-  if (isErasure(event) && isShown) await recordErasure(event, context);
+  if (outcome.outcome === 'applied' || outcome.outcome === 'duplicate') {
+    await recordFindings(event, context);
+  }
   return outcome;
+}
+
+/** What a row that shows the event gives rise to. */
+async function recordFindings(event: LeafEvent, context: MirrorContext): Promise<void> {
+  const { mirrored, explainErasure, rtdb, said } = context;
+  const store = context.store();
+  const findings = findingsOf(event, mirrored, said, nowText());
+  if (explainErasure !== null && isErasure(event)) {
+    findings.push(...(await explainErasure(event, { rtdb, store })));
+  }
+  await Promise.all(findings.map((divergence) => store.record(divergence)));
 }
 
 /** More than an event can bring: none brought it, and none will. */
@@ -175,23 +196,20 @@ const TOO_LARGE: ParsedState = {
 };
 
 /** Two events of one instant disagree, and nothing says which came first: RTDB itself decides. */
-async function settleTie<Leaf extends LogKey>(
-  event: LeafEvent<Leaf>,
-  claim: Claim<Leaf>,
-  context: MirrorContext<Leaf>,
-): Promise<Outcome> {
+async function settleTie(event: LeafEvent, claim: Claim, context: MirrorContext): Promise<Outcome> {
   const { instance, databaseHost } = event.origin;
   const location = { instance, databaseHost, path: event.ref };
+  const { mirrored } = context;
   if (!context.rtdb.isReadable(location)) {
-    await context.store().record(unsettledTie(event));
+    await context.store().record(unsettledTie(event, mirrored));
     return { outcome: 'rejected', issues: [{ field: 'instance', message: 'expected a database' }] };
   }
   const reading = await context.rtdb.read(location);
   const parsed = reading.isWhole
-    ? context.mirrored.parseValue(reading.value, event.eventTime)
+    ? mirrored.parseValue(reading.value, event.leaf, event.eventTime)
     : TOO_LARGE;
   if (!parsed.ok) {
-    await context.store().record(invalidReading(event, parsed.value, parsed.issues));
+    await context.store().record(invalidReading(event, parsed.value, parsed.issues, mirrored));
     return { outcome: 'rejected', issues: parsed.issues };
   }
   const { payload } = parsed.state;
@@ -200,44 +218,28 @@ async function settleTie<Leaf extends LogKey>(
 }
 
 /** An event that another one overtook. */
-async function recordLate<Leaf extends LogKey>(
-  event: LeafEvent<Leaf>,
-  claim: Claim<Leaf>,
+async function recordLate(
+  event: LeafEvent,
+  claim: Claim,
   verdict: ClaimVerdict,
-  context: MirrorContext<Leaf>,
+  context: MirrorContext,
 ): Promise<void> {
   const isRedelivery = verdict.rowEventId === event.eventId;
   if (verdict.verdict === 'applied' || isRedelivery) return;
   await Promise.all([
     context.store().resolveMissedEvent(claim, verdict),
-    verdict.verdict === 'stale' ? context.store().record(outOfOrder(event, verdict)) : null,
+    verdict.verdict === 'stale'
+      ? context.store().record(outOfOrder(event, verdict, context.mirrored))
+      : null,
   ]);
 }
 
-async function recordErasure<Leaf extends LogKey>(
-  event: LeafEvent<Leaf>,
-  { explainErasure, rtdb, store }: MirrorContext<Leaf>,
-): Promise<void> {
-  if (explainErasure === null) return;
-  const divergences = await explainErasure(event, { rtdb, store: store() });
-  await Promise.all(divergences.map((divergence) => store().record(divergence)));
-}
-
 /** Whether the write removed what was there (writing `false` is a user's own doing). */
-function isErasure<Leaf extends LogKey>({ after, before }: LeafEvent<Leaf>): boolean {
+function isErasure({ after, before }: LeafEvent): boolean {
   return after.gone && before?.payload !== null;
 }
 
-/** A tombstone shows what the leaf that it buries showed. */
-function columnsOf(after: LeafState, before: LeafState | null): JsonObject {
-  const isBurial = after.payload === null && before !== null && before.payload !== null;
-  return isBurial ? before.columns : after.columns;
-}
-
-function outcomeOf(
-  verdict: ClaimVerdict,
-  { settlesTie }: Pick<Claim<LogKey>, 'settlesTie'>,
-): Outcome {
+function outcomeOf(verdict: ClaimVerdict, { settlesTie }: Pick<Claim, 'settlesTie'>): Outcome {
   const { lagMs, batch, missedEvent } = verdict;
   if (settlesTie && verdict.verdict !== 'stale') return { outcome: 'tied', lagMs, batch };
   switch (verdict.verdict) {

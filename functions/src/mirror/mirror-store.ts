@@ -1,5 +1,5 @@
 import type { ClientConfig } from 'pg';
-import type { LogKey, MirroredPath } from '../events/mirrored-path';
+import type { MirroredPath } from '../paths/mirrored-path';
 import { type Claim, type ClaimVerdict, claimsParameter, parseVerdicts } from '../postgres/claims';
 import { Connections } from '../postgres/connections';
 import { type FlagNote, flagNoteValues, NOTE_FLAG } from '../postgres/coverage';
@@ -8,22 +8,26 @@ import {
   divergencesParameter,
   RECORD_DIVERGENCES,
 } from '../postgres/divergence-log';
+import { IS_OWN_RTDB, parseIsOwn } from '../postgres/identity';
 import { RESOLVE_MISSED_EVENT } from '../postgres/missed-events';
 import { blameOf, isMissingForAll } from '../postgres/sqlstate';
-import type { Statements } from '../postgres/statements';
 import { sizeOfJson } from '../values/json';
+import type { RtdbIdentity } from '../values/rtdb-identity';
+import { compareUtf8 } from '../values/utf8-order';
 import { RowBlame, RowRefused } from './blame-row';
 import { Coalescer } from './coalescer';
 import { type RecordedStatements, recordOutages } from './outage-recorder';
 import { type OnBatch, reportBatch } from './report-batch';
 
 /** Where the mirror writes. Every method rejects as Postgres, or the connection to it, does. */
-export interface MirrorStore<Leaf extends LogKey> {
+export interface MirrorStore {
   /** Upserts a claim; the verdict says what became of it. Rejects with `RowRefused` for good. */
-  apply(claim: Claim<Leaf>): Promise<ClaimVerdict>;
+  apply(claim: Claim): Promise<ClaimVerdict>;
   record(divergence: Divergence): Promise<void>;
+  /** Whether that is the RTDB which this database mirrors; the first that is asked about is. */
+  isOwn(source: RtdbIdentity): Promise<boolean>;
   /** A claim that did not win came late: a divergence that missed its event may be resolved. */
-  resolveMissedEvent(claim: Claim<Leaf>, verdict: ClaimVerdict): Promise<void>;
+  resolveMissedEvent(claim: Claim, verdict: ClaimVerdict): Promise<void>;
   /** Runs a statement that reads: evidence that only one path has. */
   read(text: string, values: unknown[]): Promise<unknown[]>;
   /** Notes in `mirror.coverage` what this instance sees of the flag. */
@@ -44,22 +48,29 @@ const FIXED_BYTES = 320;
  * @param connectionsMax connections this instance may hold
  * @param onBatch told of every batch that was sent
  */
-export function openMirrorStore<Leaf extends LogKey>(
-  mirrored: MirroredPath<Leaf>,
+export function openMirrorStore(
+  mirrored: MirroredPath,
   config: ClientConfig,
   connectionsMax: number,
   onBatch: OnBatch = () => {},
-): MirrorStore<Leaf> {
+): MirrorStore {
   const connections = new Connections(config, connectionsMax);
   const statements = recordOutages(connections);
-  const claims = coalesceClaims(mirrored, connections, statements, onBatch);
-  const divergences = coalesceDivergences(connections, statements, onBatch);
+  const own = new OwnSource();
+  const claims = coalesceClaims(mirrored, { connections, statements, own }, onBatch);
+  const divergences = coalesceDivergences(mirrored, { connections, statements }, onBatch);
   return {
     apply: (claim) => claims.submit(claim),
     record: (divergence) => divergences.submit(divergence),
     async resolveMissedEvent({ ref, eventTime, before, eventId }, { states }) {
       const values = [ref, eventTime, states.before, states.after, before.known, eventId];
       await statements.run(RESOLVE_MISSED_EVENT, values);
+    },
+    async isOwn(source) {
+      if (own.is(source)) return true;
+      const isOwn = parseIsOwn(await statements.run(IS_OWN_RTDB, [source.instance, source.host]));
+      if (isOwn) own.set(source);
+      return isOwn;
     },
     read: (text, values) => statements.run(text, values),
     async noteFlag(note) {
@@ -69,15 +80,34 @@ export function openMirrorStore<Leaf extends LogKey>(
   };
 }
 
-function coalesceClaims<Leaf extends LogKey>(
-  mirrored: MirroredPath<Leaf>,
-  connections: Connections,
-  statements: RecordedStatements,
+interface StoreParts {
+  connections: Connections;
+  statements: RecordedStatements;
+  own: OwnSource;
+}
+
+/** The RTDB that this database mirrors, once Postgres has said so: asked once an instance. */
+class OwnSource {
+  #own: RtdbIdentity | null = null;
+
+  is({ instance, host }: RtdbIdentity): boolean {
+    return this.#own?.instance === instance && this.#own.host === host;
+  }
+
+  set(source: RtdbIdentity): void {
+    this.#own = source;
+  }
+}
+
+function coalesceClaims(
+  mirrored: MirroredPath,
+  { connections, statements, own }: StoreParts,
   onBatch: OnBatch,
-): Coalescer<Claim<Leaf>, ClaimVerdict> {
-  const blame = new RowBlame<Leaf>();
+): Coalescer<Claim, ClaimVerdict> {
+  const told = Object.keys(mirrored.columns);
+  const blame = new RowBlame();
   /** How much was written when a batch that failed was sent. */
-  const writesBefore = new WeakMap<readonly Claim<Leaf>[], readonly number[]>();
+  const writesBefore = new WeakMap<readonly Claim[], readonly number[]>();
   return new Coalescer({
     maxInFlight: () => connections.capacity,
     onFailure: (error, wasRepeated, batch) => {
@@ -86,16 +116,13 @@ function coalesceClaims<Leaf extends LogKey>(
       return actionOnFailure(error, wasRepeated);
     },
     send: (batch, isAlone) => {
-      const values = [
-        claimsParameter(batch, mirrored),
-        isAlone ? LOCK_WAIT_ALONE : LOCK_WAIT,
-        ['partner_id', 'completed_at'],
-      ];
+      const parameter = claimsParameter(batch, mirrored, (source) => own.is(source));
+      const values = [parameter, isAlone ? LOCK_WAIT_ALONE : LOCK_WAIT, told];
       writesBefore.set(batch, blame.writes());
       const send = async () =>
         parseVerdicts(await statements.run(mirrored.applyStatement, values), batch.length);
-      return reportBatch('apply_claims', batch.length, onBatch, send, (verdicts) => ({
-        applied: countApplied(verdicts, batch, blame),
+      return reportBatch('apply', batch.length, onBatch, send, (verdicts) => ({
+        applied: tally(verdicts, batch, { blame, own }),
       }));
     },
     failureOf: (error, claim) => {
@@ -106,23 +133,22 @@ function coalesceClaims<Leaf extends LogKey>(
     isPending: ({ verdict }) => verdict === 'contended',
     keyOf: (claim) => claim.ref,
     compare: (a, b) =>
-      // As every writer of the table takes its rows, or two of them deadlock.
-      mirrored.compareLeaves(a.leaf, b.leaf) ||
+      compareParts(a.leaf.parts, b.leaf.parts) ||
       compareText(a.eventTime, b.eventTime) ||
       compareText(a.eventId, b.eventId),
     sizeOf: ({ ref, payload, before, columns, detail }) =>
       FIXED_BYTES +
       2 * ref.length +
       sizeOfJson(payload) +
-      (before.known ? sizeOfJson(before.payload) : 0) +
+      (before.known && 'payload' in before ? sizeOfJson(before.payload) : 0) +
       sizeOfJson(columns) +
       sizeOfJson(detail),
   });
 }
 
 function coalesceDivergences(
-  connections: Connections,
-  statements: Statements,
+  { name }: MirroredPath,
+  { connections, statements }: Pick<StoreParts, 'connections' | 'statements'>,
   onBatch: OnBatch,
 ): Coalescer<Divergence, void> {
   return new Coalescer({
@@ -130,7 +156,7 @@ function coalesceDivergences(
     onFailure: actionOnFailure,
     send: (batch) =>
       reportBatch('record_divergences', batch.length, onBatch, async () => {
-        await statements.run(RECORD_DIVERGENCES, [divergencesParameter(batch), 'trigger']);
+        await statements.run(RECORD_DIVERGENCES, [divergencesParameter(name, batch), 'trigger']);
         return batch.map(() => undefined);
       }),
     keyOf: (divergence) => `${divergence.kind} ${divergence.ref}`,
@@ -144,15 +170,21 @@ function coalesceDivergences(
   });
 }
 
-/** How many events' outcome will be `applied`; one that settles a tie is `tied`. */
-function countApplied<Leaf extends LogKey>(
+/**
+ * Takes in what a batch's verdicts tell.
+ *
+ * @returns how many events' outcome will be `applied`; one that settles a tie is `tied`
+ */
+function tally(
   verdicts: ClaimVerdict[],
-  batch: readonly Claim<Leaf>[],
-  blame: RowBlame<Leaf>,
+  batch: readonly Claim[],
+  { blame, own }: { blame: RowBlame; own: OwnSource },
 ): number {
   let count = 0;
   for (const [n, claim] of batch.entries()) {
-    if (verdicts[n]?.verdict !== 'applied') continue;
+    const verdict = verdicts[n]?.verdict;
+    if (verdict !== 'foreign' && claim.source !== null) own.set(claim.source);
+    if (verdict !== 'applied') continue;
     blame.wrote(claim);
     if (!claim.settlesTie) count += 1;
   }
@@ -176,6 +208,15 @@ function actionOnFailure(error: unknown, wasRepeated: boolean): 'split' | 'repea
     case 'server':
       return 'fail';
   }
+}
+
+/** The order of a table's primary key: every writer takes its rows in it, or two of them deadlock. */
+function compareParts(a: readonly string[], b: readonly string[]): number {
+  for (let place = 0; place < a.length; place += 1) {
+    const order = compareUtf8(a[place] ?? '', b[place] ?? '');
+    if (order !== 0) return order;
+  }
+  return 0;
 }
 
 /** By UTF-16 units: for versions, and divergences of a batch, any one order will do. */

@@ -1,5 +1,4 @@
 import { write } from 'firebase-functions/logger';
-import type { LogKey } from '../events/mirrored-path';
 import type { FlagChange } from '../flag/flag-watch';
 import type { FlagNote } from '../postgres/coverage';
 import { sqlstateOf } from '../postgres/sqlstate';
@@ -10,7 +9,7 @@ import type { HeldStore } from './held-store';
  * one write, before the connection is closed; an instance that starts while it is off writes nothing.
  * Not worth failing an event for: the canary notes what it sees every five minutes.
  */
-export async function noteFlagChange(change: FlagChange, held: HeldStore<LogKey>): Promise<void> {
+export async function noteFlagChange(change: FlagChange, held: HeldStore): Promise<void> {
   const { before, after } = change;
   // At its first look an instance has nothing to tell but that a part of the couples is on.
   if (before === null && after.mode !== 'percent') return;

@@ -1,5 +1,5 @@
-import type { DatedNode, LogKey } from '../events/mirrored-path';
 import type { EventOrigin, InvalidEvent, LeafEvent } from '../events/written-event';
+import type { DatedNode, LogPlace, MirroredPath } from '../paths/mirrored-path';
 import type { ClaimVerdict } from '../postgres/claims';
 import type { Divergence } from '../postgres/divergence-log';
 import type { InputIssue, Json, JsonObject } from '../values/json';
@@ -12,16 +12,9 @@ const MAX_TEXT_BYTES = 1_000;
 
 /** The row for an event that is no write of a leaf: which fields, and what was expected. */
 export function invalidPayload(event: InvalidEvent): Divergence {
-  const { key } = event;
-  const escaped = (part: string | null) => part && textEvidence(part, MAX_KEY_BYTES);
   return {
     ref: textEvidence(event.ref, MAX_REF_BYTES),
-    key: {
-      coupleId: escaped(key.coupleId),
-      dateKey: key.dateKey,
-      questId: escaped(key.questId),
-      userId: escaped(key.userId),
-    },
+    place: storablePlace(event.place),
     kind: 'invalid_payload',
     cause: 'rejected',
     severity: 'error',
@@ -39,17 +32,30 @@ export function invalidPayload(event: InvalidEvent): Divergence {
   };
 }
 
+/** Parts of a ref that is no leaf's may be any text. */
+function storablePlace({ shard, day, key }: LogPlace): LogPlace {
+  const escaped = (part: unknown) => textEvidence(String(part), MAX_KEY_BYTES);
+  return {
+    shard: shard === null ? null : escaped(shard),
+    day,
+    key:
+      key &&
+      Object.fromEntries(Object.entries(key).map(([column, part]) => [column, escaped(part)])),
+  };
+}
+
 /** The row for a value that RTDB showed on being read again, and that the path does not know. */
 export function invalidReading(
-  event: LeafEvent<LogKey>,
+  event: LeafEvent,
   value: Json,
   issues: InputIssue[],
+  mirrored: MirroredPath,
 ): Divergence {
   const { ref, leaf, eventId, eventTime, origin } = event;
   return invalidPayload({
     kind: 'invalid',
     ref,
-    key: leaf,
+    place: mirrored.placeOf(leaf),
     eventId,
     eventTime,
     value,
@@ -60,14 +66,15 @@ export function invalidReading(
 
 /** The row for a leaf that Postgres refuses for good. */
 export function writeRejected(
-  event: LeafEvent<LogKey>,
+  event: LeafEvent,
   sqlstate: string | null,
   message: string,
+  mirrored: MirroredPath,
 ): Divergence {
   return {
     ...versionOf(event),
     ref: event.ref,
-    key: event.leaf,
+    place: mirrored.placeOf(event.leaf),
     kind: 'write_rejected',
     cause: 'rejected',
     severity: 'error',
@@ -83,14 +90,14 @@ export function writeRejected(
 
 /** The row for deletions beyond retention: one for a dated node, however many leaves it held. */
 export function retainedDeletion(
-  event: LeafEvent<LogKey>,
+  event: LeafEvent,
   node: DatedNode,
   retentionDays: number,
 ): Divergence {
   return {
     ...versionOf(event),
     ref: node.ref,
-    key: node.key,
+    place: node.place,
     kind: 'missing_in_rtdb',
     cause: 'retention',
     severity: 'info',
@@ -101,11 +108,11 @@ export function retainedDeletion(
 }
 
 /** The row for a tie that nothing can settle: the event names no database that could be read. */
-export function unsettledTie(event: LeafEvent<LogKey>): Divergence {
+export function unsettledTie(event: LeafEvent, mirrored: MirroredPath): Divergence {
   return {
     ...versionOf(event),
     ref: event.ref,
-    key: event.leaf,
+    place: mirrored.placeOf(event.leaf),
     kind: 'value_mismatch',
     cause: 'unknown',
     severity: 'warning',
@@ -117,13 +124,14 @@ export function unsettledTie(event: LeafEvent<LogKey>): Divergence {
 
 /** The row for an event that came after a newer one: the row stays, and is right. */
 export function outOfOrder(
-  event: LeafEvent<LogKey>,
+  event: LeafEvent,
   { newer, rowEventId, lagMs }: ClaimVerdict,
+  mirrored: MirroredPath,
 ): Divergence {
   return {
     ...versionOf(event),
     ref: event.ref,
-    key: event.leaf,
+    place: mirrored.placeOf(event.leaf),
     kind: 'out_of_order',
     cause: 'race',
     severity: 'info',
@@ -148,6 +156,6 @@ export function originDetail(origin: EventOrigin): JsonObject {
   return detail;
 }
 
-function versionOf(event: LeafEvent<LogKey>) {
+function versionOf(event: LeafEvent) {
   return { eventId: event.eventId, eventTime: event.eventTime };
 }

@@ -1,4 +1,3 @@
-import type { LogKey } from '../events/mirrored-path';
 import type { LeafEvent } from '../events/written-event';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { RowRefused } from './blame-row';
@@ -7,10 +6,10 @@ import type { Outcome } from './outcome';
 import { writeRejected } from './refusals';
 
 /** Records a row that Postgres refuses; any other failure is thrown, so that the event is retried. */
-export async function rejectWrite<Leaf extends LogKey>(
-  event: LeafEvent<Leaf>,
+export async function rejectWrite(
+  event: LeafEvent,
   error: unknown,
-  context: MirrorContext<Leaf>,
+  context: MirrorContext,
 ): Promise<Outcome> {
   if (!(error instanceof RowRefused)) throw error;
   const { cause } = error;
@@ -19,13 +18,13 @@ export async function rejectWrite<Leaf extends LogKey>(
 }
 
 /** Records a write that left no row; `sqlstate` null where no error says why. */
-export async function recordRejection<Leaf extends LogKey>(
-  event: LeafEvent<Leaf>,
+export async function recordRejection(
+  event: LeafEvent,
   sqlstate: string | null,
   message: string,
-  context: MirrorContext<Leaf>,
+  context: MirrorContext,
 ): Promise<Outcome> {
-  await context.store().record(writeRejected(event, sqlstate, message));
+  await context.store().record(writeRejected(event, sqlstate, message, context.mirrored));
   const issue = sqlstate === null ? message : `SQLSTATE ${sqlstate}`;
   return { outcome: 'rejected', issues: [{ field: 'row', message: issue }] };
 }

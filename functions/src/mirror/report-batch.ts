@@ -2,7 +2,7 @@ import { sqlstateOf } from '../postgres/sqlstate';
 
 /** What became of one batch on its way to Postgres. */
 export interface SentBatch {
-  statement: 'apply_claims' | 'record_divergences';
+  statement: 'apply' | 'record_divergences';
   size: number;
   ms: number;
   /** How many of its claims ended `applied`. */

@@ -1,13 +1,21 @@
 import { z } from 'zod';
-import type { LogKey, MirroredPath } from '../events/mirrored-path';
+import type { Leaf, MirroredPath } from '../paths/mirrored-path';
 import type { Json, JsonObject } from '../values/json';
+import type { RtdbIdentity } from '../values/rtdb-identity';
 import { jsonColumn } from './statements';
+
+/** The value before a write: to find out whether an event is missing. */
+export type Before =
+  | { known: false }
+  | { known: true; payload: Json }
+  /** Of one that is too large to send; `mirror.value_hash` makes the same. */
+  | { known: true; hash: string };
 
 /**
  * A claim about the state of one row at one version, `(eventTime, eventId)`.
  * It wins, loses or ties against the row in the path's apply function, and nowhere else.
  */
-export interface Claim<Leaf extends LogKey> {
+export interface Claim {
   leaf: Leaf;
   ref: string;
   eventId: string;
@@ -16,10 +24,13 @@ export interface Claim<Leaf extends LogKey> {
   payload: Json;
   /** What else the row shows, by column. */
   columns: JsonObject;
-  /** The value before the write, to find out whether an event is missing; `unknown` = don't ask. */
-  before: { known: true; payload: Json } | { known: false };
+  before: Before;
   /** The payload was read from RTDB after a tie: it settles the tie. */
   settlesTie: boolean;
+  /** Of a removal beyond retention: a row that no event wrote since then stays. */
+  retainedBefore: string | null;
+  /** Null where the event doesn't say. */
+  source: RtdbIdentity | null;
   /** Who wrote, and where: kept with a divergence. */
   detail: JsonObject;
 }
@@ -31,10 +42,10 @@ const RESULT = z.object({
     'duplicate',
     'stale',
     'tied',
-    'contended',
-    'dropped',
     'retained',
     'foreign',
+    'contended',
+    'dropped',
   ]),
   lag_ms: z.number(),
   missed_event: z.boolean(),
@@ -47,8 +58,10 @@ const RESULT = z.object({
 
 export interface ClaimVerdict {
   /**
-   * `contended`: nothing was inserted; another writer may have done so meanwhile: ask again. `dropped`:
-   * nothing was updated, though the row was there: a trigger left the write out.
+   * `retained`: a removal beyond retention, so that the row stays. `foreign`: it comes from another RTDB
+   * than this database mirrors. `contended`: nothing was inserted; another writer may have done so
+   * meanwhile: ask again. `dropped`: nothing was updated, though the row was there: a trigger left the
+   * write out.
    */
   verdict: z.infer<typeof RESULT>['verdict'];
   /** From the write in RTDB until now. */
@@ -64,26 +77,44 @@ export interface ClaimVerdict {
   states: { before: string | null; after: string | null };
 }
 
-/** What an apply function gets: the batch as JSON. `n` is the claim's place in `claims`. */
-export function claimsParameter<Leaf extends LogKey>(
-  claims: readonly Claim<Leaf>[],
-  { columnsOf }: Pick<MirroredPath<Leaf>, 'columnsOf'>,
+/**
+ * What an apply function gets: the batch as JSON. `n` is the claim's place in `claims`; the row's columns
+ * have `_` before their names.
+ *
+ * @param isKnown whether a source is known to be the RTDB that this database mirrors: Postgres is asked
+ *   about any other
+ */
+export function claimsParameter(
+  claims: readonly Claim[],
+  { keyColumns }: Pick<MirroredPath, 'keyColumns'>,
+  isKnown: (source: RtdbIdentity) => boolean,
 ): string {
   return JSON.stringify(
-    claims.map((claim, n) => ({
-      n,
-      ref: claim.ref,
-      ...columnsOf(claim.leaf),
-      ...claim.columns,
-      payload: claim.payload,
-      event_id: claim.eventId,
-      event_time: claim.eventTime,
-      before_known: claim.before.known,
-      before_payload: claim.before.known ? claim.before.payload : null,
-      settles_tie: claim.settlesTie,
-      detail: claim.detail,
-    })),
+    claims.map((claim, n) => {
+      const row: JsonObject = { n, ref: claim.ref };
+      keyColumns.forEach((column, place) => {
+        row[`_${column}`] = claim.leaf.parts[place] ?? null;
+      });
+      for (const column in claim.columns) row[`_${column}`] = claim.columns[column] ?? null;
+      row.payload = claim.payload;
+      row.event_id = claim.eventId;
+      row.event_time = claim.eventTime;
+      row.settles_tie = claim.settlesTie;
+      row.detail = claim.detail;
+      addBefore(row, claim.before);
+      if (claim.retainedBefore !== null) row.retained_before = claim.retainedBefore;
+      const { source } = claim;
+      if (source !== null && !isKnown(source)) Object.assign(row, source);
+      return row;
+    }),
   );
+}
+
+function addBefore(row: JsonObject, before: Before): void {
+  row.before_known = before.known;
+  if (!before.known) return;
+  if ('hash' in before) row.before_hash = before.hash;
+  else row.before_payload = before.payload;
 }
 
 /** The verdicts, in the order of the claims. Throws where the answer is not one for each claim. */

@@ -1,18 +1,20 @@
-import type { LogKey } from '../events/mirrored-path';
+import type { LogPlace } from '../paths/mirrored-path';
 import type { Json, JsonObject } from '../values/json';
 
 /** A disagreement that an event shows; the columns of `mirror.divergence_log` (docs/tables.md). */
 export interface Divergence {
   ref: string;
-  key: LogKey;
+  place: LogPlace;
   kind:
     | 'ancestor_overwrite'
+    | 'foreign_user'
     | 'invalid_payload'
     | 'missing_in_rtdb'
     | 'out_of_order'
+    | 'value_drift'
     | 'value_mismatch'
     | 'write_rejected';
-  cause: 'ancestor_overwrite' | 'race' | 'rejected' | 'retention' | 'unknown';
+  cause: 'ancestor_overwrite' | 'other_database' | 'race' | 'rejected' | 'retention' | 'unknown';
   severity: 'info' | 'warning' | 'error';
   rtdbValue: Json;
   postgresValue: Json;
@@ -159,23 +161,13 @@ set
   event_time = coalesce(excluded.event_time, log.event_time)
 `;
 
-/** The statement's one parameter: the batch as JSON. */
-export function divergencesParameter(divergences: readonly Divergence[]): string {
+/** The statement's first parameter: the batch as JSON. All are of one path. */
+export function divergencesParameter(path: string, divergences: readonly Divergence[]): string {
   return JSON.stringify(
     divergences.map((divergence) => ({
       ref: divergence.ref,
-      path: 'quest_completions',
-      shard: divergence.key.coupleId,
-      day: divergence.key.dateKey,
-      key:
-        divergence.key.userId === null
-          ? null
-          : {
-              couple_id: divergence.key.coupleId,
-              date_key: divergence.key.dateKey,
-              quest_id: divergence.key.questId,
-              user_id: divergence.key.userId,
-            },
+      path,
+      ...divergence.place,
       kind: divergence.kind,
       cause: divergence.cause,
       severity: divergence.severity,

@@ -11,6 +11,7 @@ const NAMES_OF_STATEMENTS = [
 ];
 /** And these, where the statement is the mirror's own. */
 const NAMES_IN_OWN_STATEMENTS = [
+  'exec_stmt_raise',
   'get_namespace_oid',
   'LookupExplicitNamespace',
   'ExecWithCheckOptions',

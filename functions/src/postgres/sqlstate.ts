@@ -71,7 +71,7 @@ export function blameOf(error: unknown): Blame {
   if (!(error instanceof DatabaseError)) return 'session';
   const sqlstate = error.code ?? '';
   const listed = listedBlame(sqlstate);
-  if (isRaised(error)) return blameOfRaised(listed);
+  if (isRaised(error)) return isOwnRaise(error) ? 'setup' : blameOfRaised(listed);
   if (isFatal(error)) return 'session';
   if (isInTrigger(error)) return blameInTrigger(listed, sqlstate);
   return listed ?? 'setup';
@@ -88,6 +88,16 @@ function listedBlame(sqlstate: string): Blame | undefined {
 /** `raise … using errcode` may name any SQLSTATE; the server's own failures have other routines. */
 function isRaised({ routine }: DatabaseError): boolean {
   return routine === 'exec_stmt_raise';
+}
+
+/** An apply function raises where its table lacks what the claims bring. */
+function isOwnRaise({ where, routine }: DatabaseError): boolean {
+  return (
+    routine === 'exec_stmt_raise' &&
+    where !== undefined &&
+    where.includes('mirror.apply_') &&
+    !where.includes('\n')
+  );
 }
 
 function blameOfRaised(listed: Blame | undefined): Blame {
@@ -128,6 +138,7 @@ export function isInTrigger({ where }: DatabaseError): boolean {
 export function isMissingForAll(error: unknown): boolean {
   if (!(error instanceof DatabaseError) || blameOf(error) !== 'setup') return false;
   const { where, internalQuery, routine } = error;
+  if (isOwnRaise(error)) return true;
   if (where === undefined || (internalQuery?.startsWith(OWN_STATEMENT) ?? false)) return true;
   return routine === 'aclcheck_error' && !isInTrigger(error);
 }

@@ -1,6 +1,6 @@
-import type { LogKey, ParsedPath } from '../events/mirrored-path';
+import type { InputIssue } from '../values/json';
 import { keyIssues } from '../values/rtdb-key';
-import { FIRST_YEAR, isRealDate, isSaneDate } from '../values/time-grammar';
+import { EXPECTED_DATE, isSaneDate } from '../values/time-grammar';
 import { partnerOf } from './partner';
 
 /** The keys of one completion: who completed which quest on which day. */
@@ -13,24 +13,24 @@ export interface CompletionKey {
 }
 
 export interface CompletionLeaf extends CompletionKey {
-  partnerId: string;
+  /** Null where the couple's id names nobody else, or not the user. */
+  partnerId: string | null;
 }
 
 /** Where completions live; the trigger's pattern and every reader of RTDB are built on it. */
 export const COMPLETION_PATTERN =
   'daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}';
 
-/** What a day must be; {@link isSaneDate}. */
-export const EXPECTED_DATE = `expected a calendar date that exists, YYYY-MM-DD, Gregorian, of the years ${FIRST_YEAR} to next year`;
-
-const NO_KEY: LogKey = { coupleId: null, dateKey: null, questId: null, userId: null };
+export type ParsedCompletionPath =
+  | { ok: true; leaf: CompletionLeaf }
+  | { ok: false; issues: InputIssue[] };
 
 /**
  * Reads `daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}`.
  *
  * @param asOf normalized instant of the write, or of the reading: no day lies far ahead of it
  */
-export function parseCompletionPath(path: string, asOf: string): ParsedPath<CompletionLeaf> {
+export function parseCompletionPath(path: string, asOf: string): ParsedCompletionPath {
   const segments = path.split('/');
   const [root, coupleId, dateKey, completions, questId, userId] = segments;
   if (
@@ -44,7 +44,6 @@ export function parseCompletionPath(path: string, asOf: string): ParsedPath<Comp
   ) {
     return {
       ok: false,
-      key: NO_KEY,
       issues: [{ field: 'ref', message: `expected ${COMPLETION_PATTERN}` }],
     };
   }
@@ -54,14 +53,8 @@ export function parseCompletionPath(path: string, asOf: string): ParsedPath<Comp
     ...keyIssues('userId', userId),
   ];
   if (!isSaneDate(dateKey, asOf)) issues.push({ field: 'dateKey', message: EXPECTED_DATE });
+  if (issues.length > 0) return { ok: false, issues };
   const partnerId = partnerOf(coupleId, userId);
-  if (partnerId === null) {
-    issues.push({ field: 'userId', message: 'expected one of the two users in coupleId' });
-  }
-  if (issues.length > 0 || partnerId === null) {
-    const date = isRealDate(dateKey) ? dateKey : null;
-    return { ok: false, key: { coupleId, dateKey: date, questId, userId }, issues };
-  }
   return { ok: true, leaf: { coupleId, dateKey, questId, userId, partnerId } };
 }
 

@@ -1,7 +1,7 @@
 import { instantOfMillis, millisOf, normalizeInstant } from '../values/event-time';
 import { type InputIssue, type Json, typeName } from '../values/json';
 import { canonicalValue } from '../values/rtdb-value';
-import { findUnstorable } from '../values/storable';
+import { findUnstorable, unstorableIssue } from '../values/storable';
 import { isTimeText } from '../values/time-grammar';
 
 /** A leaf's state: completed, with RTDB's value; or not, because it is gone or `false`. */
@@ -30,14 +30,16 @@ const EXPECTED_VALUE =
  *   its own
  */
 export function parseCompletionValue(raw: unknown, eventTime: string): ParsedValue {
-  // What nearly every event brings.
-  if (raw === true)
-    return { ok: true, state: { completed: true, completedAt: eventTime, payload: true } };
   const value = canonicalValue(raw);
   if (value === null || value === false)
     return { ok: true, state: { completed: false, gone: value === null } };
-  const issue = issueOf(value);
-  if (issue !== null) return { ok: false, value, issues: [issue] };
+  const unstorable = findUnstorable(value, 'value');
+  if (unstorable !== null) return { ok: false, value, issues: [unstorableIssue(unstorable)] };
+  const issue = issueOfValue(value);
+  if (issue !== null) {
+    const field = ['value', ...issue.path].join('.');
+    return { ok: false, value, issues: [{ field, message: issue.message }] };
+  }
   const completedAt = ownTimeOfValue(value, eventTime) ?? eventTime;
   return { ok: true, state: { completed: true, completedAt, payload: value } };
 }
@@ -48,7 +50,7 @@ export function parseCompletionValue(raw: unknown, eventTime: string): ParsedVal
  *
  * @param asOf normalized instant of the write, or of the reading
  */
-export function ownTimeOfValue(value: Json, asOf: string): string | null {
+export function ownTimeOfValue(value: unknown, asOf: string): string | null {
   const claimed = claimedTime(value);
   if (typeof claimed === 'number') return saneInstant(instantOfMillis(claimed), asOf);
   return typeof claimed === 'string' ? saneInstant(normalizeInstant(claimed), asOf) : null;
@@ -61,36 +63,32 @@ export function saneInstant(instant: string | null, asOf: string): string | null
   return ms >= MIN_SANE_MS && ms - millisOf(asOf) <= MAX_AHEAD_MS ? instant : null;
 }
 
-function claimedTime(value: Json): Json | undefined {
+function claimedTime(value: unknown): unknown {
   if (isObject(value)) return value.completedAt;
   return typeof value === 'number' ? value : undefined;
 }
 
-function issueOf(value: Json): InputIssue | null {
-  const unstorable = findUnstorable(value, 'value');
-  if (unstorable !== null) {
-    const message = 'expected text without U+0000 and lone surrogates, which jsonb refuses';
-    return { field: unstorable, message };
-  }
+/** What is wrong with a value that is not gone; null = nothing. */
+export function issueOfValue(value: Json): { path: string[]; message: string } | null {
   if (!isObject(value)) {
     if (typeof value === 'boolean' || typeof value === 'number') return null;
-    return { field: 'value', message: `${EXPECTED_VALUE}; got ${typeName(value)}` };
+    return { path: [], message: `${EXPECTED_VALUE}; got ${typeName(value)}` };
   }
   const { completedAt } = value;
   if (typeof completedAt === 'number') return null;
   if (typeof completedAt === 'string' && isTimeText(completedAt)) return null;
   return {
-    field: 'value.completedAt',
+    path: ['completedAt'],
     message:
       'expected a number (milliseconds since 1970) or an ISO 8601 date and time, such as ' +
       `2025-11-20T06:01:00.006Z; got ${completedAt === undefined ? 'nothing' : gotOf(completedAt)}`,
   };
 }
 
-function gotOf(value: Json): string {
+function gotOf(value: unknown): string {
   return typeof value === 'string' ? 'other text' : typeName(value);
 }
 
-function isObject(value: Json): value is { [key: string]: Json } {
+function isObject(value: unknown): value is { readonly [key: string]: unknown } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,40 +1,46 @@
-import type { LeafState, MirroredPath } from '../events/mirrored-path';
-import {
-  COMPLETION_PATTERN,
-  type CompletionLeaf,
-  dayPath,
-  parseCompletionPath,
-} from './completion-path';
-import { type CompletionState, parseCompletionValue } from './completion-value';
-import { compareKeys } from './key-order';
+import { instant, text } from '../paths/columns';
+import { definePath } from '../paths/define-path';
+import type { Remark } from '../paths/mirrored-path';
+import type { StandardSchema } from '../paths/standard-schema';
+import type { Json } from '../values/json';
+import { COMPLETION_PATTERN } from './completion-path';
+import { issueOfValue, ownTimeOfValue } from './completion-value';
+import { isOfCouple, partnerOf } from './partner';
 
-/** The path of quest completions, mirrored into `rtdb.quest_completions`. */
-export const QUEST_COMPLETIONS: MirroredPath<CompletionLeaf> = {
-  noun: 'quest completion',
-  pattern: COMPLETION_PATTERN,
-  applyStatement: 'select * from mirror.apply_quest_completions($1::jsonb, $2, $3::text[])',
-  parsePath: parseCompletionPath,
-  parseValue(raw, eventTime) {
-    const parsed = parseCompletionValue(raw, eventTime);
-    return parsed.ok ? { ok: true, state: leafStateOf(parsed.state, eventTime) } : parsed;
+/** By hand, not by zod: every event comes through here, and zod takes 60 ms to load. */
+const completionValue: StandardSchema = {
+  '~standard': {
+    version: 1,
+    vendor: 'quest-mirror',
+    validate(value) {
+      const issue = issueOfValue(value as Json);
+      return issue === null ? {} : { issues: [issue] };
+    },
   },
-  columnsOf: ({ coupleId, dateKey, questId, userId, partnerId }) => ({
-    couple_id: coupleId,
-    date_key: dateKey,
-    quest_id: questId,
-    user_id: userId,
-    partner_id: partnerId,
-  }),
-  compareLeaves: compareKeys,
-  datedNodeOf: (leaf) => ({
-    ref: dayPath(leaf),
-    dateKey: leaf.dateKey,
-    key: { coupleId: leaf.coupleId, dateKey: leaf.dateKey, questId: null, userId: null },
-  }),
 };
 
-function leafStateOf(state: CompletionState, eventTime: string): LeafState {
-  return state.completed
-    ? { payload: state.payload, gone: false, columns: { completed_at: state.completedAt } }
-    : { payload: null, gone: state.gone, columns: { completed_at: eventTime } };
-}
+const FOREIGN_USER: Remark = { kind: 'foreign_user', cause: 'unknown', severity: 'info' };
+
+/** The pilot: what users completed. */
+export const questCompletions = definePath({
+  name: 'quest_completions',
+  trigger: 'mirrorQuestCompletion',
+  ref: COMPLETION_PATTERN,
+  day: 'dateKey',
+  columns: {
+    partner_id: text((_value, { key }) => partnerOf(key.coupleId ?? '', key.userId ?? '')),
+    // A completion that tells no sane time of its own was made when it was written.
+    completed_at: instant((value, { eventTime }) => ownTimeOfValue(value, eventTime) ?? eventTime),
+  },
+  visibleTo: ['user_id', 'partner_id'],
+  isGone: (value) => value === false,
+  value: completionValue,
+  canary: (ms) => ms,
+  ignored: ['generatedAt', 'generatedBy', 'dateKey', 'progression'],
+  remark: ({ coupleId, userId }) => (isOfCouple(coupleId, userId) ? null : FOREIGN_USER),
+  loadExplainErasure() {
+    const { createDayOverwrite } =
+      require('../mirror/day-overwrite') as typeof import('../mirror/day-overwrite');
+    return createDayOverwrite();
+  },
+});

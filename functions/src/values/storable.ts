@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { Json, JsonObject } from './json';
+import type { InputIssue, Json, JsonObject } from './json';
 
 /**
  * What RTDB may hold and Postgres' `text` and `jsonb` refuse: U+0000, and surrogates without their
@@ -20,6 +20,14 @@ export function isStorable(text: string): boolean {
 export function findUnstorable(value: Json, at: string): string | null {
   const place = placeOfUnstorable(value);
   return place === null ? null : at + place;
+}
+
+/** The complaint about what `findUnstorable` found. */
+export function unstorableIssue(field: string): InputIssue {
+  return {
+    field,
+    message: 'expected text without U+0000 and lone surrogates, which jsonb refuses',
+  };
 }
 
 /** Put together on the way back: a value may have tens of thousands of fields, all of them good. */

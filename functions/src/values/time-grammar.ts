@@ -42,8 +42,11 @@ export function isTimeText(text: string): boolean {
 /** The first year in which anything can have been completed: other calendars show another. */
 export const FIRST_YEAR = 2000;
 
+/** What a day must be; {@link isSaneDate}. */
+export const EXPECTED_DATE = `expected a calendar date that exists, YYYY-MM-DD, Gregorian, of the years ${FIRST_YEAR} to next year`;
+
 /**
- * Whether a completion's day may be true: a date of the years 2000 to the next. A phone set to the
+ * Whether a leaf's day may be true: a date of the years 2000 to the next. A phone set to the
  * Buddhist, Islamic or Japanese calendar writes 2569, 1448 or 0008.
  *
  * @param asOf normalized instant of the write, or of the reading

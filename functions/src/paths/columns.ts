@@ -1,0 +1,123 @@
+import { instantOfMillis, normalizeInstant } from '../values/event-time';
+import type { Json } from '../values/json';
+import { isStorable } from '../values/storable';
+import type { Leaf } from './mirrored-path';
+
+/** The SQL type of a column, as Postgres spells it. */
+export type ColumnType =
+  | 'text'
+  | 'integer'
+  | 'bigint'
+  | 'double precision'
+  | 'boolean'
+  | 'timestamp with time zone'
+  | 'jsonb';
+
+/** A value of RTDB to be looked into; each field may be missing, or be of any other type. */
+export interface RtdbView {
+  readonly [field: string]: RtdbView | undefined;
+}
+
+/** What a column may look at besides the value. */
+export interface ColumnContext {
+  /** The parts of the ref by name. */
+  key: Readonly<Record<string, string>>;
+  /** Normalized instant of the write. */
+  eventTime: string;
+}
+
+/** How a column gets what it shows. It never refuses: what its type can't hold is null. */
+export interface Column {
+  readonly type: ColumnType;
+  /** May throw: then the column is null. */
+  read(value: RtdbView, context: ColumnContext): unknown;
+}
+
+type Read = (value: RtdbView, context: ColumnContext) => unknown;
+
+/** Text. A local time, without a zone, is one: no instant can be told from it. */
+export function text(read: Read): Column {
+  return { type: 'text', read };
+}
+
+/** A whole number from -2,147,483,648 to 2,147,483,647. */
+export function integer(read: Read): Column {
+  return { type: 'integer', read };
+}
+
+/** A whole number that JavaScript holds exactly: up to 2^53 - 1. */
+export function bigint(read: Read): Column {
+  return { type: 'bigint', read };
+}
+
+/** Any number of RTDB. */
+export function double(read: Read): Column {
+  return { type: 'double precision', read };
+}
+
+export function boolean(read: Read): Column {
+  return { type: 'boolean', read };
+}
+
+/** An instant: milliseconds since 1970, or ISO 8601 text with a zone. */
+export function instant(read: Read): Column {
+  return { type: 'timestamp with time zone', read };
+}
+
+/** Any value, as jsonb. */
+export function json(read: Read): Column {
+  return { type: 'jsonb', read };
+}
+
+/** What the column has: a value that its type holds, nothing, or something else (a drift). */
+export type Held = { holds: true; value: Json } | { holds: false };
+
+const NOTHING: Held = { holds: true, value: null };
+const DRIFT: Held = { holds: false };
+
+/** What a column shows of a value. Pure; never throws. */
+export function holdColumn(column: Column, value: RtdbView, context: ColumnContext): Held {
+  const found = readColumn(column, value, context);
+  if (found === undefined || found === null) return NOTHING;
+  const held = HOLDERS[column.type](found);
+  return held === undefined ? DRIFT : { holds: true, value: held };
+}
+
+function readColumn(column: Column, value: RtdbView, context: ColumnContext): unknown {
+  try {
+    return column.read(value, context);
+  } catch {
+    // It looked into what isn't there.
+    return null;
+  }
+}
+
+const INT4 = 2 ** 31;
+const HAS_ZONE = /(Z|[+-]\d{2}:?\d{2})$/i;
+
+/** What each type makes of a value; undefined = it can't hold that. */
+const HOLDERS: Readonly<Record<ColumnType, (value: unknown) => Json | undefined>> = {
+  text: (value) => (typeof value === 'string' && isStorable(value) ? value : undefined),
+  integer: (value) => (isWhole(value) && value >= -INT4 && value < INT4 ? value : undefined),
+  bigint: (value) => (isWhole(value) ? value : undefined),
+  'double precision': (value) =>
+    typeof value === 'number' && Number.isFinite(value) ? value : undefined,
+  boolean: (value) => (typeof value === 'boolean' ? value : undefined),
+  'timestamp with time zone': (value) => {
+    if (typeof value === 'number') return instantOfMillis(value) ?? undefined;
+    if (typeof value !== 'string' || !HAS_ZONE.test(value)) return undefined;
+    return normalizeInstant(value) ?? undefined;
+  },
+  jsonb: (value) => (typeof value === 'function' ? undefined : (value as Json)),
+};
+
+function isWhole(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value);
+}
+
+/** The context of a leaf's columns. */
+export function contextOf(leaf: Leaf | null, eventTime: string): ColumnContext {
+  return { key: leaf?.key ?? NO_KEY, eventTime };
+}
+
+const NO_KEY: Leaf['key'] = Object.freeze(Object.create(null));
