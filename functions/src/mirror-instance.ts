@@ -75,7 +75,9 @@ function openMirror(mirrored: MirroredPath): OpenMirror {
   const { mirroringEnabled, connectionsMax, retentionDays } = settings;
   const { showsRefs, appliedSample } = settings;
   const store = new HeldStore(() =>
-    openMirrorStore(mirrored, postgresConfig(process.env), connectionsMax, logBatch),
+    openMirrorStore(mirrored, postgresConfig(process.env), connectionsMax, (batch) =>
+      logBatch(mirrored.name, batch),
+    ),
   );
   const emulatorHost = read(process.env, 'FIREBASE_DATABASE_EMULATOR_HOST');
   const onChange = (change: FlagChange) => noteFlagChange(change, store);
