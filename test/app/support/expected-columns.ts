@@ -16,7 +16,7 @@ const FIELDS: Readonly<Record<string, string>> = {
  * What each column must show of a document: the field of its name, or null where the type can't hold it.
  * Knows nothing of the mirror's code. Not for completions, which have other columns.
  */
-export function expectedColumns(
+function expectedColumns(
   path: string,
   value: JsonValue,
   types: ColumnTypes,
