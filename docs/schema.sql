@@ -679,7 +679,8 @@ begin
       -- In place of a value that is too large to send.
       before_hash text,
       settles_tie boolean,
-      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf, if it is
+      -- what was removed. Else a write is still on its way, which would revive the row.
       retained_before timestamptz,
       -- Where the event comes from, as long as the instance has not learnt that it is ours.
       instance text,
@@ -716,16 +717,25 @@ begin
       case
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
-        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
+        then 'retained'
         when h.n is null then 'insert'
         when h.event_time > c.event_time then 'stale'
         when h.event_time < c.event_time then 'update'
         when h.payload is not distinct from c.payload then 'duplicate'
         when c.settles_tie then 'update'
         else 'tied'
-      end as action
+      end as action,
+      is_apart
     from claim as c
     left join held as h using (n)
+    cross join lateral (
+      -- Whether the write began from another state than the row shows.
+      select c.before_known and case
+        when c.before_hash is null then c.before_payload is distinct from h.payload
+        else c.before_hash is distinct from mirror.value_hash(h.payload)
+      end as is_apart
+    ) as compared
   ),
   inserted as (
     insert into rtdb.daily_quests (
@@ -766,17 +776,13 @@ begin
         when claim.action = 'update' then 'applied'
         when claim.action <> 'insert' then claim.action
         when i.couple_id is null then 'contended'
+        -- The tombstone keeps a write that is still on its way from making a row.
+        when claim.retained_before is not null then 'retained'
         else 'applied'
       end as verdict,
-      -- The write began from another state than the row shows: an event before it is missing. A
-      -- client's row is no witness of RTDB at all.
-      claim.before_known
+      -- An event before it is missing. A client's row is no witness of RTDB at all.
+      claim.is_apart
         and not claim.settles_tie
-        and case
-          when claim.before_hash is null
-          then claim.before_payload is distinct from claim.held_payload
-          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
-        end
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
@@ -885,7 +891,8 @@ begin
       -- In place of a value that is too large to send.
       before_hash text,
       settles_tie boolean,
-      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf, if it is
+      -- what was removed. Else a write is still on its way, which would revive the row.
       retained_before timestamptz,
       -- Where the event comes from, as long as the instance has not learnt that it is ours.
       instance text,
@@ -922,16 +929,25 @@ begin
       case
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
-        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
+        then 'retained'
         when h.n is null then 'insert'
         when h.event_time > c.event_time then 'stale'
         when h.event_time < c.event_time then 'update'
         when h.payload is not distinct from c.payload then 'duplicate'
         when c.settles_tie then 'update'
         else 'tied'
-      end as action
+      end as action,
+      is_apart
     from claim as c
     left join held as h using (n)
+    cross join lateral (
+      -- Whether the write began from another state than the row shows.
+      select c.before_known and case
+        when c.before_hash is null then c.before_payload is distinct from h.payload
+        else c.before_hash is distinct from mirror.value_hash(h.payload)
+      end as is_apart
+    ) as compared
   ),
   inserted as (
     insert into rtdb.lp_awards (
@@ -976,17 +992,13 @@ begin
         when claim.action = 'update' then 'applied'
         when claim.action <> 'insert' then claim.action
         when i.couple_id is null then 'contended'
+        -- The tombstone keeps a write that is still on its way from making a row.
+        when claim.retained_before is not null then 'retained'
         else 'applied'
       end as verdict,
-      -- The write began from another state than the row shows: an event before it is missing. A
-      -- client's row is no witness of RTDB at all.
-      claim.before_known
+      -- An event before it is missing. A client's row is no witness of RTDB at all.
+      claim.is_apart
         and not claim.settles_tie
-        and case
-          when claim.before_hash is null
-          then claim.before_payload is distinct from claim.held_payload
-          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
-        end
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
@@ -1095,7 +1107,8 @@ begin
       -- In place of a value that is too large to send.
       before_hash text,
       settles_tie boolean,
-      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf, if it is
+      -- what was removed. Else a write is still on its way, which would revive the row.
       retained_before timestamptz,
       -- Where the event comes from, as long as the instance has not learnt that it is ours.
       instance text,
@@ -1132,16 +1145,25 @@ begin
       case
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
-        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
+        then 'retained'
         when h.n is null then 'insert'
         when h.event_time > c.event_time then 'stale'
         when h.event_time < c.event_time then 'update'
         when h.payload is not distinct from c.payload then 'duplicate'
         when c.settles_tie then 'update'
         else 'tied'
-      end as action
+      end as action,
+      is_apart
     from claim as c
     left join held as h using (n)
+    cross join lateral (
+      -- Whether the write began from another state than the row shows.
+      select c.before_known and case
+        when c.before_hash is null then c.before_payload is distinct from h.payload
+        else c.before_hash is distinct from mirror.value_hash(h.payload)
+      end as is_apart
+    ) as compared
   ),
   inserted as (
     insert into rtdb.memory_puzzles (
@@ -1187,17 +1209,13 @@ begin
         when claim.action = 'update' then 'applied'
         when claim.action <> 'insert' then claim.action
         when i.couple_id is null then 'contended'
+        -- The tombstone keeps a write that is still on its way from making a row.
+        when claim.retained_before is not null then 'retained'
         else 'applied'
       end as verdict,
-      -- The write began from another state than the row shows: an event before it is missing. A
-      -- client's row is no witness of RTDB at all.
-      claim.before_known
+      -- An event before it is missing. A client's row is no witness of RTDB at all.
+      claim.is_apart
         and not claim.settles_tie
-        and case
-          when claim.before_hash is null
-          then claim.before_payload is distinct from claim.held_payload
-          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
-        end
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
@@ -1306,7 +1324,8 @@ begin
       -- In place of a value that is too large to send.
       before_hash text,
       settles_tie boolean,
-      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf, if it is
+      -- what was removed. Else a write is still on its way, which would revive the row.
       retained_before timestamptz,
       -- Where the event comes from, as long as the instance has not learnt that it is ours.
       instance text,
@@ -1343,16 +1362,25 @@ begin
       case
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
-        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
+        then 'retained'
         when h.n is null then 'insert'
         when h.event_time > c.event_time then 'stale'
         when h.event_time < c.event_time then 'update'
         when h.payload is not distinct from c.payload then 'duplicate'
         when c.settles_tie then 'update'
         else 'tied'
-      end as action
+      end as action,
+      is_apart
     from claim as c
     left join held as h using (n)
+    cross join lateral (
+      -- Whether the write began from another state than the row shows.
+      select c.before_known and case
+        when c.before_hash is null then c.before_payload is distinct from h.payload
+        else c.before_hash is distinct from mirror.value_hash(h.payload)
+      end as is_apart
+    ) as compared
   ),
   inserted as (
     insert into rtdb.quest_completions (
@@ -1394,17 +1422,13 @@ begin
         when claim.action = 'update' then 'applied'
         when claim.action <> 'insert' then claim.action
         when i.couple_id is null then 'contended'
+        -- The tombstone keeps a write that is still on its way from making a row.
+        when claim.retained_before is not null then 'retained'
         else 'applied'
       end as verdict,
-      -- The write began from another state than the row shows: an event before it is missing. A
-      -- client's row is no witness of RTDB at all.
-      claim.before_known
+      -- An event before it is missing. A client's row is no witness of RTDB at all.
+      claim.is_apart
         and not claim.settles_tie
-        and case
-          when claim.before_hash is null
-          then claim.before_payload is distinct from claim.held_payload
-          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
-        end
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
@@ -1513,7 +1537,8 @@ begin
       -- In place of a value that is too large to send.
       before_hash text,
       settles_tie boolean,
-      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf, if it is
+      -- what was removed. Else a write is still on its way, which would revive the row.
       retained_before timestamptz,
       -- Where the event comes from, as long as the instance has not learnt that it is ours.
       instance text,
@@ -1550,16 +1575,25 @@ begin
       case
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
-        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
+        then 'retained'
         when h.n is null then 'insert'
         when h.event_time > c.event_time then 'stale'
         when h.event_time < c.event_time then 'update'
         when h.payload is not distinct from c.payload then 'duplicate'
         when c.settles_tie then 'update'
         else 'tied'
-      end as action
+      end as action,
+      is_apart
     from claim as c
     left join held as h using (n)
+    cross join lateral (
+      -- Whether the write began from another state than the row shows.
+      select c.before_known and case
+        when c.before_hash is null then c.before_payload is distinct from h.payload
+        else c.before_hash is distinct from mirror.value_hash(h.payload)
+      end as is_apart
+    ) as compared
   ),
   inserted as (
     insert into rtdb.quiz_progression (
@@ -1605,17 +1639,13 @@ begin
         when claim.action = 'update' then 'applied'
         when claim.action <> 'insert' then claim.action
         when i.couple_id is null then 'contended'
+        -- The tombstone keeps a write that is still on its way from making a row.
+        when claim.retained_before is not null then 'retained'
         else 'applied'
       end as verdict,
-      -- The write began from another state than the row shows: an event before it is missing. A
-      -- client's row is no witness of RTDB at all.
-      claim.before_known
+      -- An event before it is missing. A client's row is no witness of RTDB at all.
+      claim.is_apart
         and not claim.settles_tie
-        and case
-          when claim.before_hash is null
-          then claim.before_payload is distinct from claim.held_payload
-          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
-        end
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
@@ -1724,7 +1754,8 @@ begin
       -- In place of a value that is too large to send.
       before_hash text,
       settles_tie boolean,
-      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf, if it is
+      -- what was removed. Else a write is still on its way, which would revive the row.
       retained_before timestamptz,
       -- Where the event comes from, as long as the instance has not learnt that it is ours.
       instance text,
@@ -1761,16 +1792,25 @@ begin
       case
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
-        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
+        then 'retained'
         when h.n is null then 'insert'
         when h.event_time > c.event_time then 'stale'
         when h.event_time < c.event_time then 'update'
         when h.payload is not distinct from c.payload then 'duplicate'
         when c.settles_tie then 'update'
         else 'tied'
-      end as action
+      end as action,
+      is_apart
     from claim as c
     left join held as h using (n)
+    cross join lateral (
+      -- Whether the write began from another state than the row shows.
+      select c.before_known and case
+        when c.before_hash is null then c.before_payload is distinct from h.payload
+        else c.before_hash is distinct from mirror.value_hash(h.payload)
+      end as is_apart
+    ) as compared
   ),
   inserted as (
     insert into rtdb.quiz_sessions (
@@ -1821,17 +1861,13 @@ begin
         when claim.action = 'update' then 'applied'
         when claim.action <> 'insert' then claim.action
         when i.couple_id is null then 'contended'
+        -- The tombstone keeps a write that is still on its way from making a row.
+        when claim.retained_before is not null then 'retained'
         else 'applied'
       end as verdict,
-      -- The write began from another state than the row shows: an event before it is missing. A
-      -- client's row is no witness of RTDB at all.
-      claim.before_known
+      -- An event before it is missing. A client's row is no witness of RTDB at all.
+      claim.is_apart
         and not claim.settles_tie
-        and case
-          when claim.before_hash is null
-          then claim.before_payload is distinct from claim.held_payload
-          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
-        end
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
@@ -1940,7 +1976,8 @@ begin
       -- In place of a value that is too large to send.
       before_hash text,
       settles_tie boolean,
-      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf, if it is
+      -- what was removed. Else a write is still on its way, which would revive the row.
       retained_before timestamptz,
       -- Where the event comes from, as long as the instance has not learnt that it is ours.
       instance text,
@@ -1977,16 +2014,25 @@ begin
       case
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
-        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
+        then 'retained'
         when h.n is null then 'insert'
         when h.event_time > c.event_time then 'stale'
         when h.event_time < c.event_time then 'update'
         when h.payload is not distinct from c.payload then 'duplicate'
         when c.settles_tie then 'update'
         else 'tied'
-      end as action
+      end as action,
+      is_apart
     from claim as c
     left join held as h using (n)
+    cross join lateral (
+      -- Whether the write began from another state than the row shows.
+      select c.before_known and case
+        when c.before_hash is null then c.before_payload is distinct from h.payload
+        else c.before_hash is distinct from mirror.value_hash(h.payload)
+      end as is_apart
+    ) as compared
   ),
   inserted as (
     insert into rtdb.steps (
@@ -2032,17 +2078,13 @@ begin
         when claim.action = 'update' then 'applied'
         when claim.action <> 'insert' then claim.action
         when i.couple_id is null then 'contended'
+        -- The tombstone keeps a write that is still on its way from making a row.
+        when claim.retained_before is not null then 'retained'
         else 'applied'
       end as verdict,
-      -- The write began from another state than the row shows: an event before it is missing. A
-      -- client's row is no witness of RTDB at all.
-      claim.before_known
+      -- An event before it is missing. A client's row is no witness of RTDB at all.
+      claim.is_apart
         and not claim.settles_tie
-        and case
-          when claim.before_hash is null
-          then claim.before_payload is distinct from claim.held_payload
-          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
-        end
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
@@ -2151,7 +2193,8 @@ begin
       -- In place of a value that is too large to send.
       before_hash text,
       settles_tie boolean,
-      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf, if it is
+      -- what was removed. Else a write is still on its way, which would revive the row.
       retained_before timestamptz,
       -- Where the event comes from, as long as the instance has not learnt that it is ours.
       instance text,
@@ -2188,16 +2231,25 @@ begin
       case
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
-        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
+        then 'retained'
         when h.n is null then 'insert'
         when h.event_time > c.event_time then 'stale'
         when h.event_time < c.event_time then 'update'
         when h.payload is not distinct from c.payload then 'duplicate'
         when c.settles_tie then 'update'
         else 'tied'
-      end as action
+      end as action,
+      is_apart
     from claim as c
     left join held as h using (n)
+    cross join lateral (
+      -- Whether the write began from another state than the row shows.
+      select c.before_known and case
+        when c.before_hash is null then c.before_payload is distinct from h.payload
+        else c.before_hash is distinct from mirror.value_hash(h.payload)
+      end as is_apart
+    ) as compared
   ),
   inserted as (
     insert into rtdb.you_or_me_sessions (
@@ -2246,17 +2298,13 @@ begin
         when claim.action = 'update' then 'applied'
         when claim.action <> 'insert' then claim.action
         when i.couple_id is null then 'contended'
+        -- The tombstone keeps a write that is still on its way from making a row.
+        when claim.retained_before is not null then 'retained'
         else 'applied'
       end as verdict,
-      -- The write began from another state than the row shows: an event before it is missing. A
-      -- client's row is no witness of RTDB at all.
-      claim.before_known
+      -- An event before it is missing. A client's row is no witness of RTDB at all.
+      claim.is_apart
         and not claim.settles_tie
-        and case
-          when claim.before_hash is null
-          then claim.before_payload is distinct from claim.held_payload
-          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
-        end
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
@@ -2503,7 +2551,8 @@ begin
       -- In place of a value that is too large to send.
       before_hash text,
       settles_tie boolean,
-      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf, if it is
+      -- what was removed. Else a write is still on its way, which would revive the row.
       retained_before timestamptz,
       -- Where the event comes from, as long as the instance has not learnt that it is ours.
       instance text,
@@ -2540,16 +2589,25 @@ begin
       case
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
-        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
+        then 'retained'
         when h.n is null then 'insert'
         when h.event_time > c.event_time then 'stale'
         when h.event_time < c.event_time then 'update'
         when h.payload is not distinct from c.payload then 'duplicate'
         when c.settles_tie then 'update'
         else 'tied'
-      end as action
+      end as action,
+      is_apart
     from claim as c
     left join held as h using (n)
+    cross join lateral (
+      -- Whether the write began from another state than the row shows.
+      select c.before_known and case
+        when c.before_hash is null then c.before_payload is distinct from h.payload
+        else c.before_hash is distinct from mirror.value_hash(h.payload)
+      end as is_apart
+    ) as compared
   ),
   inserted as (
     insert into {table} (
@@ -2590,17 +2648,13 @@ begin
         when claim.action = 'update' then 'applied'
         when claim.action <> 'insert' then claim.action
         when i.{shard} is null then 'contended'
+        -- The tombstone keeps a write that is still on its way from making a row.
+        when claim.retained_before is not null then 'retained'
         else 'applied'
       end as verdict,
-      -- The write began from another state than the row shows: an event before it is missing. A
-      -- client's row is no witness of RTDB at all.
-      claim.before_known
+      -- An event before it is missing. A client's row is no witness of RTDB at all.
+      claim.is_apart
         and not claim.settles_tie
-        and case
-          when claim.before_hash is null
-          then claim.before_payload is distinct from claim.held_payload
-          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
-        end
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,

@@ -77,9 +77,19 @@ describe.each<MirroredPath>([...PATHS])('with a retention of 30 days, $name', (m
     expect(await rows()).toEqual(BURIED);
   });
 
-  test('leaves nothing of a leaf that it never had', async () => {
+  test('of a leaf that it never had leaves a tombstone, against a write that comes late', async () => {
     expect(await remove()).toEqual({ outcome: 'retained' });
-    expect(await rows()).toEqual([]);
+    expect(await write(LATELY, 'late')).toMatchObject({ outcome: 'stale' });
+    expect(await rows()).toEqual(BURIED);
+  });
+
+  test('a removal that overtakes the write before it is not undone by that', async () => {
+    const other = writeAt(ref, value, { time: LONG_AGO, id: 'first' });
+    const older = typeof value === 'object' ? { ...value, more: 1 } : 1_759_320_000_000;
+    await under.mirror({ ...other, after: older });
+    expect(await remove()).toMatchObject({ outcome: 'applied' });
+    expect(await write(LATELY, 'late')).toMatchObject({ outcome: 'stale' });
+    expect(await rows()).toEqual(BURIED);
   });
 
   test('takes a write of an old day, whatever was there before it', async () => {

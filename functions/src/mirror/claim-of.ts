@@ -27,7 +27,7 @@ export function claimOf(event: LeafEvent, settings: ClaimSettings): Claim {
     payload: after.payload,
     columns: columnsOf(after, before),
     // Beyond retention the row may have outlived its leaf, so it can't tell of a missing event.
-    before: isRetired ? { known: false } : beforeOf(before),
+    before: isRetired && !after.gone ? { known: false } : beforeOf(before),
     settlesTie: false,
     retainedBefore:
       isRetired && after.gone ? retentionBound(eventTime, settings.retentionDays) : null,

@@ -172,17 +172,22 @@ async function followRow(
   if (!claim.settlesTie) await recordLate(event, claim, verdict, context);
   // Also for a duplicate: the first delivery may have ended between the upsert and this.
   if (outcome.outcome === 'applied' || outcome.outcome === 'duplicate') {
-    await recordFindings(event, context);
+    await recordFindings(event, claim, context);
   }
   return outcome;
 }
 
 /** What a row that shows the event gives rise to. */
-async function recordFindings(event: LeafEvent, context: MirrorContext): Promise<void> {
+async function recordFindings(
+  event: LeafEvent,
+  claim: Claim,
+  context: MirrorContext,
+): Promise<void> {
   const { mirrored, explainErasure, rtdb, said } = context;
   const store = context.store();
   const findings = findingsOf(event, mirrored, said, nowText());
-  if (explainErasure !== null && isErasure(event)) {
+  // Beyond retention removals are the app's housekeeping, of whole days.
+  if (explainErasure !== null && claim.retainedBefore === null && isErasure(event)) {
     findings.push(...(await explainErasure(event, { rtdb, store })));
   }
   await Promise.all(findings.map((divergence) => store.record(divergence)));
