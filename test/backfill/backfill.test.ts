@@ -155,8 +155,8 @@ test('leaves that are no completions are named, and their neighbours inserted', 
   expect(JSON.parse(out)).toMatchObject({ inserted: 1, rejected: 4 });
   expect(await rows()).toMatchObject([{ ref: 'ann_bob/quest_5/ann' }]);
   const logged = await database.query(
-    `select quest_id, kind, cause, detected_by, detail -> 'issues' -> 0 ->> 'field' as field
-     from mirror.divergence_log order by quest_id`,
+    `select key ->> 'quest_id' as quest_id, kind, cause, detected_by, detail -> 'issues' -> 0 ->> 'field' as field
+     from mirror.divergence_log order by key ->> 'quest_id'`,
   );
   const common = { cause: 'rejected', detected_by: 'backfill' };
   expect(logged).toEqual([

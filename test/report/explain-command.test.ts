@@ -49,13 +49,15 @@ test('the whole story of a leaf', async () => {
   await addRow('alice_bob', 'bob', true);
   await database.query(
     `insert into mirror.divergence_log
-       (ref, kind, cause, severity, detected_by, detail, first_seen_at, resolved_at) values
-       ($1, 'out_of_order', 'race', 'info', 'trigger', '{"behind_ms": 12}', '2025-11-19T13:00Z',
+       (path, ref, kind, cause, severity, detected_by, detail, first_seen_at, resolved_at) values
+       ('quest_completions', $1, 'out_of_order', 'race', 'info', 'trigger', '{"behind_ms": 12}', '2025-11-19T13:00Z',
         '2025-11-19T14:00Z'),
-       ('daily_quests/alice_bob/2025-11-19', 'missing_in_rtdb', 'retention', 'info', 'trigger', null,
+       ('quest_completions', 'daily_quests/alice_bob/2025-11-19', 'missing_in_rtdb', 'retention', 'info', 'trigger', null,
         '2025-11-20T13:00Z', null),
-       ('daily_quests/alice_bob/2025-11-20/completions/quest_1/bob', 'late', 'race', 'info',
-        'trigger', null, '2025-11-20T13:00Z', null)`,
+       ('quest_completions', 'daily_quests/alice_bob/2025-11-20/completions/quest_1/bob', 'late', 'race',
+        'info', 'trigger', null, '2025-11-20T13:00Z', null),
+       ('quest_lists', 'daily_quests/alice_bob/2025-11-19', 'late', 'race', 'info', 'trigger', null,
+        '2025-11-20T13:00Z', null)`,
     [REF],
   );
   await database.query(
@@ -128,8 +130,8 @@ test('hostile values in the log and in RTDB are written out', async () => {
   await rtdb.rest.set(KEYS, { completedAt: 5, note: 'a\u202eb\u001b[31m\u0085' });
   await addRow('alice_bob', 'bob', { completedAt: 5, note: '\u2067x' });
   await database.query(
-    `insert into mirror.divergence_log (ref, kind, cause, severity, detected_by, detail)
-     values ($1, 'late', 'race', 'info', 'trigger', $2)`,
+    `insert into mirror.divergence_log (path, ref, kind, cause, severity, detected_by, detail)
+     values ('quest_completions', $1, 'late', 'race', 'info', 'trigger', $2)`,
     [REF, JSON.stringify({ text: '\u001b[0m\u2029' })],
   );
   for (const args of [[REF], [REF, '--json']]) {
