@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { PATHS } from '../functions/src/app-paths';
 
 const USAGE = `npm run ops -- --project <id> [--channel <notification channel>]... [--dry-run]
 
@@ -36,8 +37,15 @@ function files(folder: string): string[] {
     .map((name) => join(path, name));
 }
 
+/** The Cloud Run services that mirror; what the platform itself counts has no other name for them. */
+const MIRROR_SERVICES = PATHS.map(({ trigger }) => JSON.stringify(trigger.toLowerCase())).join(',');
+
 function read(file: string): Record<string, unknown> {
-  return JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+  const text = readFileSync(file, 'utf8').replaceAll(
+    '{mirror services}',
+    JSON.stringify(MIRROR_SERVICES).slice(1, -1),
+  );
+  return JSON.parse(text) as Record<string, unknown>;
 }
 
 /** Metrics first: a policy on a metric that is not there is refused. */

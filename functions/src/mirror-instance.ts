@@ -85,7 +85,9 @@ function openMirror(mirrored: MirroredPath, paths: readonly string[]): OpenMirro
   const { mirroringEnabled, connectionsMax, retentionDays } = settings;
   const { showsRefs, appliedSample } = settings;
   const store = new HeldStore(() =>
-    openMirrorStore(mirrored, postgresConfig(process.env), connectionsMax, logBatch),
+    openMirrorStore(mirrored, postgresConfig(process.env), connectionsMax, (batch) =>
+      logBatch(mirrored.name, batch),
+    ),
   );
   const emulatorHost = read(process.env, 'FIREBASE_DATABASE_EMULATOR_HOST');
   const names = { path: mirrored.name, paths };

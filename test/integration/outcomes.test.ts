@@ -39,6 +39,7 @@ describe('what a row and the divergence log show after each outcome', () => {
     expect(await row()).toEqual({
       payload: true,
       origin: 'rtdb',
+      tie_settled: false,
       event_id: 'e1',
       is_tombstone: false,
       time: '12:00:00.123456',
@@ -82,7 +83,11 @@ describe('what a row and the divergence log show after each outcome', () => {
     expect(await under.mirror(other)).toMatchObject({ outcome: 'tied' });
     expect(await row()).toMatchObject({ payload: 1763553600000, event_id: 'e2' });
     expect(await under.mirror(writeOf({ id: 'e1' }))).toMatchObject({ outcome: 'tied' });
-    expect(await row()).toMatchObject({ payload: 1763553600000, origin: 'repair' });
+    expect(await row()).toMatchObject({
+      payload: 1763553600000,
+      origin: 'rtdb',
+      tie_settled: true,
+    });
     expect(await divergences()).toEqual([]);
   });
 

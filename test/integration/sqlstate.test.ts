@@ -79,7 +79,7 @@ describe('who is to blame for a failure of the server itself', () => {
     url.searchParams.set('options', '-c default_transaction_read_only=on');
     const readOnly = new Connections(clientConfig(url.href), 1);
     try {
-      const error = await failureOf(readOnly, `insert into mirror.beginning default values`);
+      const error = await failureOf(readOnly, `insert into mirror.locks (name) values ('x')`);
       expect([sqlstateOf(error), blameOf(error), isOutage(error)]).toEqual([
         '25006',
         'session',

@@ -132,8 +132,23 @@ describe.each(MODES)('in %s mode', (mode) => {
     ['that is only a part of one', { userId: 'bob' }],
     ['that is both', { userId: 'alice_bob_smith' }],
     ['that is the separator', { userId: '_' }],
-  ])('a user %s is refused by name', async (_name, leaf) => {
-    await expectRefusal(mode, leaf, ['userId']);
+  ])('a user %s is mirrored all the same, without a partner, and said', async (_name, leaf) => {
+    const event = completionEvent(leaf);
+    await expect(send(mirror.runtime.url, event, mode)).resolves.toBe(204);
+    const { userId: user_id } = leaf;
+    await expect(completions(mirror.database)).resolves.toMatchObject([
+      { user_id, partner_id: null, payload: true, event_id: event.id },
+    ]);
+    await expect(divergences(mirror.database)).resolves.toMatchObject([
+      { ref: refOf(leaf), kind: 'foreign_user', severity: 'info', key: { user_id } },
+    ]);
+  });
+
+  test('the one user of a couple whose other id is empty has no partner, and nothing is said', async () => {
+    const leaf = { coupleId: '_31bdf8e9-13a3', userId: '31bdf8e9-13a3' };
+    await expect(send(mirror.runtime.url, completionEvent(leaf), mode)).resolves.toBe(204);
+    await expect(completions(mirror.database)).resolves.toMatchObject([{ partner_id: null }]);
+    await expect(divergences(mirror.database)).resolves.toEqual([]);
   });
 });
 

@@ -71,7 +71,7 @@ const rejection = (sqlstate: string | null) =>
     kind: 'write_rejected',
     cause: 'rejected',
     severity: 'error',
-    quest_id: POISON,
+    key: expect.objectContaining({ quest_id: POISON }),
     times_seen: 1,
     detail: expect.objectContaining({ sqlstate }),
   });
@@ -130,7 +130,7 @@ test.each([
   [
     'a unique index',
     `create unique index team on rtdb.quest_completions ((1)) where quest_id in ('q1', '${POISON}')`,
-    'drop index team',
+    'drop index rtdb.team',
     '23505',
   ],
   [
@@ -228,14 +228,14 @@ describe('what is missing for every row', () => {
 
   test('the log names a function of the mirror that is missing, and the command', async () => {
     const event = completionEvent();
-    await database.query('alter function mirror.apply_claims rename to apply_claims_away');
+    await database.query('alter function mirror.apply_quest_completions rename to apply_away');
     try {
       expect(await send(runtime.url, event)).toBe(500);
       expect(await runtime.outcomeOf(String(event.id))).toMatchObject({
-        hint: 'function mirror.apply_claims(jsonb, unknown) does not exist: run `npm run mirror -- migrate`',
+        hint: 'function mirror.apply_quest_completions(jsonb, unknown, text[]) does not exist: run `npm run mirror -- migrate`',
       });
     } finally {
-      await database.query('alter function mirror.apply_claims_away rename to apply_claims');
+      await database.query('alter function mirror.apply_away rename to apply_quest_completions');
     }
     expect(await send(runtime.url, event)).toBe(204);
   });

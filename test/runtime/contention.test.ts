@@ -58,7 +58,7 @@ test.each(['23514', '22023', '23502', '22P05'])(
         kind: 'write_rejected',
         cause: 'rejected',
         severity: 'error',
-        quest_id: POISON,
+        key: expect.objectContaining({ quest_id: POISON }),
         event_id: events[30]?.id,
         detail: expect.objectContaining({ sqlstate }),
       }),

@@ -116,7 +116,7 @@ test.each([
     describe: 'the line of its batch',
   });
   expect(batches(running)).toEqual([
-    expect.objectContaining({ statement: 'apply_claims', size: 1, sqlstate }),
+    expect.objectContaining({ statement: 'apply', size: 1, sqlstate }),
   ]);
   expect(running.lines.join('\n')).not.toContain('MARKER');
 });

@@ -74,7 +74,7 @@ export function mirrorPathOn(
 /** The one row of `quest_completions`, as the tests of outcomes look at it. */
 export async function onlyRow(database: TestDatabase): Promise<unknown> {
   const rows = await database.query(
-    `select payload, origin, event_id, deleted_at is not null as is_tombstone,
+    `select payload, origin, tie_settled, event_id, deleted_at is not null as is_tombstone,
        to_char(event_time at time zone 'UTC', 'HH24:MI:SS.US') as time
      from rtdb.quest_completions`,
   );

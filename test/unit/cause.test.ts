@@ -78,9 +78,9 @@ describe('rejected', () => {
       cause: 'rejected',
       evidence: { refused: 'value' },
     });
-    expect(causeOf(mismatchOf({ key: { ...KEY, userId: 'eve' } }), knownOf())).toEqual({
+    expect(causeOf(mismatchOf({ key: { ...KEY, questId: 'q\0' } }), knownOf())).toEqual({
       cause: 'rejected',
-      evidence: { refused: 'path', fields: ['userId'] },
+      evidence: { refused: 'path', fields: ['questId'] },
     });
   });
 

@@ -94,7 +94,7 @@ describe('evidence of an overwritten ancestor', () => {
     expect(own).toMatchObject({ ref: removal().ref, postgresValue: true, eventId: 'e1' });
     expect(sibling).toMatchObject({
       ref: 'daily_quests/alice_bob/2025-11-19/completions/q0/alice',
-      key: { questId: 'q0', userId: 'alice' },
+      place: { shard: 'alice_bob', key: { quest_id: 'q0', user_id: 'alice' } },
       kind: 'ancestor_overwrite',
       detail: { witness_event_id: 'e1' },
     });

