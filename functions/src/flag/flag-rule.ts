@@ -134,7 +134,7 @@ function readValue(json: unknown): FlagValue {
   const read = readText(json);
   if (read === 'in_app_default') return { enabled: null, complaint: null };
   if ('complaint' in read) return { enabled: null, complaint: read.complaint };
-  const text = read.text.trim().toLowerCase();
+  const text = read.text?.trim().toLowerCase();
   return text === 'true' || text === 'false'
     ? { enabled: text === 'true', complaint: null }
     : { enabled: null, complaint: 'a value that is neither true nor false' };

@@ -40,8 +40,12 @@ export function pathsOfTemplate(
   }
   const { value, complaints } = valueOf(parameter);
   const read = value === undefined || value === null ? 'in_app_default' : readText(value);
-  if (read !== 'in_app_default' && 'complaint' in read) complaints.push(read.complaint);
-  const names = read !== 'in_app_default' && 'text' in read ? namesIn(read.text) : [];
+  const names: string[] = [];
+  if (read !== 'in_app_default') {
+    if ('complaint' in read) complaints.push(read.complaint);
+    else if (read.text === null) complaints.push('a value that is no text');
+    else names.push(...namesIn(read.text));
+  }
   const unknown = names.filter((name) => !declared.includes(name));
   if (unknown.length > 0) {
     complaints.push(`no path is called ${unknown.map(shown).join(', ')}`);

@@ -91,17 +91,15 @@ const EXPLICIT = z.object({ value: z.string() });
 const IN_APP_DEFAULT = z.object({ useInAppDefault: z.literal(true) });
 const NOT_HERE = ['rolloutValue', 'experimentValue', 'personalizationValue'];
 
-/** The text that a parameter's value gives, if it can be told here. */
+/** The text that a parameter's value gives; null = it is no text at all. */
 export function readText(
   json: unknown,
-): { text: string } | { complaint: string } | 'in_app_default' {
+): { text: string | null } | { complaint: string } | 'in_app_default' {
   if (IN_APP_DEFAULT.safeParse(json).success) return 'in_app_default';
   const { data } = EXPLICIT.safeParse(json);
   if (data !== undefined) return { text: data.value };
   const isObject = typeof json === 'object' && json !== null;
   return NOT_HERE.some((kind) => isObject && Object.hasOwn(json, kind))
-    ? {
-        complaint: "a rollout, an experiment or a personalization, which can't be evaluated here",
-      }
-    : { complaint: 'a value that is no text' };
+    ? { complaint: "a rollout, an experiment or a personalization, which can't be evaluated here" }
+    : { text: null };
 }
