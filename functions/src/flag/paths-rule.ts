@@ -38,7 +38,7 @@ export function pathsOfTemplate(
     const complaints = isMisspelt ? [`${PATHS_OFF}: its name is in another letter case`] : [];
     return { paths: { off: new Set(), version }, complaints };
   }
-  const { value, complaints } = valueOf(parameter);
+  const { value, complaints } = decidedValue(parameter);
   const read = value === undefined || value === null ? 'in_app_default' : readText(value);
   const names: string[] = [];
   if (read !== 'in_app_default') {
@@ -56,7 +56,7 @@ export function pathsOfTemplate(
   };
 }
 
-function valueOf({ choices, defaultValue }: TemplateParameter): {
+function decidedValue({ choices, defaultValue }: TemplateParameter): {
   value: unknown;
   complaints: string[];
 } {
