@@ -49,10 +49,9 @@ const tombstones = () =>
 
 test('a dry run counts, and removes nothing', async () => {
   const { out } = await purge('--dry-run', '--json');
-  expect(JSON.parse(out)).toEqual({
-    tombstones: { quest_completions: 2 },
-    ...{ shards: 1, directWrites: 1, canaries: 1, claimCounts: 2 },
-  });
+  const { tombstones: counted, ...others } = JSON.parse(out);
+  expect(others).toEqual({ shards: 1, directWrites: 1, canaries: 1, claimCounts: 2 });
+  expect(counted).toMatchObject({ quest_completions: 2 });
   expect(await tombstones()).toHaveLength(5);
 });
 

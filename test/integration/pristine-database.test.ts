@@ -7,7 +7,7 @@ select format('%I.%I', schemaname, tablename) as name,
   regexp_replace(
     query_to_xml(format('select * from %I.%I', schemaname, tablename), true, false, '')::text,
     -- When the clone was made, and when it was emptied.
-    '<began_at>' || to_char(now(), 'YYYY') || '[^<]*</began_at>', ''
+    '<began_at>' || to_char(now(), 'YYYY') || '[^<]*</began_at>', '', 'g'
   ) as holds
 from pg_tables where schemaname in ('rtdb', 'mirror')
 union all

@@ -43,12 +43,15 @@ const CALLS: Record<string, readonly string[]> = {
   value_hash: ['api', 'writer'],
 };
 
+/** What views read documents with: whoever may read a view calls these. */
+const SHARED = ['boolean_of', 'instant_of', 'integer_of', 'items', 'text_of'];
+
 const SCHEMAS = ['mirror', 'rtdb'].flatMap((schema) =>
   ['api', 'reader', 'writer'].map((role) => `quest_mirror_${role}: usage on ${schema}`),
 );
 
 /** A path as `mirror.paths` has it. */
-export interface DeclaredPath {
+interface DeclaredPath {
   path: string;
   relation: string;
   visible_to: string[];
@@ -56,11 +59,17 @@ export interface DeclaredPath {
 
 type Query = <Row extends QueryResultRow>(text: string) => Promise<Row[]>;
 
-export const declaredPaths = (query: Query): Promise<DeclaredPath[]> =>
-  query<DeclaredPath>('select path, relation, visible_to from mirror.paths order by path');
-
-/** The snapshot, as {@link readGrants} tells it, for these paths. */
-export function expectedGrants(paths: readonly DeclaredPath[], withAppRoles: boolean): string[] {
+/** The snapshot, as {@link readGrants} tells it, for the paths and views that are there. */
+export async function expectedGrants(query: Query, withAppRoles: boolean): Promise<string[]> {
+  const paths = await query<DeclaredPath>('select path, relation, visible_to from mirror.paths');
+  const views = await query<{ view: string }>(
+    `select format('%I.%I', schemaname, viewname) as view from pg_views where schemaname = 'rtdb'`,
+  );
+  const readers = ['quest_mirror_reader', ...(withAppRoles ? ['authenticated'] : [])];
+  const shared = readers.flatMap((role) => [
+    ...views.map(({ view }) => `${role}: select on ${view}`),
+    ...SHARED.map((name) => `${role}: execute on mirror.${name}`),
+  ]);
   const copies = paths.flatMap(({ path, relation, visible_to }) => [
     ...linesOf(relation, path === 'quest_completions' ? COMPLETIONS : COPY),
     ...(withAppRoles && visible_to.length > 0 ? [`authenticated: select on ${relation}`] : []),
@@ -74,7 +83,7 @@ export function expectedGrants(paths: readonly DeclaredPath[], withAppRoles: boo
     roles.map((role) => `quest_mirror_${role}: execute on mirror.${name}`),
   );
   const schemas = withAppRoles ? [...SCHEMAS, 'authenticated: usage on rtdb'] : SCHEMAS;
-  return [...copies, ...books, ...COLUMNS, ...functions, ...schemas].sort();
+  return [...copies, ...books, ...COLUMNS, ...functions, ...shared, ...schemas].sort();
 }
 
 function linesOf(table: string, granted: Granted): string[] {

@@ -67,10 +67,10 @@ function sentence(purged: Purged, { dryRun, olderThan }: PurgeOptions): string {
   const { shards, directWrites, canaries, claimCounts } = purged;
   const byPath = Object.entries(purged.tombstones);
   const tombstones = byPath.reduce((sum, [, count]) => sum + count, 0);
-  const paths = byPath.map(([path, count]) => `${path} ${count}`).join(', ');
+  const paths = byPath.filter(([, count]) => count > 0).map((one) => one.join(' '));
   return (
-    `${dryRun ? 'Would remove' : 'Removed'} ${tombstones} tombstones older than ${olderThan} days ` +
-    `(${paths}), ${shards} parts of old runs, ${directWrites} old direct writes, ` +
+    `${dryRun ? 'Would remove' : 'Removed'} ${tombstones} tombstones older than ${olderThan} days` +
+    `${tombstones > 0 ? ` (${paths.join(', ')})` : ''}, ${shards} parts of old runs, ${directWrites} old direct writes, ` +
     `${canaries} old canaries, ${claimCounts} old counts of claims.\n`
   );
 }
