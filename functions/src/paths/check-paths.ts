@@ -2,7 +2,7 @@ import { ConfigurationError } from '../configuration-error';
 import { canonicalValue } from '../values/rtdb-value';
 import { isSameValue } from '../values/same-value';
 import type { MirroredPath } from './mirrored-path';
-import { relationOf, stepsOfRef } from './ref-pattern';
+import { relationOf, type Step, stepsOfPattern, stepsOfRef } from './ref-pattern';
 
 /** The exported functions that no path may be called like. */
 export const SERVICES = [
@@ -22,6 +22,7 @@ const WHENEVER = 1_763_553_600_000;
  * @throws ConfigurationError in one line
  */
 export function checkPaths(paths: readonly MirroredPath[], neverMirror: readonly string[]): void {
+  const excluded = neverMirror.map((tree) => ({ tree, steps: stepsOfTree(tree) }));
   paths.forEach((path, place) => {
     const complain = (complaint: string) => {
       throw new ConfigurationError(`path ${JSON.stringify(path.name)}: ${complaint}`);
@@ -37,8 +38,7 @@ export function checkPaths(paths: readonly MirroredPath[], neverMirror: readonly
         complain(`its ref meets the nodes of ${other.name}, ${other.ref}`);
       }
     }
-    for (const tree of neverMirror) {
-      const steps = tree.split('/').map((literal) => ({ literal }));
+    for (const { tree, steps } of excluded) {
       if (relationOf(stepsOfRef(path.ref), steps) !== null) {
         complain(`its ref lies inside or above ${tree}, which is never mirrored`);
       }
@@ -56,4 +56,13 @@ function checkCanary(path: MirroredPath, complain: (complaint: string) => void):
   if (!parsed.ok || parsed.state.payload === null) {
     complain('canary: expected a value that the path mirrors');
   }
+}
+
+/** A tree that no node can lie in would exclude nothing. */
+function stepsOfTree(tree: string): Step[] {
+  const steps = stepsOfPattern(tree);
+  if (steps !== null) return steps;
+  throw new ConfigurationError(
+    `neverMirror ${JSON.stringify(tree)}: expected keys and parts such as {coupleId}, joined by /`,
+  );
 }
