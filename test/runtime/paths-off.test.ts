@@ -49,8 +49,8 @@ async function start(answer: JsonValue, databaseUrl = database.url): Promise<Run
   return runtime;
 }
 
-async function outcomeOf(running: Runtime): Promise<string> {
-  const event = completionEvent();
+async function outcomeOf(running: Runtime, questId = 'quest_1'): Promise<string> {
+  const event = completionEvent({ questId });
   expect(await send(running.url, event)).toBe(204);
   return (await running.outcomeOf(String(event.id))).outcome;
 }
@@ -88,9 +88,9 @@ test('off while it runs: within a minute, with an interval of that path; and on 
   expect(await gaps()).toEqual([{ ...gap, lasts: true }]);
   stub.answer = { template: template(text(''), 3) };
   await putClockAhead(running);
-  expect(await outcomeOf(running)).toBe('applied');
+  expect(await outcomeOf(running, 'quest_2')).toBe('applied');
   expect(await gaps()).toEqual([{ ...gap, lasts: false }]);
-  expect(await completions(database)).toHaveLength(1);
+  expect(await completions(database)).toHaveLength(2);
 });
 
 test.each<[string, { [key: string]: JsonValue }, string]>([
