@@ -1,4 +1,4 @@
-import { info, error as logError } from 'firebase-functions/logger';
+import { write } from 'firebase-functions/logger';
 import { flyRound } from './canary/canary-round';
 import type { CanaryVerdict } from './canary/judge-canary';
 import { postgresConfig, readSettings, rtdbConfig } from './config';
@@ -59,16 +59,26 @@ async function lookAtFlag(paths: readonly MirroredPath[]): Promise<FlagRule> {
   return flag;
 }
 
+/** Whole texts, so that a search of the code for the words of a line finds them. */
+const MESSAGES: Readonly<Record<CanaryVerdict['verdict'] | 'disabled', string>> = {
+  first: 'canary first',
+  arrived: 'canary arrived',
+  late: 'canary late',
+  lost: 'canary lost',
+  disabled: 'canary disabled',
+};
+
 function logVerdict(path: string, verdict: CanaryVerdict | null): void {
   const canary = verdict?.verdict ?? 'disabled';
   const lag = verdict !== null && 'lagMs' in verdict ? { lag_ms: verdict.lagMs } : {};
-  const log = canary === 'lost' || canary === 'late' ? logError : info;
-  log(`canary ${canary}`, { canary, path, ...lag });
+  const severity = canary === 'lost' || canary === 'late' ? 'ERROR' : 'INFO';
+  write({ severity, message: MESSAGES[canary], canary, path, ...lag });
 }
 
 /** Without the field `canary`: what didn't fly must not look as if it had. */
 function logFailure(path: string, error: unknown): void {
   const loggable = loggableFailure(error);
   const reason = loggable instanceof Error ? loggable.message : 'unknown';
-  logError('no canary flew', { path, sqlstate: sqlstateOf(error), error: nameOf(error), reason });
+  const entry = { path, sqlstate: sqlstateOf(error), error: nameOf(error), reason };
+  write({ severity: 'ERROR', message: 'no canary flew', ...entry });
 }

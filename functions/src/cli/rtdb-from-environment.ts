@@ -19,7 +19,7 @@ export function rtdbFromEnvironment(env: CommandContext['env']): RtdbRequestOpti
     return rtdbConfig(env);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
-    const hint = env.FIREBASE_DATABASE_EMULATOR_HOST ? '' : EMULATOR_HINT;
+    const hint = error.message.includes('FIREBASE_DATABASE_EMULATOR_HOST') ? '' : EMULATOR_HINT;
     throw new ConfigError(error.message + hint);
   }
 }
