@@ -80,8 +80,8 @@ async function answerOf(request: PlatformRequest, body: Buffer): Promise<Respons
 }
 
 function logFailure(error: unknown): void {
-  if (error instanceof ConfigurationError) return logNotConfigured('mirrorApi', error);
-  logError('api failed', { sqlstate: sqlstateOf(error), error: nameOf(error) });
+  if (error instanceof ConfigurationError) logNotConfigured('mirrorApi', error);
+  else logError('api failed', { sqlstate: sqlstateOf(error), error: nameOf(error) });
 }
 
 const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'TRACE']);

@@ -2,6 +2,9 @@ import { onSchedule, type ScheduleFunction } from 'firebase-functions/v2/schedul
 import { DATABASE_URL, RTDB_REGION } from './config';
 import type { MirroredPath } from './paths/mirrored-path';
 
+/** Loaded at the first round, and once: discovery needs no Postgres client. */
+let instance: typeof import('./canary-instance') | undefined;
+
 /** Every five minutes: a write of the mirror's own through each path's trigger and table. */
 export function canaryFunction(paths: readonly MirroredPath[]): ScheduleFunction {
   return onSchedule(
@@ -14,9 +17,8 @@ export function canaryFunction(paths: readonly MirroredPath[]): ScheduleFunction
       timeoutSeconds: 120,
     },
     () => {
-      // Loaded at the first round: discovery needs no Postgres client.
-      const { canaryRound } = require('./canary-instance') as typeof import('./canary-instance');
-      return canaryRound(paths);
+      instance ??= require('./canary-instance') as typeof import('./canary-instance');
+      return instance.canaryRound(paths);
     },
   );
 }

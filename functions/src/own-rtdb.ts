@@ -5,7 +5,7 @@ import type { RtdbTree } from './rtdb/rtdb-tree';
 import { nameOfRtdb, type RtdbIdentity } from './values/rtdb-identity';
 
 /** The settings name another RTDB than the database mirrors. Their names are no secret. */
-export class OtherRtdbError extends ConfigurationError {
+class OtherRtdbError extends ConfigurationError {
   override name = 'OtherRtdbError';
 }
 

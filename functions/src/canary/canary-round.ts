@@ -18,7 +18,7 @@ export interface RoundContext extends CanaryContext {
 }
 
 /** The canaries of some paths failed; each was told of by itself. */
-export class CanaryRoundError extends Error {
+class CanaryRoundError extends Error {
   override name = 'CanaryRoundError';
 }
 

@@ -4,7 +4,7 @@ import { nameOfRtdb, type RtdbIdentity } from '../../values/rtdb-identity';
 import { type Check, type Diagnosis, fail, ok, skipped } from './check';
 
 /** Whether the RTDB that is named is the one which the database mirrors. Pure. */
-export function identityCheck(known: KnownIdentity | null, named: RtdbIdentity): Diagnosis {
+function identityCheck(known: KnownIdentity | null, named: RtdbIdentity): Diagnosis {
   if (known === null) {
     return ok(`of none yet: the first event, run or canary makes it ${nameOfRtdb(named)}`);
   }

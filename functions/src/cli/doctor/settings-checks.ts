@@ -46,7 +46,7 @@ export function parametersCheck(values: Environment, here: Environment): Diagnos
 }
 
 /** Who decides whether writes are mirrored, and what it says. Pure. */
-export function flagCheck({ mode, source, paths, complaint }: FlagRule): Diagnosis {
+function flagCheck({ mode, source, paths, complaint }: FlagRule): Diagnosis {
   const flag = mode === 'percent' ? 'on for a part of the couples' : mode;
   const off = [...paths.off].join(', ');
   const state = off === '' ? flag : `${flag}, but not for ${off}`;
