@@ -39,12 +39,10 @@ export function createMirror<const Paths extends readonly DeclaredPath[]>({
   const target = process.env.FUNCTION_TARGET;
   const own = paths.find(({ trigger }) => trigger === target);
   if (own !== undefined) readBodiesByTurns();
+  const names = paths.map(({ name }) => name);
   const triggers = (own === undefined ? paths : [own]).map((path: MirroredPath) => [
     path.trigger,
-    mirrorTrigger(
-      path,
-      paths.map(({ name }) => name),
-    ),
+    mirrorTrigger(path, names),
   ]);
   const services = own === undefined ? loadServices(paths) : {};
   return { ...services, ...Object.fromEntries(triggers) } as MirrorFunctions<Paths>;
