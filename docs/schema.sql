@@ -2852,6 +2852,40 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION mirror.canary_row(canary_path text, canary_key text[])
+ RETURNS TABLE(payload jsonb, age_ms double precision)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO ''
+AS $function$
+declare
+  declared mirror.paths;
+  -- A cast of each part: the primary key's index serves no other types.
+  condition text;
+begin
+  select p.* into declared from mirror.paths as p where p.path = canary_path;
+  if declared.path is null then
+    raise exception 'no migration declares the path %', canary_path using errcode = 'undefined_table';
+  end if;
+  select string_agg(
+    format('q.%I = $1[%s]::%s', k.name, k.place, format_type(a.atttypid, a.atttypmod)),
+    ' and ' order by k.place
+  )
+  into condition
+  from unnest(declared.key_columns) with ordinality as k (name, place)
+  join pg_catalog.pg_attribute as a
+    on a.attrelid = declared.relation::regclass and a.attname = k.name;
+  return query execute format(
+    'select q.payload, (extract(epoch from clock_timestamp() - q.mirrored_at) * 1000)::double precision
+     from %s as q
+     where %s and q.event_time > ''-infinity''',
+    declared.relation, condition
+  ) using canary_key;
+end
+$function$;
+grant execute on function mirror.canary_row(text,text[]) to quest_mirror_reader;
+grant execute on function mirror.canary_row(text,text[]) to quest_mirror_writer;
+
 CREATE OR REPLACE FUNCTION mirror.claim_by_client(claimed_couple text, claimed_date date, claimed_quest text, claimed_user text, claimed_partner text, claimed_at timestamp with time zone, lock_wait text)
  RETURNS text
  LANGUAGE plpgsql

@@ -1360,6 +1360,45 @@ comment on function mirror.declare_path(text, text, text[], text[]) is
   'For migrations: records a mirrored path, and makes its functions, policies, grants and triggers.';
 
 -- ---------------------------------------------------------------------------------------------------
+-- The canary's row of any path, as an event wrote it, and for how long it has been there. An age, since the
+-- asker's clock may be off. With the caller's own rights.
+
+create function mirror.canary_row(canary_path text, canary_key text[])
+returns table (payload jsonb, age_ms double precision)
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+  declared mirror.paths;
+  -- A cast of each part: the primary key's index serves no other types.
+  condition text;
+begin
+  select p.* into declared from mirror.paths as p where p.path = canary_path;
+  if declared.path is null then
+    raise exception 'no migration declares the path %', canary_path using errcode = 'undefined_table';
+  end if;
+  select string_agg(
+    format('q.%I = $1[%s]::%s', k.name, k.place, format_type(a.atttypid, a.atttypmod)),
+    ' and ' order by k.place
+  )
+  into condition
+  from unnest(declared.key_columns) with ordinality as k (name, place)
+  join pg_catalog.pg_attribute as a
+    on a.attrelid = declared.relation::regclass and a.attname = k.name;
+  return query execute format(
+    'select q.payload, (extract(epoch from clock_timestamp() - q.mirrored_at) * 1000)::double precision
+     from %s as q
+     where %s and q.event_time > ''-infinity''',
+    declared.relation, condition
+  ) using canary_key;
+end
+$$;
+
+revoke all on function mirror.canary_row(text, text[]) from public;
+grant execute on function mirror.canary_row(text, text[]) to quest_mirror_writer, quest_mirror_reader;
+
+-- ---------------------------------------------------------------------------------------------------
 -- Purge, by owners alone.
 
 -- What a purge may remove of a path, as a condition over its row q: $1 how old tombstones are, $2 for how

@@ -6,9 +6,11 @@ import { type ProblemStatus, problem, unavailable } from './api/problem';
 import { createTokenVerifier } from './api/token-verifier';
 import { apiSettings, postgresConfig, readSettings, rtdbConfig } from './config';
 import { ConfigurationError } from './configuration-error';
+import { expectOwnRtdb, onlyOwn } from './own-rtdb';
 import { Connections } from './postgres/connections';
 import { sqlstateOf } from './postgres/sqlstate';
 import { arrivalOf, endUnread, takeBody } from './request-body';
+import { identityOf } from './rtdb/rtdb-database';
 import { createRtdbTree } from './rtdb/rtdb-tree';
 import { logNotConfigured, nameOf, type PlatformResponse, urlOf, writeHead } from './web-response';
 
@@ -16,9 +18,11 @@ let app: Hono | null = null;
 
 function openApi(): Hono {
   const { connectionsMax, retentionDays } = readSettings(process.env);
+  const statements = new Connections(postgresConfig(process.env), connectionsMax);
+  const rtdb = rtdbConfig(process.env);
   return createApi({
-    statements: new Connections(postgresConfig(process.env), connectionsMax),
-    rtdb: createRtdbTree(rtdbConfig(process.env)),
+    statements,
+    rtdb: onlyOwn(createRtdbTree(rtdb), () => expectOwnRtdb(statements, identityOf(rtdb.database))),
     retentionDays,
     verifyToken: createTokenVerifier(apiSettings(process.env)),
     onFailure: logFailure,
@@ -61,8 +65,7 @@ async function answerOf(request: PlatformRequest, body: Buffer): Promise<Respons
   try {
     app ??= openApi();
   } catch (error) {
-    if (error instanceof ConfigurationError) logNotConfigured('mirrorApi', error);
-    else logFailure(error);
+    logFailure(error);
     return unavailable();
   }
   const { authorization = '', 'content-type': type = '' } = headers;
@@ -77,7 +80,8 @@ async function answerOf(request: PlatformRequest, body: Buffer): Promise<Respons
 }
 
 function logFailure(error: unknown): void {
-  logError('api failed', { sqlstate: sqlstateOf(error), error: nameOf(error) });
+  if (error instanceof ConfigurationError) logNotConfigured('mirrorApi', error);
+  else logError('api failed', { sqlstate: sqlstateOf(error), error: nameOf(error) });
 }
 
 const METHODS = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'TRACE']);

@@ -1,4 +1,5 @@
 import { readBodiesByTurns } from './body-turns';
+import type { canaryFunction } from './canary-function';
 import { type MirrorTrigger, mirrorTrigger } from './mirror-trigger';
 import { checkPaths } from './paths/check-paths';
 import type { DeclaredPath } from './paths/define-path';
@@ -13,7 +14,9 @@ export interface MirrorOptions<Paths extends readonly DeclaredPath[]> {
 
 type Services = typeof import('./reconcile-functions') &
   typeof import('./api-function') &
-  typeof import('./dashboard-function');
+  typeof import('./dashboard-function') & {
+    mirrorCanary: ReturnType<typeof canaryFunction>;
+  };
 
 /** The functions of a mirror by name: a trigger for each path, and the services. */
 export type MirrorFunctions<Paths extends readonly DeclaredPath[]> = Services & {
@@ -36,16 +39,19 @@ export function createMirror<const Paths extends readonly DeclaredPath[]>({
   const target = process.env.FUNCTION_TARGET;
   const own = paths.find(({ trigger }) => trigger === target);
   if (own !== undefined) readBodiesByTurns();
+  const names = paths.map(({ name }) => name);
   const triggers = (own === undefined ? paths : [own]).map((path: MirroredPath) => [
     path.trigger,
-    mirrorTrigger(path),
+    mirrorTrigger(path, names),
   ]);
-  const services = own === undefined ? loadServices() : {};
+  const services = own === undefined ? loadServices(paths) : {};
   return { ...services, ...Object.fromEntries(triggers) } as MirrorFunctions<Paths>;
 }
 
-function loadServices(): Services {
+function loadServices(paths: readonly MirroredPath[]): Services {
+  const canary = require('./canary-function') as typeof import('./canary-function');
   return {
+    mirrorCanary: canary.canaryFunction(paths),
     ...(require('./reconcile-functions') as typeof import('./reconcile-functions')),
     ...(require('./api-function') as typeof import('./api-function')),
     ...(require('./dashboard-function') as typeof import('./dashboard-function')),

@@ -9,9 +9,11 @@ import { ConfigurationError } from './configuration-error';
 import { createDashboard } from './dashboard/app';
 import { isLocal } from './dashboard/local-only';
 import { readPageAssets } from './dashboard/page-assets';
+import { expectOwnRtdb, onlyOwn } from './own-rtdb';
 import { ReadOnlyTransactions } from './postgres/read-only-transactions';
 import { sqlstateOf } from './postgres/sqlstate';
 import { arrivalOf, endUnread, hasBody } from './request-body';
+import { identityOf } from './rtdb/rtdb-database';
 import { createRtdbTree } from './rtdb/rtdb-tree';
 import { logNotConfigured, nameOf, type PlatformResponse, urlOf, writeHead } from './web-response';
 
@@ -22,9 +24,14 @@ let app: Hono | null = null;
 
 function openDashboard(): Hono {
   const { mirroringEnabled } = readSettings(process.env);
+  const transactions = new ReadOnlyTransactions(postgresConfig(process.env), CONNECTIONS);
+  const rtdb = rtdbConfig(process.env);
+  const named = identityOf(rtdb.database);
   return createDashboard({
-    transactions: new ReadOnlyTransactions(postgresConfig(process.env), CONNECTIONS),
-    rtdb: createRtdbTree(rtdbConfig(process.env)),
+    transactions,
+    rtdb: onlyOwn(createRtdbTree(rtdb), () =>
+      transactions.read((statements) => expectOwnRtdb(statements, named, 'leave')),
+    ),
     projectId: process.env.GCLOUD_PROJECT ?? '',
     isEnabledHere: mirroringEnabled,
     assets: readPageAssets(),

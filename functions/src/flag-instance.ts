@@ -1,5 +1,5 @@
 import { type FlagRule, ruleOfParameter } from './flag/flag-rule';
-import { type FlagChange, FlagWatch } from './flag/flag-watch';
+import { FlagWatch, type FlagWatchOptions } from './flag/flag-watch';
 import { createFlagLog } from './flag/log-flag';
 import { lookAtRemoteConfig, REMOTE_CONFIG } from './flag/look-at-remote-config';
 import { outsideRequest } from './outside-request';
@@ -19,10 +19,12 @@ function remoteConfigUrl(env: NodeJS.ProcessEnv): string | null {
  * What the flag says now, by one look.
  *
  * @param parameter ENABLE_SUPABASE_DUAL_WRITE of the deployment
+ * @param paths the names of all paths
  */
 export function createLook(
   env: NodeJS.ProcessEnv,
   parameter: boolean,
+  paths: readonly string[],
 ): (known: FlagRule | null) => Promise<FlagRule> {
   const log = createFlagLog();
   const baseUrl = remoteConfigUrl(env);
@@ -33,18 +35,28 @@ export function createLook(
       baseUrl === null
         ? ruleOfParameter(parameter)
         : await outsideRequest(() =>
-            lookAtRemoteConfig(known, { projectId, baseUrl, accessToken, parameter }),
+            lookAtRemoteConfig(known, { projectId, baseUrl, accessToken, parameter, paths }),
           );
     log(rule);
     return rule;
   };
 }
 
-/** The flag of one function instance. */
+/**
+ * The flag of one function instance, which mirrors one path.
+ *
+ * @param names of that path, and of all
+ */
 export function openFlag(
   env: NodeJS.ProcessEnv,
   parameter: boolean,
-  onChange: (change: FlagChange) => Promise<void>,
+  { path, paths }: { path: string; paths: readonly string[] },
+  onChanges: FlagWatchOptions['onChanges'],
 ): FlagWatch {
-  return new FlagWatch({ look: createLook(env, parameter), now: Date.now, onChange });
+  return new FlagWatch({
+    path,
+    look: createLook(env, parameter, paths),
+    now: Date.now,
+    onChanges,
+  });
 }

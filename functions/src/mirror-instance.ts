@@ -1,7 +1,7 @@
 import { postgresConfig, read, readSettings } from './config';
 import { readDeliveredEvent } from './events/delivered-event';
 import type { WrittenEvent } from './events/written-event';
-import type { FlagChange, FlagWatch } from './flag/flag-watch';
+import type { FlagWatch } from './flag/flag-watch';
 import { openFlag } from './flag-instance';
 import { SaidOnce } from './mirror/findings';
 import { HeldStore } from './mirror/held-store';
@@ -10,7 +10,7 @@ import { logFailure } from './mirror/log-failure';
 import { type LogSettings, logOutcome } from './mirror/log-outcome';
 import { type MirrorContext, mirrorEvent } from './mirror/mirror-event';
 import { openMirrorStore } from './mirror/mirror-store';
-import { noteFlagChange } from './mirror/note-flag-change';
+import { noteFlagChanges } from './mirror/note-flag-change';
 import type { Outcome } from './mirror/outcome';
 import { RoutineLines } from './mirror/routine-lines';
 import type { MirroredPath } from './paths/mirrored-path';
@@ -35,24 +35,34 @@ interface OpenMirror {
   flag: FlagWatch;
   store: HeldStore;
   log: LogSettings;
+  emulatorHost: string | undefined;
 }
 
 /**
  * The mirror of one path in this function instance. Settings are read, and all else is opened, by
  * the first event.
+ *
+ * @param paths the names of all paths
  */
-export function createMirrorInstance(mirrored: MirroredPath): MirrorInstance {
+export function createMirrorInstance(
+  mirrored: MirroredPath,
+  paths: readonly string[],
+): MirrorInstance {
   let open: OpenMirror | null = null;
 
   function mirrorAndLog(event: WrittenEvent): Promise<void> {
     try {
-      open ??= openMirror(mirrored);
+      open ??= openMirror(mirrored, paths);
     } catch (error) {
       // While the settings can't be read, nothing is shown that they might forbid.
       logFailure(error, event, { path: mirrored.name, showsRefs: false });
       throw error;
     }
     const mirror = open;
+    // Emulators and their stand-ins say what they like, such as the host of production.
+    if (mirror.emulatorHost && typeof event.databaseHost === 'string') {
+      event.databaseHost = mirror.emulatorHost;
+    }
     const due = mirror.flag.due();
     // Nearly always; see mirrorEvent for what a promise costs.
     if (due === null) return mirrorNow(event, mirror);
@@ -70,7 +80,7 @@ export function createMirrorInstance(mirrored: MirroredPath): MirrorInstance {
   return { handle: (event) => mirrorAndLog(readDeliveredEvent(event)) };
 }
 
-function openMirror(mirrored: MirroredPath): OpenMirror {
+function openMirror(mirrored: MirroredPath, paths: readonly string[]): OpenMirror {
   const settings = readSettings(process.env);
   const { mirroringEnabled, connectionsMax, retentionDays } = settings;
   const { showsRefs, appliedSample } = settings;
@@ -80,8 +90,10 @@ function openMirror(mirrored: MirroredPath): OpenMirror {
     ),
   );
   const emulatorHost = read(process.env, 'FIREBASE_DATABASE_EMULATOR_HOST');
-  const onChange = (change: FlagChange) => noteFlagChange(change, store);
-  const flag = openFlag(process.env, mirroringEnabled, onChange);
+  const names = { path: mirrored.name, paths };
+  const flag: FlagWatch = openFlag(process.env, mirroringEnabled, names, (changes) =>
+    noteFlagChanges(changes, flag, store),
+  );
   const context = {
     mirrored,
     explainErasure: mirrored.loadExplainErasure?.() ?? null,
@@ -92,7 +104,8 @@ function openMirror(mirrored: MirroredPath): OpenMirror {
     said: new SaidOnce(),
   };
   const routineLines = new RoutineLines(appliedSample);
-  return { context, flag, store, log: { path: mirrored.name, showsRefs, routineLines } };
+  const log = { path: mirrored.name, showsRefs, routineLines };
+  return { context, flag, store, log, emulatorHost };
 }
 
 function mirrorNow(event: WrittenEvent, { context, flag, store, log }: OpenMirror): Promise<void> {

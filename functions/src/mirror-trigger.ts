@@ -21,15 +21,17 @@ export type MirrorTrigger = CloudFunction<DatabaseEvent<Change<DataSnapshot>>>;
  * The SDK deploys it as `onValueWritten`, but the event is read by hand, from what was delivered (see
  * events/delivered-event.ts). `onCustomEventPublished` is the SDK's way to get an event as it came,
  * with its trace.
+ *
+ * @param paths the names of all paths
  */
-export function mirrorTrigger(mirrored: MirroredPath): MirrorTrigger {
+export function mirrorTrigger(mirrored: MirroredPath, paths: readonly string[]): MirrorTrigger {
   /** Loaded at the first event, and once: discovery needs no Postgres client. */
   let instance: MirrorInstance | undefined;
   const handle = onCustomEventPublished('any', (event) => {
     if (instance === undefined) {
       const { createMirrorInstance } =
         require('./mirror-instance') as typeof import('./mirror-instance');
-      instance = createMirrorInstance(mirrored);
+      instance = createMirrorInstance(mirrored, paths);
     }
     return instance.handle(event);
   });

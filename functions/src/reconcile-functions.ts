@@ -34,15 +34,3 @@ export const mirrorReconcileCouples = onTaskDispatched(
   ({ data, retryCount }) =>
     reconcileInstance().reconcileShard(data, (retryCount ?? 0) >= SHARD_TRIES - 1),
 );
-
-/** Every five minutes: a write of its own through the whole mirror. */
-export const mirrorCanary = onSchedule(
-  {
-    ...common,
-    schedule: 'every 5 minutes',
-    memory: '256MiB',
-    maxInstances: 1,
-    timeoutSeconds: 120,
-  },
-  () => reconcileInstance().canaryRound(),
-);

@@ -1,10 +1,8 @@
 import { getApp, getApps, initializeApp } from 'firebase-admin/app';
 import { getFunctions } from 'firebase-admin/functions';
-import { info, error as logError, warn } from 'firebase-functions/logger';
-import { CANARY_KEY, flyCanary } from './canary/fly-canary';
+import { info, warn } from 'firebase-functions/logger';
 import { postgresConfig, readSettings, regionOf, rtdbConfig } from './config';
-import type { FlagRule } from './flag/flag-rule';
-import { createLook } from './flag-instance';
+import { expectOwnRtdb } from './own-rtdb';
 import { Connections } from './postgres/connections';
 import { failingLoggably } from './postgres/loggable-failure';
 import { DATABASE_CLOCK, parseClock } from './postgres/reconcile-runs';
@@ -13,7 +11,7 @@ import type { Statements } from './postgres/statements';
 import { recentDays } from './reconcile/date-range';
 import type { ReconcileContext } from './reconcile/reconcile';
 import { doTask, parseTask, startTasks } from './reconcile/reconcile-tasks';
-import { requestRtdb } from './rtdb/rtdb-request';
+import { identityOf } from './rtdb/rtdb-database';
 import { createRtdbTree } from './rtdb/rtdb-tree';
 import { nameOf } from './web-response';
 
@@ -21,18 +19,19 @@ import { nameOf } from './web-response';
 const CONNECTIONS = 2;
 
 let connections: Connections | null = null;
-let look: ReturnType<typeof createLook> | null = null;
-let flag: FlagRule | null = null;
 
 function postgres(): Statements {
   connections ??= new Connections(postgresConfig(process.env), CONNECTIONS);
   return connections;
 }
 
-function reconcileContext(): ReconcileContext {
+/** Nothing is read or written before it is known that the two stores belong together. */
+async function reconcileContext(): Promise<ReconcileContext> {
+  const rtdb = rtdbConfig(process.env);
+  await expectOwnRtdb(postgres(), identityOf(rtdb.database));
   return {
     statements: postgres(),
-    rtdb: createRtdbTree(rtdbConfig(process.env)),
+    rtdb: createRtdbTree(rtdb),
     retentionDays: readSettings(process.env).retentionDays,
     onHoursNotCounted: (error) =>
       warn('hourly arrivals were not counted', {
@@ -48,7 +47,7 @@ export function startReconcile(): Promise<void> {
 }
 
 async function beginRun(): Promise<void> {
-  const context = reconcileContext();
+  const context = await reconcileContext();
   const { reconcileDays, reconcileGraceMs } = readSettings(process.env);
   const now = parseClock(await context.statements.run(DATABASE_CLOCK, []));
   const request = {
@@ -77,7 +76,7 @@ export function reconcileShard(data: unknown, isLastTry: boolean): Promise<void>
 }
 
 async function compareShard(data: unknown, isLastTry: boolean): Promise<void> {
-  const summary = await doTask(parseTask(data), reconcileContext(), isLastTry);
+  const summary = await doTask(parseTask(data), await reconcileContext(), isLastTry);
   if (summary !== null) {
     info('reconcile run finished', {
       run_id: summary.runId,
@@ -91,35 +90,4 @@ async function compareShard(data: unknown, isLastTry: boolean): Promise<void> {
       rtdb_bytes: summary.rtdbBytes,
     });
   }
-}
-
-/** The canary flies less often than what is known of the flag holds: it looks each time. */
-async function lookAtFlag(): Promise<FlagRule> {
-  look ??= createLook(process.env, readSettings(process.env).mirroringEnabled);
-  flag = await look(flag);
-  return flag;
-}
-
-/** Looks for the last canary and writes the next; a lost or late one is an ERROR line. */
-export function canaryRound(): Promise<void> {
-  return failingLoggably(flyAndLog());
-}
-
-async function flyAndLog(): Promise<void> {
-  const { coupleId, dateKey, questId, userId } = CANARY_KEY;
-  const path = ['daily_quests', coupleId, dateKey, 'completions', questId, userId];
-  const options = rtdbConfig(process.env);
-  const verdict = await flyCanary({
-    statements: postgres(),
-    perch: {
-      read: async () => (await requestRtdb(path, {}, options)).value,
-      write: async (ms) => void (await requestRtdb(path, {}, options, ms)),
-    },
-    flag: await lookAtFlag(),
-    now: () => Date.now(),
-  });
-  const name = verdict?.verdict ?? 'disabled';
-  const lag = verdict !== null && 'lagMs' in verdict ? { lag_ms: verdict.lagMs } : {};
-  const log = name === 'lost' || name === 'late' ? logError : info;
-  log(`canary ${name}`, { canary: name, ...lag });
 }

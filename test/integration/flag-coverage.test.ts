@@ -26,7 +26,10 @@ let moment = new Date();
 const ago = (seconds: number) => new Date(moment.getTime() - seconds * 1000);
 
 function note(seen: FlagNote['seen'], more: Partial<FlagNote> = {}) {
-  const note = { seen, since: ago(5), offSince: null, version: 0, evidence: { by: 'mirror' } };
+  const note = {
+    ...{ path: null, seen, since: ago(5), offSince: null, version: 0 },
+    evidence: { by: 'mirror' },
+  };
   return database.query(NOTE_FLAG, flagNoteValues({ ...note, ...more }));
 }
 
@@ -127,7 +130,8 @@ test('outages and canaries are left alone', async () => {
 });
 
 test('whether the flag was off at an instant', async () => {
-  const wasOff = async (at: Date) => parseWasFlagOff(await database.query(WAS_FLAG_OFF, [at]));
+  const wasOff = async (at: Date) =>
+    parseWasFlagOff(await database.query(WAS_FLAG_OFF, [at, 'lp_awards']));
   await note('percent', { since: ago(100) });
   await note('off', { since: ago(50) });
   expect(await wasOff(ago(60))).toBe(false);
@@ -137,6 +141,25 @@ test('whether the flag was off at an instant', async () => {
   expect(await wasOff(ago(-90))).toBe(false);
 });
 
+test('one path has intervals of its own, beside those of the flag', async () => {
+  const wasOff = async (path: string) =>
+    parseWasFlagOff(await database.query(WAS_FLAG_OFF, [ago(10), path]));
+  await atOnce(() => note('off', { path: 'lp_awards', since: ago(30), version: 2 }));
+  await note('on', { since: ago(30), version: 2 });
+  expect([await wasOff('lp_awards'), await wasOff('quest_completions')]).toEqual([true, false]);
+  await note('off', { since: ago(20), version: 3 });
+  await note('on', { path: 'lp_awards', version: 3 });
+  expect(await wasOff('quest_completions')).toBe(true);
+  expect(
+    await database.query(
+      'select path, reason, to_at is null as lasts from mirror.coverage order by id',
+    ),
+  ).toEqual([
+    { path: 'lp_awards', reason: 'flag_off', lasts: false },
+    { path: null, reason: 'flag_off', lasts: true },
+  ]);
+});
+
 test('the login of the functions may note', async () => {
   const client = await database.pool.connect();
   try {
@@ -144,7 +167,7 @@ test('the login of the functions may note', async () => {
     await client.query(
       NOTE_FLAG,
       flagNoteValues({
-        ...{ seen: 'off', since: ago(5), offSince: ago(9), version: 1, evidence: {} },
+        ...{ path: null, seen: 'off', since: ago(5), offSince: ago(9), version: 1, evidence: {} },
       }),
     );
     const { rows } = await client.query('select reason from mirror.coverage');

@@ -1,9 +1,9 @@
 import { createApi } from '../../functions/src/api/app';
-import { flyCanary } from '../../functions/src/canary/fly-canary';
-import { ruleOfParameter } from '../../functions/src/flag/flag-rule';
+import { writeCanary } from '../../functions/src/canary/fly-canary';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import type { Statements } from '../../functions/src/postgres/statements';
+import { questCompletions } from '../../functions/src/quests/quest-completions';
 import { startTasks } from '../../functions/src/reconcile/reconcile-tasks';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
@@ -39,10 +39,9 @@ const USERS: [string, (statements: Statements) => Promise<unknown>][] = [
   [
     'canary',
     (statements) =>
-      flyCanary({
+      writeCanary(questCompletions, {
         statements,
-        perch: { read: async () => Date.now() - 600_000, write: async () => {} },
-        flag: ruleOfParameter(true),
+        perch: { read: async () => null, write: async () => {} },
         now: () => Date.now(),
       }),
   ],

@@ -149,6 +149,17 @@ describe('paths that contradict each other are refused in one line', () => {
   });
 });
 
+test.each<[string, Partial<AnyDeclaration>, string]>([
+  ['always writes the same', { canary: () => true }, 'differs from one millisecond to the next'],
+  ['writes nothing', { canary: () => null }, 'differs from one millisecond to the next'],
+  ['writes what means "not there"', { isGone: () => true }, 'a value that the path mirrors'],
+  ['writes what jsonb can’t hold', { canary: (ms) => `\0${ms}` }, 'a value that the path mirrors'],
+])('a canary that %s is refused', (_case, change, complaint) => {
+  expect(complaintOf(() => checkPaths([define(change)], []))).toBe(
+    `path "awards": canary: expected ${complaint.replace(/^differs/, 'a value that differs')}`,
+  );
+});
+
 describe('a tree that is never mirrored', () => {
   const refuses = (ref: string, tree: string) =>
     complaintOf(() => checkPaths([define({ ref })], [tree]));

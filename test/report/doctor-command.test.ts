@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { probePooler } from '../../functions/src/cli/doctor/pooler';
 import { FLAG } from '../../functions/src/flag/flag-rule';
+import { PATHS_OFF } from '../../functions/src/flag/paths-rule';
 import { emptyDatabase } from '../integration/support/empty-database';
 import { runCommand } from '../support/command';
 import { cloneDatabase, type TestDatabase } from '../support/database';
@@ -230,6 +231,16 @@ test('the flag is what the server template says, with what nobody can evaluate',
     expect(await flagByDoctor()).toMatchObject({
       status: 'ok',
       finding: 'off, by Remote Config',
+    });
+    const parameters = {
+      [FLAG]: { defaultValue: { value: 'true' } },
+      [PATHS_OFF]: { defaultValue: { value: 'steps, nobody' } },
+    };
+    stub.answer = { template: { parameters } };
+    expect(await flagByDoctor()).toMatchObject({
+      status: 'warn',
+      finding:
+        'on, but not for steps, by Remote Config: MIRROR_PATHS_OFF: no path is called "nobody"',
     });
     stub.answer = { status: 403 };
     expect(await flagByDoctor()).toMatchObject({

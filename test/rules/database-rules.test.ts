@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, get, ref, remove, runTransaction, set, update } from 'firebase/database';
+import { PATHS } from '../../functions/src/app-paths';
+import { canaryLeaf } from '../../functions/src/canary/canary-leaf';
 import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { type AppWrite, appWrites } from '../app/support/app-fixtures';
 import { OWNER, rest } from '../rtdb-standin/support/rest';
@@ -191,6 +193,24 @@ const ALLOWED: Write[] = [
   ['no quests', ANN, `${DAY}/quests`, null],
 ];
 
+describe('the canaries of all paths', () => {
+  test.each(PATHS.map((path) => [path.name, canaryLeaf(path).path] as const))(
+    'no phone writes or reads that of %s',
+    async (_name, keys) => {
+      for (let depth = 2; depth <= keys.length; depth += 1) {
+        const path = keys.slice(0, depth).join('/');
+        for (const uid of ['canary', 'canary-partner', 'canary_canary-partner', ANN, '']) {
+          const phone = ref(phoneOf(uid), path);
+          await expect(set(phone, { canary: 2 })).rejects.toThrow('PERMISSION_DENIED');
+          await expect(get(phone)).rejects.toThrow('Permission denied');
+        }
+      }
+      await adminSdk(standin).ref(keys.join('/')).set(5);
+      expect(await stored(keys.join('/'))).toBe(5);
+    },
+  );
+});
+
 describe('writing', () => {
   test.each(ALLOWED)('of %s is allowed', async (_case, uid, path, value) => {
     await set(ref(phoneOf(uid), path), value);
@@ -315,6 +335,24 @@ const REFUSED: Write[] = [
   ],
   ["the canary's day", 'canary-partner', 'daily_quests/canary_canary-partner/2025-11-19', null],
 ];
+
+describe('the canaries of all paths', () => {
+  test.each(PATHS.map((path) => [path.name, canaryLeaf(path).path] as const))(
+    'no phone writes or reads that of %s',
+    async (_name, keys) => {
+      for (let depth = 2; depth <= keys.length; depth += 1) {
+        const path = keys.slice(0, depth).join('/');
+        for (const uid of ['canary', 'canary-partner', 'canary_canary-partner', ANN, '']) {
+          const phone = ref(phoneOf(uid), path);
+          await expect(set(phone, { canary: 2 })).rejects.toThrow('PERMISSION_DENIED');
+          await expect(get(phone)).rejects.toThrow('Permission denied');
+        }
+      }
+      await adminSdk(standin).ref(keys.join('/')).set(5);
+      expect(await stored(keys.join('/'))).toBe(5);
+    },
+  );
+});
 
 describe('writing', () => {
   test.each(REFUSED)('is refused: %s', async (_case, uid, path, value) => {

@@ -105,7 +105,7 @@ test.each<[string, RemoteConfigStub['answer'], string]>([
   stub.answer = answer;
   for (const [parameter, mode] of [[true, 'on'] as const, [false, 'off'] as const]) {
     const rule = await lookAtRemoteConfig(null, {
-      ...{ projectId: 'demo-quests', accessToken: async () => stub.token, parameter },
+      ...{ projectId: 'demo-quests', accessToken: async () => stub.token, parameter, paths: [] },
       baseUrl: stub.env.FIREBASE_REMOTE_CONFIG_URL_BASE ?? '',
     });
     const complaint = expect.stringContaining(`Remote Config can't be read: ${reason}`);

@@ -55,7 +55,7 @@ inGit('as git has it', () => {
       .filter((file) => /^functions\/src\//.test(file))
       .filter((file) => reading.test(read(file)));
     expect(readers).toEqual([]);
-    expect(reading.test('process.env.DATABASE_URL')).toBe(true);
+    expect(reading.test('process.env.QUEST_MIRROR_DATABASE_URL')).toBe(true);
   });
 
   test.each(SECRETS)('no file that is not a test has %s', (secret) => {

@@ -20,7 +20,8 @@ export function writeOf(event: Partial<WrittenEvent> & { id: string }): WrittenE
     before: null,
     after: true,
     instance: 'demo-quests-default-rtdb',
-    databaseHost: 'firebaseio.com',
+    // As an emulator's: the command line finds the same RTDB at a stand-in.
+    databaseHost: '127.0.0.1:9000',
     authType: 'unknown',
     authId: null,
     ...event,

@@ -16,7 +16,8 @@ function watched() {
       looks += 1;
       return new Promise((resolve) => pending.push(resolve));
     },
-    onChange: async (change) => void changes.push(change),
+    path: 'lp_awards',
+    onChanges: async (seen) => void changes.push(...seen),
   });
   return {
     watch,
@@ -50,7 +51,10 @@ test('the first events wait for one look, all of them', async () => {
   expect(looks()).toBe(1);
   expect(watch.due()).toBeNull();
   await first?.settled;
-  expect(changes).toMatchObject([{ before: null, after: { mode: 'off' } }]);
+  expect(changes).toMatchObject([
+    { path: null, before: null, after: 'off' },
+    { path: 'lp_awards', before: null, after: 'on' },
+  ]);
 });
 
 test('after 45 s one event looks beside its own work, and no other does', async () => {
@@ -120,12 +124,51 @@ test('a change is told with the times between which it was made', async () => {
     clock.ms += 60_000;
   }
   expect(changes.at(-1)).toEqual({
-    before: ON,
-    after: OFF,
+    path: null,
+    before: 'on',
+    after: 'off',
+    rule: OFF,
     beforeSinceMs: firstMs,
     beforeUntilMs: secondMs,
     seenAtMs: secondMs + 60_000,
   });
+});
+
+const without = (rule: FlagRule, ...off: string[]): FlagRule => ({
+  ...rule,
+  paths: { off: new Set(off), version: 1 },
+});
+
+test('its own path off is off for everybody, and another one changes nothing', async () => {
+  const { watch, clock, answer, changes } = await opened(ON);
+  changes.length = 0;
+  for (const [rule, mode] of [
+    [without(ON, 'steps'), 'on'],
+    [without(ON, 'lp_awards', 'steps'), 'off'],
+  ] as const) {
+    clock.ms += 60_000;
+    const due = watch.due();
+    answer(rule);
+    await due?.settled;
+    expect(watch.mode).toBe(mode);
+    expect(watch.isEnabled('ann_zed')).toBe(mode === 'on');
+  }
+  expect(changes).toMatchObject([{ path: 'lp_awards', before: 'on', after: 'off' }]);
+});
+
+test('since when the path and since when the flag was off are told apart', async () => {
+  const { watch, clock, answer, changes } = await opened(OFF);
+  const offSinceMs = clock.ms;
+  for (const rule of [without(OFF, 'lp_awards'), ON]) {
+    clock.ms += 60_000;
+    const due = watch.due();
+    answer(rule);
+    await due?.settled;
+  }
+  expect(changes.slice(-2)).toMatchObject([
+    { path: null, before: 'off', after: 'on', beforeSinceMs: offSinceMs },
+    { path: 'lp_awards', before: 'off', after: 'on', beforeSinceMs: offSinceMs + 60_000 },
+  ]);
 });
 
 test('a look that fails fails its own event; the next event looks again', async () => {
@@ -137,7 +180,8 @@ test('a look that fails fails its own event; the next event looks again', async 
       if (looks === 1) throw new Error('it was to answer, whatever happens');
       return ON;
     },
-    onChange: async () => {},
+    path: 'lp_awards',
+    onChanges: async () => {},
   });
   const first = watch.due();
   await expect(first?.decided).rejects.toThrow();

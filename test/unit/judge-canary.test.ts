@@ -1,4 +1,5 @@
-import { judgeCanary } from '../../functions/src/canary/judge-canary';
+import { type CanaryVerdict, judgeCanary } from '../../functions/src/canary/judge-canary';
+import type { Json } from '../../functions/src/values/json';
 
 const WRITTEN = 1_763_553_600_000;
 const LATER = WRITTEN + 300_000;
@@ -10,21 +11,21 @@ test.each([
     WRITTEN,
     { payload: WRITTEN, ageMs: 299_760 },
     LATER,
-    { verdict: 'arrived', lagMs: 240 },
+    { verdict: 'arrived', writtenMs: WRITTEN, lagMs: 240 },
   ],
   [
     'it arrived after just a minute',
     WRITTEN,
     { payload: WRITTEN, ageMs: 240_000 },
     LATER,
-    { verdict: 'arrived', lagMs: 60_000 },
+    { verdict: 'arrived', writtenMs: WRITTEN, lagMs: 60_000 },
   ],
   [
     'it arrived later',
     WRITTEN,
     { payload: WRITTEN, ageMs: 239_999 },
     LATER,
-    { verdict: 'late', lagMs: 60_001 },
+    { verdict: 'late', writtenMs: WRITTEN, lagMs: 60_001 },
   ],
   ['nothing arrived ever', WRITTEN, null, LATER, { verdict: 'lost', sinceMs: WRITTEN }],
   [
@@ -49,5 +50,28 @@ test.each([
     { verdict: 'lost', sinceMs: WRITTEN },
   ],
 ])('%s', (_case, writtenMs, arrived, nowMs, expected) => {
-  expect(judgeCanary({ writtenMs, arrived, nowMs })).toEqual(expected);
+  const sighting = { writtenMs, expected: writtenMs, held: writtenMs, arrived, nowMs };
+  expect(judgeCanary(sighting)).toEqual(expected);
+});
+
+test.each<[string, Json, Json, CanaryVerdict['verdict']]>([
+  ['RTDB never took it: none is due', WRITTEN - 300_000, WRITTEN - 300_000, 'first'],
+  ['somebody removed it: none is due', null, null, 'first'],
+])('%s', (_case, held, payload, verdict) => {
+  const arrived = { payload, ageMs: 299_000 };
+  const sighting = { writtenMs: WRITTEN, expected: WRITTEN, held, arrived, nowMs: LATER };
+  expect(judgeCanary(sighting)).toMatchObject({ verdict });
+});
+
+test('a document shows its canary beside that of a path inside it', () => {
+  const expected = { canary: WRITTEN };
+  const both = { canary: WRITTEN, days: { '2000-01-01': { canary: WRITTEN } } };
+  const look = (payload: Json) =>
+    judgeCanary({
+      ...{ writtenMs: WRITTEN, expected, held: both, nowMs: LATER },
+      arrived: { payload, ageMs: 299_000 },
+    });
+  expect(look(both)).toMatchObject({ verdict: 'arrived' });
+  expect(look({ ...both, canary: WRITTEN - 1 })).toMatchObject({ verdict: 'lost' });
+  expect(look({ days: both.days })).toMatchObject({ verdict: 'lost' });
 });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { complaintOf, read, rtdbConfig } from '../../functions/src/config';
 import { PARAMETERS, type Parameter, type ParameterName } from '../../functions/src/parameters';
+import { identityOf } from '../../functions/src/rtdb/rtdb-database';
 
 /** The table of parameters is the one place that names them. In the manifest: test/deploy/. */
 
@@ -65,16 +66,42 @@ test.each<[string, Record<string, string>, string]>([
     'https://a.asia-southeast1.firebasedatabase.app',
   ],
   [
-    'an emulator over all',
-    { FIREBASE_DATABASE_EMULATOR_HOST: 'localhost:9000', RTDB_URL: 'https://a.firebaseio.com' },
+    'an emulator over an instance',
+    { FIREBASE_DATABASE_EMULATOR_HOST: 'localhost:9000', RTDB_INSTANCE: 'a' },
     'http://localhost:9000',
   ],
 ])('RTDB is named by %s', (_case, env, origin) => {
   expect(rtdbConfig(env).database.origin).toBe(origin);
 });
 
+test.each<[string, Record<string, string>, object]>([
+  ['an instance', { RTDB_INSTANCE: 'mine' }, { instance: 'mine', host: 'firebaseio.com' }],
+  [
+    'an instance of another region',
+    { RTDB_INSTANCE: 'mine', RTDB_REGION: 'europe-west1' },
+    { instance: 'mine', host: 'europe-west1.firebasedatabase.app' },
+  ],
+  [
+    'a URL',
+    { RTDB_URL: 'https://a.asia-southeast1.firebasedatabase.app' },
+    { instance: 'a', host: 'asia-southeast1.firebasedatabase.app' },
+  ],
+  [
+    'an emulator, whatever its port',
+    { FIREBASE_DATABASE_EMULATOR_HOST: 'localhost:9000', RTDB_INSTANCE: 'a' },
+    { instance: 'a', host: 'emulator' },
+  ],
+])('what events say of a database that is named by %s', (_case, env, identity) => {
+  expect(identityOf(rtdbConfig(env).database)).toEqual(identity);
+});
+
 test.each<[string, Record<string, string>, string]>([
   ['nothing', {}, 'RTDB_INSTANCE is not set: expected the name of one database'],
+  [
+    'two databases at once',
+    { FIREBASE_DATABASE_EMULATOR_HOST: 'localhost:9000', RTDB_URL: 'https://a.firebaseio.com' },
+    'FIREBASE_DATABASE_EMULATOR_HOST and RTDB_URL each name a database',
+  ],
   ['a pattern', { RTDB_INSTANCE: 'my-*' }, 'RTDB_INSTANCE is not set: expected the name of one'],
   ['a URL as instance', { RTDB_INSTANCE: 'https://x' }, 'RTDB_INSTANCE is not usable: expected'],
   [

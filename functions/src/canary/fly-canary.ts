@@ -1,105 +1,111 @@
-import type { FlagRule } from '../flag/flag-rule';
+import type { MirroredPath } from '../paths/mirrored-path';
 import {
   CANARY_ROW,
-  CLOSE_COVERAGE_GAP,
-  flagNoteValues,
-  NOTE_FLAG,
-  OPEN_COVERAGE_GAP,
-  openGapValues,
+  CLOSE_CANARY_GAP,
+  LAST_CANARY,
+  NOTE_ARRIVAL,
+  NOTE_CANARY,
+  OPEN_CANARY_GAP,
   parseCanaryRow,
-  parseWasFlagOff,
-  RECORD_COVERAGE_GAP,
-  WAS_FLAG_OFF,
-} from '../postgres/coverage';
+  parseLastCanary,
+  RECORD_CANARY_GAP,
+} from '../postgres/canaries';
+import { parseWasFlagOff, WAS_FLAG_OFF } from '../postgres/coverage';
 import type { Statements } from '../postgres/statements';
-import { CANARY_COUPLE } from '../quests/canary-couple';
-import type { CompletionKey } from '../quests/completion-path';
+import type { Json } from '../values/json';
+import { canonicalValue } from '../values/rtdb-value';
+import { canaryLeaf, canaryRowValues } from './canary-leaf';
 import { type CanaryVerdict, judgeCanary } from './judge-canary';
 
-/** One leaf for ever, so that canaries don't pile up; its day is that of no app. */
-export const CANARY_KEY: CompletionKey = {
-  coupleId: CANARY_COUPLE,
-  dateKey: '2000-01-01',
-  questId: 'canary',
-  userId: 'canary',
-};
-
-/** How long the schedule leaves between two canaries. */
-const CANARY_PERIOD_MS = 5 * 60_000;
-
-/** The canary's leaf in RTDB. */
+/** RTDB, as far as canaries need it. Paths are literal keys, not encoded. */
 export interface CanaryPerch {
-  read(): Promise<unknown>;
-  write(ms: number): Promise<void>;
+  read(path: readonly string[]): Promise<unknown>;
+  write(path: readonly string[], value: Json): Promise<void>;
 }
 
 export interface CanaryContext {
   statements: Statements;
   perch: CanaryPerch;
-  /** What the flag says now. */
-  flag: Pick<FlagRule, 'mode' | 'version' | 'detail'>;
   /** Milliseconds since 1970. */
   now(): number;
 }
 
 /**
- * Notes in `mirror.coverage` what the flag says; looks for the canary that was last written, notes what
- * became of it, and writes the next one. With the flag off none flies. A part of the couples always has
- * the canary's in it.
+ * Looks for a path's canary that was last written, and notes what became of it.
  *
- * @returns null where no canary was expected; rejects where a store can't be reached
+ * @returns null where none was expected: the flag, or this path's, was off; rejects where a store can't
+ *   be reached
  */
-export async function flyCanary(context: CanaryContext): Promise<CanaryVerdict | null> {
-  const { statements, perch, flag, now } = context;
-  await noteFlag(context);
-  if (flag.mode === 'off') return null;
-  const written = await perch.read();
-  const { coupleId, dateKey, questId, userId } = CANARY_KEY;
-  const row = await statements.run(CANARY_ROW, [coupleId, dateKey, questId, userId]);
-  const verdict = judgeCanary({
-    writtenMs: typeof written === 'number' ? written : null,
-    arrived: parseCanaryRow(row),
-    nowMs: now(),
-  });
-  const isExcused = verdict.verdict === 'lost' && (await wasFlagOff(verdict.sinceMs, statements));
-  if (!isExcused) await noteVerdict(verdict, context);
-  await perch.write(now());
-  return isExcused ? null : verdict;
+export async function lookForCanary(
+  mirrored: MirroredPath,
+  context: CanaryContext,
+): Promise<CanaryVerdict | null> {
+  const verdict = await verdictOn(mirrored, context);
+  if (verdict.verdict === 'lost') {
+    const isExcused = await wasOff(mirrored.name, verdict.sinceMs, context.statements);
+    if (isExcused) return null;
+  }
+  await noteVerdict(mirrored.name, verdict, context);
+  return verdict;
 }
 
-async function noteFlag({ statements, flag, now }: CanaryContext): Promise<void> {
-  const values = flagNoteValues({
-    seen: flag.mode,
-    // The last look may have been as long ago as the period: the gap is not made too small.
-    since: new Date(now() - CANARY_PERIOD_MS),
-    offSince: null,
-    version: flag.version,
-    evidence: { by: 'canary', ...flag.detail },
+/**
+ * Writes a path's next canary. It is noted first: one that is written and not noted would be found
+ * without anybody knowing how late it is. One that is noted and not written shows by what RTDB holds.
+ */
+export async function writeCanary(
+  mirrored: MirroredPath,
+  { statements, perch, now }: CanaryContext,
+): Promise<void> {
+  const ms = Math.floor(now());
+  await statements.run(NOTE_CANARY, [mirrored.name, new Date(ms).toISOString()]);
+  await perch.write(canaryLeaf(mirrored).path, valueAt(mirrored, ms));
+}
+
+async function verdictOn(
+  mirrored: MirroredPath,
+  { statements, perch, now }: CanaryContext,
+): Promise<CanaryVerdict> {
+  const writtenMs = parseLastCanary(await statements.run(LAST_CANARY, [mirrored.name]));
+  if (writtenMs === null) return { verdict: 'first' };
+  const held = canonicalValue(await perch.read(canaryLeaf(mirrored).path));
+  const row = parseCanaryRow(await statements.run(CANARY_ROW, canaryRowValues(mirrored)));
+  return judgeCanary({
+    writtenMs,
+    expected: valueAt(mirrored, writtenMs),
+    held,
+    arrived: row && { payload: canonicalValue(row.payload), ageMs: row.ageMs },
+    nowMs: now(),
   });
-  await statements.run(NOTE_FLAG, values);
+}
+
+/** In RTDB's form, since a team's own function made it. */
+function valueAt({ canary }: MirroredPath, ms: number): Json {
+  return canonicalValue(canary(ms));
 }
 
 /** Also for a minute after it is on again: the instances don't all look at once. */
-async function wasFlagOff(atMs: number, statements: Statements): Promise<boolean> {
-  return parseWasFlagOff(await statements.run(WAS_FLAG_OFF, [new Date(atMs).toISOString()]));
+async function wasOff(path: string, atMs: number, statements: Statements): Promise<boolean> {
+  return parseWasFlagOff(await statements.run(WAS_FLAG_OFF, [new Date(atMs).toISOString(), path]));
 }
 
 async function noteVerdict(
+  path: string,
   verdict: CanaryVerdict,
-  { statements, now }: CanaryContext,
+  { statements }: CanaryContext,
 ): Promise<void> {
+  if (verdict.verdict === 'first') return;
   if (verdict.verdict === 'lost') {
     const since = new Date(verdict.sinceMs).toISOString();
-    await statements.run(OPEN_COVERAGE_GAP, openGapValues('canary_lost', since, { lost: true }));
+    await statements.run(OPEN_CANARY_GAP, [path, since, JSON.stringify({ lost: true })]);
+    return;
   }
-  if (verdict.verdict === 'arrived' || verdict.verdict === 'late') {
-    await statements.run(CLOSE_COVERAGE_GAP, ['canary_lost']);
-  }
+  const { lagMs, writtenMs } = verdict;
+  const times = [writtenMs, writtenMs + lagMs].map((ms) => new Date(ms).toISOString());
+  await statements.run(NOTE_ARRIVAL, [path, ...times, lagMs]);
+  await statements.run(CLOSE_CANARY_GAP, [path]);
   if (verdict.verdict === 'late') {
-    const to = new Date(now());
-    const from = new Date(to.getTime() - verdict.lagMs);
-    const detail = JSON.stringify({ late: true, lag_ms: verdict.lagMs });
-    const values = ['canary_lost', from.toISOString(), to.toISOString(), detail];
-    await statements.run(RECORD_COVERAGE_GAP, values);
+    const detail = JSON.stringify({ late: true, lag_ms: lagMs });
+    await statements.run(RECORD_CANARY_GAP, [path, ...times, detail]);
   }
 }

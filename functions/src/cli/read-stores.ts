@@ -7,6 +7,7 @@ import { printable } from './printable';
 const HINTS: ReadonlyMap<string, string> = new Map([
   ['42P01', "the mirror's tables are not there: run `npm run mirror -- migrate`"],
   ['3F000', "the mirror's tables are not there: run `npm run mirror -- migrate`"],
+  ['42883', "the mirror's functions are older than this checkout: run `npm run mirror -- migrate`"],
   ['42703', "the mirror's tables are older than this checkout: run `npm run mirror -- migrate`"],
   ['42501', "this login may not read the mirror's tables: make it a member of quest_mirror_writer"],
 ]);

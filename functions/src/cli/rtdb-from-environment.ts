@@ -1,6 +1,6 @@
 import { rtdbConfig } from '../config';
 import { ConfigurationError } from '../configuration-error';
-import { createRtdbTree, type RtdbTree } from '../rtdb/rtdb-tree';
+import type { RtdbRequestOptions } from '../rtdb/rtdb-request';
 import type { CommandContext } from './context';
 import { ConfigError } from './errors';
 
@@ -14,11 +14,12 @@ const EMULATOR_HINT =
  *
  * @throws ConfigError that names the variable and what was expected
  */
-export function rtdbFromEnvironment(env: CommandContext['env']): RtdbTree {
+export function rtdbFromEnvironment(env: CommandContext['env']): RtdbRequestOptions {
   try {
-    return createRtdbTree(rtdbConfig(env));
+    return rtdbConfig(env);
   } catch (error) {
-    if (error instanceof ConfigurationError) throw new ConfigError(error.message + EMULATOR_HINT);
-    throw error;
+    if (!(error instanceof ConfigurationError)) throw error;
+    const hint = error.message.includes('FIREBASE_DATABASE_EMULATOR_HOST') ? '' : EMULATOR_HINT;
+    throw new ConfigError(error.message + hint);
   }
 }

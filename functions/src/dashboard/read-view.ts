@@ -1,5 +1,5 @@
-import { CANARY_KEY } from '../canary/fly-canary';
-import { CANARY_ROW, parseCanaryRow } from '../postgres/coverage';
+import { canaryRowValues } from '../canary/canary-leaf';
+import { CANARY_ROW, parseCanaryRow } from '../postgres/canaries';
 import {
   COUNT_DIVERGENCES,
   DIVERGENCE_PAGE,
@@ -8,6 +8,7 @@ import {
   parseTotal,
 } from '../postgres/divergence-pages';
 import type { Statements } from '../postgres/statements';
+import { questCompletions } from '../quests/quest-completions';
 import { GATE_DEFAULTS } from '../reconcile/gate-defaults';
 import { parseThreshold } from '../reconcile/rate';
 import { type GateReading, readGate } from '../reconcile/read-gate';
@@ -66,8 +67,7 @@ export async function readVerdict(statements: Statements): Promise<Verdict> {
   const { minSample } = GATE_DEFAULTS;
   const question = { windowMs: WINDOW_MS, threshold: THRESHOLD, minSample, asOf: null };
   const gate = await readGate(statements, question);
-  const { coupleId, dateKey, questId, userId } = CANARY_KEY;
-  const canary = await statements.run(CANARY_ROW, [coupleId, dateKey, questId, userId]);
+  const canary = await statements.run(CANARY_ROW, canaryRowValues(questCompletions));
   return { gate, canaryAgeMs: parseCanaryRow(canary)?.ageMs ?? null };
 }
 

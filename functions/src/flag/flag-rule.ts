@@ -1,8 +1,13 @@
-import { z } from 'zod';
 import { CANARY_COUPLE } from '../quests/canary-couple';
 import type { Json, JsonObject } from '../values/json';
+import { ALL_PATHS_ON, type PathsRule } from './paths-rule';
 import { readCondition } from './read-condition';
-import { parameterOf, type ServerTemplate, type TemplateParameter } from './server-template';
+import {
+  parameterOf,
+  readText,
+  type ServerTemplate,
+  type TemplateParameter,
+} from './server-template';
 
 /** The flag's name: of the parameter of a deployment, and of the one in Remote Config over it. */
 export const FLAG = 'ENABLE_SUPABASE_DUAL_WRITE';
@@ -21,8 +26,15 @@ export interface FlagRule {
   version: number;
   /** What decides for whom, for `mirror.coverage`. */
   detail: JsonObject;
+  /** Which paths are off, whatever the flag says. */
+  paths: PathsRule;
   /** What an operator should correct in Remote Config. */
   complaint: string | null;
+}
+
+/** For whom a path is mirrored. */
+export function modeOfPath({ mode, paths }: FlagRule, path: string): FlagMode {
+  return paths.off.has(path) ? 'off' : mode;
 }
 
 /** Answers which of some conditions is the first that holds for a couple; -1 = none of them. */
@@ -36,6 +48,7 @@ export function ruleOfParameter(enabled: boolean, complaint: string | null = nul
     source: 'parameter',
     version: 0,
     detail: {},
+    paths: ALL_PATHS_ON,
     complaint,
   };
 }
@@ -83,6 +96,7 @@ export function ruleOfTemplate(
     detail: isSame
       ? {}
       : { conditions: flag.choices.map(({ name, condition }) => ({ name, condition })) },
+    paths: ALL_PATHS_ON,
     complaint: complaints.length === 0 ? null : [...new Set(complaints)].join('; '),
   };
 }
@@ -116,17 +130,12 @@ function branchesOf({ choices, defaultValue }: TemplateParameter): Branches {
   return { branches, otherwise, isKnown };
 }
 
-const EXPLICIT = z.object({ value: z.string() });
-const IN_APP_DEFAULT = z.object({ useInAppDefault: z.literal(true) });
-const NOT_HERE = ['rolloutValue', 'experimentValue', 'personalizationValue'];
-
 function readValue(json: unknown): FlagValue {
-  if (IN_APP_DEFAULT.safeParse(json).success) return { enabled: null, complaint: null };
-  const text = EXPLICIT.safeParse(json).data?.value.trim().toLowerCase();
-  if (text === 'true' || text === 'false') return { enabled: text === 'true', complaint: null };
-  const isObject = typeof json === 'object' && json !== null;
-  const complaint = NOT_HERE.some((kind) => isObject && Object.hasOwn(json, kind))
-    ? "a rollout, an experiment or a personalization, which can't be evaluated here"
-    : 'a value that is neither true nor false';
-  return { enabled: null, complaint };
+  const read = readText(json);
+  if (read === 'in_app_default') return { enabled: null, complaint: null };
+  if ('complaint' in read) return { enabled: null, complaint: read.complaint };
+  const text = read.text?.trim().toLowerCase();
+  return text === 'true' || text === 'false'
+    ? { enabled: text === 'true', complaint: null }
+    : { enabled: null, complaint: 'a value that is neither true nor false' };
 }

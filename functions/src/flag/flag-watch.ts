@@ -1,9 +1,13 @@
-import type { FlagMode, FlagRule } from './flag-rule';
+import { type FlagMode, type FlagRule, modeOfPath } from './flag-rule';
 
 export interface FlagChange {
+  /** Null = of the flag itself, which is all paths'; else of the one path. */
+  path: string | null;
   /** Null at the first look. */
-  before: FlagRule | null;
-  after: FlagRule;
+  before: FlagMode | null;
+  after: FlagMode;
+  /** What the look saw. */
+  rule: FlagRule;
   /** When this instance first saw `before`, in milliseconds since 1970. */
   beforeSinceMs: number;
   /** When `before` was last seen to hold. */
@@ -12,6 +16,8 @@ export interface FlagChange {
 }
 
 export interface FlagWatchOptions {
+  /** The name of the path that the instance mirrors. */
+  path: string;
   /**
    * Looks; takes a second at most, and never rejects: where it can't tell, what is known holds on.
    *
@@ -20,8 +26,8 @@ export interface FlagWatchOptions {
   look(known: FlagRule | null): Promise<FlagRule>;
   /** Milliseconds since 1970. */
   now(): number;
-  /** Told of each change of mode, and awaited by the invocation that saw it. Never rejects. */
-  onChange(change: FlagChange): Promise<void>;
+  /** Told of changes of mode, if there are any, and awaited by the invocation that saw them. Never rejects. */
+  onChanges(changes: readonly FlagChange[]): Promise<void>;
 }
 
 /** How old a look may be for an event to be decided by it. */
@@ -44,19 +50,20 @@ export interface Due {
  */
 export class FlagWatch {
   #rule: FlagRule | null = null;
-  #sinceMs = 0;
+  #sinceMs = { flag: 0, path: 0 };
   #lookedAtMs = 0;
-  #looking: Promise<FlagChange | null> | null = null;
+  #looking: Promise<FlagChange[]> | null = null;
 
   constructor(private readonly options: FlagWatchOptions) {}
 
-  /** Null before the first look; an invocation that awaited `decided` never meets that. */
+  /** The path's. Null before the first look; an invocation that awaited `decided` never meets that. */
   get mode(): FlagMode | null {
-    return this.#rule?.mode ?? null;
+    return this.#rule && modeOfPath(this.#rule, this.options.path);
   }
 
   isEnabled(coupleId: string | null): boolean {
-    return this.#rule?.isEnabled(coupleId) ?? false;
+    const rule = this.#rule;
+    return rule !== null && !rule.paths.off.has(this.options.path) && rule.isEnabled(coupleId);
   }
 
   /** To be asked first by each invocation. Null = nearly always: it owes nothing. */
@@ -75,25 +82,38 @@ export class FlagWatch {
     const looked = this.#looking;
     return {
       decided: mustWait ? looked.then(() => {}) : Promise.resolve(),
-      settled: looked.then((change) =>
-        change === null ? undefined : this.options.onChange(change),
+      settled: looked.then((changes) =>
+        changes.length === 0 ? undefined : this.options.onChanges(changes),
       ),
     };
   }
 
-  async #look(): Promise<FlagChange | null> {
+  async #look(): Promise<FlagChange[]> {
     const startedAtMs = this.options.now();
     const before = this.#rule;
     // Whatever comes of it, the next invocation may look: a look kept would fail every event.
     const after = await this.options.look(before).finally(() => {
       this.#looking = null;
     });
-    const times = { beforeSinceMs: this.#sinceMs, beforeUntilMs: this.#lookedAtMs };
-    const change =
-      before?.mode === after.mode ? null : { before, after, ...times, seenAtMs: startedAtMs };
-    if (change !== null) this.#sinceMs = startedAtMs;
+    const changes = this.#changes(before, after, startedAtMs);
     this.#rule = after;
     this.#lookedAtMs = startedAtMs;
-    return change;
+    return changes;
+  }
+
+  #changes(before: FlagRule | null, after: FlagRule, seenAtMs: number): FlagChange[] {
+    const { path } = this.options;
+    const ownMode = ({ paths }: FlagRule): FlagMode => (paths.off.has(path) ? 'off' : 'on');
+    const kinds = [
+      { kind: 'flag' as const, path: null, mode: (rule: FlagRule) => rule.mode },
+      { kind: 'path' as const, path, mode: ownMode },
+    ];
+    return kinds.flatMap(({ kind, path: of, mode }) => {
+      const change = { path: of, before: before && mode(before), after: mode(after), rule: after };
+      if (change.before === change.after) return [];
+      const times = { beforeSinceMs: this.#sinceMs[kind], beforeUntilMs: this.#lookedAtMs };
+      this.#sinceMs[kind] = seenAtMs;
+      return [{ ...change, ...times, seenAtMs }];
+    });
   }
 }

@@ -4,8 +4,10 @@ import type { FlagRule } from './flag-rule';
 /** Logs what a look saw where it differs from the one before: a line a change, not one a minute. */
 export function createFlagLog(): (rule: FlagRule) => void {
   let last = '';
-  return ({ mode, source, version, complaint }) => {
-    const state = JSON.stringify([mode, source, complaint, mode === 'percent' ? version : null]);
+  return ({ mode, source, version, paths, complaint }) => {
+    const off = [...paths.off].sort();
+    const ofTemplate = mode === 'percent' ? version : null;
+    const state = JSON.stringify([mode, source, complaint, ofTemplate, off]);
     if (state === last) return;
     last = state;
     write({
@@ -14,6 +16,7 @@ export function createFlagLog(): (rule: FlagRule) => void {
       flag: mode,
       flag_source: source,
       flag_version: version,
+      ...(off.length === 0 ? {} : { flag_paths_off: off }),
       ...(complaint === null ? {} : { complaint }),
     });
   };

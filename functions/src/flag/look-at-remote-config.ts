@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { orAborted } from '../deadline';
 import { errorText } from '../values/error-text';
 import { type FlagRule, ruleOfParameter, ruleOfTemplate } from './flag-rule';
+import { pathsOfTemplate } from './paths-rule';
 import { prepareEvaluation } from './prepare-evaluation';
-import { parseServerTemplate } from './server-template';
+import { parseServerTemplate, type ServerTemplate } from './server-template';
 
 export const REMOTE_CONFIG = 'https://firebaseremoteconfig.googleapis.com';
 
@@ -14,6 +15,8 @@ export interface RemoteConfigOptions {
   accessToken(): Promise<string>;
   /** What the parameter of the deployment says. */
   parameter: boolean;
+  /** The names of all paths. */
+  paths: readonly string[];
   timeoutMs?: number;
 }
 
@@ -40,11 +43,21 @@ export async function lookAtRemoteConfig(
     const signal = AbortSignal.timeout(timeoutMs);
     // The token has no deadline of its own.
     const template = parseServerTemplate(await orAborted(fetchTemplate(options, signal), signal));
-    return ruleOfTemplate(template, parameter, prepare);
+    return withPaths(ruleOfTemplate(template, parameter, prepare), template, options);
   } catch (error) {
     const complaint = `Remote Config can't be read: ${reasonOf(error)}`;
     return known === null ? ruleOfParameter(parameter, complaint) : { ...known, complaint };
   }
+}
+
+function withPaths(
+  rule: FlagRule,
+  template: ServerTemplate,
+  { paths: declared }: RemoteConfigOptions,
+): FlagRule {
+  const { paths, complaints } = pathsOfTemplate(template, declared);
+  const all = [...(rule.complaint === null ? [] : [rule.complaint]), ...complaints];
+  return { ...rule, paths, complaint: all.length === 0 ? null : all.join('; ') };
 }
 
 class RefusedError extends Error {

@@ -86,3 +86,20 @@ export function parameterOf(template: ServerTemplate, name: string): TemplatePar
     ],
   };
 }
+
+const EXPLICIT = z.object({ value: z.string() });
+const IN_APP_DEFAULT = z.object({ useInAppDefault: z.literal(true) });
+const NOT_HERE = ['rolloutValue', 'experimentValue', 'personalizationValue'];
+
+/** The text that a parameter's value gives; null = it is no text at all. */
+export function readText(
+  json: unknown,
+): { text: string | null } | { complaint: string } | 'in_app_default' {
+  if (IN_APP_DEFAULT.safeParse(json).success) return 'in_app_default';
+  const { data } = EXPLICIT.safeParse(json);
+  if (data !== undefined) return { text: data.value };
+  const isObject = typeof json === 'object' && json !== null;
+  return NOT_HERE.some((kind) => isObject && Object.hasOwn(json, kind))
+    ? { complaint: "a rollout, an experiment or a personalization, which can't be evaluated here" }
+    : { text: null };
+}

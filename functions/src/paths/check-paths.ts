@@ -1,4 +1,6 @@
 import { ConfigurationError } from '../configuration-error';
+import { canonicalValue } from '../values/rtdb-value';
+import { isSameValue } from '../values/same-value';
 import type { MirroredPath } from './mirrored-path';
 import { relationOf, type Step, stepsOfPattern, stepsOfRef } from './ref-pattern';
 
@@ -10,6 +12,9 @@ export const SERVICES = [
   'mirrorReconcile',
   'mirrorReconcileCouples',
 ] as const;
+
+/** In milliseconds since 1970: any will do. */
+const WHENEVER = 1_763_553_600_000;
 
 /**
  * Refuses paths that contradict each other, or a tree that is never to be mirrored.
@@ -25,6 +30,7 @@ export function checkPaths(paths: readonly MirroredPath[], neverMirror: readonly
     if (SERVICES.some((name) => name === path.trigger)) {
       complain(`trigger ${path.trigger}: a function of the mirror has this name`);
     }
+    checkCanary(path, complain);
     for (const other of paths.slice(0, place)) {
       if (other.name === path.name) complain('two paths have this name');
       if (other.trigger === path.trigger) complain(`${other.name} has the same trigger`);
@@ -38,6 +44,18 @@ export function checkPaths(paths: readonly MirroredPath[], neverMirror: readonly
       }
     }
   });
+}
+
+/** What a canary writes has to be mirrored, and each has to be told from the one before. */
+function checkCanary(path: MirroredPath, complain: (complaint: string) => void): void {
+  const [first, next] = [path.canary(WHENEVER), path.canary(WHENEVER + 1)].map(canonicalValue);
+  if (first === undefined || next === undefined || isSameValue(first, next)) {
+    complain('canary: expected a value that differs from one millisecond to the next');
+  }
+  const parsed = path.parseValue(first, null, '2025-11-19T12:00:00.000000Z');
+  if (!parsed.ok || parsed.state.payload === null) {
+    complain('canary: expected a value that the path mirrors');
+  }
 }
 
 /** A tree that no node can lie in would exclude nothing. */

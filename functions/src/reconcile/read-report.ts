@@ -1,5 +1,5 @@
-import { CANARY_KEY } from '../canary/fly-canary';
-import { CANARY_ROW, parseCanaryRow } from '../postgres/coverage';
+import { canaryRowValues } from '../canary/canary-leaf';
+import { CANARY_ROW, parseCanaryRow } from '../postgres/canaries';
 import { LAG_OF_WINDOW, type Lag, parseLag } from '../postgres/mirror-lag';
 import {
   OPEN_DIVERGENCES,
@@ -15,6 +15,7 @@ import {
   type Witnesses,
 } from '../postgres/witnesses';
 import { CANARY_COUPLE } from '../quests/canary-couple';
+import { questCompletions } from '../quests/quest-completions';
 import type { Rate } from './rate';
 import { type GateQuestion, type GateReading, readGate } from './read-gate';
 
@@ -42,11 +43,10 @@ export async function readReport(
 ): Promise<MirrorReport> {
   const gate = await readGate(statements, question);
   const { fromAt, toAt } = gate.window;
-  const { coupleId, dateKey, questId, userId } = CANARY_KEY;
   const [lag, divergences, canary] = await Promise.all([
     statements.run(LAG_OF_WINDOW, [fromAt, toAt, CANARY_COUPLE]),
     statements.run(OPEN_DIVERGENCES, [toAt, 'quest_completions']),
-    statements.run(CANARY_ROW, [coupleId, dateKey, questId, userId]),
+    statements.run(CANARY_ROW, canaryRowValues(questCompletions)),
   ]);
   return {
     gate,

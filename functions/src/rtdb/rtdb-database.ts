@@ -1,4 +1,5 @@
 import { ConfigurationError } from '../configuration-error';
+import type { RtdbIdentity } from '../values/rtdb-identity';
 
 /** Where a database's REST API answers. */
 export interface RtdbDatabase {
@@ -33,6 +34,11 @@ const GOOGLE_HOST = /^([A-Za-z0-9-]+)\.(?:[a-z0-9-]+\.)?(?:firebaseio\.com|fireb
  */
 export function rtdbDatabase(names: RtdbNames): RtdbDatabase {
   const { emulatorHost, url, region } = names;
+  if (emulatorHost && url) {
+    throw new ConfigurationError(
+      'FIREBASE_DATABASE_EMULATOR_HOST and RTDB_URL each name a database: set one of them, not both',
+    );
+  }
   const pinned = names.instance?.includes('*') ? undefined : names.instance;
   if (emulatorHost) {
     const instance = pinned ?? `${names.project ?? 'demo-quests'}-default-rtdb`;
@@ -47,6 +53,12 @@ export function rtdbDatabase(names: RtdbNames): RtdbDatabase {
   }
   const host = region === 'us-central1' ? 'firebaseio.com' : `${region}.firebasedatabase.app`;
   return { origin: `https://${pinned}.${host}`, namespace: null, instance: pinned };
+}
+
+/** What events say of the database that they come from. */
+export function identityOf({ origin, namespace, instance }: RtdbDatabase): RtdbIdentity {
+  if (namespace !== null) return { instance: namespace, host: 'emulator' };
+  return { instance, host: new URL(origin).hostname.slice(instance.length + 1) };
 }
 
 /** @throws ConfigurationError that says what was expected */

@@ -14,3 +14,8 @@ export function rtdbIdentity(instance: string | null, host: string | null): Rtdb
   if (instance === null || host === null) return null;
   return { instance, host: /:\d+$/.test(host) ? 'emulator' : host };
 }
+
+/** As people know it: its host name, or an emulator's instance. */
+export function nameOfRtdb({ instance, host }: RtdbIdentity): string {
+  return host === 'emulator' ? `${instance} of an emulator` : `${instance}.${host}`;
+}

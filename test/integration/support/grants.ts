@@ -36,6 +36,7 @@ const COLUMNS = ['quest_mirror_api: update on rtdb.quest_completions (client_cla
 /** Who may call a function. All others are the owner's alone. */
 const CALLS: Record<string, readonly string[]> = {
   as_evidence: ['api', 'writer'],
+  canary_row: ['reader', 'writer'],
   claim_by_client: ['api', 'writer'],
   few_gaps: ['api', 'writer'],
   is_own_rtdb: ['api', 'writer'],

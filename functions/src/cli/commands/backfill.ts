@@ -17,17 +17,14 @@ import { daysOfGaps } from '../../reconcile/gap-days';
 import { formatBackfill, formatBacklog } from '../backfill/format-backfill';
 import type { CommandContext } from '../context';
 import { coupleOption } from '../couple-option';
-import { withDatabaseUrlOption } from '../database-url';
 import { dateRangeOption } from '../date-range-option';
 import { UsageError } from '../errors';
-import { withPostgres } from '../open-postgres';
 import { wholeNumber } from '../options';
 import { jsonLine } from '../printable';
 import { createProgress, type Progress } from '../progress';
-import { rtdbFromEnvironment } from '../rtdb-from-environment';
+import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
 
-interface BackfillOptions {
-  databaseUrlEnv: string;
+interface BackfillOptions extends StoreOptions {
   from?: string;
   to?: string;
   couple?: string[];
@@ -69,15 +66,14 @@ export function registerBackfill(program: Command, context: CommandContext): voi
       16,
     )
     .option('--json', 'print one JSON object');
-  withDatabaseUrlOption(command).action((options: BackfillOptions) => backfill(options, context));
+  withStoreOptions(command).action((options: BackfillOptions) => backfill(options, context));
 }
 
 async function backfill(options: BackfillOptions, command: CommandContext): Promise<void> {
   if (!options.gaps && !options.resume) dateRangeOption(options);
-  const rtdb = rtdbFromEnvironment(command.env);
   const print = (result: object, text: string) =>
     command.writeOut(options.json ? jsonLine(result) : text);
-  await withPostgres(command.env, options.databaseUrlEnv, async (statements) => {
+  await withStores(command.env, options, async (statements, rtdb) => {
     const progress = createProgress(command, 'couples');
     const { concurrency } = options;
     const onProgress = follow(progress);

@@ -1,16 +1,13 @@
 import type { Command } from 'commander';
 import { readLeafStory } from '../../reconcile/leaf-story';
 import type { CommandContext } from '../context';
-import { withDatabaseUrlOption } from '../database-url';
 import { formatStory } from '../explain/format-story';
 import { parseRef } from '../explain/parse-ref';
-import { withPostgres } from '../open-postgres';
 import { jsonLine } from '../printable';
 import { readStores } from '../read-stores';
-import { rtdbFromEnvironment } from '../rtdb-from-environment';
+import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
 
-interface ExplainOptions {
-  databaseUrlEnv: string;
+interface ExplainOptions extends StoreOptions {
   json?: true;
 }
 
@@ -21,7 +18,7 @@ export function registerExplain(program: Command, context: CommandContext): void
     .description('tell the story of one completion: both values, versions, divergences, gaps')
     .argument('<ref>', 'its RTDB path or URL: daily_quests/couple/date/completions/quest/user')
     .option('--json', 'print one JSON object');
-  withDatabaseUrlOption(command).action((ref: string, options: ExplainOptions) =>
+  withStoreOptions(command).action((ref: string, options: ExplainOptions) =>
     explain(ref, options, context),
   );
 }
@@ -32,11 +29,8 @@ async function explain(
   { env, writeOut }: CommandContext,
 ): Promise<void> {
   const leaf = parseRef(ref);
-  const rtdb = rtdbFromEnvironment(env);
   const story = await readStores(() =>
-    withPostgres(env, options.databaseUrlEnv, (statements) =>
-      readLeafStory(leaf, statements, rtdb),
-    ),
+    withStores(env, options, (statements, rtdb) => readLeafStory(leaf, statements, rtdb), 'leave'),
   );
   writeOut(options.json ? jsonLine(story) : formatStory(story));
 }

@@ -14,17 +14,14 @@ import type { ReconcileContext, ReconcileRequest } from '../../reconcile/reconci
 import { workOn } from '../../reconcile/run-reconcile';
 import type { CommandContext } from '../context';
 import { coupleOption } from '../couple-option';
-import { withDatabaseUrlOption } from '../database-url';
 import { UsageError } from '../errors';
-import { withPostgres } from '../open-postgres';
 import { wholeNumber } from '../options';
 import { jsonLine, printable } from '../printable';
 import { createProgress } from '../progress';
 import { formatRun } from '../reconcile/format-run';
-import { rtdbFromEnvironment } from '../rtdb-from-environment';
+import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
 
-interface ReconcileOptions {
-  databaseUrlEnv: string;
+interface ReconcileOptions extends StoreOptions {
   from?: string;
   to?: string;
   couple?: string[];
@@ -62,15 +59,14 @@ export function registerReconcile(program: Command, context: CommandContext): vo
     )
     .option('--resume', 'take up the newest run that was not finished')
     .option('--json', 'print one JSON object');
-  withDatabaseUrlOption(command).action((options: ReconcileOptions) => reconcile(options, context));
+  withStoreOptions(command).action((options: ReconcileOptions) => reconcile(options, context));
 }
 
 async function reconcile(options: ReconcileOptions, command: CommandContext): Promise<void> {
   if (options.resume && (options.from || options.to || options.couple)) {
     throw new UsageError('--resume goes on with what the run was asked: it takes no range');
   }
-  const rtdb = rtdbFromEnvironment(command.env);
-  const summary = await withPostgres(command.env, options.databaseUrlEnv, async (statements) => {
+  const summary = await withStores(command.env, options, async (statements, rtdb) => {
     const progress = createProgress(command, 'couples');
     const context: ReconcileContext = {
       statements,

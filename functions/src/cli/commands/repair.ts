@@ -9,18 +9,15 @@ import {
 } from '../../reconcile/repair';
 import type { CommandContext } from '../context';
 import { coupleOption } from '../couple-option';
-import { withDatabaseUrlOption } from '../database-url';
 import { dateRangeOption } from '../date-range-option';
 import { UsageError } from '../errors';
 import { parseRef } from '../explain/parse-ref';
-import { withPostgres } from '../open-postgres';
 import { wholeNumber } from '../options';
 import { jsonLine } from '../printable';
 import { formatStep, formatTotals } from '../repair/format-repair';
-import { rtdbFromEnvironment } from '../rtdb-from-environment';
+import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
 
-interface RepairOptions {
-  databaseUrlEnv: string;
+interface RepairOptions extends StoreOptions {
   from?: string;
   to?: string;
   couple?: string[];
@@ -45,7 +42,7 @@ export function registerRepair(program: Command, context: CommandContext): void 
       wholeNumber('--retention-days', 0, 36_500),
     )
     .option('--json', 'print one JSON object');
-  withDatabaseUrlOption(command).action((refs: string[], options: RepairOptions) =>
+  withStoreOptions(command).action((refs: string[], options: RepairOptions) =>
     runRepair(refs, options, context),
   );
 }
@@ -56,11 +53,10 @@ async function runRepair(
   { env, writeOut }: CommandContext,
 ): Promise<void> {
   const request = requestOf(refs, options);
-  const rtdb = rtdbFromEnvironment(env);
   const retentionDays = options.retentionDays ?? read(env, 'RETENTION_DAYS') ?? 0;
   const totals = new Map<RepairOutcome, number>();
   const steps: RepairStep[] = [];
-  await withPostgres(env, options.databaseUrlEnv, async (statements) => {
+  await withStores(env, options, async (statements, rtdb) => {
     for await (const step of repair(request, { statements, rtdb, retentionDays })) {
       totals.set(step.outcome, (totals.get(step.outcome) ?? 0) + 1);
       if (options.json) steps.push(step);

@@ -2,6 +2,7 @@ import { printable } from '../printable';
 import type { Check, Diagnosis, Doctor, Store } from './check';
 import { DATABASE_CHECKS } from './database-checks';
 import { DEPLOYMENT_CHECKS } from './deployment-checks';
+import { IDENTITY_CHECK } from './identity-check';
 import { RTDB_CHECKS } from './rtdb-checks';
 import { SCHEMA_CHECKS } from './schema-checks';
 import { SETTINGS_CHECKS } from './settings-checks';
@@ -10,6 +11,7 @@ import { SETTINGS_CHECKS } from './settings-checks';
 const CHECKS: readonly Check[] = [
   ...DATABASE_CHECKS,
   ...SCHEMA_CHECKS,
+  IDENTITY_CHECK,
   ...RTDB_CHECKS,
   ...DEPLOYMENT_CHECKS,
   ...SETTINGS_CHECKS,

@@ -1,3 +1,4 @@
+import { PATHS } from '../../app-paths';
 import { complaintOf, type Environment, read } from '../../config';
 import type { FlagRule } from '../../flag/flag-rule';
 import { lookAtRemoteConfig, REMOTE_CONFIG } from '../../flag/look-at-remote-config';
@@ -45,8 +46,10 @@ export function parametersCheck(values: Environment, here: Environment): Diagnos
 }
 
 /** Who decides whether writes are mirrored, and what it says. Pure. */
-function flagCheck({ mode, source, complaint }: FlagRule): Diagnosis {
-  const state = mode === 'percent' ? 'on for a part of the couples' : mode;
+function flagCheck({ mode, source, paths, complaint }: FlagRule): Diagnosis {
+  const flag = mode === 'percent' ? 'on for a part of the couples' : mode;
+  const off = [...paths.off].join(', ');
+  const state = off === '' ? flag : `${flag}, but not for ${off}`;
   const by = source === 'parameter' ? 'the parameter of the deployment' : 'Remote Config';
   if (complaint === null) return ok(`${state}, by ${by}`);
   return warn(`${state}, by ${by}: ${complaint}`, 'correct it in the server template');
@@ -73,6 +76,7 @@ export const SETTINGS_CHECKS: readonly Check[] = [
           projectId: project,
           baseUrl: env.FIREBASE_REMOTE_CONFIG_URL_BASE || REMOTE_CONFIG,
           accessToken: accessTokenFor(undefined),
+          paths: PATHS.map(({ name }) => name),
           parameter: read(values, 'ENABLE_SUPABASE_DUAL_WRITE') ?? true,
           timeoutMs: LOOK_TIMEOUT_MS,
         }),
