@@ -47,7 +47,7 @@ export function declarationFile(
     `export const ${constant} = definePath({`,
     `  name: '${name}',`,
     `  trigger: '${trigger}',`,
-    ...property('ref', `'${quoted(ref)}'`),
+    `  ref: ${quoted(ref)},`,
     ...(day === null ? [] : [`  day: '${day}',`]),
     ...columnLines(columns),
     ...visibleToLines(visibleTo),
@@ -78,7 +78,7 @@ function columnLines(columns: readonly ProposedColumn[]): string[] {
 
 function access(field: string | null): string {
   if (field === null) return 'v';
-  return /^[A-Za-z_]\w*$/.test(field) ? `v.${field}` : `v['${quoted(field)}']`;
+  return /^[A-Za-z_]\w*$/.test(field) ? `v.${field}` : `v[${quoted(field)}]`;
 }
 
 function visibleToLines(visibleTo: PathDraft['visibleTo']): string[] {
@@ -90,11 +90,11 @@ function visibleToLines(visibleTo: PathDraft['visibleTo']): string[] {
   return ['  visibleTo: [', ...names.map((column) => `    ${column},`), '  ],'];
 }
 
-function property(key: string, value: string): string[] {
-  const line = `  ${key}: ${value},`;
-  return line.length <= LINE_WIDTH ? [line] : [`  ${key}:`, `    ${value},`];
-}
-
+/** With the quotes that need fewer escapes, as Biome chooses them. */
 function quoted(text: string): string {
-  return text.replace(/['\\]/g, '\\$&');
+  const escaped = text.replaceAll('\\', '\\\\');
+  const [singles, doubles] = [text.split("'").length, text.split('"').length];
+  return singles > doubles
+    ? `"${escaped.replaceAll('"', '\\"')}"`
+    : `'${escaped.replaceAll("'", "\\'")}'`;
 }

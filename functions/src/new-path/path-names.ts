@@ -34,9 +34,11 @@ export function nameOfLiterals(
 ): string | null {
   const names = literals.map((literal) => snakeCase(literal));
   const [first = '', last = ''] = [names[0], names.at(-1)];
-  const candidates = [first.replace(/(?<=[a-z0-9])_data$/, ''), first, last, `${first}_${last}`];
-  const free = candidates.filter((name) => /^[a-z][a-z0-9_]{0,39}$/.test(name) && !isTaken(name));
-  return free.find((name) => !SAYS_LITTLE.has(name)) ?? free[0] ?? null;
+  const candidates = [first.replace(/(?<=[a-z0-9])_data$/, ''), first, last];
+  const isFree = (name: string) => /^[a-z][a-z0-9_]{0,39}$/.test(name) && !isTaken(name);
+  const free = candidates.filter(isFree);
+  const both = `${first}_${last}`;
+  return free.find((name) => !SAYS_LITTLE.has(name)) ?? free[0] ?? (isFree(both) ? both : null);
 }
 
 /** `lp_awards` is mirrored by `mirrorLpAward`: one event is about one of them. */
