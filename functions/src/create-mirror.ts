@@ -1,3 +1,4 @@
+import './framework-errors';
 import { readBodiesByTurns } from './body-turns';
 import { type MirrorTrigger, mirrorTrigger } from './mirror-trigger';
 import { checkPaths } from './paths/check-paths';

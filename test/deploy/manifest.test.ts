@@ -6,6 +6,8 @@ import { dirname, join, relative, resolve, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { preProcessFile } from 'typescript';
 import { z } from 'zod';
+import { PATHS } from '../../functions/src/app-paths';
+import { SERVICES } from '../../functions/src/paths/check-paths';
 import { node22 } from '../support/runtime';
 
 const run = promisify(execFile);
@@ -39,20 +41,17 @@ async function discover(env: Record<string, string> = {}) {
   return { text, ...manifestSchema.parse(JSON.parse(text)) };
 }
 
-test('discovery finds the trigger as designed, offline and without secrets', () => {
+test.each(PATHS)('discovery finds $trigger as designed, offline and without secrets', (path) => {
   const { endpoints } = discovered;
-  expect(endpoints.mirrorQuestCompletion).toMatchObject({
+  expect(endpoints[path.trigger]).toMatchObject({
     platform: 'gcfv2',
-    entryPoint: 'mirrorQuestCompletion',
+    entryPoint: path.trigger,
     concurrency: 80,
     region: '{{ params.RTDB_REGION }}',
     secretEnvironmentVariables: [{ key: 'QUEST_MIRROR_DATABASE_URL' }],
     eventTrigger: {
       eventType: 'google.firebase.database.ref.v1.written',
-      eventFilterPathPatterns: {
-        ref: 'daily_quests/{coupleId}/{dateKey}/completions/{questId}/{userId}',
-        instance: '{{ params.RTDB_INSTANCE }}',
-      },
+      eventFilterPathPatterns: { ref: path.ref, instance: '{{ params.RTDB_INSTANCE }}' },
       retry: true,
     },
   });
@@ -161,17 +160,18 @@ test('loading the functions opens no connection and leaves Postgres client and c
   expect(loaded.opened).toEqual([]);
   expect(loaded.modules.filter((file) => /node_modules[\\/]pg[\\/]/.test(file))).toEqual([]);
   expect(loaded.modules.filter((file) => /lib[\\/]cli[\\/]/.test(file))).toEqual([]);
-  expect(loaded.names.sort()).toEqual([
-    ...['mirrorApi', 'mirrorCanary', 'mirrorDashboard', 'mirrorQuestCompletion'],
-    ...['mirrorReconcile', 'mirrorReconcileCouples'],
-  ]);
+  const triggers = PATHS.map(({ trigger }) => trigger);
+  expect(loaded.names.sort()).toEqual([...SERVICES, ...triggers].sort());
 });
 
-test('an instance of the mirror does without what the other functions load', async () => {
-  const loaded = await load(FUNCTIONS, { FUNCTION_TARGET: 'mirrorQuestCompletion' });
-  expect(loaded.names).toEqual(['mirrorQuestCompletion']);
-  expect(loaded.modules.filter((file) => /scheduler|tasks/.test(file))).toEqual([]);
-});
+test.each(PATHS)(
+  'an instance of $trigger does without what the other functions load',
+  async ({ trigger }) => {
+    const loaded = await load(FUNCTIONS, { FUNCTION_TARGET: trigger });
+    expect(loaded.names).toEqual([trigger]);
+    expect(loaded.modules.filter((file) => /scheduler|tasks|[\\/]zod[\\/]/.test(file))).toEqual([]);
+  },
+);
 
 test('the folder that is deployed loads anywhere, without the rest of the project', async () => {
   const copy = join(folder, 'deployed');

@@ -14,6 +14,8 @@ export interface ProjectLayout {
   listImports: string;
   migrations: string;
   imports: DeclarationImports;
+  /** What people do once a path was added, in order. */
+  nextSteps: readonly string[];
 }
 
 /** This repository. */
@@ -24,6 +26,11 @@ export const REPOSITORY_LAYOUT: ProjectLayout = {
   listImports: './paths/',
   migrations: 'migrations',
   imports: { columns: './columns', definePath: './define-path' },
+  nextSteps: [
+    'npm run mirror -- migrate',
+    'UPDATE_DOCS=1 npx jest test/integration/schema-document',
+    'deploy',
+  ],
 };
 
 /** A folder that has the package as a dependency (a function kit's wrapper). */
@@ -34,6 +41,12 @@ export const WRAPPER_LAYOUT: ProjectLayout = {
   listImports: './paths/',
   migrations: 'migrations',
   imports: { columns: 'quest-mirror', definePath: 'quest-mirror' },
+  nextSteps: [
+    'export the trigger in src/index.ts',
+    'compile',
+    'npx quest-mirror migrate',
+    'deploy',
+  ],
 };
 
 /** A project as it is. */

@@ -102,11 +102,12 @@ async function addPath(
   const dryRun = options.dryRun === true;
   if (!dryRun) writeFiles(project.root, plan.files);
   const { leftOut, siblings, files } = plan;
+  const { nextSteps } = project.layout;
   const seen = { from, values: sample.documents.length, tooLarge: sample.tooLarge };
   writeOut(
     options.json
       ? jsonLine({ plan: 'new', path: plan.draft, seen, leftOut, siblings, files, dryRun })
-      : formatNewPath({ plan, sample, from, database, dryRun }),
+      : formatNewPath({ plan, sample, from, database, nextSteps, dryRun }),
   );
 }
 

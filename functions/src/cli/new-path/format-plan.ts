@@ -11,12 +11,13 @@ export interface NewPathAnswer {
   from: string;
   /** Whether Postgres was asked for a table of that name; else why not. */
   database: string | null;
+  nextSteps: readonly string[];
   dryRun: boolean;
 }
 
 /** A new path for people. Pure. */
 export function formatNewPath(answer: NewPathAnswer): string {
-  const { plan, sample, from, database, dryRun } = answer;
+  const { plan, sample, from, database, nextSteps, dryRun } = answer;
   const { draft, leftOut, siblings, files, path } = plan;
   const visible = draft.visibleTo === 'couple' ? 'the couple' : draft.visibleTo.join(', ');
   return paragraph([
@@ -33,7 +34,7 @@ export function formatNewPath(answer: NewPathAnswer): string {
       ? []
       : [`  Postgres was not asked for a table of that name: ${database}`]),
     ...fileLines(files, dryRun),
-    ...(dryRun ? [] : ['Next: compile, `mirror migrate`, then deploy.']),
+    ...(dryRun ? [] : [`Next: ${nextSteps.join('; ')}.`]),
   ]);
 }
 
@@ -47,7 +48,7 @@ export function formatChange(name: string, plan: ChangePlan, dryRun: boolean): s
       ? [`${name} is declared, and no migration makes its table yet.`]
       : changeLines(name, plan)),
     ...fileLines(plan.files, dryRun),
-    ...(dryRun ? [] : ['Next: `mirror migrate`, then deploy.']),
+    ...(dryRun ? [] : ['Next: migrate, then deploy.']),
   ]);
 }
 
