@@ -1,11 +1,3 @@
-/** What a path is called, in each place that names it. */
-export interface PathNames {
-  /** Its table, its label, and what `--path` takes. */
-  name: string;
-  /** The exported function. */
-  trigger: string;
-}
-
 /** First keys that say where a tree lies, and last ones that say how it is kept: neither names it. */
 const SAYS_LITTLE = new Set(
   [

@@ -158,8 +158,8 @@ function refuseMigrated(
   if (known === undefined) return;
   const [other, { file, ref: otherRef }] = known;
   throw new ConfigurationError(
-    `${file} declares ${other}, ${otherRef}, and no declaration has that ref: write or restore its ` +
-      'declaration',
+    `${file} makes the table of ${other}, ${otherRef}, and no path of the list has that ref: ` +
+      'write or restore its declaration, and compile it',
   );
 }
 

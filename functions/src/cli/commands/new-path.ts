@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import { planChange } from '../../new-path/plan-change';
 import { draftPath, type NewPathRequest, planNewPath } from '../../new-path/plan-new-path';
-import { EMPTY_SAMPLE, samplePath } from '../../new-path/sample-tree';
+import { EMPTY_SAMPLE, type Sample, samplePath, type TreeSource } from '../../new-path/sample-tree';
 import type { MirroredPath } from '../../paths/mirrored-path';
 import { stepsOfRef } from '../../paths/ref-pattern';
+import { RtdbReadError } from '../../rtdb/rtdb-request';
 import { settingText } from '../../values/setting-text';
 import type { CommandContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
@@ -97,7 +98,7 @@ async function addPath(
   const draft = draftPath(request, project);
   const database = await refuseTable(draft.name, options, env);
   const { source, from } = openSample(options.sample, env);
-  const sample = source === null ? EMPTY_SAMPLE : await samplePath(stepsOfRef(ref), source);
+  const sample = source === null ? EMPTY_SAMPLE : await readSample(ref, source);
   const plan = planNewPath(draft, request.day, sample, project, new Date());
   const dryRun = options.dryRun === true;
   if (!dryRun) writeFiles(project.root, plan.files);
@@ -109,6 +110,15 @@ async function addPath(
       ? jsonLine({ plan: 'new', path: plan.draft, seen, leftOut, siblings, files, dryRun })
       : formatNewPath({ plan, sample, from, database, nextSteps, dryRun }),
   );
+}
+
+async function readSample(ref: string, source: TreeSource): Promise<Sample> {
+  try {
+    return await samplePath(stepsOfRef(ref), source);
+  } catch (error) {
+    if (!(error instanceof RtdbReadError)) throw error;
+    throw new ConfigError(`${error.message}; with --no-sample it isn't asked`, { cause: error });
+  }
 }
 
 function requestOf(ref: string, options: NewPathOptions): NewPathRequest {
