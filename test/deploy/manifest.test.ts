@@ -41,17 +41,17 @@ async function discover(env: Record<string, string> = {}) {
   return { text, ...manifestSchema.parse(JSON.parse(text)) };
 }
 
-test.each(PATHS)('discovery finds $trigger as designed, offline and without secrets', (path) => {
+test.each(PATHS)('discovery finds $trigger, offline and without secrets', ({ trigger, ref }) => {
   const { endpoints } = discovered;
-  expect(endpoints[path.trigger]).toMatchObject({
+  expect(endpoints[trigger]).toMatchObject({
     platform: 'gcfv2',
-    entryPoint: path.trigger,
+    entryPoint: trigger,
     concurrency: 80,
     region: '{{ params.RTDB_REGION }}',
     secretEnvironmentVariables: [{ key: 'QUEST_MIRROR_DATABASE_URL' }],
     eventTrigger: {
       eventType: 'google.firebase.database.ref.v1.written',
-      eventFilterPathPatterns: { ref: path.ref, instance: '{{ params.RTDB_INSTANCE }}' },
+      eventFilterPathPatterns: { ref, instance: '{{ params.RTDB_INSTANCE }}' },
       retry: true,
     },
   });
@@ -160,8 +160,7 @@ test('loading the functions opens no connection and leaves Postgres client and c
   expect(loaded.opened).toEqual([]);
   expect(loaded.modules.filter((file) => /node_modules[\\/]pg[\\/]/.test(file))).toEqual([]);
   expect(loaded.modules.filter((file) => /lib[\\/]cli[\\/]/.test(file))).toEqual([]);
-  const triggers = PATHS.map(({ trigger }) => trigger);
-  expect(loaded.names.sort()).toEqual([...SERVICES, ...triggers].sort());
+  expect(loaded.names.sort()).toEqual([...PATHS.map(({ trigger }) => trigger), ...SERVICES].sort());
 });
 
 test.each(PATHS)(

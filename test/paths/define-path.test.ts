@@ -89,7 +89,16 @@ describe('a declaration that contradicts itself is refused in one line', () => {
     ['a day that is a column', { day: 'award_id' }, 'day: expected a part'],
     ['a viewer that is nothing', { visibleTo: ['user_id'] }, 'no column "user_id"'],
     ['a viewer that is a part', { visibleTo: ['awardId'] }, 'no column "awardId"'],
-    ['couple among columns', { visibleTo: ['couple', 'award_id'] }, 'no column "couple"'],
+    [
+      'couple among columns',
+      { visibleTo: ['couple', 'award_id'] },
+      "expected 'couple', or columns",
+    ],
+    [
+      'a viewer in a column that is called as the rule is',
+      { columns: { couple: text(() => '') }, visibleTo: ['couple'] },
+      "expected 'couple', or columns of other names",
+    ],
   ])('%s', (_name, change, complaint) => {
     const message = complaintOf(() => define(change));
     expect(message).toContain(complaint);

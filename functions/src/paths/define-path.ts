@@ -122,6 +122,8 @@ function refuseContradictions<Name extends string, Trigger extends string, Ref e
     complain(`day: expected a part of the ref, not ${JSON.stringify(day)}`);
   }
   for (const column of visibleTo === 'couple' ? [] : visibleTo) {
+    // The rule of that name would win over the column, and show the row to more people.
+    if (column === 'couple') complain("visibleTo: expected 'couple', or columns of other names");
     if (!names.includes(column))
       complain(`visibleTo: there is no column ${JSON.stringify(column)}`);
   }
