@@ -164,6 +164,34 @@ test('the one value that a column can\u2019t hold is one warning', async () => {
   ]);
 });
 
+test.each(PATHS)('$trigger acknowledges what it refuses, in a row for each', async ({ name }) => {
+  const event = play.events.find((captured) => captured.name === name)?.event;
+  const { url = '', outcomeOf } = runtimes.get(name) ?? {};
+  const refused: CloudEvent[] = [
+    { ...event, id: `${name} depth`, ref: `${event?.ref}/child` },
+    {
+      ...event,
+      id: `${name} value`,
+      data: { data: null, delta: { note: 'a\u0000', completedAt: 1e12 } },
+    },
+  ].map((change) => JSON.parse(JSON.stringify(change)));
+  for (const each of refused) {
+    expect(await send(url, each, 'structured')).toBe(204);
+    expect(await outcomeOf?.(String(each.id))).toMatchObject({ outcome: 'rejected', path: name });
+  }
+  const logged = await database.query(
+    `select event_id, detail #>> '{issues,0,field}' as field
+     from mirror.divergence_log
+     where path = $1 and kind = 'invalid_payload'
+     order by event_id`,
+    [name],
+  );
+  expect(logged).toEqual([
+    { event_id: `${name} depth`, field: 'ref' },
+    { event_id: `${name} value`, field: 'value.note' },
+  ]);
+});
+
 test('couples without a first id, and those with push tokens for ids, are there', async () => {
   const rows = await database.query(
     `select
