@@ -17,10 +17,10 @@ import { node22, startRuntime } from '../support/runtime';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
 const ROOT = join(__dirname, '..', '..');
-const REF = 'mood_checkins/{coupleId}/{dateKey}/entries/{entryId}';
+const REF = 'invented_moods/{coupleId}/{dateKey}/entries/{entryId}';
 const COUPLE = '_b7c1';
-const LEAF = `mood_checkins/${COUPLE}/2026-11-20/entries/-Oa1`;
-const DECLARATION = 'functions/src/paths/mood-checkins.ts';
+const LEAF = `invented_moods/${COUPLE}/2026-11-20/entries/-Oa1`;
+const DECLARATION = 'functions/src/paths/invented-moods.ts';
 const MS = Date.parse('2026-11-20T06:01:00Z');
 
 /** A document as nobody's app has it, with all that a column may be called and hold. */
@@ -45,7 +45,7 @@ beforeAll(async () => {
   copy = copyOfRepository();
   [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
   const day = { entries: { '-Oa1': ENTRY, '-Oa2': { ...ENTRY, mood: 'glad' } }, generatedAt: 1 };
-  await rtdb.rest.set(['mood_checkins', COUPLE], { '2026-11-20': day });
+  await rtdb.rest.set(['invented_moods', COUPLE], { '2026-11-20': day });
 });
 
 afterAll(async () => {
@@ -130,7 +130,7 @@ function entryEvent(after: JsonValue, id: string, time: string) {
 }
 
 async function mirrorOne(after: JsonValue, id: string, time: string): Promise<void> {
-  const other = { folder: join(copy, 'functions'), target: 'mirrorMoodCheckin' };
+  const other = { folder: join(copy, 'functions'), target: 'mirrorInventedMood' };
   const runtime = await startRuntime({ databaseUrl: database.url, other });
   try {
     expect(await send(runtime.url, entryEvent(after, id, time))).toBe(204);
@@ -152,7 +152,7 @@ describe('a path that nobody has declared', () => {
     expect(changed).toEqual([
       'functions/src/app-paths.ts',
       DECLARATION,
-      expect.stringMatching(/^migrations\/\d{14}_mood_checkins\.sql$/),
+      expect.stringMatching(/^migrations\/\d{14}_invented_moods\.sql$/),
     ]);
     migration = changed[2] ?? '';
     for (const line of [
@@ -173,32 +173,34 @@ describe('a path that nobody has declared', () => {
     await Promise.all([expectClean(), squawk(migration)]);
     expect(await mirror(['migrate'], stores())).toMatchObject({ code: 0, errors: '' });
     await mirrorOne(ENTRY, 'entry-1', '2026-11-20T06:02:00Z');
-    expect(await database.query('select to_jsonb(m) as row from rtdb.mood_checkins as m')).toEqual([
-      {
-        row: expect.objectContaining({
-          couple_id: COUPLE,
-          date_key: '2026-11-20',
-          entry_id: '-Oa1',
-          mood: 'calm',
-          order: 2,
-          score: 0.5,
-          steps: 3_000_000_000,
-          is_shared: true,
-          created_at: expect.stringMatching(/^2026-11-20T06:01:00/),
-          seen_at: expect.stringMatching(/^2026-11-20T06:01:00/),
-          local_time_local: ENTRY.localTime,
-          payload: ENTRY,
-          event_id: 'entry-1',
-        }),
-      },
-    ]);
+    expect(await database.query('select to_jsonb(m) as row from rtdb.invented_moods as m')).toEqual(
+      [
+        {
+          row: expect.objectContaining({
+            couple_id: COUPLE,
+            date_key: '2026-11-20',
+            entry_id: '-Oa1',
+            mood: 'calm',
+            order: 2,
+            score: 0.5,
+            steps: 3_000_000_000,
+            is_shared: true,
+            created_at: expect.stringMatching(/^2026-11-20T06:01:00/),
+            seen_at: expect.stringMatching(/^2026-11-20T06:01:00/),
+            local_time_local: ENTRY.localTime,
+            payload: ENTRY,
+            event_id: 'entry-1',
+          }),
+        },
+      ],
+    );
   }, 120_000);
 
   test('is then known, with nothing to do', async () => {
     const known = contents();
     expect(await mirror(['new-path', REF], stores())).toMatchObject({
       code: 0,
-      out: 'mood_checkins is declared and migrated as it is: nothing to do.\n',
+      out: 'invented_moods is declared and migrated as it is: nothing to do.\n',
     });
     expect(changedSince(known)).toEqual([]);
   }, 60_000);
@@ -216,15 +218,15 @@ describe('a path that nobody has declared', () => {
     expect(out).toContain('column mood is told no more; the table keeps it');
     expect(out).toContain('its rows are visible to others than before');
     const [written, ...more] = changedSince(edited);
-    expect([written, more]).toEqual([expect.stringMatching(/_mood_checkins_changed\.sql$/), []]);
+    expect([written, more]).toEqual([expect.stringMatching(/_invented_moods_changed\.sql$/), []]);
     await Promise.all([expectClean(), squawk(written ?? '')]);
     expect(await mirror(['migrate'], stores())).toMatchObject({ code: 0, errors: '' });
     await mirrorOne({ ...ENTRY, mood: 'glad' }, 'entry-2', '2026-11-20T06:03:00Z');
-    expect(await database.query('select mood, feeling from rtdb.mood_checkins')).toEqual([
+    expect(await database.query('select mood, feeling from rtdb.invented_moods')).toEqual([
       { mood: 'calm', feeling: 'glad' },
     ]);
     expect(await mirror(['new-path', REF])).toMatchObject({
-      out: 'mood_checkins is declared and migrated as it is: nothing to do.\n',
+      out: 'invented_moods is declared and migrated as it is: nothing to do.\n',
     });
   }, 120_000);
 });

@@ -53,35 +53,41 @@ test.each([
 ])('%s is refused in one line', (_, args, message) => refuse(args, message));
 
 test('a table of that name in Postgres is refused', async () => {
-  await database.query('create table rtdb.love_notes ()');
+  await database.query('create table rtdb.invented_notes ()');
   const env = { DATABASE_URL: database.url };
-  await refuse(['love_notes/{coupleId}'], 'rtdb.love_notes is a table or view', env);
+  await refuse(['invented_notes/{coupleId}'], 'rtdb.invented_notes is a table or view', env);
 });
 
 test('an RTDB that does not answer is named', async () => {
   const env = { FIREBASE_DATABASE_EMULATOR_HOST: '127.0.0.1:9' };
-  await refuse(['love_notes/{coupleId}'], "RTDB can't be reached", env);
+  await refuse(['invented_notes/{coupleId}'], "RTDB can't be reached", env);
 }, 30_000);
 
 test('Postgres that does not answer is no hindrance, and is said', async () => {
   const env = { DATABASE_URL: 'postgres://u:p@127.0.0.1:9/x' };
-  const { code, out } = await newPath(['love_notes/{coupleId}'], env);
+  const { code, out } = await newPath(['invented_notes/{coupleId}'], env);
   expect(code).toBe(0);
   expect(out).toContain('Postgres was not asked for a table of that name: Cannot connect');
 });
 
 test('--json tells all that would be written', async () => {
-  const args = ['love_notes/{coupleId}', '--json', '--no-sample', '--visible-to', 'nobody'];
+  const args = ['invented_notes/{coupleId}', '--json', '--no-sample', '--visible-to', 'nobody'];
   const { code, out } = await newPath(args);
   expect(code).toBe(0);
   const plan = z.looseObject({ files: z.array(z.looseObject({ file: z.string() })) });
   expect(plan.parse(JSON.parse(out))).toMatchObject({
     plan: 'new',
     dryRun: true,
-    path: { name: 'love_notes', trigger: 'mirrorLoveNote', day: null, columns: [], visibleTo: [] },
+    path: {
+      name: 'invented_notes',
+      trigger: 'mirrorInventedNote',
+      day: null,
+      columns: [],
+      visibleTo: [],
+    },
     files: [
-      { file: 'functions/src/paths/love-notes.ts', isNew: true },
-      { file: expect.stringMatching(/^migrations\/\d+_love_notes\.sql$/), isNew: true },
+      { file: 'functions/src/paths/invented-notes.ts', isNew: true },
+      { file: expect.stringMatching(/^migrations\/\d+_invented_notes\.sql$/), isNew: true },
       { file: 'functions/src/app-paths.ts', isNew: false },
     ],
   });

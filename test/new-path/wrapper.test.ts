@@ -38,7 +38,7 @@ import paths, { neverMirror } from './paths';
 export const { mirrorApi, mirrorQuestCompletion } = createMirror({ paths, neverMirror });
 `,
   'export.json': JSON.stringify({
-    love_notes: { a_b: { n1: { text: 'MARKER', sentAt: 1_763_510_400_000 } } },
+    invented_notes: { a_b: { n1: { text: 'MARKER', sentAt: 1_763_510_400_000 } } },
   }),
 };
 
@@ -88,7 +88,7 @@ async function load(target: string): Promise<{ names: string[]; zod: boolean }> 
   return JSON.parse(out);
 }
 
-const REF = 'love_notes/{coupleId}/{noteId}';
+const REF = 'invented_notes/{coupleId}/{noteId}';
 
 test('a path that is added, compiled and exported is a trigger; no trigger loads zod', async () => {
   expect(await newPath(REF)).toMatchObject({
@@ -104,13 +104,13 @@ test('a path that is added, compiled and exported is a trigger; no trigger loads
   expect(added).toMatchObject({ code: 0, errors: '' });
   expect(added.out).not.toContain('MARKER');
   expect(
-    read('src/paths/love-notes.ts'),
+    read('src/paths/invented-notes.ts'),
   ).toBe(`import { definePath, instant, text } from 'quest-mirror';
 
-/** Mirrors \`${REF}\` into rtdb.love_notes. */
-export const loveNotes = definePath({
-  name: 'love_notes',
-  trigger: 'mirrorLoveNote',
+/** Mirrors \`${REF}\` into rtdb.invented_notes. */
+export const inventedNotes = definePath({
+  name: 'invented_notes',
+  trigger: 'mirrorInventedNote',
   ref: '${REF}',
   columns: {
     text: text((v) => v.text),
@@ -120,24 +120,31 @@ export const loveNotes = definePath({
 });
 `);
   expect(read('src/paths.ts')).toBe(`import { questCompletions } from 'quest-mirror';
-import { loveNotes } from './paths/love-notes';
+import { inventedNotes } from './paths/invented-notes';
 
 export const neverMirror = ['pairing_codes'];
 
-export default [questCompletions, loveNotes];
+export default [questCompletions, inventedNotes];
 `);
   const [migration] = readdirSync(join(folder, 'migrations'));
-  expect(migration).toMatch(/^\d{14}_love_notes\.sql$/);
+  expect(migration).toMatch(/^\d{14}_invented_notes\.sql$/);
   await database.query(`begin; ${read(`migrations/${migration}`)}; commit`);
 
-  write('src/index.ts', FILES['src/index.ts'].replace('mirrorApi,', 'mirrorApi, mirrorLoveNote,'));
+  write(
+    'src/index.ts',
+    FILES['src/index.ts'].replace('mirrorApi,', 'mirrorApi, mirrorInventedNote,'),
+  );
   expect(await compile()).toMatchObject({ code: 0, out: '' });
   expect(await newPath(REF)).toMatchObject({
     code: 0,
     out: expect.stringMatching(/nothing to do/),
   });
-  expect(await load('mirrorLoveNote')).toEqual({ names: ['mirrorLoveNote'], zod: false });
-  expect((await load('')).names).toEqual(['mirrorApi', 'mirrorLoveNote', 'mirrorQuestCompletion']);
+  expect(await load('mirrorInventedNote')).toEqual({ names: ['mirrorInventedNote'], zod: false });
+  expect((await load('')).names).toEqual([
+    'mirrorApi',
+    'mirrorInventedNote',
+    'mirrorQuestCompletion',
+  ]);
 }, 120_000);
 
 test('a misspelt trigger does not compile, and zod is there for whoever asks', async () => {
