@@ -164,7 +164,7 @@ test('the one value that a column can\u2019t hold is one warning', async () => {
   ]);
 });
 
-test.each(APP_PATHS)('$trigger acknowledges what it refuses, in a row for each', async ({ name }) => {
+test.each(APP_PATHS)('$trigger acknowledges refusals, in a row for each', async ({ name }) => {
   const event = play.events.find((captured) => captured.name === name)?.event;
   const { url = '', outcomeOf } = runtimes.get(name) ?? {};
   const refused: CloudEvent[] = [
