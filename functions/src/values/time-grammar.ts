@@ -40,7 +40,7 @@ export function isTimeText(text: string): boolean {
 }
 
 /** The first year in which anything can have been completed: other calendars show another. */
-const FIRST_YEAR = 2000;
+export const FIRST_YEAR = 2000;
 
 /** What a day must be; {@link isSaneDate}. */
 export const EXPECTED_DATE = `expected a calendar date that exists, YYYY-MM-DD, Gregorian, of the years ${FIRST_YEAR} to next year`;
