@@ -823,7 +823,7 @@ set search_path = ''
 as $body$
 #variable_conflict use_column
 begin
-  if not told <@ {other columns} then
+  if not {function}.told <@ {other columns} then
     raise exception 'table {table} lacks columns of the declaration' using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
@@ -832,7 +832,7 @@ begin
   return query
   with claim as materialized (
     select c.*
-    from jsonb_to_recordset(claims) as c (
+    from jsonb_to_recordset({function}.claims) as c (
       n integer,
       ref text,
       {column definitions},
@@ -948,7 +948,7 @@ begin
       claim.held_event_time is null and {may be older} as is_older_than_mirror
     from judged as claim
     left join inserted as i on ({i.key}) = ({claim.key})
-    left join updated as u using (n)
+    left join updated as u on u.n = claim.n
   ),
   -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
   -- lose it, since the event's redelivery is only a duplicate.
@@ -1035,7 +1035,7 @@ begin
       ('{function}', quote_ident('apply_' || declared.path)),
       ('{path}', quote_literal(declared.path)),
       ('{table}', relation::text),
-      ('{other columns}', quote_literal(others::text) || '::text[]'),
+      ('{other columns}', format('array[%s]::text[]', mirror.name_list(others, '%L'))),
       ('{column definitions}', (
         select string_agg(
           concat_ws(
@@ -1054,8 +1054,8 @@ begin
       ('{assignments}', (
         select coalesce(string_agg(
           format(
-            '%1$I = case when j.payload is null or %1$L <> all (told) then q.%1$I else j._%1$s end,',
-            name
+            '%1$I = case when j.payload is null or %1$L <> all (%2$I.told) then q.%1$I else j._%1$s end,',
+            name, 'apply_' || declared.path
           ),
           E'\n      ' order by place
         ), '')
@@ -1312,7 +1312,7 @@ begin
       using errcode = 'invalid_parameter_value';
   end if;
   if exists (
-    select from unnest(key_columns || columns) as name where name !~ '^[a-z][a-z0-9_]{0,62}$'
+    select from unnest(key_columns || columns) as name where name !~ '^[a-z][a-z0-9_]{0,61}$'
   ) then
     raise exception 'a column of % has a name that is not plain', relation
       using errcode = 'invalid_name';

@@ -1,6 +1,7 @@
 import { instantOfMillis, normalizeInstant } from '../values/event-time';
 import type { Json } from '../values/json';
-import { isStorable } from '../values/storable';
+import { canonicalValue, isTooDeep } from '../values/rtdb-value';
+import { findUnstorable, isStorable } from '../values/storable';
 import type { Leaf } from './mirrored-path';
 
 /** The SQL type of a column, as Postgres spells it. */
@@ -64,6 +65,14 @@ export function instant(read: Read): Column {
   return { type: 'timestamp with time zone', read };
 }
 
+/**
+ * How many children a node has: RTDB shows one node as a list or as a map, depending on how full it is,
+ * and a list may have holes.
+ */
+export function count(read: Read): Column {
+  return { type: 'integer', read: (value, context) => childrenIn(read(value, context)) };
+}
+
 /** Any value, as jsonb. */
 export function json(read: Read): Column {
   return { type: 'jsonb', read };
@@ -78,7 +87,8 @@ const DRIFT: Held = { holds: false };
 /** What a column shows of a value. Pure; never throws. */
 export function holdColumn(column: Column, value: RtdbView, context: ColumnContext): Held {
   const found = readColumn(column, value, context);
-  if (found === undefined || found === null) return NOTHING;
+  // A function is what text and lists have under a name such as `at`: RTDB has no such field there.
+  if (found === undefined || found === null || typeof found === 'function') return NOTHING;
   const held = HOLDERS[column.type](found);
   return held === undefined ? DRIFT : { holds: true, value: held };
 }
@@ -92,6 +102,16 @@ function readColumn(column: Column, value: RtdbView, context: ColumnContext): un
   }
 }
 
+/** Null for what isn't there: RTDB keeps no empty node. */
+function childrenIn(node: unknown): unknown {
+  if (typeof node !== 'object' || node === null)
+    return node === undefined || node === null ? null : NOT_A_COUNT;
+  const children = Object.values(node).filter((child) => child !== null);
+  return children.length === 0 ? null : children.length;
+}
+
+/** No column holds it. */
+const NOT_A_COUNT = Number.NaN;
 const INT4 = 2 ** 31;
 const HAS_ZONE = /(Z|[+-]\d{2}:?\d{2})$/i;
 
@@ -104,11 +124,18 @@ const HOLDERS: Readonly<Record<ColumnType, (value: unknown) => Json | undefined>
     typeof value === 'number' && Number.isFinite(value) ? value : undefined,
   boolean: (value) => (typeof value === 'boolean' ? value : undefined),
   'timestamp with time zone': (value) => {
-    if (typeof value === 'number') return instantOfMillis(value) ?? undefined;
+    if (typeof value === 'number') {
+      return Number.isFinite(value) ? (instantOfMillis(value) ?? undefined) : undefined;
+    }
     if (typeof value !== 'string' || !HAS_ZONE.test(value)) return undefined;
     return normalizeInstant(value) ?? undefined;
   },
-  jsonb: (value) => (typeof value === 'function' ? undefined : (value as Json)),
+  // A column may make a value that RTDB never had: half of an emoji, a loop.
+  jsonb: (value) => {
+    if (isTooDeep(value)) return undefined;
+    const json = canonicalValue(value);
+    return json === null || findUnstorable(json, '') !== null ? undefined : json;
+  },
 };
 
 function isWhole(value: unknown): value is number {

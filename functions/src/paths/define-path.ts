@@ -107,8 +107,9 @@ function refuseContradictions<Name extends string, Trigger extends string, Ref e
   if (!/^[a-z][A-Za-z0-9]{0,39}$/.test(trigger))
     complain('trigger: expected [a-z][A-Za-z0-9]{0,39}');
   for (const column of names) {
-    if (!/^[a-z][a-z0-9_]{0,62}$/.test(column)) {
-      complain(`column ${JSON.stringify(column)}: expected [a-z][a-z0-9_]{0,62}`);
+    // One less than Postgres takes: a claim has them with `_` before.
+    if (!/^[a-z][a-z0-9_]{0,61}$/.test(column)) {
+      complain(`column ${JSON.stringify(column)}: expected [a-z][a-z0-9_]{0,61}`);
     }
     if (VERSION_COLUMNS.includes(column)) {
       complain(`column ${column}: the name is reserved; expected another`);
@@ -156,17 +157,17 @@ function compiled(
     parseValue: valueParser(declaration, columns),
     placeOf: ({ parts: values }) => placeOf(values),
     datedNodeOf: datedNodeFinder(steps, day, placeOf),
-    remarkOf: remark === undefined ? () => null : ({ key }) => remark(key),
+    remarkOf: remark === undefined ? () => null : ({ key }) => orElse(null, () => remark(key)),
     loadExplainErasure: declaration.loadExplainErasure ?? null,
   };
 }
 
 /** What a team's function says; one that throws would fail the event on every retry. */
-function orFalse(judge: () => boolean): boolean {
+function orElse<Answer>(otherwise: Answer, ask: () => Answer): Answer {
   try {
-    return judge();
+    return ask();
   } catch {
-    return false;
+    return otherwise;
   }
 }
 
@@ -231,7 +232,7 @@ function valueParser(
 ): MirroredPath['parseValue'] {
   return (raw, leaf, eventTime) => {
     const value = canonicalValue(raw);
-    if (value === null || (isGone !== undefined && orFalse(() => isGone(value)))) {
+    if (value === null || (isGone !== undefined && orElse(false, () => isGone(value)))) {
       const shown = shownColumns(columns, NOTHING, leaf, eventTime);
       return { ok: true, state: { payload: null, gone: value === null, ...shown } };
     }

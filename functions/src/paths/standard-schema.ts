@@ -21,6 +21,7 @@ interface Issue {
 }
 
 const NONE: InputIssue[] = [];
+const NO_ISSUES: readonly Issue[] = [];
 
 /**
  * What a schema complains of, field by field: `value.a.b`. Never throws: an event that made it throw
@@ -28,25 +29,22 @@ const NONE: InputIssue[] = [];
  */
 export function issuesOf(schema: StandardSchema | undefined, value: Json): InputIssue[] {
   if (schema === undefined) return NONE;
-  const result = resultOf(schema, value);
-  if (result.issues === undefined) return NONE;
-  return result.issues.map(({ path = [], message }) => ({
-    field: [
-      'value',
-      ...path.map((step) => String(typeof step === 'object' ? step.key : step)),
-    ].join('.'),
-    message,
-  }));
-}
-
-function resultOf(schema: StandardSchema, value: Json): Result {
   try {
     const result = schema['~standard'].validate(value);
-    if (!(result instanceof Promise)) return result;
+    if (!isPromise(result)) return (result.issues ?? NO_ISSUES).map(asInputIssue);
     // Nobody waits for it, so that its rejection mustn't end the process.
-    result.catch(() => {});
-    return { issues: [{ message: 'expected a schema that answers at once' }] };
+    result.then(undefined, () => {});
+    return [{ field: 'value', message: 'expected a schema that answers at once' }];
   } catch {
-    return { issues: [{ message: 'expected a schema that does not throw' }] };
+    return [{ field: 'value', message: 'expected a schema that does not throw' }];
   }
+}
+
+function isPromise(result: Result | Promise<Result>): result is Promise<Result> {
+  return 'then' in result && typeof result.then === 'function';
+}
+
+function asInputIssue({ path = [], message }: Issue): InputIssue {
+  const steps = path.map((step) => String(typeof step === 'object' ? step.key : step));
+  return { field: ['value', ...steps].join('.'), message };
 }
