@@ -14,32 +14,36 @@ export function kindOf(workload: Workload): Kind {
 }
 
 interface Traffic {
-  /** One event in so many writes a leaf again that an earlier one created. */
+  /** One event in so many writes a leaf again that an earlier one created. An even number. */
   updateEvery: number;
+  /**
+   * How many events earlier: far enough back to have been answered, since ordering is what the tests
+   * are for. An odd number, so that the leaf was created by an event that isn't an update itself.
+   */
+  updateDistance: number;
   write(roundId: string, leaf: number, isUpdate: boolean): Write;
 }
 
-/**
- * Far enough back to have been answered: ordering is what the tests are for. Odd, and `updateEvery` is
- * even, so that the leaf was created by an event that isn't an update itself.
- */
-const UPDATE_DISTANCE = 605;
+/** A little more than are in flight: a document's update is half of what is measured. */
+const DOCUMENTS = { updateEvery: 2, updateDistance: 81 };
 
 const TRAFFIC: Readonly<Record<Workload, Traffic>> = {
-  completions: { updateEvery: 10, write: completionWrite },
-  '1.5 KB': { updateEvery: 2, write: documentWrites(1_500) },
-  '4.5 KB': { updateEvery: 2, write: documentWrites(4_500) },
+  completions: { updateEvery: 10, updateDistance: 605, write: completionWrite },
+  '1.5 KB': { ...DOCUMENTS, write: documentWrites(1_500) },
+  '4.5 KB': { ...DOCUMENTS, write: documentWrites(4_500) },
 };
 
 /** Whether event `index` of a round writes an existing leaf again. */
 export function isUpdate(workload: Workload, index: number): boolean {
-  return index >= UPDATE_DISTANCE && index % TRAFFIC[workload].updateEvery === 0;
+  const { updateEvery, updateDistance } = TRAFFIC[workload];
+  return index >= updateDistance && index % updateEvery === 0;
 }
 
 /** Event `index` of a round as the platform posts it. Updates have ids that end in `-u`. */
 export function eventRequest(workload: Workload, roundId: string, index: number): string {
   const update = isUpdate(workload, index);
-  const leaf = update ? index - UPDATE_DISTANCE : index;
-  const write = TRAFFIC[workload].write(roundId, leaf, update);
-  return postedEvent(`${roundId}-${index}${update ? '-u' : '-n'}`, index, write);
+  const { updateDistance, write } = TRAFFIC[workload];
+  const leaf = update ? index - updateDistance : index;
+  const written = write(roundId, leaf, update);
+  return postedEvent(`${roundId}-${index}${update ? '-u' : '-n'}`, index, written);
 }
