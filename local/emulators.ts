@@ -88,7 +88,7 @@ export async function startEmulators(options: EmulatorsOptions): Promise<Emulato
       databaseHost: `127.0.0.1:${ports.database}`,
       functionsOrigin: `http://127.0.0.1:${ports.functions}`,
       hostingOrigin: `http://127.0.0.1:${ports.hosting}`,
-      dashboardUrl: `http://127.0.0.1:${ports.functions}/${projectId}/${REGION}/dashboard`,
+      dashboardUrl: `http://127.0.0.1:${ports.functions}/${projectId}/${REGION}/mirrorDashboard`,
       authHost: `127.0.0.1:${ports.auth}`,
       projectId,
       namespace: `${projectId}-default-rtdb`,

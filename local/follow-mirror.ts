@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
-import type { CompletionRow, DivergenceRow } from './mirror-view';
-import { completionsIn, databaseNow, divergencesIn } from './mirror-view';
-import { shorten } from './table';
+import type { DivergenceRow, MirroredRow } from './mirror-view';
+import { databaseNow, divergencesIn, rowsIn } from './mirror-view';
+import { shorten, shortenRef } from './table';
 
 const INTERVAL_MS = 500;
 
@@ -16,18 +16,17 @@ export async function followMirror(
   while (!isEnded()) {
     await delay(INTERVAL_MS);
     const until = await databaseNow(pool);
-    for (const row of await completionsIn(pool, { since, until })) print(describeRow(row));
+    for (const row of await rowsIn(pool, { since, until })) print(describeRow(row));
     for (const row of await divergencesIn(pool, { since, until })) print(describeDivergence(row));
     since = until;
   }
 }
 
-function describeRow(row: CompletionRow): string {
-  const [couple, quest, user] = [row.coupleId, row.questId, row.userId].map((id) => shorten(id));
-  const what = row.deletedAt ? 'took back' : 'completed';
-  return `mirrored: ${user} of ${couple} ${what} ${quest} (${row.dateKey}, ${row.lagMs} ms)`;
+function describeRow(row: MirroredRow): string {
+  const what = row.deletedAt ? 'removed' : shorten(JSON.stringify(row.payload), 40);
+  return `mirrored: ${shortenRef(row.ref)}: ${what} (${row.lagMs} ms)`;
 }
 
 function describeDivergence({ kind, cause, severity, ref }: DivergenceRow): string {
-  return `divergence: ${kind}, ${cause}, ${severity}: ${shorten(ref, 80)}`;
+  return `divergence: ${kind}, ${cause}, ${severity}: ${shortenRef(ref)}`;
 }

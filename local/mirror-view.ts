@@ -1,11 +1,13 @@
 import type { Pool } from 'pg';
+import { PATHS } from '../functions/src/app-paths';
+import { columnOfPart } from '../functions/src/paths/ref-pattern';
 
-export interface CompletionRow {
-  coupleId: string;
-  dateKey: string;
-  questId: string;
-  userId: string;
-  completedAt: Date;
+/** A row of a mirrored table. */
+export interface MirroredRow {
+  /** The path's name. */
+  path: string;
+  /** Where RTDB has it. */
+  ref: string;
   payload: unknown;
   origin: string;
   deletedAt: Date | null;
@@ -37,22 +39,26 @@ export async function databaseNow(pool: Pool): Promise<string> {
   return rows[0].now;
 }
 
-/** Completions that Postgres took in that stretch, in that order; tombstones too. */
-export async function completionsIn(
-  pool: Pool,
-  { since, until }: Stretch,
-): Promise<CompletionRow[]> {
-  const { rows } = await pool.query<CompletionRow>(
-    `select couple_id as "coupleId", date_key::text as "dateKey", quest_id as "questId",
-       user_id as "userId", completed_at as "completedAt", payload, origin,
-       deleted_at as "deletedAt",
-       round(extract(epoch from mirrored_at - event_time) * 1000)::float8 as "lagMs"
-     from rtdb.quest_completions
-     where mirrored_at > $1 and mirrored_at <= coalesce($2, 'infinity'::timestamptz)
-       and isfinite(event_time)
-     order by mirrored_at, couple_id, date_key, quest_id, user_id`,
-    [since, until],
-  );
+/** What all declared paths took, as one statement: their names are plain, and checked. */
+const ROWS = `${PATHS.map(rowsOf).join('\nunion all\n')}
+order by "mirroredAt", path, ref`;
+
+function rowsOf({ name, ref }: (typeof PATHS)[number]): string {
+  const steps = ref.split('/').map((step) => {
+    const part = /^\{(\w+)\}$/.exec(step)?.[1];
+    return part === undefined ? `'${step}'` : `${columnOfPart(part)}::text`;
+  });
+  return `select '${name}' as path, concat_ws('/', ${steps.join(', ')}) as ref, payload, origin,
+  deleted_at as "deletedAt", mirrored_at as "mirroredAt",
+  round(extract(epoch from mirrored_at - event_time) * 1000)::float8 as "lagMs"
+from rtdb.${name}
+where mirrored_at > $1 and mirrored_at <= coalesce($2, 'infinity'::timestamptz)
+  and isfinite(event_time)`;
+}
+
+/** Rows that Postgres took in that stretch, in that order; tombstones too. */
+export async function rowsIn(pool: Pool, { since, until }: Stretch): Promise<MirroredRow[]> {
+  const { rows } = await pool.query<MirroredRow>(ROWS, [since, until]);
   return rows;
 }
 

@@ -1,25 +1,24 @@
 import type { Emulators } from './emulators';
 import type { RtdbRest } from './rtdb-rest';
 import type { SceneResult } from './scene';
-import { formatTable, shorten } from './table';
+import { formatTable, shorten, shortenRef } from './table';
 
 /** Prints what Postgres holds after the scene, and what did not come out. */
 export function printResult({ rows, divergences, failures }: SceneResult): void {
-  const completions = rows.map((row) => [
-    ...[row.coupleId, row.dateKey, row.questId, row.userId].map((text) => shorten(text, 28)),
-    row.completedAt.toISOString(),
-    row.deletedAt ? 'tombstone' : 'live',
-    row.origin,
-    `${row.lagMs} ms`,
-  ]);
-  const heading = ['couple', 'date', 'quest', 'user', 'completed at', 'state', 'origin', 'lag'];
-  print('', 'rtdb.quest_completions', ...formatTable(heading, completions));
+  for (const path of new Set(rows.map((row) => row.path))) {
+    const shown = rows
+      .filter((row) => row.path === path)
+      .map((row) => [
+        shortenRef(row.ref),
+        row.deletedAt ? 'tombstone' : shorten(JSON.stringify(row.payload), 44),
+        row.origin,
+        `${row.lagMs} ms`,
+      ]);
+    print('', `rtdb.${path}`, ...formatTable(['ref', 'value', 'origin', 'lag'], shown));
+  }
   const disagreements = divergences.map(({ kind, cause, severity, ref }) => [
     ...[kind, cause, severity],
-    ref
-      .split('/')
-      .map((part) => shorten(part, 22))
-      .join('/'),
+    shortenRef(ref),
   ]);
   const columns = ['kind', 'cause', 'severity', 'ref'];
   print('', 'mirror.divergence_log', ...formatTable(columns, disagreements), '');

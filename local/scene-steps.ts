@@ -1,4 +1,4 @@
-import type { CompletionRow, DivergenceRow } from './mirror-view';
+import type { DivergenceRow, MirroredRow } from './mirror-view';
 import type { RtdbPath, RtdbRest } from './rtdb-rest';
 
 /** As in the app: ids may hold "_", and some are FCM tokens. */
@@ -9,7 +9,7 @@ const TOKEN_COUPLE = `${BROWSER_USER}_${PUSH_TOKEN}`;
 
 /** What Postgres took since the scene began. */
 export interface SceneView {
-  rows: CompletionRow[];
+  rows: MirroredRow[];
   divergences: DivergenceRow[];
 }
 
@@ -39,6 +39,7 @@ export function sceneSteps(rtdb: RtdbRest, now: Date): SceneStep[] {
   const phone = leaf(TOKEN_COUPLE, game, PUSH_TOKEN);
   const browser = leaf(TOKEN_COUPLE, game, BROWSER_USER);
   const rubbish = leaf(COUPLE, game, 'alice');
+  const award: RtdbPath = ['lp_awards', COUPLE, quiz];
   return [
     {
       line: 'alice and bob_smith complete a quiz; another couple, one a push token, completes a game',
@@ -55,6 +56,23 @@ export function sceneSteps(rtdb: RtdbRest, now: Date): SceneStep[] {
         live(phone, 'the completion of the phone with the push token'),
         live(browser, "its partner's completion"),
       ],
+    },
+    {
+      line: 'both phones award the love points of the quiz, as one document',
+      act: async () => {
+        const points = { amount: 30, multiplier: 1, reason: 'daily_quest', relatedId: quiz };
+        await rtdb.set(award, {
+          ...points,
+          timestamp: now.getTime(),
+          users: ['bob_smith', 'alice'],
+        });
+        await rtdb.set(award, {
+          ...points,
+          timestamp: now.getTime(),
+          users: ['alice', 'bob_smith'],
+        });
+      },
+      expected: [live(award, 'the award')],
     },
     {
       line: 'alice takes hers back',
@@ -98,15 +116,8 @@ function divergence(path: RtdbPath, kind: string): Expectation {
   return { what: `the divergence ${kind}`, holds };
 }
 
-function rowAt({ rows }: SceneView, path: RtdbPath): CompletionRow | undefined {
-  const [, coupleId, dateKey, , questId, userId] = path;
-  return rows.find(
-    (row) =>
-      row.coupleId === coupleId &&
-      row.dateKey === dateKey &&
-      row.questId === questId &&
-      row.userId === userId,
-  );
+function rowAt({ rows }: SceneView, path: RtdbPath): MirroredRow | undefined {
+  return rows.find(({ ref }) => ref === path.join('/'));
 }
 
 /** The log names the leaf or what lies above it; refs come with and without a leading slash. */

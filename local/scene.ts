@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { eventually } from './eventually';
-import type { CompletionRow, DivergenceRow } from './mirror-view';
-import { completionsIn, databaseNow, divergencesIn } from './mirror-view';
+import type { DivergenceRow, MirroredRow } from './mirror-view';
+import { databaseNow, divergencesIn, rowsIn } from './mirror-view';
 import type { RtdbRest } from './rtdb-rest';
 import { type SceneView, sceneSteps } from './scene-steps';
 
@@ -15,7 +15,7 @@ export interface SceneOptions {
 }
 
 export interface SceneResult {
-  rows: CompletionRow[];
+  rows: MirroredRow[];
   divergences: DivergenceRow[];
   /** What did not come out as expected; empty when all did. */
   failures: string[];
@@ -25,7 +25,7 @@ export interface SceneResult {
 export async function playScene({ rtdb, pool, onStep }: SceneOptions): Promise<SceneResult> {
   const since = await databaseNow(pool);
   const look = async (): Promise<SceneView> => ({
-    rows: await completionsIn(pool, { since }),
+    rows: await rowsIn(pool, { since }),
     divergences: await divergencesIn(pool, { since }),
   });
   const failures: string[] = [];

@@ -18,6 +18,14 @@ export function shorten(text: string, max = 24): string {
   return `${text.slice(0, max - 1 - tail)}…${text.slice(-tail)}`;
 }
 
+/** A ref whose long keys are shortened. */
+export function shortenRef(ref: string): string {
+  return ref
+    .split('/')
+    .map((key) => shorten(key, 22))
+    .join('/');
+}
+
 function cell(row: string[], column: number): string {
   return row[column] ?? '';
 }

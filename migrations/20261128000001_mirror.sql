@@ -58,7 +58,8 @@ comment on schema mirror is 'The books of the mirror. Never exposed to the app.'
 -- Evidence: values as the books keep them.
 
 -- A value as evidence: whole where it is small, else its size, its hash and its head. Applied to
--- what it made, it changes nothing.
+-- what it made, it changes nothing. Types are named in full: a temporary type comes first whatever the
+-- search_path, and the note of a direct write runs this with the owner's rights.
 create function mirror.as_evidence(value jsonb, max_bytes integer)
 returns jsonb
 language sql
@@ -75,7 +76,7 @@ as $$
     )
   end
   -- offset: or each use of the text would make it anew.
-  from (select value::text offset 0) as shown (text)
+  from (select value::pg_catalog.text offset 0) as shown (text)
 $$;
 
 create function mirror.as_evidence(value jsonb)
@@ -95,7 +96,7 @@ language sql
 immutable strict parallel safe
 set search_path = ''
 as $$
-  select left(encode(sha256(convert_to(value::text, 'UTF8')), 'hex'), 32)
+  select left(encode(sha256(convert_to(value::pg_catalog.text, 'UTF8')), 'hex'), 32)
 $$;
 
 -- The gaps of a missed event, as its row keeps them: the first 16, and how many more there were. A
@@ -454,7 +455,8 @@ comment on table mirror.direct_writes is
 
 -- The mirror's own writers set mirror.writer to 'on' for their transaction; whoever writes without
 -- it went past the mirror. Evidence, not a lock: a person who must write by hand may. Arguments of the
--- trigger: the path, its day column or '', and its key columns, the shard first.
+-- trigger: the path, its day column or '', and its key columns, the shard first. Types are named in
+-- full here and in what it calls, or a writer's temporary domain would run code as the owner.
 create function mirror.note_direct_write()
 returns trigger
 language plpgsql
@@ -610,7 +612,8 @@ grant select, insert, update on
   mirror.reconcile_shards
   to quest_mirror_writer;
 
-grant select on mirror.paths to quest_mirror_api;
+-- A claim is compared with RTDB, and what differs is logged with its cause.
+grant select on mirror.coverage, mirror.direct_writes, mirror.paths to quest_mirror_api;
 grant select, insert on mirror.identity to quest_mirror_api;
 grant select, insert, update on mirror.divergence_log to quest_mirror_api;
 
@@ -651,14 +654,16 @@ comment on function mirror.guard(regclass, text[]) is
 
 select mirror.guard(book::regclass, array['quest_mirror_writer', 'quest_mirror_reader'])
 from unnest(array[
-  'mirror.backfills', 'mirror.canaries', 'mirror.coverage', 'mirror.direct_writes',
-  'mirror.hourly_arrivals', 'mirror.locks', 'mirror.reconcile_runs', 'mirror.reconcile_shards'
+  'mirror.backfills', 'mirror.canaries', 'mirror.hourly_arrivals', 'mirror.locks',
+  'mirror.reconcile_runs', 'mirror.reconcile_shards'
 ]) as book;
 
 select mirror.guard(
   book::regclass, array['quest_mirror_writer', 'quest_mirror_api', 'quest_mirror_reader']
 )
-from unnest(array['mirror.divergence_log', 'mirror.identity', 'mirror.paths']) as book;
+from unnest(array[
+  'mirror.coverage', 'mirror.direct_writes', 'mirror.divergence_log', 'mirror.identity', 'mirror.paths'
+]) as book;
 
 -- ---------------------------------------------------------------------------------------------------
 -- Views beside a path's table show what is inside its documents. They run with the caller's rights, so
@@ -1223,8 +1228,8 @@ as $$
   select encode(sha256(convert_to(
     concat_ws(
       E'\n', path, ref,
-      (select string_agg(name, ',' order by name collate "C") from unnest(columns) as name),
-      (select string_agg(name, ',' order by name collate "C") from unnest(visible_to) as name)
+      array_to_string(array(select name from unnest(columns) as name order by name collate "C"), ','),
+      array_to_string(array(select name from unnest(visible_to) as name order by name collate "C"), ',')
     ),
     'UTF8'
   )), 'hex')
@@ -1379,7 +1384,13 @@ as $$
 declare
   declared mirror.paths;
 begin
-  for declared in select * from mirror.paths as p order by p.path loop
+  for declared in
+    select *
+    from mirror.paths as p
+    -- One that is no longer mirrored may have lost its table.
+    where to_regclass(p.relation) is not null
+    order by p.path
+  loop
     path := declared.path;
     execute format(
       'select count(*) from %s as q where %s', declared.relation, mirror.purgeable(declared)

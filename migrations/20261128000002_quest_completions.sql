@@ -73,7 +73,11 @@ select mirror.declare_path(
 -- Old app versions send their second write over HTTP. It is a witness beside RTDB, never its rival: it
 -- may fill a gap, and any event wins over what it wrote.
 
-create policy quest_mirror_api on rtdb.quest_completions to quest_mirror_api
+create policy quest_mirror_api on rtdb.quest_completions for select to quest_mirror_api using (true);
+-- What only an event may say can't be said by a claim.
+create policy quest_mirror_api_claim on rtdb.quest_completions for insert to quest_mirror_api
+  with check (origin = 'client' and event_time = '-infinity');
+create policy quest_mirror_api_note on rtdb.quest_completions for update to quest_mirror_api
   using (true) with check (true);
 grant select, insert, update (client_claimed_at) on rtdb.quest_completions to quest_mirror_api;
 
@@ -268,6 +272,7 @@ begin
       payload = w.payload,
       origin = 'repair',
       event_id = null,
+      tie_settled = false,
       deleted_at = case when w.payload is null then clock_timestamp() end,
       mirrored_at = clock_timestamp()
     from wanted as w

@@ -43,16 +43,21 @@ cross join lateral (
 /** $1 divergences over thirty days; every other one is open. */
 export const SEED_DIVERGENCES = `
 insert into mirror.divergence_log (
-  ref, couple_id, date_key, quest_id, user_id, kind, cause, severity, detected_by,
+  path, ref, shard, day, key, kind, cause, severity, detected_by,
   rtdb_value, postgres_value, detail, event_id, run_id, first_seen_at, last_seen_at, resolved_at
 )
 select
+  'quest_completions',
   'daily_quests/u' || number || '_w' || number || '/' || (at at time zone 'UTC')::date
     || '/completions/quest_' || n || '_quiz/u' || number,
   'u' || number || '_w' || number,
   (at at time zone 'UTC')::date,
-  'quest_' || n || '_quiz',
-  'u' || number,
+  jsonb_build_object(
+    'couple_id', 'u' || number || '_w' || number,
+    'date_key', (at at time zone 'UTC')::date,
+    'quest_id', 'quest_' || n || '_quiz',
+    'user_id', 'u' || number
+  ),
   (array['missing_in_postgres', 'out_of_order', 'value_mismatch', 'invalid_payload', 'late'])[n % 5 + 1],
   (array['unknown', 'race', 'retries_exhausted', 'rejected', 'in_flight'])[n % 5 + 1],
   (array['error', 'info', 'warning', 'warning', 'info'])[n % 5 + 1],

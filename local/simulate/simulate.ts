@@ -28,7 +28,9 @@ const BEGAN_DAYS_BEFORE = 2;
 const LOOKS_AGAIN_AFTER_DAYS = 4;
 
 const SET_BEGINNING = `
-update mirror.beginning set began_on = $1::date - $2::integer
+update mirror.paths
+set began_at = ($1::date - $2::integer)::timestamp at time zone 'UTC'
+where path = 'quest_completions'
 `;
 
 export interface SimulateOptions {

@@ -28,6 +28,15 @@ beforeAll(async () => {
      select 'a', (now() at time zone 'UTC')::date - days, 1 from unnest(array[0, 1, 2, 9]) as days`,
   );
   await database.query(
+    `insert into mirror.direct_writes (path, key, operation, written_by, written_at) values
+       ('quest_completions', '{"quest_id": "new"}', 'update', 'someone', now()),
+       ('quest_completions', '{}', 'truncate', 'someone', now() - interval '31 days')`,
+  );
+  await database.query(
+    `insert into mirror.canaries (path, written_at)
+     select 'quest_completions', now() - make_interval(days => days) from unnest(array[29, 31]) as days`,
+  );
+  await database.query(
     'insert into mirror.reconcile_shards (run_id, shard) select id, 0 from mirror.reconcile_runs',
   );
 });
@@ -40,9 +49,9 @@ const tombstones = () =>
 
 test('a dry run counts, and removes nothing', async () => {
   const { out } = await purge('--dry-run', '--json');
-  expect(JSON.parse(out)).toEqual({
-    ...{ tombstones: 2, shards: 1, directWrites: 0, claimCounts: 2 },
-  });
+  const { tombstones: counted, ...others } = JSON.parse(out);
+  expect(others).toEqual({ shards: 1, directWrites: 1, canaries: 1, claimCounts: 2 });
+  expect(counted).toMatchObject({ quest_completions: 2 });
   expect(await tombstones()).toHaveLength(5);
 });
 
@@ -58,12 +67,17 @@ test.each(['1d', '0', 'week'])(
 
 test('tombstones of over a week are removed, live rows of any age stay', async () => {
   const { out } = await purge();
-  expect(out).toContain('Removed 2 tombstones older than 7 days, 1 parts of old runs');
+  expect(out).toContain(
+    'Removed 2 tombstones older than 7 days (quest_completions 2), 1 parts of old runs, ' +
+      '1 old direct writes, 1 old canaries, 2 old counts of claims.',
+  );
   expect(await tombstones()).toHaveLength(3);
   expect(await database.query('select from rtdb.quest_completions')).toHaveLength(4);
   expect(await database.query('select from mirror.reconcile_runs')).toHaveLength(2);
   // Through the mirror's own door.
-  expect(await database.query('select from mirror.direct_writes')).toEqual([]);
+  const direct = await database.query('select key from mirror.direct_writes');
+  expect(direct).toEqual([{ key: { quest_id: 'new' } }]);
+  expect(await database.query('select from mirror.canaries')).toHaveLength(1);
 });
 
 test('counts of claims end after their day', async () => {
@@ -72,7 +86,7 @@ test('counts of claims end after their day', async () => {
 
 test('a shorter age can be asked for', async () => {
   expect(JSON.parse((await purge('--older-than', '2d', '--json')).out)).toMatchObject({
-    tombstones: 2,
+    tombstones: { quest_completions: 2 },
   });
 });
 

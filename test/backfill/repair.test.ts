@@ -160,7 +160,6 @@ test('values can not move a terminal\u2019s cursor', async () => {
 
 test.each([
   ['a path that is none', ['daily_quests/ann_bob'], 'ref'],
-  ['a user who is not of the couple', [leaf('quest_1', 'cyd').join('/')], 'userId'],
   ['neither days nor leaves', [], '--from'],
   ['leaves and days', [leaf().join('/'), ...RANGE], 'either'],
 ])('%s ends with 2 and one line', async (_case, args, part) => {

@@ -18,8 +18,8 @@ beforeAll(async () => {
   database = await cloneDatabase();
   await database.query(
     `insert into mirror.divergence_log
-       (ref, couple_id, kind, cause, severity, detected_by, rtdb_value)
-     select 'ref_' || n, 'a_b', 'value_mismatch', 'unknown', 'error', 'reconciler',
+       (path, ref, shard, kind, cause, severity, detected_by, rtdb_value)
+     select 'quest_completions', 'ref_' || n, 'a_b', 'value_mismatch', 'unknown', 'error', 'reconciler',
        to_jsonb(repeat('é', ${VALUE_CHARS}))
      from generate_series(1, ${ROWS}) as n`,
   );

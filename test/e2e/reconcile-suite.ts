@@ -49,12 +49,10 @@ export function reconcileSuite(stage: () => Stage): void {
       { describe: 'the run to finish', timeoutMs: 20_000 },
     );
     const open = await database.query(
-      `select kind, cause, couple_id from mirror.divergence_log
+      `select kind, cause, shard from mirror.divergence_log
        where resolved_at is null and detected_by = 'reconciler'`,
     );
-    expect(open).toEqual([
-      { kind: 'missing_in_postgres', cause: 'rejected', couple_id: 'cyd_dan' },
-    ]);
+    expect(open).toEqual([{ kind: 'missing_in_postgres', cause: 'rejected', shard: 'cyd_dan' }]);
   }, 60_000);
 
   test('a canary comes through the whole mirror', async () => {

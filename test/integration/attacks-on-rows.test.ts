@@ -125,9 +125,26 @@ describe('the functions of schema mirror can not be led astray by names', () => 
     database.asLogin('mirror_functions')(async (client) => {
       await client.query(SHADOWS);
       await client.query(`update rtdb.quest_completions set payload = '1' where user_id = 'cleo'`);
-      const noted = `select user_id, quest_id from mirror.direct_writes
-        where written_by = 'mirror_functions'`;
+      const noted = `select key ->> 'user_id' as user_id, key ->> 'quest_id' as quest_id
+        from mirror.direct_writes where written_by = 'mirror_functions'`;
       expect(await idsOf(client, noted)).toEqual(['cleo/q1']);
+    }));
+
+  test("nor does the note run anybody's code with the owner's rights", () =>
+    database.asLogin('mirror_functions')(async (client) => {
+      const ranAs = new Set<string | undefined>();
+      client.on('notice', ({ message }) => ranAs.add(message));
+      await client.query(`
+        create function pg_temp.tell(what anyelement) returns boolean language plpgsql
+          as $$ begin raise notice '%', current_user; return true; end $$;
+        create domain pg_temp.text as pg_catalog.text check (pg_temp.tell(value));
+        create domain pg_temp.jsonb as pg_catalog.jsonb check (pg_temp.tell(value));
+        create domain pg_temp.date as pg_catalog.date check (pg_temp.tell(value));
+        create domain pg_temp.int4 as pg_catalog.int4 check (pg_temp.tell(value));
+        select 'what the writer runs'::text`);
+      expect(ranAs).toEqual(new Set(['mirror_functions']));
+      await client.query(`update rtdb.quest_completions set payload = '1' where user_id = 'cleo'`);
+      expect(ranAs).toEqual(new Set(['mirror_functions']));
     }));
 });
 

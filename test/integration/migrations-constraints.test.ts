@@ -84,17 +84,17 @@ describe('a completion', () => {
 
 describe('a divergence', () => {
   const LONG_REF = `daily_quests/${incompressible(6000)}`;
-  const see = (kind: string, ref = LONG_REF) =>
+  const see = (kind: string, ref = LONG_REF, path = 'quest_completions') =>
     database.query(
-      `insert into mirror.divergence_log (ref, kind, cause, severity, detected_by)
-       values ($1, $2, 'unknown', 'error', 'trigger')
-       on conflict (md5(ref), kind) where resolved_at is null
+      `insert into mirror.divergence_log (path, ref, kind, cause, severity, detected_by)
+       values ($3, $1, $2, 'unknown', 'error', 'trigger')
+       on conflict (md5(ref), kind, path) where resolved_at is null
        do update set times_seen = mirror.divergence_log.times_seen + 1,
                      last_seen_at = clock_timestamp()`,
-      [ref, kind],
+      [ref, kind, path],
     );
 
-  test('is one open row a leaf and kind, counted when seen again, at any length', async () => {
+  test('is one open row a path, leaf and kind, counted when seen again, at any length', async () => {
     await see('missed_event');
     await see('missed_event');
     await see('late');
@@ -102,6 +102,7 @@ describe('a divergence', () => {
       `update mirror.divergence_log set resolved_at = now() where kind = 'late'`,
     );
     await see('late');
+    await see('late', LONG_REF, 'quest_lists');
     const rows = await database.query(
       `select kind, times_seen, resolved_at is null as open
        from mirror.divergence_log where ref = $1 order by id`,
@@ -110,6 +111,7 @@ describe('a divergence', () => {
     expect(rows).toEqual([
       { kind: 'missed_event', times_seen: 2, open: true },
       { kind: 'late', times_seen: 1, open: false },
+      { kind: 'late', times_seen: 1, open: true },
       { kind: 'late', times_seen: 1, open: true },
     ]);
   });
@@ -124,6 +126,19 @@ test.each([
   ['mirror.reconcile_runs (from_date, to_date, status)', `('2025-11-20', '2025-11-20', 'failed')`],
   ['mirror.reconcile_runs (from_date, to_date, consistency)', `('2025-11-20', '2025-11-20', 99)`],
   ['mirror.coverage (from_at, reason)', `(now(), 'holiday')`],
+  [
+    'mirror.divergence_log (path, ref, kind, cause, severity, detected_by, keys)',
+    `('p', 'r', 'late', 'race', 'info', 'trigger', 0)`,
+  ],
+  [
+    'mirror.divergence_log (path, ref, kind, cause, severity, detected_by, resolved_by)',
+    `('p', 'r', 'late', 'race', 'info', 'trigger', 'luck')`,
+  ],
+  [
+    'mirror.paths (path, ref, relation, key_columns, other_columns, visible_to, declaration_hash)',
+    `('Bad Name', 'r', 'r', '{}', '{}', '{}', '')`,
+  ],
+  ['mirror.identity (is_only, instance, host)', `(false, 'i', 'h')`],
   ['mirror.coverage (from_at, to_at, reason)', `(now(), now() - interval '1 s', 'outage')`],
 ])('insert into %s values %s is refused', (target, values) =>
   expect(database.query(`insert into ${target} values ${values}`)).rejects.toMatchObject({

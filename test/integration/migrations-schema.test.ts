@@ -23,29 +23,34 @@ const COLUMNS = {
     'event_time timestamptz',
     'deleted_at timestamptz null',
     'client_claimed_at timestamptz null',
+    'tie_settled bool',
     'mirrored_at timestamptz',
   ],
   'mirror.divergence_log': [
     'id int8',
+    'path text',
     'ref text',
-    'couple_id text null',
-    'date_key date null',
-    'quest_id text null',
-    'user_id text null',
+    'shard text null',
+    'day date null',
+    'key jsonb null',
     'kind text',
     'cause text',
     'severity text',
     'detected_by text',
+    'keys int4',
     'rtdb_value jsonb null',
     'postgres_value jsonb null',
     'detail jsonb null',
     'event_id text null',
     'event_time timestamptz null',
+    'written_after timestamptz null',
+    'written_before timestamptz null',
     'run_id int8 null',
     'first_seen_at timestamptz',
     'last_seen_at timestamptz',
     'times_seen int4',
     'resolved_at timestamptz null',
+    'resolved_by text null',
   ],
   'mirror.hourly_arrivals': [
     'hour timestamptz',
@@ -80,11 +85,31 @@ const COLUMNS = {
     'error text null',
     'config jsonb',
   ],
-  'mirror.beginning': ['began_on date', 'is_only bool'],
+  'mirror.paths': [
+    'path text',
+    'ref text',
+    'relation text',
+    'key_columns _text',
+    'other_columns jsonb',
+    'day_column text null',
+    'visible_to _text',
+    'declaration_hash text',
+    'began_at timestamptz',
+    'first_pass_at timestamptz null',
+    'removed_at timestamptz null',
+  ],
+  'mirror.identity': ['is_only bool', 'instance text', 'host text', 'set_at timestamptz'],
+  'mirror.canaries': [
+    'path text',
+    'written_at timestamptz',
+    'arrived_at timestamptz null',
+    'lag_ms float8 null',
+  ],
   'mirror.coverage': [
     'id int8',
     'from_at timestamptz',
     'to_at timestamptz null',
+    'path text null',
     'reason text',
     'detail jsonb null',
   ],
@@ -105,10 +130,10 @@ const COLUMNS = {
     'rtdb_bytes int8',
   ],
   'mirror.direct_writes': [
-    'couple_id text',
-    'date_key date',
-    'quest_id text',
-    'user_id text',
+    'path text',
+    'shard text null',
+    'day date null',
+    'key jsonb',
     'operation text',
     'written_by text',
     'written_at timestamptz',
@@ -150,20 +175,30 @@ test('every table has row level security, and no table is a stranger', async () 
        and relnamespace::regnamespace::text in ('rtdb', 'mirror')`,
   );
   const runners = ['mirror.migration_lock', 'mirror.schema_migrations'];
-  const expected = [...Object.keys(COLUMNS), ...runners].sort();
+  const paths = await database.query<{ relation: string }>('select relation from mirror.paths');
+  const copies = paths.map(({ relation }) => relation);
+  const expected = [...new Set([...Object.keys(COLUMNS), ...runners, ...copies])].sort();
   expect(rows.map(({ name }) => name).sort()).toEqual(expected);
   expect(rows.filter(({ relrowsecurity }) => !relrowsecurity)).toEqual([]);
 });
 
-test('the primary key is couple, day, quest, user, and its text is in byte order', async () => {
-  const rows = await database.query<{ definition: string; collations: string[] }>(
-    `select pg_get_constraintdef(c.oid) as definition,
-       (select array_agg(distinct collname::text) from pg_attribute
-          join pg_collation on pg_collation.oid = attcollation
-        where attrelid = c.conrelid and attnum = any (c.conkey)) as collations
-     from pg_constraint c where conname = 'quest_completions_pkey'`,
+test('the key of every copy is its path’s, and its text is in byte order', async () => {
+  const rows = await database.query<{ key: string[]; key_columns: string[]; unordered: string[] }>(
+    `select p.key_columns, array_agg(a.attname::text order by k.place) as key,
+       array_remove(array_agg(
+         case when a.attcollation not in (0, '"C"'::regcollation) then a.attname::text end
+       ), null) as unordered
+     from mirror.paths as p
+     join pg_constraint as c on c.conrelid = p.relation::regclass and c.contype = 'p'
+     cross join unnest(c.conkey) with ordinality as k (attnum, place)
+     join pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.attnum
+     group by p.path`,
   );
-  expect(rows).toEqual([
-    { definition: 'PRIMARY KEY (couple_id, date_key, quest_id, user_id)', collations: ['C'] },
-  ]);
+  expect(rows).toContainEqual({
+    ...{ key_columns: ['couple_id', 'date_key', 'quest_id', 'user_id'], unordered: [] },
+    key: ['couple_id', 'date_key', 'quest_id', 'user_id'],
+  });
+  for (const { key, key_columns, unordered } of rows) {
+    expect([key, unordered]).toEqual([key_columns, []]);
+  }
 });

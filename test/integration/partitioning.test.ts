@@ -26,6 +26,16 @@ select
 from generate_series(1, $1::integer) as n
 `;
 
+const GRANTS = `
+select c.relacl::text as grants, array(
+  select a.attname || ' ' || a.attacl::text from pg_attribute as a
+  where a.attrelid = c.oid and a.attacl is not null
+) as columns, array(
+  select t.tgname::text from pg_trigger as t where t.tgrelid = c.oid and not t.tgisinternal order by 1
+) as triggers
+from pg_class as c where c.oid = 'rtdb.quest_completions'::regclass
+`;
+
 const POLICIES = `
 select policyname, cmd, roles::text, qual, with_check
 from pg_policies where (schemaname, tablename) = ('rtdb', 'quest_completions') order by policyname
@@ -35,6 +45,7 @@ let database: TestDatabase;
 let rtdb: StandinTree;
 let writer: TestMirror;
 let policiesBefore: unknown[];
+let grantsBefore: unknown[];
 
 const sqlBlocks = () =>
   [
@@ -49,6 +60,7 @@ beforeAll(async () => {
   await database.query(`create role ${WRITER} login password 'x' in role quest_mirror_writer`);
   await database.query(SEED, [ROWS]);
   policiesBefore = await database.query(POLICIES);
+  grantsBefore = await database.query(GRANTS);
   const url = new URL(database.url);
   Object.assign(url, { username: WRITER, password: 'x' });
   writer = mirrorOn(url.href, () => 5);
@@ -102,8 +114,9 @@ test.each(DAYS)('a session from before goes on, with every outcome, on %s', asyn
   expect(await count(`${rows} and quest_id = 'quest_2' and deleted_at is null`)).toBe(1);
 });
 
-test('policies are what they were; an app user sees own live rows, and no partition', async () => {
+test('policies, grants and triggers are what they were; an app user sees own live rows, and no partition', async () => {
   expect(await database.query(POLICIES)).toEqual(policiesBefore);
+  expect(await database.query(GRANTS)).toEqual(grantsBefore);
   const client = await database.pool.connect();
   try {
     await client.query('begin');

@@ -121,9 +121,9 @@ describe('a member of quest_mirror_writer', () => {
   });
 
   test.each([
-    `insert into mirror.divergence_log (ref, kind, cause, severity, detected_by)
-     values ('r', 'late', 'race', 'info', 'trigger')
-     on conflict (md5(ref), kind) where resolved_at is null
+    `insert into mirror.divergence_log (path, ref, kind, cause, severity, detected_by)
+     values ('quest_completions', 'r', 'late', 'race', 'info', 'trigger')
+     on conflict (md5(ref), kind, path) where resolved_at is null
      do update set times_seen = mirror.divergence_log.times_seen + 1 returning id`,
     `insert into mirror.reconcile_runs (from_date, to_date)
      values ('2025-11-20', '2025-11-21') returning id`,

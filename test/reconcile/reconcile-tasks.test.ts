@@ -91,8 +91,8 @@ test('a run that is closed late resolves nothing that a newer one found standing
   await rtdb.rest.set(LEAF, 'rubbish');
   await database.query(
     `insert into mirror.divergence_log
-       (ref, couple_id, date_key, quest_id, user_id, kind, cause, severity, detected_by)
-     values ($1, 'ann_bob', $2, 'quest_1', 'ann', 'invalid_payload', 'rejected', 'error', 'trigger')`,
+       (path, ref, shard, day, key, kind, cause, severity, detected_by)
+     values ('quest_completions', $1, 'ann_bob', $2, '{"quest_id": "quest_1"}', 'invalid_payload', 'rejected', 'error', 'trigger')`,
     [LEAF.join('/'), DAY],
   );
   const [task] = (await begin()) as [ReconcileTask];

@@ -4,6 +4,7 @@ import { DATABASE_CLOCK } from '../../functions/src/postgres/reconcile-runs';
 import { openRun, resumeRun } from '../../functions/src/reconcile/open-run';
 import type { ReconcileContext, ReconcileRequest } from '../../functions/src/reconcile/reconcile';
 import { runReconcile, workOn } from '../../functions/src/reconcile/run-reconcile';
+import { leafOf, logDivergence } from '../support/dashboard-log';
 import type { TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
 import { pristineDatabase } from '../support/pristine-database';
@@ -117,6 +118,21 @@ test('what is seen again is counted, and what is gone is resolved', async () => 
       times_seen: 2,
     },
   ]);
+});
+
+test('a run leaves the divergences of other paths alone, and finds its own beside them', async () => {
+  const { ref, ...leaf } = leafOf('ann_bob', 'quest_1', 'ann', DATE);
+  await inRtdb('ann_bob', 'quest_1', 'ann');
+  const id = await logDivergence(database, { ref, ...leaf, path: 'another', firstSeenAt: DATE });
+  await runReconcile(REQUEST, context);
+  await database.query('delete from mirror.divergence_log where id = $1', [id]);
+  expect(await openDivergences()).toEqual([{ ref, kind: 'missing_in_postgres', times_seen: 1 }]);
+  await logDivergence(database, { ref, ...leaf, path: 'another', firstSeenAt: DATE });
+  await inPostgres('ann_bob', 'quest_1', 'ann');
+  await runReconcile(REQUEST, context);
+  expect(
+    await database.query('select path from mirror.divergence_log where resolved_at is null'),
+  ).toEqual([{ path: 'another' }]);
 });
 
 test('a completion that is gone on both sides does not count', async () => {
@@ -252,7 +268,7 @@ const inPostgresAfter = async (quest: string, lateMs: number) => {
 
 const late = () =>
   database.query(
-    `select quest_id, resolved_at is not null as is_healed from mirror.divergence_log
+    `select key ->> 'quest_id' as quest_id, resolved_at is not null as is_healed from mirror.divergence_log
      where kind = 'late'`,
   );
 

@@ -152,7 +152,13 @@ test.each<[string, Record<string, string>, Record<string, string>, string, strin
     'fail',
     'LOG_REFS is not usable: expected true or false; RECONCILE_DAYS is not usable',
   ],
-  ['the secret', { DATABASE_URL: 'postgres://u:p@h/x' }, {}, 'fail', 'DATABASE_URL is in an .env'],
+  [
+    'the secret',
+    { QUEST_MIRROR_DATABASE_URL: 'postgres://u:p@h/x' },
+    {},
+    'fail',
+    'QUEST_MIRROR_DATABASE_URL is in an .env',
+  ],
   ['a name that is misspelt', { RETENTON_DAYS: '3' }, {}, 'warn', 'nothing reads RETENTON_DAYS'],
   ['the name of an ancestor', { constructor: 'x' }, {}, 'warn', 'nothing reads constructor'],
   [
@@ -172,19 +178,22 @@ const WRITER = (privilege: string) => ({ grantee: 'quest_mirror_writer', privile
 const ALL = ['SELECT', 'INSERT', 'UPDATE'].map(WRITER);
 
 const tables = (changes: Partial<TableAccess> = {}): TableAccess[] => [
-  ...['divergence_log', 'reconcile_runs', 'reconcile_shards', 'coverage'].map((name) => ({
+  ...[
+    ...['canaries', 'client_claims', 'coverage', 'divergence_log', 'locks'],
+    ...['reconcile_runs', 'reconcile_shards'],
+  ].map((name) => ({
     name: `mirror.${name}`,
     hasRowSecurity: true,
     grants: ALL,
     writerPolicies: ['r', 'a', 'w'],
   })),
-  {
-    name: 'mirror.hourly_arrivals',
+  ...['hourly_arrivals', 'identity'].map((name) => ({
+    name: `mirror.${name}`,
     hasRowSecurity: true,
     grants: [WRITER('SELECT'), WRITER('INSERT')],
     writerPolicies: ['r', 'a'],
-  },
-  ...['beginning', 'direct_writes'].map((name) => ({
+  })),
+  ...['backfills', 'direct_writes', 'paths'].map((name) => ({
     name: `mirror.${name}`,
     hasRowSecurity: true,
     grants: [WRITER('SELECT')],
@@ -213,6 +222,22 @@ test.each<[string, Partial<TableAccess>, string]>([
     'what Supabase gives by default',
     { grants: [...ALL, { grantee: 'anon', privilege: 'TRUNCATE' }] },
     'anon may truncate',
+  ],
+  [
+    'more than reading for the reader',
+    { grants: [...ALL, { grantee: 'quest_mirror_reader', privilege: 'UPDATE' }] },
+    'quest_mirror_reader may update',
+  ],
+  [
+    'what the mirror’s other roles have',
+    {
+      grants: [
+        ...ALL,
+        { grantee: 'quest_mirror_reader', privilege: 'SELECT' },
+        ...['SELECT', 'INSERT'].map((privilege) => ({ grantee: 'quest_mirror_api', privilege })),
+      ],
+    },
+    'ok',
   ],
   ['another role of the team', { grants: [...ALL, { grantee: 'bi', privilege: 'SELECT' }] }, 'ok'],
 ])('grants: %s', (_name, changes, found) => {

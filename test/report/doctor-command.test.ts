@@ -81,7 +81,7 @@ test('a deployment as the guide makes it has nothing that fails', async () => {
     'trigger retry': { status: 'ok' },
     'trigger instance': { status: 'skipped' },
     'trigger region': { status: 'skipped' },
-    'hosting region': { status: 'ok', finding: 'hosting finds api' },
+    'hosting region': { status: 'ok', finding: 'hosting finds mirrorApi' },
     parameters: { status: 'ok' },
     flag: { status: 'skipped' },
   });
@@ -134,7 +134,7 @@ test('a database that misses a migration, a grant and row level security fails',
     );
     await broken.query('grant delete on rtdb.quest_completions to quest_mirror_writer');
     await broken.query('alter table mirror.coverage disable row level security');
-    await broken.query(`update mirror.beginning set began_on = current_date + 3`);
+    await broken.query(`update mirror.paths set began_at = now() + interval '3 days'`);
     const { code, byName } = await examine({ DATABASE_URL: broken.url });
     expect(code).toBe(1);
     expect(byName).toMatchObject({

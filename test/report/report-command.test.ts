@@ -48,17 +48,27 @@ const addRun = async (run: Record<string, unknown> = {}) => {
   return Number(row?.id);
 };
 
-const addDivergence = (ref: string, kind: string, cause: string, runId: number) =>
+const addDivergence = (
+  ref: string,
+  kind: string,
+  cause: string,
+  runId: number,
+  path = 'quest_completions',
+) =>
   database.query(
     `insert into mirror.divergence_log
-       (ref, kind, cause, severity, detected_by, run_id, date_key, first_seen_at, last_seen_at)
-     values ($1, $2, $3, 'warning', 'reconciler', $4, current_date,
+       (path, ref, kind, cause, severity, detected_by, run_id, day, first_seen_at, last_seen_at)
+     values ($5, $1, $2, $3, 'warning', 'reconciler', $4, current_date,
        now() - interval '90 seconds', now() - interval '90 seconds')`,
-    [ref, kind, cause, runId],
+    [ref, kind, cause, runId, path],
   );
 
 test('a good run makes the gate hold', async () => {
   await addRun({ matched: 995, missing_in_postgres: 5, in_flight: 3 });
+  await database.query(
+    `insert into mirror.coverage (from_at, path, reason)
+     values (now() - interval '1 hour', 'another', 'flag_off')`,
+  );
   const { code, out } = await report();
   expect(code).toBe(0);
   expect(out.split('\n')[0]).toMatch(/^Ready in the 24 h to .*: 99\.5000% consistent/);
@@ -70,6 +80,7 @@ test('a bad run does not, and the top causes are named', async () => {
   await addDivergence('a', 'missing_in_postgres', 'unknown', run);
   await addDivergence('b', 'missing_in_postgres', 'unknown', run);
   await addDivergence('c', 'missing_in_rtdb', 'direct_postgres_write', run);
+  await addDivergence('d', 'missing_in_rtdb', 'race', run, 'lp_awards');
   const found = await reportJson();
   expect(found).toMatchObject({
     code: 1,
@@ -80,6 +91,8 @@ test('a bad run does not, and the top causes are named', async () => {
       { kind: 'missing_in_postgres', cause: 'unknown', severity: 'warning', open: 2 },
     ]),
   });
+  // Of another path.
+  expect(JSON.stringify(found)).not.toContain('race');
   expect(found.sentence).toContain('missing_in_postgres by unknown (2)');
 });
 

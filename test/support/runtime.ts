@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
+import { PATHS } from '../../functions/src/app-paths';
 import { findFreePort } from '../../local/free-port';
 import { type Watchdog, watchOver } from '../../local/watch-over';
 import { eventually } from './eventually';
@@ -25,7 +26,7 @@ const outcomeLineSchema = z.looseObject({
 export type OutcomeLine = z.infer<typeof outcomeLineSchema>;
 
 type Target =
-  | 'mirrorQuestCompletion'
+  | (typeof PATHS)[number]['trigger']
   | 'mirrorApi'
   | 'mirrorDashboard'
   | 'mirrorReconcile'
@@ -39,7 +40,7 @@ export interface RuntimeOptions {
   /** Overrides of the environment. */
   env?: Record<string, string>;
   port?: number;
-  /** The function that it runs; an HTTP one other than the mirror. */
+  /** The function that it runs. */
   target?: Target;
   /** A file that Node loads before all else. */
   preload?: string;
@@ -110,10 +111,14 @@ const MIRROR = 'mirrorQuestCompletion';
 function frameworkArguments(port: number, { target = MIRROR }: RuntimeOptions): string[] {
   return [
     `--target=${target}`,
-    `--signature-type=${target === MIRROR ? 'cloudevent' : 'http'}`,
+    `--signature-type=${isTrigger(target) ? 'cloudevent' : 'http'}`,
     '--source=functions',
     `--port=${port}`,
   ];
+}
+
+function isTrigger(target: Target): boolean {
+  return PATHS.some(({ trigger }) => trigger === target);
 }
 
 function passedOn(): NodeJS.ProcessEnv {

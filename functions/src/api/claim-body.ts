@@ -6,13 +6,15 @@ import { normalizeInstant } from '../values/event-time';
 import { TIME_PATTERN } from '../values/time-grammar';
 import { fieldErrorsOf } from './field-errors';
 import type { FieldError } from './problem';
-import { rtdbKeySchema } from './rtdb-key';
+import { partnerIdSchema, rtdbKeySchema } from './rtdb-key';
 
 /** The body of an old phone's second write (docs/client.md). */
 export const claimBodySchema = z.object({
   quest_id: rtdbKeySchema.describe('Made on the phone, such as quest_1763618460006_quiz'),
   user_id: rtdbKeySchema.describe('Who completed the quest; the subject of the token'),
-  partner_id: rtdbKeySchema.describe('The other user of the couple'),
+  partner_id: partnerIdSchema.describe(
+    "The other user of the couple; empty where the couple's id names nobody else",
+  ),
   timestamp: z
     .string()
     .regex(
@@ -53,7 +55,7 @@ export function parseClaimBody(body: unknown, now: string): ParsedClaim {
     now,
   );
   if (!path.ok) return { ok: false, errors: path.issues.map(asBodyField) };
-  if (path.leaf.partnerId !== partner_id) {
+  if ((path.leaf.partnerId ?? '') !== partner_id) {
     const message = 'expected ids whose couple can be told apart';
     return { ok: false, errors: [{ field: 'partner_id', message }] };
   }

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import { DATE_PATTERN, EXPECTED_DATE, isSaneDate } from '../values/time-grammar';
-import { rtdbKeySchema } from './rtdb-key';
+import { partnerIdSchema } from './rtdb-key';
 
 /** The query of the validation read. */
 export const completionsQuerySchema = z.object({
-  partner_id: rtdbKeySchema.describe('The other user of the couple'),
+  partner_id: partnerIdSchema.describe(
+    "The other user of the couple; empty where the couple's id names nobody else",
+  ),
   date: z
     .string()
     .regex(new RegExp(DATE_PATTERN), { error: EXPECTED_DATE, abort: true })

@@ -50,7 +50,7 @@ export function unavailable(retryAfterSeconds = 30): Response {
   return problem(503, { headers: { 'retry-after': String(retryAfterSeconds) } });
 }
 
-/** For a user who has no claims left today: migrations/20261123000002_client_claims.sql. */
+/** For a user who has no claims left today: migrations/20261128000002_quest_completions.sql. */
 export function tooManyClaims(now: Date): Response {
   const tomorrow = Date.UTC(now.getUTCFullYear(), now.getUTCMonth(), now.getUTCDate() + 1);
   const seconds = Math.ceil((tomorrow - now.getTime()) / 1000) + 1;

@@ -2,10 +2,9 @@ import { z } from 'zod';
 import { MAX_KEY_BYTES, REFUSED_IN_KEY } from '../values/rtdb-key';
 import { isStorable } from '../values/storable';
 
-/** A user's or a quest's id, which is a key of RTDB's. */
-export const rtdbKeySchema = z
+/** The other user's id: empty in couples that were paired without one, `_<user id>` in RTDB. */
+export const partnerIdSchema = z
   .string()
-  .min(1, 'expected text, not empty')
   .refine(
     (text) => !REFUSED_IN_KEY.test(text),
     'expected none of . $ # [ ] / and no control characters',
@@ -15,3 +14,6 @@ export const rtdbKeySchema = z
     (text) => Buffer.byteLength(text) <= MAX_KEY_BYTES,
     `expected at most ${MAX_KEY_BYTES} bytes of UTF-8`,
   );
+
+/** A user's or a quest's id, which is a key of RTDB's. */
+export const rtdbKeySchema = partnerIdSchema.min(1, 'expected text, not empty');

@@ -2,7 +2,7 @@ import type { ExportedDivergence } from '../postgres/divergence-pages';
 import { printable } from '../values/printable';
 
 const COLUMNS = [
-  ...['id', 'ref', 'couple_id', 'date_key', 'quest_id', 'user_id', 'kind', 'cause', 'severity'],
+  ...['id', 'path', 'ref', 'shard', 'day', 'key', 'kind', 'cause', 'severity'],
   ...['detected_by', 'times_seen', 'first_seen_at', 'last_seen_at', 'resolved_at'],
   ...['event_id', 'event_time', 'run_id', 'rtdb_value', 'postgres_value', 'detail'],
 ] as const satisfies readonly (keyof ExportedDivergence)[];
@@ -13,7 +13,11 @@ export function csvHeading(): string {
 }
 
 export function csvLine(row: ExportedDivergence): string {
-  return `${COLUMNS.map((name) => csvCell(row[name])).join(',')}\r\n`;
+  return `${COLUMNS.map((name) => csvCell(cellOf(row[name]))).join(',')}\r\n`;
+}
+
+function cellOf(value: ExportedDivergence[(typeof COLUMNS)[number]]): string | number | null {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
 }
 
 /**

@@ -20,7 +20,7 @@ const COLUMNS = [
   ['severity', 'Severity'],
   ['kind', 'Kind'],
   ['cause', 'Cause'],
-  [null, 'Completion'],
+  [null, 'Leaf'],
   ['day', 'Day'],
   ['first_seen', 'First seen (UTC)'],
   ['times_seen', 'Seen'],
@@ -106,11 +106,11 @@ function rowView(row: DivergenceRow, story: Panel<OpenStory> | null, query: View
     ['Kind', words(row.kind)],
     ['Cause', words(row.cause)],
     [
-      'Completion',
+      'Leaf',
       html`<a data-go id="d${row.id}" aria-expanded="${String(isOpen)}" href="${href}">
       ${nameOf(row)}</a>`,
     ],
-    ['Day', row.date_key === null ? '–' : cut(row.date_key)],
+    ['Day', row.day === null ? '–' : cut(row.day)],
     ['First seen', time(row.first_seen_at)],
     ['Seen', row.times_seen === 1 ? 'once' : `${count(row.times_seen)} times`],
     ['State', end],
@@ -129,11 +129,13 @@ function rowView(row: DivergenceRow, story: Panel<OpenStory> | null, query: View
     }`;
 }
 
-/** Whose completion; the whole ref where it can't be told. */
-function nameOf({ quest_id, user_id, couple_id, ref }: DivergenceRow): Markup {
-  if (quest_id === null || user_id === null) return outside(ref, 90);
+/** Whose completion; the ref of any other leaf, and where it can't be told. */
+function nameOf({ path, shard, key, ref }: DivergenceRow): Markup {
+  const { quest_id, user_id } = key ?? {};
+  if (path !== 'quest_completions') return html`${outside(ref, 90)} <small>${cut(path)}</small>`;
+  if (typeof quest_id !== 'string' || typeof user_id !== 'string') return outside(ref, 90);
   return html`${outside(quest_id, 48)}
-    <small>of ${outside(user_id, 36)} in ${outside(couple_id ?? '', 60)}</small>`;
+    <small>of ${outside(user_id, 36)} in ${outside(shard ?? '', 60)}</small>`;
 }
 
 /** A story whose row is on another page, such as one that healed while it was read. */

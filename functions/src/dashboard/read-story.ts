@@ -36,11 +36,14 @@ export async function readStory(
   { transactions, rtdb }: StoryContext,
 ): Promise<OpenStory> {
   const known = await transactions.read(async (statements) => {
-    const ref = parseDivergenceRef(await statements.run(DIVERGENCE_REF, [id]));
-    if (ref === null) return null;
+    const divergence = parseDivergenceRef(await statements.run(DIVERGENCE_REF, [id]));
+    if (divergence === null) return null;
+    const { path, ref } = divergence;
     const parsed = parseCompletionPath(ref, new Date().toISOString());
-    if (parsed.ok) return { side: await readPostgresSide(parsed.leaf, statements) };
-    const rows = await statements.run(DIVERGENCES_OF_LEAF, [[ref]]);
+    if (path === 'quest_completions' && parsed.ok) {
+      return { side: await readPostgresSide(parsed.leaf, statements) };
+    }
+    const rows = await statements.run(DIVERGENCES_OF_LEAF, [[ref], path]);
     return { ref, divergences: parseLeafDivergences(rows) };
   });
   if (known === null) return { kind: 'gone' };

@@ -56,7 +56,7 @@ export async function readTrends(statements: Statements, span: Span): Promise<Tr
       ...(await sampleHours(statements, thisHour, counted)),
     ],
     refusals: parseRefusals(await statements.run(REFUSALS_BY_HOUR, [fromAt])),
-    open: parseOpenDivergences(await statements.run(OPEN_DIVERGENCES, [toAt])),
+    open: parseOpenDivergences(await statements.run(OPEN_DIVERGENCES, [toAt, null])),
   };
 }
 

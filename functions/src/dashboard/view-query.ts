@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { isRealDate } from '../values/time-grammar';
 
-/** What the log knows (migrations/20261122000002_mirror_schema.sql). */
+/** What the log knows (migrations/20261128000001_mirror.sql). */
 export const KINDS = [
   ...['missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'invalid_payload'],
   ...['write_rejected', 'out_of_order', 'missed_event', 'client_only', 'late'],
-  'ancestor_overwrite',
+  ...['ancestor_overwrite', 'column_mismatch', 'foreign_user', 'value_drift'],
 ] as const;
 export const CAUSES = [
   ...['race', 'rejected', 'flag_disabled', 'before_mirroring', 'fan_out_limit'],
   ...['direct_postgres_write', 'client_without_rtdb', 'retries_exhausted', 'ancestor_overwrite'],
-  ...['retention', 'in_flight', 'unknown'],
+  ...['retention', 'in_flight', 'other_database', 'unknown'],
 ] as const;
 export const SEVERITIES = ['error', 'warning', 'info'] as const;
 export const STATES = ['open', 'resolved', 'all'] as const;

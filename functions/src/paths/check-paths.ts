@@ -1,6 +1,6 @@
 import { ConfigurationError } from '../configuration-error';
 import type { MirroredPath } from './mirrored-path';
-import { relationOf, stepsOfRef } from './ref-pattern';
+import { relationOf, type Step, stepsOfPattern, stepsOfRef } from './ref-pattern';
 
 /** The exported functions that no path may be called like. */
 export const SERVICES = [
@@ -17,6 +17,7 @@ export const SERVICES = [
  * @throws ConfigurationError in one line
  */
 export function checkPaths(paths: readonly MirroredPath[], neverMirror: readonly string[]): void {
+  const excluded = neverMirror.map((tree) => ({ tree, steps: stepsOfTree(tree) }));
   paths.forEach((path, place) => {
     const complain = (complaint: string) => {
       throw new ConfigurationError(`path ${JSON.stringify(path.name)}: ${complaint}`);
@@ -31,11 +32,19 @@ export function checkPaths(paths: readonly MirroredPath[], neverMirror: readonly
         complain(`its ref meets the nodes of ${other.name}, ${other.ref}`);
       }
     }
-    for (const tree of neverMirror) {
-      const steps = tree.split('/').map((literal) => ({ literal }));
+    for (const { tree, steps } of excluded) {
       if (relationOf(stepsOfRef(path.ref), steps) !== null) {
         complain(`its ref lies inside or above ${tree}, which is never mirrored`);
       }
     }
   });
+}
+
+/** A tree that no node can lie in would exclude nothing. */
+function stepsOfTree(tree: string): Step[] {
+  const steps = stepsOfPattern(tree);
+  if (steps !== null) return steps;
+  throw new ConfigurationError(
+    `neverMirror ${JSON.stringify(tree)}: expected keys and parts such as {coupleId}, joined by /`,
+  );
 }

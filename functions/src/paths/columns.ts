@@ -107,8 +107,8 @@ function readColumn(column: Column, value: RtdbView, context: ColumnContext): un
 
 /** Null for what isn't there: RTDB keeps no empty node. */
 function childrenIn(node: unknown): unknown {
-  if (typeof node !== 'object' || node === null)
-    return node === undefined || node === null ? null : NOT_A_COUNT;
+  if (node === undefined || node === null || typeof node === 'function') return null;
+  if (typeof node !== 'object') return NOT_A_COUNT;
   const children = Object.values(node).filter((child) => child !== null);
   return children.length === 0 ? null : children.length;
 }

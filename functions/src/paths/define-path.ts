@@ -76,7 +76,7 @@ export function definePath<
     const steps = stepsOfRef(ref);
     refuseContradictions(declaration, steps);
     return {
-      ...compiled(declaration as Declaration<string, string, string>, steps),
+      ...compiled(declaration, steps),
       name,
       trigger,
     };
@@ -89,7 +89,7 @@ export function definePath<
 /** What tells two declarations apart; `mirror.declaration_hash` computes the same. */
 export function declarationHash({ name, ref, columns, visibleTo }: MirroredPath): string {
   const lists = [Object.keys(columns).sort(), [...visibleTo].sort()].map((list) => list.join(','));
-  return hash('sha256', [name, ref, ...lists.filter((list) => list !== '')].join('\n'));
+  return hash('sha256', [name, ref, ...lists].join('\n'));
 }
 
 function refuseContradictions<Name extends string, Trigger extends string, Ref extends string>(
@@ -131,11 +131,12 @@ function partsOf(steps: readonly Step[]): { part: string; column: string }[] {
   return steps.flatMap((step) => ('part' in step ? [step] : []));
 }
 
-function compiled(
-  declaration: Declaration<string, string, string>,
+function compiled<Ref extends string>(
+  declaration: Declaration<string, string, Ref>,
   steps: readonly Step[],
 ): MirroredPath {
-  const { name, trigger, ref, visibleTo = [], ignored = [], day, remark } = declaration;
+  const { name, trigger, ref, visibleTo = [], ignored = [], remark } = declaration;
+  const day: string | undefined = declaration.day;
   const parts = partsOf(steps);
   const keyColumns = parts.map(({ column }) => column);
   const dayColumn = day === undefined ? null : columnOfPart(day);
@@ -227,7 +228,7 @@ function pathParser(
 }
 
 function valueParser(
-  { isGone, value: schema }: Declaration<string, string, string>,
+  { isGone, value: schema }: Pick<Declaration<string, string, string>, 'isGone' | 'value'>,
   columns: readonly [string, Column][],
 ): MirroredPath['parseValue'] {
   const show = (value: RtdbView, leaf: Leaf | null, eventTime: string, isShown: boolean) =>

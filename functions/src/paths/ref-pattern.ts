@@ -5,9 +5,11 @@ import { keyIssues, REFUSED_IN_KEY } from '../values/rtdb-key';
 export type Step = { literal: string } | { part: string; column: string };
 
 /** The names of a ref's parts, as a type: `coupleId` of `lp_awards/{coupleId}/{awardId}`, and so on. */
-export type Parts<Ref extends string> = Ref extends `${string}{${infer Part}}${infer Rest}`
-  ? Part | Parts<Rest>
-  : never;
+export type Parts<Ref extends string> = string extends Ref
+  ? string
+  : Ref extends `${string}{${infer Part}}${infer Rest}`
+    ? Part | Parts<Rest>
+    : never;
 
 /**
  * The steps of a trigger's pattern.
@@ -15,19 +17,33 @@ export type Parts<Ref extends string> = Ref extends `${string}{${infer Part}}${i
  * @throws ConfigurationError where it is none that a path can have
  */
 export function stepsOfRef(ref: string): Step[] {
-  const steps = ref.split('/').map((text): Step => {
-    const part = /^\{([A-Za-z]\w*)\}$/.exec(text)?.[1];
-    if (part !== undefined) return { part, column: columnOfPart(part) };
-    const isKey = text !== '' && !REFUSED_IN_KEY.test(text) && !/[{}*]/.test(text);
-    if (isKey && keyIssues('ref', text).length === 0) return { literal: text };
+  const steps = stepsOfPattern(ref);
+  if (steps === null) {
     throw new ConfigurationError(
       `ref ${JSON.stringify(ref)}: expected keys and parts such as {coupleId}, joined by /`,
     );
-  });
+  }
   if (!steps.some((step) => 'part' in step)) {
     throw new ConfigurationError(`ref ${JSON.stringify(ref)}: expected a part such as {coupleId}`);
   }
   return steps;
+}
+
+/** The steps of keys and parts that are joined by `/`; null where one is neither. */
+export function stepsOfPattern(pattern: string): Step[] | null {
+  const steps: Step[] = [];
+  for (const text of pattern.split('/')) {
+    const part = /^\{([A-Za-z]\w*)\}$/.exec(text)?.[1];
+    if (part !== undefined) steps.push({ part, column: columnOfPart(part) });
+    else if (isLiteral(text)) steps.push({ literal: text });
+    else return null;
+  }
+  return steps;
+}
+
+function isLiteral(text: string): boolean {
+  if (text === '' || REFUSED_IN_KEY.test(text) || /[{}*]/.test(text)) return false;
+  return keyIssues('ref', text).length === 0;
 }
 
 /** The key column of a part: `coupleId` is `couple_id`. `mirror.declare_path` does the same. */

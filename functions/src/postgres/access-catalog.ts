@@ -18,7 +18,7 @@ select
     from pg_catalog.pg_class as c
     join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
     where c.relkind in ('r', 'p')
-      and (n.nspname = 'mirror' or (n.nspname, c.relname) = ('rtdb', 'quest_completions'))
+      and n.nspname in ('mirror', 'rtdb')
       and (
         pg_has_role(current_user, c.relowner, 'usage')
         or has_table_privilege(c.oid, 'delete')
@@ -67,7 +67,7 @@ select
 from pg_catalog.pg_class as c
 join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
 where c.relkind in ('r', 'p')
-  and (n.nspname = 'mirror' or (n.nspname, c.relname) = ('rtdb', 'quest_completions'))
+  and n.nspname in ('mirror', 'rtdb')
 order by n.nspname, c.relname
 `;
 
@@ -76,13 +76,14 @@ export const MIGRATION_HISTORY = `
 select name, checksum from mirror.schema_migrations order by name collate "C"
 `;
 
-/** When mirroring began, and whether any event was mirrored. */
+/** When mirroring of completions began (a day of UTC), and whether any event was mirrored. */
 export const BEGINNING = `
 select
-  to_char(began_on, 'YYYY-MM-DD') as began_on,
-  current_date - began_on as days_ago,
+  to_char(p.began_at at time zone 'UTC', 'YYYY-MM-DD') as began_on,
+  (clock_timestamp() at time zone 'UTC')::date - (p.began_at at time zone 'UTC')::date as days_ago,
   exists (select from rtdb.quest_completions where origin = 'rtdb') as has_events
-from mirror.beginning
+from mirror.paths as p
+where p.path = 'quest_completions' and p.removed_at is null
 `;
 
 const LOGIN = z.object({
@@ -153,7 +154,7 @@ const BEGINNING_ROW = z.object({
   has_events: z.boolean(),
 });
 
-/** Null where the table is empty. */
+/** Null where the path is not declared. */
 export function parseBeginning(rows: unknown[]) {
   if (rows.length === 0) return null;
   const { began_on, days_ago, has_events } = BEGINNING_ROW.parse(rows[0]);

@@ -50,7 +50,7 @@ returning couples, leaves::integer as leaves, inserted::integer as inserted,
   rejected::integer as rejected
 `;
 
-/** Inserts where no row is: migrations/20261123000003_backfill_repair.sql. $1 rows as JSON. */
+/** Inserts where no row is: migrations/20261128000002_quest_completions.sql. $1 rows as JSON. */
 export const INSERT_MISSING = 'select mirror.insert_missing($1::jsonb)::integer as inserted';
 
 /** A completion as RTDB holds it, for a row that no event wrote. */
@@ -99,11 +99,16 @@ export function missingParameter(completions: readonly ReadCompletion[]): string
 export function refusedParameter(refused: readonly RefusedLeaf[]): string {
   return JSON.stringify(
     refused.map((one) => ({
+      path: 'quest_completions',
       ref: one.ref,
-      couple_id: one.coupleId,
-      date_key: one.dateKey,
-      quest_id: one.questId,
-      user_id: one.userId,
+      shard: one.coupleId,
+      day: one.dateKey,
+      key: {
+        couple_id: one.coupleId,
+        date_key: one.dateKey,
+        quest_id: one.questId,
+        user_id: one.userId,
+      },
       kind: one.kind,
       cause: 'rejected',
       severity: 'error',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { CompletionLeaf } from '../quests/completion-path';
 import { jsonColumn } from './statements';
 
-/** An old phone's second write: migrations/20261123000002_client_claims.sql. */
+/** An old phone's second write: migrations/20261128000002_quest_completions.sql. */
 export const CLAIM_BY_CLIENT = `
 select mirror.claim_by_client($1, $2::date, $3, $4, $5, $6::timestamptz, $7) as verdict
 `;
@@ -52,7 +52,8 @@ export const REFS_SEEN_LATELY = `
 select log.ref
 from unnest($1::text[]) as asked (ref)
 join mirror.divergence_log as log on log.ref = asked.ref
-where log.kind in ('missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'client_only')
+where log.path = 'quest_completions'
+  and log.kind in ('missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'client_only')
   and log.last_seen_at > clock_timestamp() - interval '1 hour'
 `;
 

@@ -28,6 +28,12 @@ from jsonb_to_recordset($1::jsonb) as leaf (
   quest_id text collate "C",
   user_id text collate "C"
 )
+cross join lateral (
+  select jsonb_build_object(
+    'couple_id', leaf.couple_id, 'date_key', leaf.date_key,
+    'quest_id', leaf.quest_id, 'user_id', leaf.user_id
+  ) as key
+) as leaf_key
 left join lateral (
   select q.origin, q.event_id, q.event_time, q.mirrored_at
   from rtdb.quest_completions as q
@@ -37,8 +43,9 @@ left join lateral (
 left join lateral (
   select d.operation, d.written_by, d.written_at
   from mirror.direct_writes as d
-  where (d.couple_id, d.date_key, d.quest_id, d.user_id)
-    = (leaf.couple_id, leaf.date_key, leaf.quest_id, leaf.user_id)
+  where d.path = 'quest_completions'
+    and md5(d.key::text) = md5(leaf_key.key::text)
+    and d.key = leaf_key.key
 ) as direct on true
 cross join lateral (
   select jsonb_agg(jsonb_build_object(
@@ -58,7 +65,7 @@ cross join lateral (
   from (
     select log.*
     from mirror.divergence_log as log
-    where log.ref = leaf.ref
+    where log.ref = leaf.ref and log.path = 'quest_completions'
     order by log.id desc
     limit 20
   ) as newest
@@ -71,8 +78,8 @@ cross join lateral (
  */
 export const DAY_EVIDENCE = `
 select
-  log.couple_id,
-  to_char(log.date_key, 'YYYY-MM-DD') as date_key,
+  log.shard as couple_id,
+  to_char(log.day, 'YYYY-MM-DD') as date_key,
   to_char(
     max(log.event_time) filter (where log.kind = 'ancestor_overwrite') at time zone 'UTC',
     'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
@@ -80,12 +87,15 @@ select
   coalesce(bool_or(log.cause = 'retention'), false) as is_retained
 from unnest($1::text[], $2::date[]) as asked (couple_id, date_key)
 join mirror.divergence_log as log
-  on md5(log.couple_id) = md5(asked.couple_id)
-  and log.couple_id = asked.couple_id
-  and log.date_key = asked.date_key
-where log.kind = 'ancestor_overwrite'
-  or (log.kind = 'missing_in_rtdb' and log.user_id is null)
-group by log.couple_id, log.date_key
+  on md5(log.shard) = md5(asked.couple_id)
+  and log.shard = asked.couple_id
+  and log.day = asked.date_key
+where log.path = 'quest_completions'
+  and (
+    log.kind = 'ancestor_overwrite'
+    or (log.kind = 'missing_in_rtdb' and log.key is null)
+  )
+group by log.shard, log.day
 `;
 
 const LOGGED = z.object({

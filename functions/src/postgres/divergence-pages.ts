@@ -1,20 +1,20 @@
 import { z } from 'zod';
 
 /**
- * The divergence log for people: filtered, sorted, by pages. A filter that is null filters nothing.
+ * The divergence log of all paths for people: filtered, sorted, by pages. A filter that is null filters nothing.
  * The planner sees the values, so that conditions on null and orders that are not asked for cost
  * nothing.
  */
 
-/** $1 kind, $2 cause, $3 severity, $4 couple, $5 day, $6 open, resolved or all. */
+/** $1 kind, $2 cause, $3 severity, $4 shard, $5 day, $6 open, resolved or all. */
 export const COUNT_DIVERGENCES = `
 select count(*)::integer as total
 from mirror.divergence_log as log
 where ($1::text is null or log.kind = $1)
   and ($2::text is null or log.cause = $2)
   and ($3::text is null or log.severity = $3)
-  and ($4::text is null or (md5(log.couple_id) = md5($4) and log.couple_id = $4))
-  and ($5::date is null or log.date_key = $5)
+  and ($4::text is null or (md5(log.shard) = md5($4) and log.shard = $4))
+  and ($5::date is null or log.day = $5)
   and case $6::text
     when 'open' then log.resolved_at is null
     when 'resolved' then log.resolved_at is not null
@@ -34,8 +34,8 @@ with page as (
     where ($1::text is null or log.kind = $1)
       and ($2::text is null or log.cause = $2)
       and ($3::text is null or log.severity = $3)
-      and ($4::text is null or (md5(log.couple_id) = md5($4) and log.couple_id = $4))
-      and ($5::date is null or log.date_key = $5)
+      and ($4::text is null or (md5(log.shard) = md5($4) and log.shard = $4))
+      and ($5::date is null or log.day = $5)
       and case $6::text
         when 'open' then log.resolved_at is null
         when 'resolved' then log.resolved_at is not null
@@ -56,8 +56,8 @@ with page as (
       case when $7::text = 'kind' then log.kind end,
       case when $7::text = '-cause' then log.cause end desc,
       case when $7::text = 'cause' then log.cause end,
-      case when $7::text = '-day' then log.date_key end desc nulls last,
-      case when $7::text = 'day' then log.date_key end,
+      case when $7::text = '-day' then log.day end desc nulls last,
+      case when $7::text = 'day' then log.day end,
       log.id desc
     limit $8::integer
     offset $9::integer
@@ -65,11 +65,11 @@ with page as (
 )
 select
   log.id::double precision as id,
+  log.path,
   log.ref,
-  log.couple_id,
-  to_char(log.date_key, 'YYYY-MM-DD') as date_key,
-  log.quest_id,
-  log.user_id,
+  log.shard,
+  to_char(log.day, 'YYYY-MM-DD') as day,
+  log.key,
   log.kind,
   log.cause,
   log.severity,
@@ -95,8 +95,8 @@ with page as materialized (
   where ($1::text is null or log.kind = $1)
     and ($2::text is null or log.cause = $2)
     and ($3::text is null or log.severity = $3)
-    and ($4::text is null or (md5(log.couple_id) = md5($4) and log.couple_id = $4))
-    and ($5::date is null or log.date_key = $5)
+    and ($4::text is null or (md5(log.shard) = md5($4) and log.shard = $4))
+    and ($5::date is null or log.day = $5)
     and case $6::text
       when 'open' then log.resolved_at is null
       when 'resolved' then log.resolved_at is not null
@@ -108,11 +108,11 @@ with page as materialized (
 )
 select
   log.id::double precision as id,
+  log.path,
   log.ref,
-  log.couple_id,
-  to_char(log.date_key, 'YYYY-MM-DD') as date_key,
-  log.quest_id,
-  log.user_id,
+  log.shard,
+  to_char(log.day, 'YYYY-MM-DD') as day,
+  log.key,
   log.kind,
   log.cause,
   log.severity,
@@ -134,7 +134,7 @@ order by page.id
 
 /** $1 id. Whose story a row of the table opens. */
 export const DIVERGENCE_REF = `
-select log.ref from mirror.divergence_log as log where log.id = $1::bigint
+select log.path, log.ref from mirror.divergence_log as log where log.id = $1::bigint
 `;
 
 /** $1 since when. Divergences that the trigger tells of, by the hour in which they were first seen. */
@@ -159,11 +159,12 @@ order by seen.hour, seen.kind
 
 const ROW = z.object({
   id: z.number(),
+  path: z.string(),
   ref: z.string(),
-  couple_id: z.string().nullable(),
-  date_key: z.string().nullable(),
-  quest_id: z.string().nullable(),
-  user_id: z.string().nullable(),
+  shard: z.string().nullable(),
+  day: z.string().nullable(),
+  /** By key column; null where the row is about no single leaf. */
+  key: z.record(z.string(), z.json()).nullable(),
   kind: z.string(),
   cause: z.string(),
   severity: z.enum(['info', 'warning', 'error']),
@@ -201,9 +202,9 @@ export function parseTotal(rows: unknown[]): number {
   return z.object({ total: z.number() }).parse(rows[0]).total;
 }
 
-/** The ref of a divergence; null where there is no such row. */
-export function parseDivergenceRef(rows: unknown[]): string | null {
-  return rows.length === 0 ? null : z.object({ ref: z.string() }).parse(rows[0]).ref;
+/** The path and ref of a divergence; null where there is no such row. */
+export function parseDivergenceRef(rows: unknown[]): { path: string; ref: string } | null {
+  return rows.length === 0 ? null : z.object({ path: z.string(), ref: z.string() }).parse(rows[0]);
 }
 
 const REFUSALS = z.object({

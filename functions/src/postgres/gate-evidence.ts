@@ -67,7 +67,8 @@ select kind, cause, count(*)::integer as keys
 from (
   select distinct on (log.ref) log.ref, log.kind, log.cause
   from mirror.divergence_log as log
-  where log.run_id is not null
+  where log.path = 'quest_completions'
+    and log.run_id is not null
     and log.kind in ('missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'client_only')
     and log.first_seen_at <= $2::timestamptz
     and (log.resolved_at is null or log.resolved_at > $2::timestamptz)
@@ -78,7 +79,7 @@ from (
         and (
           log.run_id = run.id
           or (
-            log.date_key between run.from_date and run.to_date
+            log.day between run.from_date and run.to_date
             and log.first_seen_at <= run.finished_at
             and log.last_seen_at >= run.started_at
           )
@@ -90,7 +91,7 @@ group by kind, cause
 order by keys desc, kind, cause
 `;
 
-/** $1 from, $2 to. Intervals in which mirroring was not fully on and that overlap the window. */
+/** $1 from, $2 to. Intervals in which completions were not fully mirrored and that overlap the window. */
 export const COVERAGE_GAPS = `
 select
   to_char(gap.from_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as from_at,
@@ -98,7 +99,8 @@ select
   gap.reason,
   gap.detail
 from mirror.coverage as gap
-where gap.from_at < $2::timestamptz
+where (gap.path is null or gap.path = 'quest_completions')
+  and gap.from_at < $2::timestamptz
   and (gap.to_at is null or gap.to_at >= $1::timestamptz)
 order by gap.from_at, gap.id
 `;

@@ -25,7 +25,10 @@ from rtdb.quest_completions as q
 where (q.couple_id, q.date_key, q.quest_id, q.user_id) = ($1, $2::date, $3, $4)
 `;
 
-/** $1 refs: the leaf's, its day's and its couple's, since some divergences are told once for many. */
+/**
+ * $1 refs: the leaf's, its day's and its couple's, since some divergences are told once for many;
+ * $2 the path.
+ */
 export const DIVERGENCES_OF_LEAF = `
 select
   log.id::double precision as id,
@@ -45,7 +48,7 @@ select
   to_char(log.last_seen_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_seen_at,
   to_char(log.resolved_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as resolved_at
 from mirror.divergence_log as log
-where log.ref = any ($1::text[])
+where log.ref = any ($1::text[]) and log.path = $2
 order by log.first_seen_at, log.id
 `;
 
@@ -57,8 +60,13 @@ select
   to_char(w.written_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as written_at,
   w.old_payload,
   w.new_payload
-from mirror.direct_writes as w
-where (w.couple_id, w.date_key, w.quest_id, w.user_id) = ($1, $2::date, $3, $4)
+from (
+  select jsonb_build_object(
+    'couple_id', $1::text, 'date_key', $2::date, 'quest_id', $3::text, 'user_id', $4::text
+  ) as key
+) as leaf
+join mirror.direct_writes as w
+  on w.path = 'quest_completions' and md5(w.key::text) = md5(leaf.key::text) and w.key = leaf.key
 `;
 
 /**
@@ -72,17 +80,20 @@ select
   gap.reason,
   gap.detail
 from mirror.coverage as gap
-where (
-    gap.from_at < ($1::date + 1)::timestamp at time zone 'UTC' + interval '12 hours'
-    and (
-      gap.to_at is null
-      or gap.to_at > $1::date::timestamp at time zone 'UTC' - interval '14 hours'
+where (gap.path is null or gap.path = 'quest_completions')
+  and (
+    (
+      gap.from_at < ($1::date + 1)::timestamp at time zone 'UTC' + interval '12 hours'
+      and (
+        gap.to_at is null
+        or gap.to_at > $1::date::timestamp at time zone 'UTC' - interval '14 hours'
+      )
     )
-  )
-  or exists (
-    select
-    from unnest($2::timestamptz[]) as written (at)
-    where written.at >= gap.from_at and (gap.to_at is null or written.at <= gap.to_at)
+    or exists (
+      select
+      from unnest($2::timestamptz[]) as written (at)
+      where written.at >= gap.from_at and (gap.to_at is null or written.at <= gap.to_at)
+    )
   )
 order by gap.from_at, gap.id
 `;

@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import { COVERAGE_REASON, type CoverageInterval } from './coverage';
 
-/** When mirroring began (a day), and the intervals in which it was not fully on, merged. */
+/** When mirroring of completions began (a day of UTC), and when it was not fully on, merged. */
 export const MIRRORING_TIMES = `
 select
-  (select to_char(began_on, 'YYYY-MM-DD') from mirror.beginning) as began_on,
+  (
+    select to_char(p.began_at at time zone 'UTC', 'YYYY-MM-DD')
+    from mirror.paths as p
+    where p.path = 'quest_completions'
+  ) as began_on,
   coalesce(
     (
       select jsonb_agg(jsonb_build_object(
@@ -15,6 +19,7 @@ select
       from (
         select c.reason, unnest(range_agg(tstzrange(c.from_at, c.to_at, '[]'))) as span
         from mirror.coverage as c
+        where c.path is null or c.path = 'quest_completions'
         group by c.reason
       ) as gap
     ),

@@ -82,8 +82,9 @@ with missed as materialized (
     exists (
       select
       from mirror.direct_writes as direct
-      where (direct.couple_id, direct.date_key, direct.quest_id, direct.user_id)
-          = (log.couple_id, log.date_key, log.quest_id, log.user_id)
+      where direct.path = log.path
+        and md5(direct.key::text) = md5(log.key::text)
+        and direct.key = log.key
         and direct.written_at <= log.first_seen_at
         and direct.new_payload is not distinct from log.postgres_value
     ) as is_direct_write,
@@ -91,13 +92,13 @@ with missed as materialized (
     run.started_at
   from mirror.reconcile_runs as run
   join mirror.divergence_log as log
-    on log.date_key between run.from_date and run.to_date
+    on log.day between run.from_date and run.to_date and log.path = 'quest_completions'
   where run.id = $1::bigint
     and run.status = 'finished'
     and log.kind = 'missed_event'
     and log.resolved_at is null
     and log.last_seen_at < run.started_at
-    and ($2::text[] is null or log.couple_id = any ($2))
+    and ($2::text[] is null or log.shard = any ($2))
 ),
 judged as (
   select

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * Triggers on mirrored tables that are not the mirror's, and whose function sets no search_path. A
- * mirrored table is one with the columns of a version. Functions in C look no names up.
+ * Triggers on mirrored tables and their partitions that are not the mirror's, and whose function sets
+ * no search_path. Functions in C look no names up.
  */
 export const TRIGGERS_WITHOUT_SEARCH_PATH = `
 select
@@ -21,14 +21,11 @@ where not t.tgisinternal
   and not exists (
     select from unnest(p.proconfig) as setting where setting like 'search_path=%'
   )
-  and 6 = (
-    select count(*)
-    from pg_catalog.pg_attribute as a
-    where a.attrelid = c.oid
-      and not a.attisdropped
-      and a.attname in (
-        'payload', 'origin', 'event_id', 'event_time', 'deleted_at', 'mirrored_at'
-      )
+  and exists (
+    select
+    from mirror.paths as p
+    where p.removed_at is null
+      and to_regclass(p.relation) = coalesce(pg_partition_root(c.oid), c.oid)
   )
 order by 1
 `;

@@ -18,17 +18,21 @@ export interface FoundDivergence {
 }
 
 /**
- * $1 run (null = none), $2 findings as JSON, $3 who found them. One open row for each (ref, kind); a run
- * counts each once, however often its shard is done over. Another run may have found it gone after
+ * $1 run (null = none), $2 findings as JSON, $3 who found them. One open row for each (path, ref, kind); a
+ * run counts each once, however often its shard is done over. Another run may have found it gone after
  * this one had read it: then it is not opened again.
  */
 export const LOG_FINDINGS = `
 insert into mirror.divergence_log as log (
-  ref, couple_id, date_key, quest_id, user_id, kind, cause, severity, detected_by,
+  path, ref, shard, day, key, kind, cause, severity, detected_by,
   rtdb_value, postgres_value, detail, event_id, event_time, run_id
 )
 select
-  f.ref, f.couple_id, f.date_key, f.quest_id, f.user_id, f.kind, f.cause, f.severity, $3,
+  'quest_completions', f.ref, f.couple_id, f.date_key,
+  jsonb_build_object(
+    'couple_id', f.couple_id, 'date_key', f.date_key, 'quest_id', f.quest_id, 'user_id', f.user_id
+  ),
+  f.kind, f.cause, f.severity, $3,
   f.rtdb_value, f.postgres_value, f.detail, f.event_id, f.event_time, $1::bigint
 from jsonb_to_recordset($2::jsonb) as f (
   ref text,
@@ -49,10 +53,13 @@ from jsonb_to_recordset($2::jsonb) as f (
 where not exists (
   select
   from mirror.divergence_log as gone
-  where gone.ref = f.ref and gone.kind = f.kind and gone.resolved_at > f.read_at
+  where gone.ref = f.ref
+    and gone.path = 'quest_completions'
+    and gone.kind = f.kind
+    and gone.resolved_at > f.read_at
 )
 order by f.couple_id, f.date_key, f.quest_id, f.user_id, f.kind
-on conflict (md5(ref), kind) where resolved_at is null do update
+on conflict (md5(ref), kind, path) where resolved_at is null do update
 set
   times_seen = log.times_seen + case when log.run_id = excluded.run_id then 0 else 1 end,
   last_seen_at = excluded.last_seen_at,
@@ -79,10 +86,11 @@ set
  */
 export const RESOLVE_GONE = `
 update mirror.divergence_log as log
-set resolved_at = clock_timestamp()
+set resolved_at = clock_timestamp(), resolved_by = 'gone'
 from mirror.reconcile_runs as run
 where run.id = $1::bigint
   and run.status = 'finished'
+  and log.path = 'quest_completions'
   and log.resolved_at is null
   and log.kind in (
     'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'client_only',
@@ -90,18 +98,19 @@ where run.id = $1::bigint
   )
   and case
     when log.detail -> 'is_summary' is null
-    then log.date_key between run.from_date and run.to_date and log.user_id is not null
+    then log.day between run.from_date and run.to_date and log.key is not null
     else not exists (
       select
       from mirror.divergence_log as shown
-      where md5(shown.couple_id) = md5(log.couple_id)
-        and shown.couple_id = log.couple_id
+      where md5(shown.shard) = md5(log.shard)
+        and shown.shard = log.shard
+        and shown.path = log.path
         and shown.kind = log.kind
         and shown.id <> log.id
         and shown.resolved_at is null
     )
   end
-  and ($2::text[] is null or log.couple_id = any ($2))
+  and ($2::text[] is null or log.shard = any ($2))
   and log.run_id is distinct from run.id
   and log.last_seen_at < run.started_at
   and not exists (
@@ -109,6 +118,7 @@ where run.id = $1::bigint
     from mirror.divergence_log as standing
     where md5(standing.ref) = md5(log.ref)
       and standing.ref = log.ref
+      and standing.path = log.path
       and standing.resolved_at is null
       and standing.run_id is not null
       and standing.last_seen_at >= run.started_at
@@ -134,11 +144,15 @@ with recent as materialized (
     and q.couple_id <> $3
 )
 insert into mirror.divergence_log (
-  ref, couple_id, date_key, quest_id, user_id, kind, cause, severity, detected_by,
+  path, ref, shard, day, key, kind, cause, severity, detected_by,
   postgres_value, detail, event_id, event_time, run_id, resolved_at
 )
 select
-  late.ref, late.couple_id, late.date_key, late.quest_id, late.user_id,
+  'quest_completions', late.ref, late.couple_id, late.date_key,
+  jsonb_build_object(
+    'couple_id', late.couple_id, 'date_key', late.date_key,
+    'quest_id', late.quest_id, 'user_id', late.user_id
+  ),
   'late', 'in_flight', 'info', 'reconciler',
   late.payload,
   jsonb_build_object('lag_ms', late.lag_ms, 'mirrored_at', late.mirrored_at),
@@ -159,7 +173,10 @@ from (
 where not exists (
   select
   from mirror.divergence_log as known
-  where known.ref = late.ref and known.kind = 'late' and known.event_id = late.event_id
+  where known.ref = late.ref
+    and known.path = 'quest_completions'
+    and known.kind = 'late'
+    and known.event_id = late.event_id
 )
 order by late.ref
 `;

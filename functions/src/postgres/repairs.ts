@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { CompletionKey } from '../quests/completion-path';
 import type { Json } from '../values/json';
 
-/** Sets rows to RTDB's state, guarded: migrations/20261123000003_backfill_repair.sql. */
+/** Sets rows to RTDB's state, guarded: migrations/20261128000002_quest_completions.sql. */
 export const REPAIR_ROWS = 'select * from mirror.repair_rows($1::jsonb, $2)';
 
 /** The versions of rows, to guard a repair by. $1 keys as JSON, with `n`. */

@@ -38,6 +38,7 @@ left join lateral (
       '/', 'daily_quests', q.couple_id, to_char(q.date_key, 'YYYY-MM-DD'),
       'completions', q.quest_id, q.user_id
     )
+    and log.path = 'quest_completions'
     and log.kind in ('missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'client_only')
     and log.run_id is not null
     and log.first_seen_at <= run.finished_at

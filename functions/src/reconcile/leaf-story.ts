@@ -73,7 +73,10 @@ export async function readPostgresSide(
   const [clock, rowRows, divergenceRows, writeRows, runRows] = await Promise.all([
     statements.run(DATABASE_CLOCK, []),
     statements.run(ROW_OF_LEAF, key),
-    statements.run(DIVERGENCES_OF_LEAF, [[ref, dayPath(leaf), couplePath(leaf)]]),
+    statements.run(DIVERGENCES_OF_LEAF, [
+      [ref, dayPath(leaf), couplePath(leaf)],
+      'quest_completions',
+    ]),
     statements.run(DIRECT_WRITE_OF_LEAF, key),
     statements.run(RUNS_OF_LEAF, [leaf.coupleId, leaf.dateKey]),
   ]);

@@ -45,7 +45,7 @@ export async function readReport(
   const { coupleId, dateKey, questId, userId } = CANARY_KEY;
   const [lag, divergences, canary] = await Promise.all([
     statements.run(LAG_OF_WINDOW, [fromAt, toAt, CANARY_COUPLE]),
-    statements.run(OPEN_DIVERGENCES, [toAt]),
+    statements.run(OPEN_DIVERGENCES, [toAt, 'quest_completions']),
     statements.run(CANARY_ROW, [coupleId, dateKey, questId, userId]),
   ]);
   return {

@@ -1,12 +1,18 @@
 import type { Command } from 'commander';
 import {
   COUNT_PURGEABLE,
+  COUNT_PURGEABLE_TOMBSTONES,
+  PURGE_CANARIES,
   PURGE_CLAIM_COUNTS,
   PURGE_DIRECT_WRITES,
   PURGE_SHARDS,
   PURGE_TOMBSTONES,
+  PURGEABLE_PATHS,
   type Purged,
   parsePurgeable,
+  parsePurgeablePaths,
+  parsePurgeableTombstones,
+  parseRemovedTombstones,
 } from '../../postgres/purge';
 import type { Statements } from '../../postgres/statements';
 import { CLAIMABLE_DAYS } from '../../quests/claimable-days';
@@ -36,7 +42,7 @@ export function registerPurge(program: Command, context: CommandContext): void {
   const command = program
     .command('purge')
     .description(
-      'remove old tombstones; counts of claims; parts of runs and direct writes of over 30 days',
+      'remove old tombstones of every path; old counts of claims; parts of runs, direct writes and canaries of over 30 days',
     )
     .option(
       '--older-than <days>',
@@ -52,41 +58,62 @@ export function registerPurge(program: Command, context: CommandContext): void {
 async function purge(options: PurgeOptions, { env, writeOut }: CommandContext): Promise<void> {
   const seconds = options.olderThan * DAY_SECONDS;
   const purged = await withPostgres(env, options.databaseUrlEnv, async (statements) =>
-    options.dryRun
-      ? parsePurgeable(await statements.run(COUNT_PURGEABLE, countedBy(seconds)))
-      : removeAll(seconds, statements),
+    options.dryRun ? countAll(seconds, statements) : removeAll(seconds, statements),
   );
-  const { tombstones, shards, directWrites, claimCounts } = purged;
-  const text =
-    `${options.dryRun ? 'Would remove' : 'Removed'} ${tombstones} tombstones older than ` +
-    `${options.olderThan} days, ${shards} parts of old runs, ${directWrites} old direct writes, ` +
-    `${claimCounts} old counts of claims.\n`;
-  writeOut(options.json ? `${JSON.stringify(purged)}\n` : text);
+  writeOut(options.json ? `${JSON.stringify(purged)}\n` : sentence(purged, options));
 }
 
-function countedBy(seconds: number): number[] {
-  return [seconds, EVIDENCE_SECONDS, CLAIMABLE_DAYS, CLAIM_COUNT_DAYS];
+function sentence(purged: Purged, { dryRun, olderThan }: PurgeOptions): string {
+  const { shards, directWrites, canaries, claimCounts } = purged;
+  const byPath = Object.entries(purged.tombstones);
+  const tombstones = byPath.reduce((sum, [, count]) => sum + count, 0);
+  const paths = byPath.filter(([, count]) => count > 0).map((one) => one.join(' '));
+  return (
+    `${dryRun ? 'Would remove' : 'Removed'} ${tombstones} tombstones older than ${olderThan} days` +
+    `${tombstones > 0 ? ` (${paths.join(', ')})` : ''}, ${shards} parts of old runs, ${directWrites} old direct writes, ` +
+    `${canaries} old canaries, ${claimCounts} old counts of claims.\n`
+  );
+}
+
+async function countAll(seconds: number, statements: Statements): Promise<Purged> {
+  const tombstones = await statements.run(COUNT_PURGEABLE_TOMBSTONES, [seconds, CLAIMABLE_DAYS]);
+  const others = await statements.run(COUNT_PURGEABLE, [EVIDENCE_SECONDS, CLAIM_COUNT_DAYS]);
+  return { tombstones: parsePurgeableTombstones(tombstones), ...parsePurgeable(others) };
 }
 
 async function removeAll(seconds: number, statements: Statements): Promise<Purged> {
   return {
-    tombstones: await removeAllOf(PURGE_TOMBSTONES, seconds, statements, [CLAIMABLE_DAYS]),
+    tombstones: await removeTombstones(seconds, statements),
     shards: await removeAllOf(PURGE_SHARDS, EVIDENCE_SECONDS, statements),
     directWrites: await removeAllOf(PURGE_DIRECT_WRITES, EVIDENCE_SECONDS, statements),
+    canaries: await removeAllOf(PURGE_CANARIES, EVIDENCE_SECONDS, statements),
     claimCounts: await removeAllOf(PURGE_CLAIM_COUNTS, CLAIM_COUNT_DAYS, statements),
   };
 }
 
-/** By small transactions: events wait for none of them long. */
-async function removeAllOf(
-  statement: string,
-  age: number,
+async function removeTombstones(
+  seconds: number,
   statements: Statements,
-  more: readonly number[] = [],
-): Promise<number> {
+): Promise<Purged['tombstones']> {
+  const removed: Purged['tombstones'] = {};
+  for (const path of parsePurgeablePaths(await statements.run(PURGEABLE_PATHS, []))) {
+    const values = [seconds, ROWS_AT_ONCE, CLAIMABLE_DAYS, path];
+    removed[path] = await untilFew(async () =>
+      parseRemovedTombstones(await statements.run(PURGE_TOMBSTONES, values)),
+    );
+  }
+  return removed;
+}
+
+function removeAllOf(statement: string, age: number, statements: Statements): Promise<number> {
+  return untilFew(async () => (await statements.run(statement, [age, ROWS_AT_ONCE])).length);
+}
+
+/** By small transactions: events wait for none of them long. */
+async function untilFew(removeSome: () => Promise<number>): Promise<number> {
   let total = 0;
   for (;;) {
-    const removed = (await statements.run(statement, [age, ROWS_AT_ONCE, ...more])).length;
+    const removed = await removeSome();
     total += removed;
     if (removed < ROWS_AT_ONCE) return total;
   }

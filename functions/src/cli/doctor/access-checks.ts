@@ -4,17 +4,30 @@ import { type Diagnosis, fail, ok } from './check';
 const COMPLETIONS = 'rtdb.quest_completions';
 const WRITER = 'quest_mirror_writer';
 const WRITTEN = ['SELECT', 'INSERT', 'UPDATE'];
+const ADDED = ['SELECT', 'INSERT'];
 
-/** What the functions can't do without; migrations may add tables. */
+/** What the functions can't do without in the books; a copy's table takes {@link WRITTEN}. */
 const NEEDED: ReadonlyMap<string, readonly string[]> = new Map([
   [COMPLETIONS, WRITTEN],
+  ['mirror.backfills', ['SELECT']],
+  ['mirror.canaries', WRITTEN],
+  ['mirror.client_claims', WRITTEN],
+  ['mirror.coverage', WRITTEN],
+  ['mirror.direct_writes', ['SELECT']],
   ['mirror.divergence_log', WRITTEN],
+  ['mirror.hourly_arrivals', ADDED],
+  ['mirror.identity', ADDED],
+  ['mirror.locks', WRITTEN],
+  ['mirror.paths', ['SELECT']],
   ['mirror.reconcile_runs', WRITTEN],
   ['mirror.reconcile_shards', WRITTEN],
-  ['mirror.coverage', WRITTEN],
-  ['mirror.hourly_arrivals', ['SELECT', 'INSERT']],
-  ['mirror.beginning', ['SELECT']],
-  ['mirror.direct_writes', ['SELECT']],
+]);
+
+/** What each role of the mirror may have at most, on any table. */
+const MOST: ReadonlyMap<string, readonly string[]> = new Map([
+  [WRITER, WRITTEN],
+  ['quest_mirror_api', WRITTEN],
+  ['quest_mirror_reader', ['SELECT']],
 ]);
 
 /** pg_policy's letters. Source: PostgreSQL manual, 52.38 "pg_policy". */
@@ -26,7 +39,8 @@ const POLICY_OF: ReadonlyMap<string, string> = new Map([
 
 const APP_ROLES = ['anon', 'authenticated', 'public'];
 
-const ADVICE = 'grant and revoke as migrations/20261122000003_access.sql does';
+const ADVICE =
+  'grant and revoke as migrations/ do; `select mirror.rebuild_paths()` makes those of the copy again';
 
 /** Row level security on every table, and policies that let the writer in. Pure. */
 export function rowSecurityCheck(tables: readonly TableAccess[]): Diagnosis {
@@ -49,35 +63,40 @@ export function rowSecurityCheck(tables: readonly TableAccess[]): Diagnosis {
   return ok(`on, for all ${tables.length} tables`);
 }
 
-/** The writer has what it needs and nothing that destroys; app users see one table only. Pure. */
+/** The mirror's roles have nothing that destroys, the writer what it needs; app users see the copy only. Pure. */
 export function grantsCheck(tables: readonly TableAccess[]): Diagnosis {
   if (tables.length === 0) return fail('the tables are not there', 'run the migrations');
   const complaints = [...tables.flatMap(excessOf), ...lackOf(tables)];
   if (complaints.length > 0) return fail(complaints.join('; '), ADVICE);
-  return ok('the writer has what it needs, without delete and DDL; app users read one table');
+  return ok('the writer has what it needs, without delete and DDL; app users read the copy only');
 }
 
 function excessOf({ name, grants }: TableAccess): string[] {
   return grants
     .filter(({ grantee, privilege }) => {
-      if (grantee === WRITER) return !WRITTEN.includes(privilege);
-      const mayRead = name === COMPLETIONS && grantee === 'authenticated' && privilege === 'SELECT';
+      const most = MOST.get(grantee);
+      if (most !== undefined) return !most.includes(privilege);
+      const mayRead = isCopy(name) && grantee === 'authenticated' && privilege === 'SELECT';
       return APP_ROLES.includes(grantee) && !mayRead;
     })
     .map(({ grantee, privilege }) => `${grantee} may ${privilege.toLowerCase()} ${name}`);
 }
 
+const isCopy = (name: string) => name.startsWith('rtdb.');
+
 function lackOf(tables: readonly TableAccess[]): string[] {
-  return [...NEEDED].flatMap(([name, privileges]) => {
+  const copies = tables.map(({ name }) => name).filter(isCopy);
+  const needed = new Map([...NEEDED, ...copies.map((name) => [name, WRITTEN] as const)]);
+  return [...needed].flatMap(([name, privileges]) => {
     const table = tables.find((one) => one.name === name);
     if (table === undefined) return [`${name} is not there`];
     return privileges
       .filter(
-        (needed) =>
+        (wanted) =>
           !table.grants.some(
-            ({ grantee, privilege }) => grantee === WRITER && privilege === needed,
+            ({ grantee, privilege }) => grantee === WRITER && privilege === wanted,
           ),
       )
-      .map((needed) => `${WRITER} may not ${needed.toLowerCase()} ${name}`);
+      .map((wanted) => `${WRITER} may not ${wanted.toLowerCase()} ${name}`);
   });
 }

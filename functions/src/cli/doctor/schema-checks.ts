@@ -67,9 +67,9 @@ async function migrationsCheck({ statements }: Doctor): Promise<Diagnosis> {
 
 async function beginningCheck({ statements }: Doctor): Promise<Diagnosis> {
   const beginning = parseBeginning(await statements.run(BEGINNING, []));
-  if (beginning === null) return fail('mirror.beginning is empty', 'insert the day of deployment');
+  if (beginning === null) return fail('mirror.paths does not declare quest_completions', MIGRATE);
   const { beganOn, daysAgo, hasEvents } = beginning;
-  const advice = 'as the owner, set began_on to the day on which the functions are deployed';
+  const advice = 'as the owner, set began_at in mirror.paths to when the functions are deployed';
   if (daysAgo < 0)
     return fail(`mirroring is said to begin on ${beganOn}, which is to come`, advice);
   if (!hasEvents && daysAgo > 0) {

@@ -1,0 +1,3427 @@
+-- The schema as the migrations leave it, to read and to search: generated, never run.
+-- Written by `UPDATE_DOCS=1 npx jest test/integration/schema-document`. What the columns mean: tables.md.
+
+create schema mirror;
+grant usage on schema mirror to quest_mirror_api;
+grant usage on schema mirror to quest_mirror_reader;
+grant usage on schema mirror to quest_mirror_writer;
+comment on schema mirror is 'The books of the mirror. Never exposed to the app.';
+
+create schema rtdb;
+grant usage on schema rtdb to quest_mirror_api;
+grant usage on schema rtdb to quest_mirror_reader;
+grant usage on schema rtdb to quest_mirror_writer;
+comment on schema rtdb is 'The copy of RTDB: a table for each mirrored path.';
+
+create view rtdb.daily_quest_items with (security_invoker=true) as
+ SELECT day.couple_id,
+    day.date_key,
+    quest.key AS item_key,
+    quest.place,
+    mirror.text_of(quest.item -> 'id'::text) AS quest_id,
+    mirror.text_of(quest.item -> 'contentId'::text) AS content_id,
+    mirror.integer_of(quest.item -> 'questType'::text) AS quest_type,
+    mirror.integer_of(quest.item -> 'sortOrder'::text) AS sort_order,
+    mirror.boolean_of(quest.item -> 'isSideQuest'::text) AS is_side_quest,
+    mirror.text_of(quest.item -> 'formatType'::text) AS format_type,
+    mirror.text_of(quest.item -> 'quizName'::text) AS quiz_name
+   FROM rtdb.daily_quests day
+     CROSS JOIN LATERAL mirror.items(day.payload) quest(key, place, item)
+  WHERE day.deleted_at IS NULL;
+grant select on rtdb.daily_quest_items to quest_mirror_reader;
+comment on view rtdb.daily_quest_items is 'The quests of each day: one row for each.';
+
+create table rtdb.daily_quests (
+  couple_id text collate "C" not null,
+  date_key date not null,
+  quest_count integer,
+  payload jsonb,
+  origin text not null,
+  event_id text,
+  event_time timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  tie_settled boolean not null default false,
+  mirrored_at timestamp with time zone not null default clock_timestamp(),
+  constraint daily_quests_ids_within_rtdb_limit CHECK ((octet_length(couple_id) <= 768)),
+  constraint daily_quests_origin_known CHECK ((origin = ANY (ARRAY['rtdb'::text, 'backfill'::text, 'repair'::text]))),
+  constraint daily_quests_pkey PRIMARY KEY (couple_id, date_key),
+  constraint daily_quests_tombstone_is_empty CHECK (((deleted_at IS NULL) OR (payload IS NULL)))
+);
+CREATE INDEX daily_quests_mirrored_at ON rtdb.daily_quests USING brin (mirrored_at) WITH (autosummarize='on', pages_per_range='32');
+CREATE INDEX daily_quests_tombstones ON rtdb.daily_quests USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
+CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.daily_quests FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('daily_quests', 'date_key', 'couple_id', 'date_key');
+CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.daily_quests FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('daily_quests', 'date_key', 'couple_id', 'date_key');
+alter table rtdb.daily_quests enable row level security;
+create policy own_live_rows on rtdb.daily_quests for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy quest_mirror_reader on rtdb.daily_quests for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on rtdb.daily_quests for all to quest_mirror_writer using (true) with check (true);
+grant select on rtdb.daily_quests to quest_mirror_reader;
+grant insert, select, update on rtdb.daily_quests to quest_mirror_writer;
+comment on table rtdb.daily_quests is 'Mirror of RTDB daily_quests/*/*/quests. Written by quest_mirror_writer only.';
+comment on column rtdb.daily_quests.event_time is 'Version of the row; -infinity for backfill rows, so that any real event wins.';
+comment on column rtdb.daily_quests.deleted_at is 'Tombstone: the value is gone in RTDB; kept so that a late older write cannot bring it back.';
+
+create table rtdb.lp_awards (
+  couple_id text collate "C" not null,
+  award_id text collate "C" not null,
+  amount integer,
+  multiplier integer,
+  reason text,
+  related_id text,
+  awarded_at timestamp with time zone,
+  payload jsonb,
+  origin text not null,
+  event_id text,
+  event_time timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  tie_settled boolean not null default false,
+  mirrored_at timestamp with time zone not null default clock_timestamp(),
+  constraint lp_awards_ids_within_rtdb_limit CHECK (((octet_length(couple_id) <= 768) AND (octet_length(award_id) <= 768))),
+  constraint lp_awards_origin_known CHECK ((origin = ANY (ARRAY['rtdb'::text, 'backfill'::text, 'repair'::text]))),
+  constraint lp_awards_pkey PRIMARY KEY (couple_id, award_id),
+  constraint lp_awards_tombstone_is_empty CHECK (((deleted_at IS NULL) OR (payload IS NULL)))
+);
+CREATE INDEX lp_awards_mirrored_at ON rtdb.lp_awards USING brin (mirrored_at) WITH (autosummarize='on', pages_per_range='32');
+CREATE INDEX lp_awards_tombstones ON rtdb.lp_awards USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
+CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.lp_awards FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('lp_awards', '', 'couple_id', 'award_id');
+CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.lp_awards FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('lp_awards', '', 'couple_id', 'award_id');
+alter table rtdb.lp_awards enable row level security;
+create policy own_live_rows on rtdb.lp_awards for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy quest_mirror_reader on rtdb.lp_awards for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on rtdb.lp_awards for all to quest_mirror_writer using (true) with check (true);
+grant select on rtdb.lp_awards to quest_mirror_reader;
+grant insert, select, update on rtdb.lp_awards to quest_mirror_writer;
+comment on table rtdb.lp_awards is 'Mirror of RTDB lp_awards/*/*. Written by quest_mirror_writer only.';
+comment on column rtdb.lp_awards.event_time is 'Version of the row; -infinity for backfill rows, so that any real event wins.';
+comment on column rtdb.lp_awards.deleted_at is 'Tombstone: the value is gone in RTDB; kept so that a late older write cannot bring it back.';
+
+create table rtdb.memory_puzzles (
+  couple_id text collate "C" not null,
+  puzzle_id text collate "C" not null,
+  created_by text,
+  status text,
+  total_pairs integer,
+  matched_pairs integer,
+  created_at_local text,
+  expires_at_local text,
+  payload jsonb,
+  origin text not null,
+  event_id text,
+  event_time timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  tie_settled boolean not null default false,
+  mirrored_at timestamp with time zone not null default clock_timestamp(),
+  constraint memory_puzzles_ids_within_rtdb_limit CHECK (((octet_length(couple_id) <= 768) AND (octet_length(puzzle_id) <= 768))),
+  constraint memory_puzzles_origin_known CHECK ((origin = ANY (ARRAY['rtdb'::text, 'backfill'::text, 'repair'::text]))),
+  constraint memory_puzzles_pkey PRIMARY KEY (couple_id, puzzle_id),
+  constraint memory_puzzles_tombstone_is_empty CHECK (((deleted_at IS NULL) OR (payload IS NULL)))
+);
+CREATE INDEX memory_puzzles_mirrored_at ON rtdb.memory_puzzles USING brin (mirrored_at) WITH (autosummarize='on', pages_per_range='32');
+CREATE INDEX memory_puzzles_tombstones ON rtdb.memory_puzzles USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
+CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.memory_puzzles FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('memory_puzzles', '', 'couple_id', 'puzzle_id');
+CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.memory_puzzles FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('memory_puzzles', '', 'couple_id', 'puzzle_id');
+alter table rtdb.memory_puzzles enable row level security;
+create policy own_live_rows on rtdb.memory_puzzles for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy quest_mirror_reader on rtdb.memory_puzzles for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on rtdb.memory_puzzles for all to quest_mirror_writer using (true) with check (true);
+grant select on rtdb.memory_puzzles to quest_mirror_reader;
+grant insert, select, update on rtdb.memory_puzzles to quest_mirror_writer;
+comment on table rtdb.memory_puzzles is 'Mirror of RTDB memory_puzzles/*/*. Written by quest_mirror_writer only.';
+comment on column rtdb.memory_puzzles.event_time is 'Version of the row; -infinity for backfill rows, so that any real event wins.';
+comment on column rtdb.memory_puzzles.deleted_at is 'Tombstone: the value is gone in RTDB; kept so that a late older write cannot bring it back.';
+
+create table rtdb.quest_completions (
+  couple_id text collate "C" not null,
+  date_key date not null,
+  quest_id text collate "C" not null,
+  user_id text collate "C" not null,
+  partner_id text collate "C",
+  completed_at timestamp with time zone not null,
+  payload jsonb,
+  origin text not null,
+  event_id text,
+  event_time timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  client_claimed_at timestamp with time zone,
+  tie_settled boolean not null default false,
+  mirrored_at timestamp with time zone not null default clock_timestamp(),
+  constraint quest_completions_ids_within_rtdb_limit CHECK (((octet_length(couple_id) <= 768) AND (octet_length(quest_id) <= 768) AND (octet_length(user_id) <= 768) AND (octet_length(partner_id) <= 768))),
+  constraint quest_completions_origin_known CHECK ((origin = ANY (ARRAY['rtdb'::text, 'client'::text, 'backfill'::text, 'repair'::text]))),
+  constraint quest_completions_pkey PRIMARY KEY (couple_id, date_key, quest_id, user_id),
+  constraint quest_completions_tombstone_has_no_payload CHECK (((deleted_at IS NULL) OR (payload IS NULL)))
+);
+CREATE INDEX quest_completions_mirrored_at ON rtdb.quest_completions USING brin (mirrored_at) WITH (autosummarize='on', pages_per_range='32');
+CREATE INDEX quest_completions_tombstones ON rtdb.quest_completions USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
+CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.quest_completions FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quest_completions', 'date_key', 'couple_id', 'date_key', 'quest_id', 'user_id');
+CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.quest_completions FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quest_completions', 'date_key', 'couple_id', 'date_key', 'quest_id', 'user_id');
+alter table rtdb.quest_completions enable row level security;
+create policy own_live_rows on rtdb.quest_completions for select to public using (((deleted_at IS NULL) AND ((user_id = ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) OR (partner_id = ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")))));
+create policy quest_mirror_api on rtdb.quest_completions for select to quest_mirror_api using (true);
+create policy quest_mirror_api_claim on rtdb.quest_completions for insert to quest_mirror_api using () with check (((origin = 'client'::text) AND (event_time = '-infinity'::timestamp with time zone)));
+create policy quest_mirror_api_note on rtdb.quest_completions for update to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on rtdb.quest_completions for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on rtdb.quest_completions for all to quest_mirror_writer using (true) with check (true);
+grant insert, select on rtdb.quest_completions to quest_mirror_api;
+grant select on rtdb.quest_completions to quest_mirror_reader;
+grant insert, select, update on rtdb.quest_completions to quest_mirror_writer;
+grant update (client_claimed_at) on rtdb.quest_completions to quest_mirror_api;
+comment on table rtdb.quest_completions is 'Mirror of RTDB daily_quests/*/*/completions. Written by quest_mirror_writer only.';
+comment on column rtdb.quest_completions.event_time is 'Version of the row; -infinity for client and backfill rows, so that any real event wins.';
+comment on column rtdb.quest_completions.deleted_at is 'Tombstone: the leaf is gone in RTDB; kept so that a late older write cannot bring it back.';
+comment on column rtdb.quest_completions.client_claimed_at is 'When an old app last claimed this completion over the API: a witness besides RTDB.';
+
+create table rtdb.quiz_progression (
+  couple_id text collate "C" not null,
+  current_track integer,
+  current_position integer,
+  total_quizzes_completed integer,
+  has_completed_all_tracks boolean,
+  created_at timestamp with time zone,
+  last_completed_at timestamp with time zone,
+  payload jsonb,
+  origin text not null,
+  event_id text,
+  event_time timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  tie_settled boolean not null default false,
+  mirrored_at timestamp with time zone not null default clock_timestamp(),
+  constraint quiz_progression_ids_within_rtdb_limit CHECK ((octet_length(couple_id) <= 768)),
+  constraint quiz_progression_origin_known CHECK ((origin = ANY (ARRAY['rtdb'::text, 'backfill'::text, 'repair'::text]))),
+  constraint quiz_progression_pkey PRIMARY KEY (couple_id),
+  constraint quiz_progression_tombstone_is_empty CHECK (((deleted_at IS NULL) OR (payload IS NULL)))
+);
+CREATE INDEX quiz_progression_mirrored_at ON rtdb.quiz_progression USING brin (mirrored_at) WITH (autosummarize='on', pages_per_range='32');
+CREATE INDEX quiz_progression_tombstones ON rtdb.quiz_progression USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
+CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.quiz_progression FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quiz_progression', '', 'couple_id');
+CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.quiz_progression FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quiz_progression', '', 'couple_id');
+alter table rtdb.quiz_progression enable row level security;
+create policy own_live_rows on rtdb.quiz_progression for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy quest_mirror_reader on rtdb.quiz_progression for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on rtdb.quiz_progression for all to quest_mirror_writer using (true) with check (true);
+grant select on rtdb.quiz_progression to quest_mirror_reader;
+grant insert, select, update on rtdb.quiz_progression to quest_mirror_writer;
+comment on table rtdb.quiz_progression is 'Mirror of RTDB quiz_progression/*. Written by quest_mirror_writer only.';
+comment on column rtdb.quiz_progression.event_time is 'Version of the row; -infinity for backfill rows, so that any real event wins.';
+comment on column rtdb.quiz_progression.deleted_at is 'Tombstone: the value is gone in RTDB; kept so that a late older write cannot bring it back.';
+
+create view rtdb.quiz_session_answers with (security_invoker=true) as
+ SELECT session.couple_id,
+    session.session_id,
+    choice.user_id,
+    choice.item_key,
+    choice.place,
+    mirror.text_of(question.item) AS question_id,
+    choice.answer,
+    choice.prediction
+   FROM rtdb.quiz_sessions session
+     CROSS JOIN LATERAL ( SELECT by_user.key AS user_id,
+            chosen.key AS item_key,
+            chosen.place,
+            max(mirror.integer_of(chosen.item)) FILTER (WHERE field.name = 'answers'::text) AS answer,
+            max(mirror.integer_of(chosen.item)) FILTER (WHERE field.name = 'predictions'::text) AS prediction
+           FROM ( VALUES ('answers'::text), ('predictions'::text)) field(name)
+             CROSS JOIN LATERAL mirror.items(session.payload -> field.name) by_user(key, place, item)
+             CROSS JOIN LATERAL mirror.items(by_user.item) chosen(key, place, item)
+          GROUP BY by_user.key, chosen.key, chosen.place) choice
+     LEFT JOIN LATERAL mirror.items(session.payload -> 'questionIds'::text) question(key, place, item) ON question.key = choice.item_key
+  WHERE session.deleted_at IS NULL;
+grant select on rtdb.quiz_session_answers to quest_mirror_reader;
+comment on view rtdb.quiz_session_answers is 'Answers and predictions of the quizzes: one row for each question and user.';
+
+create table rtdb.quiz_sessions (
+  couple_id text collate "C" not null,
+  session_id text collate "C" not null,
+  status text,
+  format_type text,
+  initiated_by text,
+  subject_user_id text,
+  is_daily_quest boolean,
+  created_at timestamp with time zone,
+  expires_at timestamp with time zone,
+  completed_at timestamp with time zone,
+  match_percentage integer,
+  alignment_matches integer,
+  lp_earned integer,
+  payload jsonb,
+  origin text not null,
+  event_id text,
+  event_time timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  tie_settled boolean not null default false,
+  mirrored_at timestamp with time zone not null default clock_timestamp(),
+  constraint quiz_sessions_ids_within_rtdb_limit CHECK (((octet_length(couple_id) <= 768) AND (octet_length(session_id) <= 768))),
+  constraint quiz_sessions_origin_known CHECK ((origin = ANY (ARRAY['rtdb'::text, 'backfill'::text, 'repair'::text]))),
+  constraint quiz_sessions_pkey PRIMARY KEY (couple_id, session_id),
+  constraint quiz_sessions_tombstone_is_empty CHECK (((deleted_at IS NULL) OR (payload IS NULL)))
+);
+CREATE INDEX quiz_sessions_mirrored_at ON rtdb.quiz_sessions USING brin (mirrored_at) WITH (autosummarize='on', pages_per_range='32');
+CREATE INDEX quiz_sessions_tombstones ON rtdb.quiz_sessions USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
+CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.quiz_sessions FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quiz_sessions', '', 'couple_id', 'session_id');
+CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.quiz_sessions FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quiz_sessions', '', 'couple_id', 'session_id');
+alter table rtdb.quiz_sessions enable row level security;
+create policy own_live_rows on rtdb.quiz_sessions for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy quest_mirror_reader on rtdb.quiz_sessions for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on rtdb.quiz_sessions for all to quest_mirror_writer using (true) with check (true);
+grant select on rtdb.quiz_sessions to quest_mirror_reader;
+grant insert, select, update on rtdb.quiz_sessions to quest_mirror_writer;
+comment on table rtdb.quiz_sessions is 'Mirror of RTDB quiz_sessions/*/*. Written by quest_mirror_writer only.';
+comment on column rtdb.quiz_sessions.event_time is 'Version of the row; -infinity for backfill rows, so that any real event wins.';
+comment on column rtdb.quiz_sessions.deleted_at is 'Tombstone: the value is gone in RTDB; kept so that a late older write cannot bring it back.';
+
+create table rtdb.steps (
+  couple_id text collate "C" not null,
+  date_key date not null,
+  goal integer,
+  claimed boolean,
+  claimed_by text,
+  claimed_at timestamp with time zone,
+  updated_at timestamp with time zone,
+  lp_earned integer,
+  payload jsonb,
+  origin text not null,
+  event_id text,
+  event_time timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  tie_settled boolean not null default false,
+  mirrored_at timestamp with time zone not null default clock_timestamp(),
+  constraint steps_ids_within_rtdb_limit CHECK ((octet_length(couple_id) <= 768)),
+  constraint steps_origin_known CHECK ((origin = ANY (ARRAY['rtdb'::text, 'backfill'::text, 'repair'::text]))),
+  constraint steps_pkey PRIMARY KEY (couple_id, date_key),
+  constraint steps_tombstone_is_empty CHECK (((deleted_at IS NULL) OR (payload IS NULL)))
+);
+CREATE INDEX steps_mirrored_at ON rtdb.steps USING brin (mirrored_at) WITH (autosummarize='on', pages_per_range='32');
+CREATE INDEX steps_tombstones ON rtdb.steps USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
+CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.steps FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('steps', 'date_key', 'couple_id', 'date_key');
+CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.steps FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('steps', 'date_key', 'couple_id', 'date_key');
+alter table rtdb.steps enable row level security;
+create policy own_live_rows on rtdb.steps for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy quest_mirror_reader on rtdb.steps for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on rtdb.steps for all to quest_mirror_writer using (true) with check (true);
+grant select on rtdb.steps to quest_mirror_reader;
+grant insert, select, update on rtdb.steps to quest_mirror_writer;
+comment on table rtdb.steps is 'Mirror of RTDB steps_data/*/days/*. Written by quest_mirror_writer only.';
+comment on column rtdb.steps.event_time is 'Version of the row; -infinity for backfill rows, so that any real event wins.';
+comment on column rtdb.steps.deleted_at is 'Tombstone: the value is gone in RTDB; kept so that a late older write cannot bring it back.';
+
+create view rtdb.steps_by_user with (security_invoker=true) as
+ SELECT day.couple_id,
+    day.date_key,
+    by_user.key AS user_id,
+    mirror.integer_of(by_user.item -> 'steps'::text) AS steps,
+    mirror.text_of(by_user.item -> 'lastSync'::text) AS last_sync_local,
+    mirror.text_of(by_user.item -> 'source'::text) AS source
+   FROM rtdb.steps day
+     CROSS JOIN LATERAL mirror.items(day.payload -> 'users'::text) by_user(key, place, item)
+  WHERE day.deleted_at IS NULL;
+grant select on rtdb.steps_by_user to quest_mirror_reader;
+comment on view rtdb.steps_by_user is 'The steps of each day: one row for each user.';
+
+create view rtdb.you_or_me_answers with (security_invoker=true) as
+ SELECT session.couple_id,
+    session.session_id,
+    by_user.key AS user_id,
+    answer.key AS item_key,
+    answer.place,
+    mirror.text_of(answer.item -> 'questionId'::text) AS question_id,
+    mirror.text_of(answer.item -> 'questionPrompt'::text) AS question_prompt,
+    mirror.text_of(answer.item -> 'questionContent'::text) AS question_content,
+    mirror.boolean_of(answer.item -> 'answerValue'::text) AS answer_value,
+    mirror.instant_of(answer.item -> 'answeredAt'::text) AS answered_at
+   FROM rtdb.you_or_me_sessions session
+     CROSS JOIN LATERAL mirror.items(session.payload -> 'answers'::text) by_user(key, place, item)
+     CROSS JOIN LATERAL mirror.items(by_user.item) answer(key, place, item)
+  WHERE session.deleted_at IS NULL;
+grant select on rtdb.you_or_me_answers to quest_mirror_reader;
+comment on view rtdb.you_or_me_answers is 'Answers of the you-or-me games: one row for each question and user.';
+
+create table rtdb.you_or_me_sessions (
+  couple_id text collate "C" not null,
+  session_id text collate "C" not null,
+  user_id text,
+  partner_id text,
+  initiated_by text,
+  subject_user_id text,
+  status text,
+  is_completed boolean,
+  created_at timestamp with time zone,
+  completed_at timestamp with time zone,
+  lp_earned integer,
+  payload jsonb,
+  origin text not null,
+  event_id text,
+  event_time timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  tie_settled boolean not null default false,
+  mirrored_at timestamp with time zone not null default clock_timestamp(),
+  constraint you_or_me_sessions_ids_within_rtdb_limit CHECK (((octet_length(couple_id) <= 768) AND (octet_length(session_id) <= 768))),
+  constraint you_or_me_sessions_origin_known CHECK ((origin = ANY (ARRAY['rtdb'::text, 'backfill'::text, 'repair'::text]))),
+  constraint you_or_me_sessions_pkey PRIMARY KEY (couple_id, session_id),
+  constraint you_or_me_sessions_tombstone_is_empty CHECK (((deleted_at IS NULL) OR (payload IS NULL)))
+);
+CREATE INDEX you_or_me_sessions_mirrored_at ON rtdb.you_or_me_sessions USING brin (mirrored_at) WITH (autosummarize='on', pages_per_range='32');
+CREATE INDEX you_or_me_sessions_tombstones ON rtdb.you_or_me_sessions USING btree (deleted_at) WHERE (deleted_at IS NOT NULL);
+CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.you_or_me_sessions FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('you_or_me_sessions', '', 'couple_id', 'session_id');
+CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.you_or_me_sessions FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('you_or_me_sessions', '', 'couple_id', 'session_id');
+alter table rtdb.you_or_me_sessions enable row level security;
+create policy own_live_rows on rtdb.you_or_me_sessions for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy quest_mirror_reader on rtdb.you_or_me_sessions for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on rtdb.you_or_me_sessions for all to quest_mirror_writer using (true) with check (true);
+grant select on rtdb.you_or_me_sessions to quest_mirror_reader;
+grant insert, select, update on rtdb.you_or_me_sessions to quest_mirror_writer;
+comment on table rtdb.you_or_me_sessions is 'Mirror of RTDB you_or_me_sessions/*/*. Written by quest_mirror_writer only.';
+comment on column rtdb.you_or_me_sessions.partner_id is 'As the phone wrote it: an id, a push token, or empty.';
+comment on column rtdb.you_or_me_sessions.event_time is 'Version of the row; -infinity for backfill rows, so that any real event wins.';
+comment on column rtdb.you_or_me_sessions.deleted_at is 'Tombstone: the value is gone in RTDB; kept so that a late older write cannot bring it back.';
+
+create table mirror.backfills (
+  id bigint not null generated always as identity,
+  started_at timestamp with time zone not null default clock_timestamp(),
+  finished_at timestamp with time zone,
+  status text not null default 'running'::text,
+  config jsonb not null,
+  checkpoint text collate "C",
+  couples integer not null default 0,
+  leaves bigint not null default 0,
+  inserted bigint not null default 0,
+  rejected bigint not null default 0,
+  error text,
+  constraint backfills_ended_has_time CHECK (((status = 'running'::text) = (finished_at IS NULL))),
+  constraint backfills_pkey PRIMARY KEY (id),
+  constraint backfills_status_known CHECK ((status = ANY (ARRAY['running'::text, 'finished'::text, 'failed'::text])))
+);
+alter table mirror.backfills enable row level security;
+create policy quest_mirror_reader on mirror.backfills for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.backfills for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.backfills to quest_mirror_reader;
+grant select on mirror.backfills to quest_mirror_writer;
+comment on table mirror.backfills is 'What each backfill read and inserted, and how far it came.';
+
+create table mirror.canaries (
+  path text not null,
+  written_at timestamp with time zone not null,
+  arrived_at timestamp with time zone,
+  lag_ms double precision,
+  constraint canaries_pkey PRIMARY KEY (path, written_at)
+);
+alter table mirror.canaries enable row level security;
+create policy quest_mirror_reader on mirror.canaries for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.canaries for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.canaries to quest_mirror_reader;
+grant insert, select, update on mirror.canaries to quest_mirror_writer;
+comment on table mirror.canaries is 'Each canary that was written, and when it arrived.';
+
+create table mirror.client_claims (
+  user_id text collate "C" not null,
+  day date not null,
+  claims integer not null,
+  constraint client_claims_not_negative CHECK ((claims >= 0)),
+  constraint client_claims_pkey PRIMARY KEY (user_id, day)
+);
+alter table mirror.client_claims enable row level security;
+create policy quest_mirror_api on mirror.client_claims for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.client_claims for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.client_claims for all to quest_mirror_writer using (true) with check (true);
+grant insert, select, update on mirror.client_claims to quest_mirror_api;
+grant select on mirror.client_claims to quest_mirror_reader;
+grant insert, select, update on mirror.client_claims to quest_mirror_writer;
+comment on table mirror.client_claims is 'How many claims a user made on a day that changed something. Purged after two days.';
+
+create table mirror.coverage (
+  id bigint not null generated always as identity,
+  from_at timestamp with time zone not null,
+  to_at timestamp with time zone,
+  path text,
+  reason text not null,
+  detail jsonb,
+  constraint coverage_pkey PRIMARY KEY (id),
+  constraint coverage_reason_known CHECK ((reason = ANY (ARRAY['flag_off'::text, 'percent'::text, 'outage'::text, 'canary_lost'::text, 'restored'::text]))),
+  constraint coverage_times_ordered CHECK ((from_at <= to_at))
+);
+alter table mirror.coverage enable row level security;
+create policy quest_mirror_api on mirror.coverage for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.coverage for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.coverage for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.coverage to quest_mirror_api;
+grant select on mirror.coverage to quest_mirror_reader;
+grant insert, select, update on mirror.coverage to quest_mirror_writer;
+comment on table mirror.coverage is 'Intervals in which mirroring was not fully on.';
+
+create table mirror.direct_writes (
+  path text not null,
+  shard text collate "C",
+  day date,
+  key jsonb not null,
+  operation text not null,
+  written_by text not null,
+  written_at timestamp with time zone not null default clock_timestamp(),
+  old_payload jsonb,
+  new_payload jsonb,
+  constraint direct_writes_operation_known CHECK ((operation = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text, 'truncate'::text])))
+);
+CREATE UNIQUE INDEX direct_writes_last ON mirror.direct_writes USING btree (md5((key)::text), path);
+CREATE INDEX direct_writes_shard ON mirror.direct_writes USING btree (md5(shard), day);
+alter table mirror.direct_writes enable row level security;
+create policy quest_mirror_api on mirror.direct_writes for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.direct_writes for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.direct_writes for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.direct_writes to quest_mirror_api;
+grant select on mirror.direct_writes to quest_mirror_reader;
+grant select on mirror.direct_writes to quest_mirror_writer;
+comment on table mirror.direct_writes is 'The last write of each leaf that went past the mirror, for causes of divergence.';
+
+create table mirror.divergence_log (
+  id bigint not null generated always as identity,
+  path text not null,
+  ref text not null,
+  shard text collate "C",
+  day date,
+  key jsonb,
+  kind text not null,
+  cause text not null,
+  severity text not null,
+  detected_by text not null,
+  keys integer not null default 1,
+  rtdb_value jsonb,
+  postgres_value jsonb,
+  detail jsonb,
+  event_id text,
+  event_time timestamp with time zone,
+  written_after timestamp with time zone,
+  written_before timestamp with time zone,
+  run_id bigint,
+  first_seen_at timestamp with time zone not null default clock_timestamp(),
+  last_seen_at timestamp with time zone not null default clock_timestamp(),
+  times_seen integer not null default 1,
+  resolved_at timestamp with time zone,
+  resolved_by text,
+  constraint divergence_log_cause_known CHECK ((cause = ANY (ARRAY['race'::text, 'rejected'::text, 'flag_disabled'::text, 'before_mirroring'::text, 'fan_out_limit'::text, 'direct_postgres_write'::text, 'client_without_rtdb'::text, 'retries_exhausted'::text, 'ancestor_overwrite'::text, 'retention'::text, 'in_flight'::text, 'other_database'::text, 'unknown'::text]))),
+  constraint divergence_log_detected_by_known CHECK ((detected_by = ANY (ARRAY['trigger'::text, 'reconciler'::text, 'api'::text, 'backfill'::text]))),
+  constraint divergence_log_keys_positive CHECK ((keys >= 1)),
+  constraint divergence_log_kind_known CHECK ((kind = ANY (ARRAY['missing_in_postgres'::text, 'missing_in_rtdb'::text, 'value_mismatch'::text, 'column_mismatch'::text, 'invalid_payload'::text, 'write_rejected'::text, 'out_of_order'::text, 'missed_event'::text, 'client_only'::text, 'late'::text, 'ancestor_overwrite'::text, 'foreign_user'::text, 'value_drift'::text]))),
+  constraint divergence_log_pkey PRIMARY KEY (id),
+  constraint divergence_log_resolved_by_known CHECK ((resolved_by = ANY (ARRAY['event'::text, 'superseded'::text, 'gone'::text, 'repair'::text, 'backfill'::text, 'client'::text, 'direct'::text]))),
+  constraint divergence_log_severity_known CHECK ((severity = ANY (ARRAY['info'::text, 'warning'::text, 'error'::text]))),
+  constraint divergence_log_times_seen_positive CHECK ((times_seen >= 1))
+);
+CREATE INDEX divergence_log_day ON mirror.divergence_log USING btree (md5(shard), day);
+CREATE INDEX divergence_log_first_seen ON mirror.divergence_log USING brin (first_seen_at) WITH (autosummarize='on', pages_per_range='32');
+CREATE UNIQUE INDEX divergence_log_one_open ON mirror.divergence_log USING btree (md5(ref), kind, path) WHERE (resolved_at IS NULL);
+CREATE INDEX divergence_log_open ON mirror.divergence_log USING btree (first_seen_at) WHERE (resolved_at IS NULL);
+CREATE INDEX divergence_log_overview ON mirror.divergence_log USING btree (kind, cause, severity, day, first_seen_at, resolved_at) INCLUDE (id, path);
+CREATE INDEX divergence_log_ref ON mirror.divergence_log USING hash (ref);
+CREATE INDEX divergence_log_refused ON mirror.divergence_log USING btree (md5(shard), kind) WHERE ((resolved_at IS NULL) AND (kind = ANY (ARRAY['invalid_payload'::text, 'write_rejected'::text, 'foreign_user'::text])));
+CREATE TRIGGER divergence_log_bounded BEFORE INSERT OR UPDATE OF rtdb_value, postgres_value, detail, event_id ON mirror.divergence_log FOR EACH ROW EXECUTE FUNCTION mirror.bound_divergence();
+alter table mirror.divergence_log enable row level security;
+create policy quest_mirror_api on mirror.divergence_log for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.divergence_log for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.divergence_log for all to quest_mirror_writer using (true) with check (true);
+grant insert, select, update on mirror.divergence_log to quest_mirror_api;
+grant select on mirror.divergence_log to quest_mirror_reader;
+grant insert, select, update on mirror.divergence_log to quest_mirror_writer;
+comment on table mirror.divergence_log is 'Where RTDB and Postgres disagreed, or an event was refused. One open row per (path, ref, kind).';
+
+create table mirror.hourly_arrivals (
+  hour timestamp with time zone not null,
+  live integer not null,
+  tombstones integer not null,
+  client integer not null,
+  backfill integer not null,
+  repair integer not null,
+  lag_p50_ms double precision,
+  lag_p95_ms double precision,
+  lag_p99_ms double precision,
+  lag_max_ms double precision,
+  counted_at timestamp with time zone not null default clock_timestamp(),
+  constraint hourly_arrivals_on_the_hour CHECK ((hour = date_trunc('hour'::text, hour, 'UTC'::text))),
+  constraint hourly_arrivals_pkey PRIMARY KEY (hour)
+);
+alter table mirror.hourly_arrivals enable row level security;
+create policy quest_mirror_reader on mirror.hourly_arrivals for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.hourly_arrivals for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.hourly_arrivals to quest_mirror_reader;
+grant insert, select on mirror.hourly_arrivals to quest_mirror_writer;
+comment on table mirror.hourly_arrivals is 'What Postgres took in each full hour, and how late; filled by reconcile runs for the dashboard.';
+
+create table mirror.identity (
+  is_only boolean not null default true,
+  instance text not null,
+  host text not null,
+  set_at timestamp with time zone not null default clock_timestamp(),
+  constraint identity_is_one_row CHECK (is_only),
+  constraint identity_pkey PRIMARY KEY (is_only)
+);
+alter table mirror.identity enable row level security;
+create policy quest_mirror_api on mirror.identity for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.identity for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.identity for all to quest_mirror_writer using (true) with check (true);
+grant insert, select on mirror.identity to quest_mirror_api;
+grant select on mirror.identity to quest_mirror_reader;
+grant insert, select on mirror.identity to quest_mirror_writer;
+comment on table mirror.identity is 'Which RTDB this database mirrors; set at first use.';
+
+create table mirror.locks (
+  name text not null,
+  constraint locks_pkey PRIMARY KEY (name)
+);
+alter table mirror.locks enable row level security;
+create policy quest_mirror_reader on mirror.locks for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.locks for all to quest_mirror_writer using (true) with check (true);
+grant insert, select, update on mirror.locks to quest_mirror_writer;
+comment on table mirror.locks is 'What is done by one at a time locks its row here.';
+
+create table mirror.paths (
+  path text not null,
+  ref text not null,
+  relation text not null,
+  key_columns text[] not null,
+  other_columns jsonb not null,
+  day_column text,
+  visible_to text[] not null,
+  declaration_hash text not null,
+  began_at timestamp with time zone not null default clock_timestamp(),
+  first_pass_at timestamp with time zone,
+  removed_at timestamp with time zone,
+  constraint paths_path_is_name CHECK ((path ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
+  constraint paths_pkey PRIMARY KEY (path),
+  constraint paths_ref_once UNIQUE (ref)
+);
+alter table mirror.paths enable row level security;
+create policy quest_mirror_api on mirror.paths for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.paths for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.paths for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.paths to quest_mirror_api;
+grant select on mirror.paths to quest_mirror_reader;
+grant select on mirror.paths to quest_mirror_writer;
+comment on table mirror.paths is 'The mirrored paths, as their migrations declare them.';
+
+create table mirror.reconcile_runs (
+  id bigint not null generated always as identity,
+  started_at timestamp with time zone not null default clock_timestamp(),
+  finished_at timestamp with time zone,
+  status text not null default 'running'::text,
+  from_date date not null,
+  to_date date not null,
+  couples integer not null default 0,
+  matched integer not null default 0,
+  missing_in_postgres integer not null default 0,
+  missing_in_rtdb integer not null default 0,
+  value_mismatch integer not null default 0,
+  in_flight integer not null default 0,
+  consistency numeric,
+  rtdb_ms integer not null default 0,
+  postgres_ms integer not null default 0,
+  checkpoint jsonb,
+  error text,
+  config jsonb not null default '{}'::jsonb,
+  constraint reconcile_runs_consistency_is_ratio CHECK (((consistency >= (0)::numeric) AND (consistency <= (1)::numeric))),
+  constraint reconcile_runs_dates_ordered CHECK ((from_date <= to_date)),
+  constraint reconcile_runs_ended_has_time CHECK (((status = 'running'::text) = (finished_at IS NULL))),
+  constraint reconcile_runs_pkey PRIMARY KEY (id),
+  constraint reconcile_runs_status_known CHECK ((status = ANY (ARRAY['running'::text, 'finished'::text, 'failed'::text])))
+);
+alter table mirror.reconcile_runs enable row level security;
+create policy quest_mirror_reader on mirror.reconcile_runs for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.reconcile_runs for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.reconcile_runs to quest_mirror_reader;
+grant insert, select, update on mirror.reconcile_runs to quest_mirror_writer;
+comment on table mirror.reconcile_runs is 'What each comparison of both sides counted.';
+
+create table mirror.reconcile_shards (
+  run_id bigint not null,
+  shard integer not null,
+  after_couple text collate "C",
+  up_to_couple text collate "C",
+  finished_at timestamp with time zone,
+  couples integer not null default 0,
+  matched integer not null default 0,
+  missing_in_postgres integer not null default 0,
+  missing_in_rtdb integer not null default 0,
+  value_mismatch integer not null default 0,
+  in_flight integer not null default 0,
+  rtdb_ms integer not null default 0,
+  postgres_ms integer not null default 0,
+  rtdb_bytes bigint not null default 0,
+  constraint reconcile_shards_pkey PRIMARY KEY (run_id, shard),
+  constraint reconcile_shards_run_fkey FOREIGN KEY (run_id) REFERENCES mirror.reconcile_runs(id) ON DELETE CASCADE
+);
+alter table mirror.reconcile_shards enable row level security;
+create policy quest_mirror_reader on mirror.reconcile_shards for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.reconcile_shards for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.reconcile_shards to quest_mirror_reader;
+grant insert, select, update on mirror.reconcile_shards to quest_mirror_writer;
+comment on table mirror.reconcile_shards is 'Parts of a reconcile run: what each compared.';
+
+CREATE OR REPLACE FUNCTION mirror.apply_daily_quests(claims jsonb, lock_wait text, told text[])
+ RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  if not told <@ '{quest_count}'::text[] then
+    raise exception 'table rtdb.daily_quests lacks columns of the declaration' using errcode = 'undefined_column';
+  end if;
+  perform set_config('lock_timeout', lock_wait, true);
+  -- Tells the mirror's own writes from direct ones.
+  perform set_config('mirror.writer', 'on', true);
+  return query
+  with claim as materialized (
+    select c.*
+    from jsonb_to_recordset(claims) as c (
+      n integer,
+      ref text,
+      _couple_id text collate "C", _date_key date, _quest_count integer,
+      payload jsonb,
+      event_id text,
+      event_time timestamptz,
+      before_known boolean,
+      before_payload jsonb,
+      -- In place of a value that is too large to send.
+      before_hash text,
+      settles_tie boolean,
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      retained_before timestamptz,
+      -- Where the event comes from, as long as the instance has not learnt that it is ours.
+      instance text,
+      host text,
+      detail jsonb
+    )
+  ),
+  -- Locks the rows that exist, in key order, as every writer does: no deadlocks. Under READ COMMITTED
+  -- it returns what a concurrent writer left, not what the snapshot saw. Lateral, so that it is an
+  -- index lookup for each claim whatever the planner thinks of the table's size. A row that someone
+  -- inserts after the snapshot is not here; then the insert does nothing: contended.
+  held as materialized (
+    select c.n, q.*
+    from claim as c
+    cross join lateral (
+      select q.origin, q.payload, q.event_id, q.event_time, q.tie_settled, q.mirrored_at
+      from rtdb.daily_quests as q
+      where (q.couple_id, q.date_key) = (c._couple_id, c._date_key)
+      for update
+    ) as q
+  ),
+  judged as materialized (
+    select
+      c.*,
+      h.origin as held_origin,
+      h.payload as held_payload,
+      h.event_id as held_event_id,
+      h.event_time as held_event_time,
+      -- A row that was read from RTDB may be ahead of the writes before the reading.
+      case
+        when h.tie_settled or h.origin <> 'rtdb' then h.mirrored_at
+        else '-infinity'
+      end as held_read_at,
+      case
+        when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
+        when h.event_id = c.event_id then 'duplicate'
+        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.n is null then 'insert'
+        when h.event_time > c.event_time then 'stale'
+        when h.event_time < c.event_time then 'update'
+        when h.payload is not distinct from c.payload then 'duplicate'
+        when c.settles_tie then 'update'
+        else 'tied'
+      end as action
+    from claim as c
+    left join held as h using (n)
+  ),
+  inserted as (
+    insert into rtdb.daily_quests (
+      couple_id, date_key, quest_count, payload, origin, event_id, event_time, deleted_at, tie_settled
+    )
+    select
+      _couple_id, _date_key, _quest_count, payload, 'rtdb', event_id, event_time,
+      case when payload is null then event_time end, settles_tie
+    from judged
+    where action = 'insert'
+    order by n
+    -- Of the key alone: a constraint of the team's is to say that it refuses the row.
+    on conflict (couple_id, date_key) do nothing
+    returning couple_id, date_key
+  ),
+  updated as (
+    update rtdb.daily_quests as q
+    set
+      quest_count = case when j.payload is null or 'quest_count' <> all (told) then q.quest_count else j._quest_count end,
+      payload = j.payload,
+      origin = 'rtdb',
+      event_id = j.event_id,
+      event_time = j.event_time,
+      deleted_at = case when j.payload is null then j.event_time end,
+      tie_settled = j.settles_tie,
+      mirrored_at = clock_timestamp()
+    from judged as j
+    where j.action = 'update'
+      and (q.couple_id, q.date_key) = (j._couple_id, j._date_key)
+    returning j.n
+  ),
+  settled as materialized (
+    select
+      claim.*,
+      case
+        -- The row is locked, so nobody else is in the way.
+        when claim.action = 'update' and u.n is null then 'dropped'
+        when claim.action = 'update' then 'applied'
+        when claim.action <> 'insert' then claim.action
+        when i.couple_id is null then 'contended'
+        else 'applied'
+      end as verdict,
+      -- The write began from another state than the row shows: an event before it is missing. A
+      -- client's row is no witness of RTDB at all.
+      claim.before_known
+        and not claim.settles_tie
+        and case
+          when claim.before_hash is null
+          then claim.before_payload is distinct from claim.held_payload
+          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
+        end
+        and claim.held_origin is distinct from 'client'
+        and claim.event_time > coalesce(claim.held_read_at, '-infinity')
+        as is_gap,
+      claim.held_event_time is null and (select claim._date_key <= (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'daily_quests') as is_older_than_mirror
+    from judged as claim
+    left join inserted as i on (i.couple_id, i.date_key) = (claim._couple_id, claim._date_key)
+    left join updated as u using (n)
+  ),
+  -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
+  -- lose it, since the event's redelivery is only a duplicate.
+  logged as (
+    insert into mirror.divergence_log as log (
+      path, ref, shard, day, key, kind, cause, severity, detected_by,
+      rtdb_value, postgres_value, detail, event_id, event_time
+    )
+    select
+      'daily_quests', ref, _couple_id, _date_key, jsonb_build_object('couple_id', _couple_id, 'date_key', _date_key),
+      'missed_event',
+      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
+      case when is_older_than_mirror then 'info' else 'warning' end,
+      'trigger',
+      mirror.as_evidence(before_payload),
+      mirror.as_evidence(held_payload),
+      detail || jsonb_build_object(
+        'row_event_id', held_event_id,
+        'row_origin', held_origin,
+        -- What would fill the gap: writes that lead from one state to the other in between.
+        'gaps', jsonb_build_array(jsonb_build_object(
+          'from_hash', mirror.value_hash(held_payload),
+          'from_time', coalesce(held_event_time, '-infinity'),
+          'to_hash', coalesce(before_hash, mirror.value_hash(before_payload)),
+          'to_time', event_time
+        ))
+      ),
+      event_id,
+      event_time
+    from settled
+    where verdict = 'applied' and is_gap
+    order by n
+    on conflict (md5(ref), kind, path) where resolved_at is null do update
+    set
+      times_seen = log.times_seen + 1,
+      last_seen_at = excluded.last_seen_at,
+      -- A gap that someone should look at is not played down by one that is explained.
+      cause = case when excluded.severity = 'info' then log.cause else excluded.cause end,
+      severity = case when excluded.severity = 'info' then log.severity else excluded.severity end,
+      rtdb_value = excluded.rtdb_value,
+      postgres_value = excluded.postgres_value,
+      detail = excluded.detail || mirror.few_gaps(
+        coalesce(log.detail -> 'gaps', '[]') || (excluded.detail -> 'gaps'),
+        coalesce((log.detail ->> 'gaps_dropped')::integer, 0)
+      ),
+      event_id = excluded.event_id,
+      event_time = excluded.event_time
+  )
+  select
+    n,
+    verdict,
+    (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
+    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    held_event_id as row_event_id,
+    case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
+    case
+      when verdict = 'stale'
+      then (extract(epoch from held_event_time - event_time) * 1000)::double precision
+    end as behind_ms,
+    case
+      when is_late then coalesce(before_hash, mirror.value_hash(before_payload))
+    end as before_hash,
+    case when is_late then mirror.value_hash(payload) end as payload_hash
+  from settled
+  cross join lateral (
+    select
+      verdict not in ('applied', 'foreign', 'retained')
+        and held_event_id is distinct from event_id as is_late
+  ) as late;
+end
+$function$;
+grant execute on function mirror.apply_daily_quests(jsonb,text,text[]) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.apply_lp_awards(claims jsonb, lock_wait text, told text[])
+ RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  if not told <@ '{amount,reason,awarded_at,multiplier,related_id}'::text[] then
+    raise exception 'table rtdb.lp_awards lacks columns of the declaration' using errcode = 'undefined_column';
+  end if;
+  perform set_config('lock_timeout', lock_wait, true);
+  -- Tells the mirror's own writes from direct ones.
+  perform set_config('mirror.writer', 'on', true);
+  return query
+  with claim as materialized (
+    select c.*
+    from jsonb_to_recordset(claims) as c (
+      n integer,
+      ref text,
+      _couple_id text collate "C", _award_id text collate "C", _amount integer, _reason text, _awarded_at timestamp with time zone, _multiplier integer, _related_id text,
+      payload jsonb,
+      event_id text,
+      event_time timestamptz,
+      before_known boolean,
+      before_payload jsonb,
+      -- In place of a value that is too large to send.
+      before_hash text,
+      settles_tie boolean,
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      retained_before timestamptz,
+      -- Where the event comes from, as long as the instance has not learnt that it is ours.
+      instance text,
+      host text,
+      detail jsonb
+    )
+  ),
+  -- Locks the rows that exist, in key order, as every writer does: no deadlocks. Under READ COMMITTED
+  -- it returns what a concurrent writer left, not what the snapshot saw. Lateral, so that it is an
+  -- index lookup for each claim whatever the planner thinks of the table's size. A row that someone
+  -- inserts after the snapshot is not here; then the insert does nothing: contended.
+  held as materialized (
+    select c.n, q.*
+    from claim as c
+    cross join lateral (
+      select q.origin, q.payload, q.event_id, q.event_time, q.tie_settled, q.mirrored_at
+      from rtdb.lp_awards as q
+      where (q.couple_id, q.award_id) = (c._couple_id, c._award_id)
+      for update
+    ) as q
+  ),
+  judged as materialized (
+    select
+      c.*,
+      h.origin as held_origin,
+      h.payload as held_payload,
+      h.event_id as held_event_id,
+      h.event_time as held_event_time,
+      -- A row that was read from RTDB may be ahead of the writes before the reading.
+      case
+        when h.tie_settled or h.origin <> 'rtdb' then h.mirrored_at
+        else '-infinity'
+      end as held_read_at,
+      case
+        when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
+        when h.event_id = c.event_id then 'duplicate'
+        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.n is null then 'insert'
+        when h.event_time > c.event_time then 'stale'
+        when h.event_time < c.event_time then 'update'
+        when h.payload is not distinct from c.payload then 'duplicate'
+        when c.settles_tie then 'update'
+        else 'tied'
+      end as action
+    from claim as c
+    left join held as h using (n)
+  ),
+  inserted as (
+    insert into rtdb.lp_awards (
+      couple_id, award_id, amount, reason, awarded_at, multiplier, related_id, payload, origin, event_id, event_time, deleted_at, tie_settled
+    )
+    select
+      _couple_id, _award_id, _amount, _reason, _awarded_at, _multiplier, _related_id, payload, 'rtdb', event_id, event_time,
+      case when payload is null then event_time end, settles_tie
+    from judged
+    where action = 'insert'
+    order by n
+    -- Of the key alone: a constraint of the team's is to say that it refuses the row.
+    on conflict (couple_id, award_id) do nothing
+    returning couple_id, award_id
+  ),
+  updated as (
+    update rtdb.lp_awards as q
+    set
+      amount = case when j.payload is null or 'amount' <> all (told) then q.amount else j._amount end,
+      reason = case when j.payload is null or 'reason' <> all (told) then q.reason else j._reason end,
+      awarded_at = case when j.payload is null or 'awarded_at' <> all (told) then q.awarded_at else j._awarded_at end,
+      multiplier = case when j.payload is null or 'multiplier' <> all (told) then q.multiplier else j._multiplier end,
+      related_id = case when j.payload is null or 'related_id' <> all (told) then q.related_id else j._related_id end,
+      payload = j.payload,
+      origin = 'rtdb',
+      event_id = j.event_id,
+      event_time = j.event_time,
+      deleted_at = case when j.payload is null then j.event_time end,
+      tie_settled = j.settles_tie,
+      mirrored_at = clock_timestamp()
+    from judged as j
+    where j.action = 'update'
+      and (q.couple_id, q.award_id) = (j._couple_id, j._award_id)
+    returning j.n
+  ),
+  settled as materialized (
+    select
+      claim.*,
+      case
+        -- The row is locked, so nobody else is in the way.
+        when claim.action = 'update' and u.n is null then 'dropped'
+        when claim.action = 'update' then 'applied'
+        when claim.action <> 'insert' then claim.action
+        when i.couple_id is null then 'contended'
+        else 'applied'
+      end as verdict,
+      -- The write began from another state than the row shows: an event before it is missing. A
+      -- client's row is no witness of RTDB at all.
+      claim.before_known
+        and not claim.settles_tie
+        and case
+          when claim.before_hash is null
+          then claim.before_payload is distinct from claim.held_payload
+          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
+        end
+        and claim.held_origin is distinct from 'client'
+        and claim.event_time > coalesce(claim.held_read_at, '-infinity')
+        as is_gap,
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'lp_awards') as is_older_than_mirror
+    from judged as claim
+    left join inserted as i on (i.couple_id, i.award_id) = (claim._couple_id, claim._award_id)
+    left join updated as u using (n)
+  ),
+  -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
+  -- lose it, since the event's redelivery is only a duplicate.
+  logged as (
+    insert into mirror.divergence_log as log (
+      path, ref, shard, day, key, kind, cause, severity, detected_by,
+      rtdb_value, postgres_value, detail, event_id, event_time
+    )
+    select
+      'lp_awards', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id, 'award_id', _award_id),
+      'missed_event',
+      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
+      case when is_older_than_mirror then 'info' else 'warning' end,
+      'trigger',
+      mirror.as_evidence(before_payload),
+      mirror.as_evidence(held_payload),
+      detail || jsonb_build_object(
+        'row_event_id', held_event_id,
+        'row_origin', held_origin,
+        -- What would fill the gap: writes that lead from one state to the other in between.
+        'gaps', jsonb_build_array(jsonb_build_object(
+          'from_hash', mirror.value_hash(held_payload),
+          'from_time', coalesce(held_event_time, '-infinity'),
+          'to_hash', coalesce(before_hash, mirror.value_hash(before_payload)),
+          'to_time', event_time
+        ))
+      ),
+      event_id,
+      event_time
+    from settled
+    where verdict = 'applied' and is_gap
+    order by n
+    on conflict (md5(ref), kind, path) where resolved_at is null do update
+    set
+      times_seen = log.times_seen + 1,
+      last_seen_at = excluded.last_seen_at,
+      -- A gap that someone should look at is not played down by one that is explained.
+      cause = case when excluded.severity = 'info' then log.cause else excluded.cause end,
+      severity = case when excluded.severity = 'info' then log.severity else excluded.severity end,
+      rtdb_value = excluded.rtdb_value,
+      postgres_value = excluded.postgres_value,
+      detail = excluded.detail || mirror.few_gaps(
+        coalesce(log.detail -> 'gaps', '[]') || (excluded.detail -> 'gaps'),
+        coalesce((log.detail ->> 'gaps_dropped')::integer, 0)
+      ),
+      event_id = excluded.event_id,
+      event_time = excluded.event_time
+  )
+  select
+    n,
+    verdict,
+    (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
+    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    held_event_id as row_event_id,
+    case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
+    case
+      when verdict = 'stale'
+      then (extract(epoch from held_event_time - event_time) * 1000)::double precision
+    end as behind_ms,
+    case
+      when is_late then coalesce(before_hash, mirror.value_hash(before_payload))
+    end as before_hash,
+    case when is_late then mirror.value_hash(payload) end as payload_hash
+  from settled
+  cross join lateral (
+    select
+      verdict not in ('applied', 'foreign', 'retained')
+        and held_event_id is distinct from event_id as is_late
+  ) as late;
+end
+$function$;
+grant execute on function mirror.apply_lp_awards(jsonb,text,text[]) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.apply_memory_puzzles(claims jsonb, lock_wait text, told text[])
+ RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  if not told <@ '{status,created_by,total_pairs,matched_pairs,created_at_local,expires_at_local}'::text[] then
+    raise exception 'table rtdb.memory_puzzles lacks columns of the declaration' using errcode = 'undefined_column';
+  end if;
+  perform set_config('lock_timeout', lock_wait, true);
+  -- Tells the mirror's own writes from direct ones.
+  perform set_config('mirror.writer', 'on', true);
+  return query
+  with claim as materialized (
+    select c.*
+    from jsonb_to_recordset(claims) as c (
+      n integer,
+      ref text,
+      _couple_id text collate "C", _puzzle_id text collate "C", _status text, _created_by text, _total_pairs integer, _matched_pairs integer, _created_at_local text, _expires_at_local text,
+      payload jsonb,
+      event_id text,
+      event_time timestamptz,
+      before_known boolean,
+      before_payload jsonb,
+      -- In place of a value that is too large to send.
+      before_hash text,
+      settles_tie boolean,
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      retained_before timestamptz,
+      -- Where the event comes from, as long as the instance has not learnt that it is ours.
+      instance text,
+      host text,
+      detail jsonb
+    )
+  ),
+  -- Locks the rows that exist, in key order, as every writer does: no deadlocks. Under READ COMMITTED
+  -- it returns what a concurrent writer left, not what the snapshot saw. Lateral, so that it is an
+  -- index lookup for each claim whatever the planner thinks of the table's size. A row that someone
+  -- inserts after the snapshot is not here; then the insert does nothing: contended.
+  held as materialized (
+    select c.n, q.*
+    from claim as c
+    cross join lateral (
+      select q.origin, q.payload, q.event_id, q.event_time, q.tie_settled, q.mirrored_at
+      from rtdb.memory_puzzles as q
+      where (q.couple_id, q.puzzle_id) = (c._couple_id, c._puzzle_id)
+      for update
+    ) as q
+  ),
+  judged as materialized (
+    select
+      c.*,
+      h.origin as held_origin,
+      h.payload as held_payload,
+      h.event_id as held_event_id,
+      h.event_time as held_event_time,
+      -- A row that was read from RTDB may be ahead of the writes before the reading.
+      case
+        when h.tie_settled or h.origin <> 'rtdb' then h.mirrored_at
+        else '-infinity'
+      end as held_read_at,
+      case
+        when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
+        when h.event_id = c.event_id then 'duplicate'
+        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.n is null then 'insert'
+        when h.event_time > c.event_time then 'stale'
+        when h.event_time < c.event_time then 'update'
+        when h.payload is not distinct from c.payload then 'duplicate'
+        when c.settles_tie then 'update'
+        else 'tied'
+      end as action
+    from claim as c
+    left join held as h using (n)
+  ),
+  inserted as (
+    insert into rtdb.memory_puzzles (
+      couple_id, puzzle_id, status, created_by, total_pairs, matched_pairs, created_at_local, expires_at_local, payload, origin, event_id, event_time, deleted_at, tie_settled
+    )
+    select
+      _couple_id, _puzzle_id, _status, _created_by, _total_pairs, _matched_pairs, _created_at_local, _expires_at_local, payload, 'rtdb', event_id, event_time,
+      case when payload is null then event_time end, settles_tie
+    from judged
+    where action = 'insert'
+    order by n
+    -- Of the key alone: a constraint of the team's is to say that it refuses the row.
+    on conflict (couple_id, puzzle_id) do nothing
+    returning couple_id, puzzle_id
+  ),
+  updated as (
+    update rtdb.memory_puzzles as q
+    set
+      status = case when j.payload is null or 'status' <> all (told) then q.status else j._status end,
+      created_by = case when j.payload is null or 'created_by' <> all (told) then q.created_by else j._created_by end,
+      total_pairs = case when j.payload is null or 'total_pairs' <> all (told) then q.total_pairs else j._total_pairs end,
+      matched_pairs = case when j.payload is null or 'matched_pairs' <> all (told) then q.matched_pairs else j._matched_pairs end,
+      created_at_local = case when j.payload is null or 'created_at_local' <> all (told) then q.created_at_local else j._created_at_local end,
+      expires_at_local = case when j.payload is null or 'expires_at_local' <> all (told) then q.expires_at_local else j._expires_at_local end,
+      payload = j.payload,
+      origin = 'rtdb',
+      event_id = j.event_id,
+      event_time = j.event_time,
+      deleted_at = case when j.payload is null then j.event_time end,
+      tie_settled = j.settles_tie,
+      mirrored_at = clock_timestamp()
+    from judged as j
+    where j.action = 'update'
+      and (q.couple_id, q.puzzle_id) = (j._couple_id, j._puzzle_id)
+    returning j.n
+  ),
+  settled as materialized (
+    select
+      claim.*,
+      case
+        -- The row is locked, so nobody else is in the way.
+        when claim.action = 'update' and u.n is null then 'dropped'
+        when claim.action = 'update' then 'applied'
+        when claim.action <> 'insert' then claim.action
+        when i.couple_id is null then 'contended'
+        else 'applied'
+      end as verdict,
+      -- The write began from another state than the row shows: an event before it is missing. A
+      -- client's row is no witness of RTDB at all.
+      claim.before_known
+        and not claim.settles_tie
+        and case
+          when claim.before_hash is null
+          then claim.before_payload is distinct from claim.held_payload
+          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
+        end
+        and claim.held_origin is distinct from 'client'
+        and claim.event_time > coalesce(claim.held_read_at, '-infinity')
+        as is_gap,
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'memory_puzzles') as is_older_than_mirror
+    from judged as claim
+    left join inserted as i on (i.couple_id, i.puzzle_id) = (claim._couple_id, claim._puzzle_id)
+    left join updated as u using (n)
+  ),
+  -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
+  -- lose it, since the event's redelivery is only a duplicate.
+  logged as (
+    insert into mirror.divergence_log as log (
+      path, ref, shard, day, key, kind, cause, severity, detected_by,
+      rtdb_value, postgres_value, detail, event_id, event_time
+    )
+    select
+      'memory_puzzles', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id, 'puzzle_id', _puzzle_id),
+      'missed_event',
+      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
+      case when is_older_than_mirror then 'info' else 'warning' end,
+      'trigger',
+      mirror.as_evidence(before_payload),
+      mirror.as_evidence(held_payload),
+      detail || jsonb_build_object(
+        'row_event_id', held_event_id,
+        'row_origin', held_origin,
+        -- What would fill the gap: writes that lead from one state to the other in between.
+        'gaps', jsonb_build_array(jsonb_build_object(
+          'from_hash', mirror.value_hash(held_payload),
+          'from_time', coalesce(held_event_time, '-infinity'),
+          'to_hash', coalesce(before_hash, mirror.value_hash(before_payload)),
+          'to_time', event_time
+        ))
+      ),
+      event_id,
+      event_time
+    from settled
+    where verdict = 'applied' and is_gap
+    order by n
+    on conflict (md5(ref), kind, path) where resolved_at is null do update
+    set
+      times_seen = log.times_seen + 1,
+      last_seen_at = excluded.last_seen_at,
+      -- A gap that someone should look at is not played down by one that is explained.
+      cause = case when excluded.severity = 'info' then log.cause else excluded.cause end,
+      severity = case when excluded.severity = 'info' then log.severity else excluded.severity end,
+      rtdb_value = excluded.rtdb_value,
+      postgres_value = excluded.postgres_value,
+      detail = excluded.detail || mirror.few_gaps(
+        coalesce(log.detail -> 'gaps', '[]') || (excluded.detail -> 'gaps'),
+        coalesce((log.detail ->> 'gaps_dropped')::integer, 0)
+      ),
+      event_id = excluded.event_id,
+      event_time = excluded.event_time
+  )
+  select
+    n,
+    verdict,
+    (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
+    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    held_event_id as row_event_id,
+    case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
+    case
+      when verdict = 'stale'
+      then (extract(epoch from held_event_time - event_time) * 1000)::double precision
+    end as behind_ms,
+    case
+      when is_late then coalesce(before_hash, mirror.value_hash(before_payload))
+    end as before_hash,
+    case when is_late then mirror.value_hash(payload) end as payload_hash
+  from settled
+  cross join lateral (
+    select
+      verdict not in ('applied', 'foreign', 'retained')
+        and held_event_id is distinct from event_id as is_late
+  ) as late;
+end
+$function$;
+grant execute on function mirror.apply_memory_puzzles(jsonb,text,text[]) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.apply_quest_completions(claims jsonb, lock_wait text, told text[])
+ RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  if not told <@ '{partner_id,completed_at}'::text[] then
+    raise exception 'table rtdb.quest_completions lacks columns of the declaration' using errcode = 'undefined_column';
+  end if;
+  perform set_config('lock_timeout', lock_wait, true);
+  -- Tells the mirror's own writes from direct ones.
+  perform set_config('mirror.writer', 'on', true);
+  return query
+  with claim as materialized (
+    select c.*
+    from jsonb_to_recordset(claims) as c (
+      n integer,
+      ref text,
+      _couple_id text collate "C", _date_key date, _quest_id text collate "C", _user_id text collate "C", _partner_id text collate "C", _completed_at timestamp with time zone,
+      payload jsonb,
+      event_id text,
+      event_time timestamptz,
+      before_known boolean,
+      before_payload jsonb,
+      -- In place of a value that is too large to send.
+      before_hash text,
+      settles_tie boolean,
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      retained_before timestamptz,
+      -- Where the event comes from, as long as the instance has not learnt that it is ours.
+      instance text,
+      host text,
+      detail jsonb
+    )
+  ),
+  -- Locks the rows that exist, in key order, as every writer does: no deadlocks. Under READ COMMITTED
+  -- it returns what a concurrent writer left, not what the snapshot saw. Lateral, so that it is an
+  -- index lookup for each claim whatever the planner thinks of the table's size. A row that someone
+  -- inserts after the snapshot is not here; then the insert does nothing: contended.
+  held as materialized (
+    select c.n, q.*
+    from claim as c
+    cross join lateral (
+      select q.origin, q.payload, q.event_id, q.event_time, q.tie_settled, q.mirrored_at
+      from rtdb.quest_completions as q
+      where (q.couple_id, q.date_key, q.quest_id, q.user_id) = (c._couple_id, c._date_key, c._quest_id, c._user_id)
+      for update
+    ) as q
+  ),
+  judged as materialized (
+    select
+      c.*,
+      h.origin as held_origin,
+      h.payload as held_payload,
+      h.event_id as held_event_id,
+      h.event_time as held_event_time,
+      -- A row that was read from RTDB may be ahead of the writes before the reading.
+      case
+        when h.tie_settled or h.origin <> 'rtdb' then h.mirrored_at
+        else '-infinity'
+      end as held_read_at,
+      case
+        when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
+        when h.event_id = c.event_id then 'duplicate'
+        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.n is null then 'insert'
+        when h.event_time > c.event_time then 'stale'
+        when h.event_time < c.event_time then 'update'
+        when h.payload is not distinct from c.payload then 'duplicate'
+        when c.settles_tie then 'update'
+        else 'tied'
+      end as action
+    from claim as c
+    left join held as h using (n)
+  ),
+  inserted as (
+    insert into rtdb.quest_completions (
+      couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_id, event_time, deleted_at, tie_settled
+    )
+    select
+      _couple_id, _date_key, _quest_id, _user_id, _partner_id, _completed_at, payload, 'rtdb', event_id, event_time,
+      case when payload is null then event_time end, settles_tie
+    from judged
+    where action = 'insert'
+    order by n
+    -- Of the key alone: a constraint of the team's is to say that it refuses the row.
+    on conflict (couple_id, date_key, quest_id, user_id) do nothing
+    returning couple_id, date_key, quest_id, user_id
+  ),
+  updated as (
+    update rtdb.quest_completions as q
+    set
+      partner_id = case when j.payload is null or 'partner_id' <> all (told) then q.partner_id else j._partner_id end,
+      completed_at = case when j.payload is null or 'completed_at' <> all (told) then q.completed_at else j._completed_at end,
+      payload = j.payload,
+      origin = 'rtdb',
+      event_id = j.event_id,
+      event_time = j.event_time,
+      deleted_at = case when j.payload is null then j.event_time end,
+      tie_settled = j.settles_tie,
+      mirrored_at = clock_timestamp()
+    from judged as j
+    where j.action = 'update'
+      and (q.couple_id, q.date_key, q.quest_id, q.user_id) = (j._couple_id, j._date_key, j._quest_id, j._user_id)
+    returning j.n
+  ),
+  settled as materialized (
+    select
+      claim.*,
+      case
+        -- The row is locked, so nobody else is in the way.
+        when claim.action = 'update' and u.n is null then 'dropped'
+        when claim.action = 'update' then 'applied'
+        when claim.action <> 'insert' then claim.action
+        when i.couple_id is null then 'contended'
+        else 'applied'
+      end as verdict,
+      -- The write began from another state than the row shows: an event before it is missing. A
+      -- client's row is no witness of RTDB at all.
+      claim.before_known
+        and not claim.settles_tie
+        and case
+          when claim.before_hash is null
+          then claim.before_payload is distinct from claim.held_payload
+          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
+        end
+        and claim.held_origin is distinct from 'client'
+        and claim.event_time > coalesce(claim.held_read_at, '-infinity')
+        as is_gap,
+      claim.held_event_time is null and (select claim._date_key <= (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'quest_completions') as is_older_than_mirror
+    from judged as claim
+    left join inserted as i on (i.couple_id, i.date_key, i.quest_id, i.user_id) = (claim._couple_id, claim._date_key, claim._quest_id, claim._user_id)
+    left join updated as u using (n)
+  ),
+  -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
+  -- lose it, since the event's redelivery is only a duplicate.
+  logged as (
+    insert into mirror.divergence_log as log (
+      path, ref, shard, day, key, kind, cause, severity, detected_by,
+      rtdb_value, postgres_value, detail, event_id, event_time
+    )
+    select
+      'quest_completions', ref, _couple_id, _date_key, jsonb_build_object('couple_id', _couple_id, 'date_key', _date_key, 'quest_id', _quest_id, 'user_id', _user_id),
+      'missed_event',
+      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
+      case when is_older_than_mirror then 'info' else 'warning' end,
+      'trigger',
+      mirror.as_evidence(before_payload),
+      mirror.as_evidence(held_payload),
+      detail || jsonb_build_object(
+        'row_event_id', held_event_id,
+        'row_origin', held_origin,
+        -- What would fill the gap: writes that lead from one state to the other in between.
+        'gaps', jsonb_build_array(jsonb_build_object(
+          'from_hash', mirror.value_hash(held_payload),
+          'from_time', coalesce(held_event_time, '-infinity'),
+          'to_hash', coalesce(before_hash, mirror.value_hash(before_payload)),
+          'to_time', event_time
+        ))
+      ),
+      event_id,
+      event_time
+    from settled
+    where verdict = 'applied' and is_gap
+    order by n
+    on conflict (md5(ref), kind, path) where resolved_at is null do update
+    set
+      times_seen = log.times_seen + 1,
+      last_seen_at = excluded.last_seen_at,
+      -- A gap that someone should look at is not played down by one that is explained.
+      cause = case when excluded.severity = 'info' then log.cause else excluded.cause end,
+      severity = case when excluded.severity = 'info' then log.severity else excluded.severity end,
+      rtdb_value = excluded.rtdb_value,
+      postgres_value = excluded.postgres_value,
+      detail = excluded.detail || mirror.few_gaps(
+        coalesce(log.detail -> 'gaps', '[]') || (excluded.detail -> 'gaps'),
+        coalesce((log.detail ->> 'gaps_dropped')::integer, 0)
+      ),
+      event_id = excluded.event_id,
+      event_time = excluded.event_time
+  )
+  select
+    n,
+    verdict,
+    (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
+    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    held_event_id as row_event_id,
+    case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
+    case
+      when verdict = 'stale'
+      then (extract(epoch from held_event_time - event_time) * 1000)::double precision
+    end as behind_ms,
+    case
+      when is_late then coalesce(before_hash, mirror.value_hash(before_payload))
+    end as before_hash,
+    case when is_late then mirror.value_hash(payload) end as payload_hash
+  from settled
+  cross join lateral (
+    select
+      verdict not in ('applied', 'foreign', 'retained')
+        and held_event_id is distinct from event_id as is_late
+  ) as late;
+end
+$function$;
+grant execute on function mirror.apply_quest_completions(jsonb,text,text[]) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.apply_quiz_progression(claims jsonb, lock_wait text, told text[])
+ RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  if not told <@ '{created_at,current_track,current_position,last_completed_at,total_quizzes_completed,has_completed_all_tracks}'::text[] then
+    raise exception 'table rtdb.quiz_progression lacks columns of the declaration' using errcode = 'undefined_column';
+  end if;
+  perform set_config('lock_timeout', lock_wait, true);
+  -- Tells the mirror's own writes from direct ones.
+  perform set_config('mirror.writer', 'on', true);
+  return query
+  with claim as materialized (
+    select c.*
+    from jsonb_to_recordset(claims) as c (
+      n integer,
+      ref text,
+      _couple_id text collate "C", _created_at timestamp with time zone, _current_track integer, _current_position integer, _last_completed_at timestamp with time zone, _total_quizzes_completed integer, _has_completed_all_tracks boolean,
+      payload jsonb,
+      event_id text,
+      event_time timestamptz,
+      before_known boolean,
+      before_payload jsonb,
+      -- In place of a value that is too large to send.
+      before_hash text,
+      settles_tie boolean,
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      retained_before timestamptz,
+      -- Where the event comes from, as long as the instance has not learnt that it is ours.
+      instance text,
+      host text,
+      detail jsonb
+    )
+  ),
+  -- Locks the rows that exist, in key order, as every writer does: no deadlocks. Under READ COMMITTED
+  -- it returns what a concurrent writer left, not what the snapshot saw. Lateral, so that it is an
+  -- index lookup for each claim whatever the planner thinks of the table's size. A row that someone
+  -- inserts after the snapshot is not here; then the insert does nothing: contended.
+  held as materialized (
+    select c.n, q.*
+    from claim as c
+    cross join lateral (
+      select q.origin, q.payload, q.event_id, q.event_time, q.tie_settled, q.mirrored_at
+      from rtdb.quiz_progression as q
+      where (q.couple_id) = (c._couple_id)
+      for update
+    ) as q
+  ),
+  judged as materialized (
+    select
+      c.*,
+      h.origin as held_origin,
+      h.payload as held_payload,
+      h.event_id as held_event_id,
+      h.event_time as held_event_time,
+      -- A row that was read from RTDB may be ahead of the writes before the reading.
+      case
+        when h.tie_settled or h.origin <> 'rtdb' then h.mirrored_at
+        else '-infinity'
+      end as held_read_at,
+      case
+        when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
+        when h.event_id = c.event_id then 'duplicate'
+        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.n is null then 'insert'
+        when h.event_time > c.event_time then 'stale'
+        when h.event_time < c.event_time then 'update'
+        when h.payload is not distinct from c.payload then 'duplicate'
+        when c.settles_tie then 'update'
+        else 'tied'
+      end as action
+    from claim as c
+    left join held as h using (n)
+  ),
+  inserted as (
+    insert into rtdb.quiz_progression (
+      couple_id, created_at, current_track, current_position, last_completed_at, total_quizzes_completed, has_completed_all_tracks, payload, origin, event_id, event_time, deleted_at, tie_settled
+    )
+    select
+      _couple_id, _created_at, _current_track, _current_position, _last_completed_at, _total_quizzes_completed, _has_completed_all_tracks, payload, 'rtdb', event_id, event_time,
+      case when payload is null then event_time end, settles_tie
+    from judged
+    where action = 'insert'
+    order by n
+    -- Of the key alone: a constraint of the team's is to say that it refuses the row.
+    on conflict (couple_id) do nothing
+    returning couple_id
+  ),
+  updated as (
+    update rtdb.quiz_progression as q
+    set
+      created_at = case when j.payload is null or 'created_at' <> all (told) then q.created_at else j._created_at end,
+      current_track = case when j.payload is null or 'current_track' <> all (told) then q.current_track else j._current_track end,
+      current_position = case when j.payload is null or 'current_position' <> all (told) then q.current_position else j._current_position end,
+      last_completed_at = case when j.payload is null or 'last_completed_at' <> all (told) then q.last_completed_at else j._last_completed_at end,
+      total_quizzes_completed = case when j.payload is null or 'total_quizzes_completed' <> all (told) then q.total_quizzes_completed else j._total_quizzes_completed end,
+      has_completed_all_tracks = case when j.payload is null or 'has_completed_all_tracks' <> all (told) then q.has_completed_all_tracks else j._has_completed_all_tracks end,
+      payload = j.payload,
+      origin = 'rtdb',
+      event_id = j.event_id,
+      event_time = j.event_time,
+      deleted_at = case when j.payload is null then j.event_time end,
+      tie_settled = j.settles_tie,
+      mirrored_at = clock_timestamp()
+    from judged as j
+    where j.action = 'update'
+      and (q.couple_id) = (j._couple_id)
+    returning j.n
+  ),
+  settled as materialized (
+    select
+      claim.*,
+      case
+        -- The row is locked, so nobody else is in the way.
+        when claim.action = 'update' and u.n is null then 'dropped'
+        when claim.action = 'update' then 'applied'
+        when claim.action <> 'insert' then claim.action
+        when i.couple_id is null then 'contended'
+        else 'applied'
+      end as verdict,
+      -- The write began from another state than the row shows: an event before it is missing. A
+      -- client's row is no witness of RTDB at all.
+      claim.before_known
+        and not claim.settles_tie
+        and case
+          when claim.before_hash is null
+          then claim.before_payload is distinct from claim.held_payload
+          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
+        end
+        and claim.held_origin is distinct from 'client'
+        and claim.event_time > coalesce(claim.held_read_at, '-infinity')
+        as is_gap,
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'quiz_progression') as is_older_than_mirror
+    from judged as claim
+    left join inserted as i on (i.couple_id) = (claim._couple_id)
+    left join updated as u using (n)
+  ),
+  -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
+  -- lose it, since the event's redelivery is only a duplicate.
+  logged as (
+    insert into mirror.divergence_log as log (
+      path, ref, shard, day, key, kind, cause, severity, detected_by,
+      rtdb_value, postgres_value, detail, event_id, event_time
+    )
+    select
+      'quiz_progression', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id),
+      'missed_event',
+      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
+      case when is_older_than_mirror then 'info' else 'warning' end,
+      'trigger',
+      mirror.as_evidence(before_payload),
+      mirror.as_evidence(held_payload),
+      detail || jsonb_build_object(
+        'row_event_id', held_event_id,
+        'row_origin', held_origin,
+        -- What would fill the gap: writes that lead from one state to the other in between.
+        'gaps', jsonb_build_array(jsonb_build_object(
+          'from_hash', mirror.value_hash(held_payload),
+          'from_time', coalesce(held_event_time, '-infinity'),
+          'to_hash', coalesce(before_hash, mirror.value_hash(before_payload)),
+          'to_time', event_time
+        ))
+      ),
+      event_id,
+      event_time
+    from settled
+    where verdict = 'applied' and is_gap
+    order by n
+    on conflict (md5(ref), kind, path) where resolved_at is null do update
+    set
+      times_seen = log.times_seen + 1,
+      last_seen_at = excluded.last_seen_at,
+      -- A gap that someone should look at is not played down by one that is explained.
+      cause = case when excluded.severity = 'info' then log.cause else excluded.cause end,
+      severity = case when excluded.severity = 'info' then log.severity else excluded.severity end,
+      rtdb_value = excluded.rtdb_value,
+      postgres_value = excluded.postgres_value,
+      detail = excluded.detail || mirror.few_gaps(
+        coalesce(log.detail -> 'gaps', '[]') || (excluded.detail -> 'gaps'),
+        coalesce((log.detail ->> 'gaps_dropped')::integer, 0)
+      ),
+      event_id = excluded.event_id,
+      event_time = excluded.event_time
+  )
+  select
+    n,
+    verdict,
+    (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
+    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    held_event_id as row_event_id,
+    case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
+    case
+      when verdict = 'stale'
+      then (extract(epoch from held_event_time - event_time) * 1000)::double precision
+    end as behind_ms,
+    case
+      when is_late then coalesce(before_hash, mirror.value_hash(before_payload))
+    end as before_hash,
+    case when is_late then mirror.value_hash(payload) end as payload_hash
+  from settled
+  cross join lateral (
+    select
+      verdict not in ('applied', 'foreign', 'retained')
+        and held_event_id is distinct from event_id as is_late
+  ) as late;
+end
+$function$;
+grant execute on function mirror.apply_quiz_progression(jsonb,text,text[]) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.apply_quiz_sessions(claims jsonb, lock_wait text, told text[])
+ RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  if not told <@ '{status,lp_earned,created_at,expires_at,format_type,completed_at,initiated_by,is_daily_quest,subject_user_id,match_percentage,alignment_matches}'::text[] then
+    raise exception 'table rtdb.quiz_sessions lacks columns of the declaration' using errcode = 'undefined_column';
+  end if;
+  perform set_config('lock_timeout', lock_wait, true);
+  -- Tells the mirror's own writes from direct ones.
+  perform set_config('mirror.writer', 'on', true);
+  return query
+  with claim as materialized (
+    select c.*
+    from jsonb_to_recordset(claims) as c (
+      n integer,
+      ref text,
+      _couple_id text collate "C", _session_id text collate "C", _status text, _lp_earned integer, _created_at timestamp with time zone, _expires_at timestamp with time zone, _format_type text, _completed_at timestamp with time zone, _initiated_by text, _is_daily_quest boolean, _subject_user_id text, _match_percentage integer, _alignment_matches integer,
+      payload jsonb,
+      event_id text,
+      event_time timestamptz,
+      before_known boolean,
+      before_payload jsonb,
+      -- In place of a value that is too large to send.
+      before_hash text,
+      settles_tie boolean,
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      retained_before timestamptz,
+      -- Where the event comes from, as long as the instance has not learnt that it is ours.
+      instance text,
+      host text,
+      detail jsonb
+    )
+  ),
+  -- Locks the rows that exist, in key order, as every writer does: no deadlocks. Under READ COMMITTED
+  -- it returns what a concurrent writer left, not what the snapshot saw. Lateral, so that it is an
+  -- index lookup for each claim whatever the planner thinks of the table's size. A row that someone
+  -- inserts after the snapshot is not here; then the insert does nothing: contended.
+  held as materialized (
+    select c.n, q.*
+    from claim as c
+    cross join lateral (
+      select q.origin, q.payload, q.event_id, q.event_time, q.tie_settled, q.mirrored_at
+      from rtdb.quiz_sessions as q
+      where (q.couple_id, q.session_id) = (c._couple_id, c._session_id)
+      for update
+    ) as q
+  ),
+  judged as materialized (
+    select
+      c.*,
+      h.origin as held_origin,
+      h.payload as held_payload,
+      h.event_id as held_event_id,
+      h.event_time as held_event_time,
+      -- A row that was read from RTDB may be ahead of the writes before the reading.
+      case
+        when h.tie_settled or h.origin <> 'rtdb' then h.mirrored_at
+        else '-infinity'
+      end as held_read_at,
+      case
+        when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
+        when h.event_id = c.event_id then 'duplicate'
+        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.n is null then 'insert'
+        when h.event_time > c.event_time then 'stale'
+        when h.event_time < c.event_time then 'update'
+        when h.payload is not distinct from c.payload then 'duplicate'
+        when c.settles_tie then 'update'
+        else 'tied'
+      end as action
+    from claim as c
+    left join held as h using (n)
+  ),
+  inserted as (
+    insert into rtdb.quiz_sessions (
+      couple_id, session_id, status, lp_earned, created_at, expires_at, format_type, completed_at, initiated_by, is_daily_quest, subject_user_id, match_percentage, alignment_matches, payload, origin, event_id, event_time, deleted_at, tie_settled
+    )
+    select
+      _couple_id, _session_id, _status, _lp_earned, _created_at, _expires_at, _format_type, _completed_at, _initiated_by, _is_daily_quest, _subject_user_id, _match_percentage, _alignment_matches, payload, 'rtdb', event_id, event_time,
+      case when payload is null then event_time end, settles_tie
+    from judged
+    where action = 'insert'
+    order by n
+    -- Of the key alone: a constraint of the team's is to say that it refuses the row.
+    on conflict (couple_id, session_id) do nothing
+    returning couple_id, session_id
+  ),
+  updated as (
+    update rtdb.quiz_sessions as q
+    set
+      status = case when j.payload is null or 'status' <> all (told) then q.status else j._status end,
+      lp_earned = case when j.payload is null or 'lp_earned' <> all (told) then q.lp_earned else j._lp_earned end,
+      created_at = case when j.payload is null or 'created_at' <> all (told) then q.created_at else j._created_at end,
+      expires_at = case when j.payload is null or 'expires_at' <> all (told) then q.expires_at else j._expires_at end,
+      format_type = case when j.payload is null or 'format_type' <> all (told) then q.format_type else j._format_type end,
+      completed_at = case when j.payload is null or 'completed_at' <> all (told) then q.completed_at else j._completed_at end,
+      initiated_by = case when j.payload is null or 'initiated_by' <> all (told) then q.initiated_by else j._initiated_by end,
+      is_daily_quest = case when j.payload is null or 'is_daily_quest' <> all (told) then q.is_daily_quest else j._is_daily_quest end,
+      subject_user_id = case when j.payload is null or 'subject_user_id' <> all (told) then q.subject_user_id else j._subject_user_id end,
+      match_percentage = case when j.payload is null or 'match_percentage' <> all (told) then q.match_percentage else j._match_percentage end,
+      alignment_matches = case when j.payload is null or 'alignment_matches' <> all (told) then q.alignment_matches else j._alignment_matches end,
+      payload = j.payload,
+      origin = 'rtdb',
+      event_id = j.event_id,
+      event_time = j.event_time,
+      deleted_at = case when j.payload is null then j.event_time end,
+      tie_settled = j.settles_tie,
+      mirrored_at = clock_timestamp()
+    from judged as j
+    where j.action = 'update'
+      and (q.couple_id, q.session_id) = (j._couple_id, j._session_id)
+    returning j.n
+  ),
+  settled as materialized (
+    select
+      claim.*,
+      case
+        -- The row is locked, so nobody else is in the way.
+        when claim.action = 'update' and u.n is null then 'dropped'
+        when claim.action = 'update' then 'applied'
+        when claim.action <> 'insert' then claim.action
+        when i.couple_id is null then 'contended'
+        else 'applied'
+      end as verdict,
+      -- The write began from another state than the row shows: an event before it is missing. A
+      -- client's row is no witness of RTDB at all.
+      claim.before_known
+        and not claim.settles_tie
+        and case
+          when claim.before_hash is null
+          then claim.before_payload is distinct from claim.held_payload
+          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
+        end
+        and claim.held_origin is distinct from 'client'
+        and claim.event_time > coalesce(claim.held_read_at, '-infinity')
+        as is_gap,
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'quiz_sessions') as is_older_than_mirror
+    from judged as claim
+    left join inserted as i on (i.couple_id, i.session_id) = (claim._couple_id, claim._session_id)
+    left join updated as u using (n)
+  ),
+  -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
+  -- lose it, since the event's redelivery is only a duplicate.
+  logged as (
+    insert into mirror.divergence_log as log (
+      path, ref, shard, day, key, kind, cause, severity, detected_by,
+      rtdb_value, postgres_value, detail, event_id, event_time
+    )
+    select
+      'quiz_sessions', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id, 'session_id', _session_id),
+      'missed_event',
+      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
+      case when is_older_than_mirror then 'info' else 'warning' end,
+      'trigger',
+      mirror.as_evidence(before_payload),
+      mirror.as_evidence(held_payload),
+      detail || jsonb_build_object(
+        'row_event_id', held_event_id,
+        'row_origin', held_origin,
+        -- What would fill the gap: writes that lead from one state to the other in between.
+        'gaps', jsonb_build_array(jsonb_build_object(
+          'from_hash', mirror.value_hash(held_payload),
+          'from_time', coalesce(held_event_time, '-infinity'),
+          'to_hash', coalesce(before_hash, mirror.value_hash(before_payload)),
+          'to_time', event_time
+        ))
+      ),
+      event_id,
+      event_time
+    from settled
+    where verdict = 'applied' and is_gap
+    order by n
+    on conflict (md5(ref), kind, path) where resolved_at is null do update
+    set
+      times_seen = log.times_seen + 1,
+      last_seen_at = excluded.last_seen_at,
+      -- A gap that someone should look at is not played down by one that is explained.
+      cause = case when excluded.severity = 'info' then log.cause else excluded.cause end,
+      severity = case when excluded.severity = 'info' then log.severity else excluded.severity end,
+      rtdb_value = excluded.rtdb_value,
+      postgres_value = excluded.postgres_value,
+      detail = excluded.detail || mirror.few_gaps(
+        coalesce(log.detail -> 'gaps', '[]') || (excluded.detail -> 'gaps'),
+        coalesce((log.detail ->> 'gaps_dropped')::integer, 0)
+      ),
+      event_id = excluded.event_id,
+      event_time = excluded.event_time
+  )
+  select
+    n,
+    verdict,
+    (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
+    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    held_event_id as row_event_id,
+    case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
+    case
+      when verdict = 'stale'
+      then (extract(epoch from held_event_time - event_time) * 1000)::double precision
+    end as behind_ms,
+    case
+      when is_late then coalesce(before_hash, mirror.value_hash(before_payload))
+    end as before_hash,
+    case when is_late then mirror.value_hash(payload) end as payload_hash
+  from settled
+  cross join lateral (
+    select
+      verdict not in ('applied', 'foreign', 'retained')
+        and held_event_id is distinct from event_id as is_late
+  ) as late;
+end
+$function$;
+grant execute on function mirror.apply_quiz_sessions(jsonb,text,text[]) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.apply_steps(claims jsonb, lock_wait text, told text[])
+ RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  if not told <@ '{goal,claimed,lp_earned,claimed_at,claimed_by,updated_at}'::text[] then
+    raise exception 'table rtdb.steps lacks columns of the declaration' using errcode = 'undefined_column';
+  end if;
+  perform set_config('lock_timeout', lock_wait, true);
+  -- Tells the mirror's own writes from direct ones.
+  perform set_config('mirror.writer', 'on', true);
+  return query
+  with claim as materialized (
+    select c.*
+    from jsonb_to_recordset(claims) as c (
+      n integer,
+      ref text,
+      _couple_id text collate "C", _date_key date, _goal integer, _claimed boolean, _lp_earned integer, _claimed_at timestamp with time zone, _claimed_by text, _updated_at timestamp with time zone,
+      payload jsonb,
+      event_id text,
+      event_time timestamptz,
+      before_known boolean,
+      before_payload jsonb,
+      -- In place of a value that is too large to send.
+      before_hash text,
+      settles_tie boolean,
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      retained_before timestamptz,
+      -- Where the event comes from, as long as the instance has not learnt that it is ours.
+      instance text,
+      host text,
+      detail jsonb
+    )
+  ),
+  -- Locks the rows that exist, in key order, as every writer does: no deadlocks. Under READ COMMITTED
+  -- it returns what a concurrent writer left, not what the snapshot saw. Lateral, so that it is an
+  -- index lookup for each claim whatever the planner thinks of the table's size. A row that someone
+  -- inserts after the snapshot is not here; then the insert does nothing: contended.
+  held as materialized (
+    select c.n, q.*
+    from claim as c
+    cross join lateral (
+      select q.origin, q.payload, q.event_id, q.event_time, q.tie_settled, q.mirrored_at
+      from rtdb.steps as q
+      where (q.couple_id, q.date_key) = (c._couple_id, c._date_key)
+      for update
+    ) as q
+  ),
+  judged as materialized (
+    select
+      c.*,
+      h.origin as held_origin,
+      h.payload as held_payload,
+      h.event_id as held_event_id,
+      h.event_time as held_event_time,
+      -- A row that was read from RTDB may be ahead of the writes before the reading.
+      case
+        when h.tie_settled or h.origin <> 'rtdb' then h.mirrored_at
+        else '-infinity'
+      end as held_read_at,
+      case
+        when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
+        when h.event_id = c.event_id then 'duplicate'
+        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.n is null then 'insert'
+        when h.event_time > c.event_time then 'stale'
+        when h.event_time < c.event_time then 'update'
+        when h.payload is not distinct from c.payload then 'duplicate'
+        when c.settles_tie then 'update'
+        else 'tied'
+      end as action
+    from claim as c
+    left join held as h using (n)
+  ),
+  inserted as (
+    insert into rtdb.steps (
+      couple_id, date_key, goal, claimed, lp_earned, claimed_at, claimed_by, updated_at, payload, origin, event_id, event_time, deleted_at, tie_settled
+    )
+    select
+      _couple_id, _date_key, _goal, _claimed, _lp_earned, _claimed_at, _claimed_by, _updated_at, payload, 'rtdb', event_id, event_time,
+      case when payload is null then event_time end, settles_tie
+    from judged
+    where action = 'insert'
+    order by n
+    -- Of the key alone: a constraint of the team's is to say that it refuses the row.
+    on conflict (couple_id, date_key) do nothing
+    returning couple_id, date_key
+  ),
+  updated as (
+    update rtdb.steps as q
+    set
+      goal = case when j.payload is null or 'goal' <> all (told) then q.goal else j._goal end,
+      claimed = case when j.payload is null or 'claimed' <> all (told) then q.claimed else j._claimed end,
+      lp_earned = case when j.payload is null or 'lp_earned' <> all (told) then q.lp_earned else j._lp_earned end,
+      claimed_at = case when j.payload is null or 'claimed_at' <> all (told) then q.claimed_at else j._claimed_at end,
+      claimed_by = case when j.payload is null or 'claimed_by' <> all (told) then q.claimed_by else j._claimed_by end,
+      updated_at = case when j.payload is null or 'updated_at' <> all (told) then q.updated_at else j._updated_at end,
+      payload = j.payload,
+      origin = 'rtdb',
+      event_id = j.event_id,
+      event_time = j.event_time,
+      deleted_at = case when j.payload is null then j.event_time end,
+      tie_settled = j.settles_tie,
+      mirrored_at = clock_timestamp()
+    from judged as j
+    where j.action = 'update'
+      and (q.couple_id, q.date_key) = (j._couple_id, j._date_key)
+    returning j.n
+  ),
+  settled as materialized (
+    select
+      claim.*,
+      case
+        -- The row is locked, so nobody else is in the way.
+        when claim.action = 'update' and u.n is null then 'dropped'
+        when claim.action = 'update' then 'applied'
+        when claim.action <> 'insert' then claim.action
+        when i.couple_id is null then 'contended'
+        else 'applied'
+      end as verdict,
+      -- The write began from another state than the row shows: an event before it is missing. A
+      -- client's row is no witness of RTDB at all.
+      claim.before_known
+        and not claim.settles_tie
+        and case
+          when claim.before_hash is null
+          then claim.before_payload is distinct from claim.held_payload
+          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
+        end
+        and claim.held_origin is distinct from 'client'
+        and claim.event_time > coalesce(claim.held_read_at, '-infinity')
+        as is_gap,
+      claim.held_event_time is null and (select claim._date_key <= (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'steps') as is_older_than_mirror
+    from judged as claim
+    left join inserted as i on (i.couple_id, i.date_key) = (claim._couple_id, claim._date_key)
+    left join updated as u using (n)
+  ),
+  -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
+  -- lose it, since the event's redelivery is only a duplicate.
+  logged as (
+    insert into mirror.divergence_log as log (
+      path, ref, shard, day, key, kind, cause, severity, detected_by,
+      rtdb_value, postgres_value, detail, event_id, event_time
+    )
+    select
+      'steps', ref, _couple_id, _date_key, jsonb_build_object('couple_id', _couple_id, 'date_key', _date_key),
+      'missed_event',
+      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
+      case when is_older_than_mirror then 'info' else 'warning' end,
+      'trigger',
+      mirror.as_evidence(before_payload),
+      mirror.as_evidence(held_payload),
+      detail || jsonb_build_object(
+        'row_event_id', held_event_id,
+        'row_origin', held_origin,
+        -- What would fill the gap: writes that lead from one state to the other in between.
+        'gaps', jsonb_build_array(jsonb_build_object(
+          'from_hash', mirror.value_hash(held_payload),
+          'from_time', coalesce(held_event_time, '-infinity'),
+          'to_hash', coalesce(before_hash, mirror.value_hash(before_payload)),
+          'to_time', event_time
+        ))
+      ),
+      event_id,
+      event_time
+    from settled
+    where verdict = 'applied' and is_gap
+    order by n
+    on conflict (md5(ref), kind, path) where resolved_at is null do update
+    set
+      times_seen = log.times_seen + 1,
+      last_seen_at = excluded.last_seen_at,
+      -- A gap that someone should look at is not played down by one that is explained.
+      cause = case when excluded.severity = 'info' then log.cause else excluded.cause end,
+      severity = case when excluded.severity = 'info' then log.severity else excluded.severity end,
+      rtdb_value = excluded.rtdb_value,
+      postgres_value = excluded.postgres_value,
+      detail = excluded.detail || mirror.few_gaps(
+        coalesce(log.detail -> 'gaps', '[]') || (excluded.detail -> 'gaps'),
+        coalesce((log.detail ->> 'gaps_dropped')::integer, 0)
+      ),
+      event_id = excluded.event_id,
+      event_time = excluded.event_time
+  )
+  select
+    n,
+    verdict,
+    (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
+    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    held_event_id as row_event_id,
+    case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
+    case
+      when verdict = 'stale'
+      then (extract(epoch from held_event_time - event_time) * 1000)::double precision
+    end as behind_ms,
+    case
+      when is_late then coalesce(before_hash, mirror.value_hash(before_payload))
+    end as before_hash,
+    case when is_late then mirror.value_hash(payload) end as payload_hash
+  from settled
+  cross join lateral (
+    select
+      verdict not in ('applied', 'foreign', 'retained')
+        and held_event_id is distinct from event_id as is_late
+  ) as late;
+end
+$function$;
+grant execute on function mirror.apply_steps(jsonb,text,text[]) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.apply_you_or_me_sessions(claims jsonb, lock_wait text, told text[])
+ RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  if not told <@ '{status,user_id,lp_earned,created_at,partner_id,completed_at,initiated_by,is_completed,subject_user_id}'::text[] then
+    raise exception 'table rtdb.you_or_me_sessions lacks columns of the declaration' using errcode = 'undefined_column';
+  end if;
+  perform set_config('lock_timeout', lock_wait, true);
+  -- Tells the mirror's own writes from direct ones.
+  perform set_config('mirror.writer', 'on', true);
+  return query
+  with claim as materialized (
+    select c.*
+    from jsonb_to_recordset(claims) as c (
+      n integer,
+      ref text,
+      _couple_id text collate "C", _session_id text collate "C", _status text, _user_id text, _lp_earned integer, _created_at timestamp with time zone, _partner_id text, _completed_at timestamp with time zone, _initiated_by text, _is_completed boolean, _subject_user_id text,
+      payload jsonb,
+      event_id text,
+      event_time timestamptz,
+      before_known boolean,
+      before_payload jsonb,
+      -- In place of a value that is too large to send.
+      before_hash text,
+      settles_tie boolean,
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      retained_before timestamptz,
+      -- Where the event comes from, as long as the instance has not learnt that it is ours.
+      instance text,
+      host text,
+      detail jsonb
+    )
+  ),
+  -- Locks the rows that exist, in key order, as every writer does: no deadlocks. Under READ COMMITTED
+  -- it returns what a concurrent writer left, not what the snapshot saw. Lateral, so that it is an
+  -- index lookup for each claim whatever the planner thinks of the table's size. A row that someone
+  -- inserts after the snapshot is not here; then the insert does nothing: contended.
+  held as materialized (
+    select c.n, q.*
+    from claim as c
+    cross join lateral (
+      select q.origin, q.payload, q.event_id, q.event_time, q.tie_settled, q.mirrored_at
+      from rtdb.you_or_me_sessions as q
+      where (q.couple_id, q.session_id) = (c._couple_id, c._session_id)
+      for update
+    ) as q
+  ),
+  judged as materialized (
+    select
+      c.*,
+      h.origin as held_origin,
+      h.payload as held_payload,
+      h.event_id as held_event_id,
+      h.event_time as held_event_time,
+      -- A row that was read from RTDB may be ahead of the writes before the reading.
+      case
+        when h.tie_settled or h.origin <> 'rtdb' then h.mirrored_at
+        else '-infinity'
+      end as held_read_at,
+      case
+        when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
+        when h.event_id = c.event_id then 'duplicate'
+        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.n is null then 'insert'
+        when h.event_time > c.event_time then 'stale'
+        when h.event_time < c.event_time then 'update'
+        when h.payload is not distinct from c.payload then 'duplicate'
+        when c.settles_tie then 'update'
+        else 'tied'
+      end as action
+    from claim as c
+    left join held as h using (n)
+  ),
+  inserted as (
+    insert into rtdb.you_or_me_sessions (
+      couple_id, session_id, status, user_id, lp_earned, created_at, partner_id, completed_at, initiated_by, is_completed, subject_user_id, payload, origin, event_id, event_time, deleted_at, tie_settled
+    )
+    select
+      _couple_id, _session_id, _status, _user_id, _lp_earned, _created_at, _partner_id, _completed_at, _initiated_by, _is_completed, _subject_user_id, payload, 'rtdb', event_id, event_time,
+      case when payload is null then event_time end, settles_tie
+    from judged
+    where action = 'insert'
+    order by n
+    -- Of the key alone: a constraint of the team's is to say that it refuses the row.
+    on conflict (couple_id, session_id) do nothing
+    returning couple_id, session_id
+  ),
+  updated as (
+    update rtdb.you_or_me_sessions as q
+    set
+      status = case when j.payload is null or 'status' <> all (told) then q.status else j._status end,
+      user_id = case when j.payload is null or 'user_id' <> all (told) then q.user_id else j._user_id end,
+      lp_earned = case when j.payload is null or 'lp_earned' <> all (told) then q.lp_earned else j._lp_earned end,
+      created_at = case when j.payload is null or 'created_at' <> all (told) then q.created_at else j._created_at end,
+      partner_id = case when j.payload is null or 'partner_id' <> all (told) then q.partner_id else j._partner_id end,
+      completed_at = case when j.payload is null or 'completed_at' <> all (told) then q.completed_at else j._completed_at end,
+      initiated_by = case when j.payload is null or 'initiated_by' <> all (told) then q.initiated_by else j._initiated_by end,
+      is_completed = case when j.payload is null or 'is_completed' <> all (told) then q.is_completed else j._is_completed end,
+      subject_user_id = case when j.payload is null or 'subject_user_id' <> all (told) then q.subject_user_id else j._subject_user_id end,
+      payload = j.payload,
+      origin = 'rtdb',
+      event_id = j.event_id,
+      event_time = j.event_time,
+      deleted_at = case when j.payload is null then j.event_time end,
+      tie_settled = j.settles_tie,
+      mirrored_at = clock_timestamp()
+    from judged as j
+    where j.action = 'update'
+      and (q.couple_id, q.session_id) = (j._couple_id, j._session_id)
+    returning j.n
+  ),
+  settled as materialized (
+    select
+      claim.*,
+      case
+        -- The row is locked, so nobody else is in the way.
+        when claim.action = 'update' and u.n is null then 'dropped'
+        when claim.action = 'update' then 'applied'
+        when claim.action <> 'insert' then claim.action
+        when i.couple_id is null then 'contended'
+        else 'applied'
+      end as verdict,
+      -- The write began from another state than the row shows: an event before it is missing. A
+      -- client's row is no witness of RTDB at all.
+      claim.before_known
+        and not claim.settles_tie
+        and case
+          when claim.before_hash is null
+          then claim.before_payload is distinct from claim.held_payload
+          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
+        end
+        and claim.held_origin is distinct from 'client'
+        and claim.event_time > coalesce(claim.held_read_at, '-infinity')
+        as is_gap,
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'you_or_me_sessions') as is_older_than_mirror
+    from judged as claim
+    left join inserted as i on (i.couple_id, i.session_id) = (claim._couple_id, claim._session_id)
+    left join updated as u using (n)
+  ),
+  -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
+  -- lose it, since the event's redelivery is only a duplicate.
+  logged as (
+    insert into mirror.divergence_log as log (
+      path, ref, shard, day, key, kind, cause, severity, detected_by,
+      rtdb_value, postgres_value, detail, event_id, event_time
+    )
+    select
+      'you_or_me_sessions', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id, 'session_id', _session_id),
+      'missed_event',
+      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
+      case when is_older_than_mirror then 'info' else 'warning' end,
+      'trigger',
+      mirror.as_evidence(before_payload),
+      mirror.as_evidence(held_payload),
+      detail || jsonb_build_object(
+        'row_event_id', held_event_id,
+        'row_origin', held_origin,
+        -- What would fill the gap: writes that lead from one state to the other in between.
+        'gaps', jsonb_build_array(jsonb_build_object(
+          'from_hash', mirror.value_hash(held_payload),
+          'from_time', coalesce(held_event_time, '-infinity'),
+          'to_hash', coalesce(before_hash, mirror.value_hash(before_payload)),
+          'to_time', event_time
+        ))
+      ),
+      event_id,
+      event_time
+    from settled
+    where verdict = 'applied' and is_gap
+    order by n
+    on conflict (md5(ref), kind, path) where resolved_at is null do update
+    set
+      times_seen = log.times_seen + 1,
+      last_seen_at = excluded.last_seen_at,
+      -- A gap that someone should look at is not played down by one that is explained.
+      cause = case when excluded.severity = 'info' then log.cause else excluded.cause end,
+      severity = case when excluded.severity = 'info' then log.severity else excluded.severity end,
+      rtdb_value = excluded.rtdb_value,
+      postgres_value = excluded.postgres_value,
+      detail = excluded.detail || mirror.few_gaps(
+        coalesce(log.detail -> 'gaps', '[]') || (excluded.detail -> 'gaps'),
+        coalesce((log.detail ->> 'gaps_dropped')::integer, 0)
+      ),
+      event_id = excluded.event_id,
+      event_time = excluded.event_time
+  )
+  select
+    n,
+    verdict,
+    (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
+    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    held_event_id as row_event_id,
+    case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
+    case
+      when verdict = 'stale'
+      then (extract(epoch from held_event_time - event_time) * 1000)::double precision
+    end as behind_ms,
+    case
+      when is_late then coalesce(before_hash, mirror.value_hash(before_payload))
+    end as before_hash,
+    case when is_late then mirror.value_hash(payload) end as payload_hash
+  from settled
+  cross join lateral (
+    select
+      verdict not in ('applied', 'foreign', 'retained')
+        and held_event_id is distinct from event_id as is_late
+  ) as late;
+end
+$function$;
+grant execute on function mirror.apply_you_or_me_sessions(jsonb,text,text[]) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.as_evidence(value jsonb)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select mirror.as_evidence(value, 12288)
+$function$;
+grant execute on function mirror.as_evidence(jsonb) to quest_mirror_api;
+grant execute on function mirror.as_evidence(jsonb) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.as_evidence(value jsonb, max_bytes integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select case
+    when octet_length(shown.text) <= max_bytes then value
+    else jsonb_build_object(
+      'truncated', true,
+      'bytes', octet_length(shown.text),
+      'sha256', encode(sha256(convert_to(shown.text, 'UTF8')), 'hex'),
+      'head', left(shown.text, max_bytes / 16)
+    )
+  end
+  -- offset: or each use of the text would make it anew.
+  from (select value::pg_catalog.text offset 0) as shown (text)
+$function$;
+grant execute on function mirror.as_evidence(jsonb,integer) to quest_mirror_api;
+grant execute on function mirror.as_evidence(jsonb,integer) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.boolean_of(leaf jsonb)
+ RETURNS boolean
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE jsonb_typeof(leaf) WHEN 'boolean'::text THEN (leaf)::boolean ELSE NULL::boolean END;
+grant execute on function mirror.boolean_of(jsonb) to quest_mirror_reader;
+
+CREATE OR REPLACE FUNCTION mirror.bound_divergence()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  new.rtdb_value := mirror.as_evidence(new.rtdb_value);
+  new.postgres_value := mirror.as_evidence(new.postgres_value);
+  new.event_id := left(new.event_id, 128);
+  if octet_length(new.detail::text) > 8192 then
+    new.detail := (
+      select jsonb_object_agg(
+        key,
+        case when key in ('gaps', 'event_ids') then value else mirror.as_evidence(value, 1024) end
+      )
+      from jsonb_each(new.detail)
+    );
+  end if;
+  return new;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.build_access(declared mirror.paths)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  relation constant regclass := declared.relation;
+  subject constant text := $subject$(
+    select nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')
+  )$subject$;
+  sees constant text := (
+    select string_agg(
+      case
+        when rule <> 'couple' then format('%I = %s', rule, subject)
+        -- A user's id may hold `_` itself, so the shard is never split.
+        else format(
+          'starts_with(%1$I, %2$s || ''_'') or right(%1$I, length(%2$s) + 1) = ''_'' || %2$s',
+          declared.key_columns[1], subject
+        )
+      end,
+      ' or '
+    )
+    from unnest(declared.visible_to) as rule
+  );
+begin
+  perform mirror.guard(relation, array['quest_mirror_writer', 'quest_mirror_reader']);
+  execute format('grant select, insert, update on %s to quest_mirror_writer', relation);
+  execute format('grant select on %s to quest_mirror_reader', relation);
+  execute format('drop policy if exists own_live_rows on %s', relation);
+  if sees is null then
+    return;
+  end if;
+  -- To everybody, guarded by the grant, so that it does not depend on which roles exist now. A role
+  -- `authenticated` that is made later needs two grants: docs/tables.md.
+  execute format(
+    'create policy own_live_rows on %s for select using (deleted_at is null and (%s))', relation, sees
+  );
+  if exists (select from pg_catalog.pg_roles where rolname = 'authenticated') then
+    execute format('grant select on %s to authenticated', relation);
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.build_apply_function(declared mirror.paths)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  -- A claim is the state of one leaf at one version, (event_time, event_id); payload null = not there.
+  -- The function answers for each claim, by its n:
+  --   verdict       applied, duplicate (the row shows it), stale (the row is newer), tied (another
+  --                 event of this instant brought another state), retained (a removal beyond
+  --                 retention), foreign (it comes from another RTDB), contended (see `held`), dropped
+  --                 (a trigger on the table left the update out)
+  --   lag_ms        from the write in RTDB until now
+  --   missed_event  an event before this one did not arrive (not: the leaf is older than the mirror)
+  --   row_event_id  the event that the row showed before
+  --   row_payload, behind_ms  what a stale claim lost against (as evidence), and by how much
+  --   before_hash, payload_hash  of a claim that did not win: the states it leads from and to, for
+  --                 a gap that it may fill
+  --
+  -- A row that someone else has locked must not hold up all others on the connection: after
+  -- lock_wait, such as '500ms', the call fails with SQLSTATE 55P03.
+  --
+  -- The words that open the statement are matched in functions/src/postgres.
+  template constant text := $template$
+create or replace function mirror.{function}(claims jsonb, lock_wait text, told text[])
+returns table (
+  n integer,
+  verdict text,
+  lag_ms double precision,
+  missed_event boolean,
+  row_event_id text,
+  row_payload jsonb,
+  behind_ms double precision,
+  before_hash text,
+  payload_hash text
+)
+language plpgsql
+set search_path = ''
+as $body$
+#variable_conflict use_column
+begin
+  if not told <@ {other columns} then
+    raise exception 'table {table} lacks columns of the declaration' using errcode = 'undefined_column';
+  end if;
+  perform set_config('lock_timeout', lock_wait, true);
+  -- Tells the mirror's own writes from direct ones.
+  perform set_config('mirror.writer', 'on', true);
+  return query
+  with claim as materialized (
+    select c.*
+    from jsonb_to_recordset(claims) as c (
+      n integer,
+      ref text,
+      {column definitions},
+      payload jsonb,
+      event_id text,
+      event_time timestamptz,
+      before_known boolean,
+      before_payload jsonb,
+      -- In place of a value that is too large to send.
+      before_hash text,
+      settles_tie boolean,
+      -- Of a removal beyond retention: a row that no event wrote since then outlives its leaf.
+      retained_before timestamptz,
+      -- Where the event comes from, as long as the instance has not learnt that it is ours.
+      instance text,
+      host text,
+      detail jsonb
+    )
+  ),
+  -- Locks the rows that exist, in key order, as every writer does: no deadlocks. Under READ COMMITTED
+  -- it returns what a concurrent writer left, not what the snapshot saw. Lateral, so that it is an
+  -- index lookup for each claim whatever the planner thinks of the table's size. A row that someone
+  -- inserts after the snapshot is not here; then the insert does nothing: contended.
+  held as materialized (
+    select c.n, q.*
+    from claim as c
+    cross join lateral (
+      select q.origin, q.payload, q.event_id, q.event_time, q.tie_settled, q.mirrored_at
+      from {table} as q
+      where ({q.key}) = ({c.key})
+      for update
+    ) as q
+  ),
+  judged as materialized (
+    select
+      c.*,
+      h.origin as held_origin,
+      h.payload as held_payload,
+      h.event_id as held_event_id,
+      h.event_time as held_event_time,
+      -- A row that was read from RTDB may be ahead of the writes before the reading.
+      case
+        when h.tie_settled or h.origin <> 'rtdb' then h.mirrored_at
+        else '-infinity'
+      end as held_read_at,
+      case
+        when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
+        when h.event_id = c.event_id then 'duplicate'
+        when coalesce(h.event_time, '-infinity') < c.retained_before then 'retained'
+        when h.n is null then 'insert'
+        when h.event_time > c.event_time then 'stale'
+        when h.event_time < c.event_time then 'update'
+        when h.payload is not distinct from c.payload then 'duplicate'
+        when c.settles_tie then 'update'
+        else 'tied'
+      end as action
+    from claim as c
+    left join held as h using (n)
+  ),
+  inserted as (
+    insert into {table} (
+      {columns}, payload, origin, event_id, event_time, deleted_at, tie_settled
+    )
+    select
+      {claimed columns}, payload, 'rtdb', event_id, event_time,
+      case when payload is null then event_time end, settles_tie
+    from judged
+    where action = 'insert'
+    order by n
+    -- Of the key alone: a constraint of the team's is to say that it refuses the row.
+    on conflict ({key}) do nothing
+    returning {key}
+  ),
+  updated as (
+    update {table} as q
+    set
+      {assignments}
+      payload = j.payload,
+      origin = 'rtdb',
+      event_id = j.event_id,
+      event_time = j.event_time,
+      deleted_at = case when j.payload is null then j.event_time end,
+      tie_settled = j.settles_tie,
+      mirrored_at = clock_timestamp()
+    from judged as j
+    where j.action = 'update'
+      and ({q.key}) = ({j.key})
+    returning j.n
+  ),
+  settled as materialized (
+    select
+      claim.*,
+      case
+        -- The row is locked, so nobody else is in the way.
+        when claim.action = 'update' and u.n is null then 'dropped'
+        when claim.action = 'update' then 'applied'
+        when claim.action <> 'insert' then claim.action
+        when i.{shard} is null then 'contended'
+        else 'applied'
+      end as verdict,
+      -- The write began from another state than the row shows: an event before it is missing. A
+      -- client's row is no witness of RTDB at all.
+      claim.before_known
+        and not claim.settles_tie
+        and case
+          when claim.before_hash is null
+          then claim.before_payload is distinct from claim.held_payload
+          else claim.before_hash is distinct from mirror.value_hash(claim.held_payload)
+        end
+        and claim.held_origin is distinct from 'client'
+        and claim.event_time > coalesce(claim.held_read_at, '-infinity')
+        as is_gap,
+      claim.held_event_time is null and {may be older} as is_older_than_mirror
+    from judged as claim
+    left join inserted as i on ({i.key}) = ({claim.key})
+    left join updated as u using (n)
+  ),
+  -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
+  -- lose it, since the event's redelivery is only a duplicate.
+  logged as (
+    insert into mirror.divergence_log as log (
+      path, ref, shard, day, key, kind, cause, severity, detected_by,
+      rtdb_value, postgres_value, detail, event_id, event_time
+    )
+    select
+      {path}, ref, {claimed shard}, {claimed day}, {key object},
+      'missed_event',
+      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
+      case when is_older_than_mirror then 'info' else 'warning' end,
+      'trigger',
+      mirror.as_evidence(before_payload),
+      mirror.as_evidence(held_payload),
+      detail || jsonb_build_object(
+        'row_event_id', held_event_id,
+        'row_origin', held_origin,
+        -- What would fill the gap: writes that lead from one state to the other in between.
+        'gaps', jsonb_build_array(jsonb_build_object(
+          'from_hash', mirror.value_hash(held_payload),
+          'from_time', coalesce(held_event_time, '-infinity'),
+          'to_hash', coalesce(before_hash, mirror.value_hash(before_payload)),
+          'to_time', event_time
+        ))
+      ),
+      event_id,
+      event_time
+    from settled
+    where verdict = 'applied' and is_gap
+    order by n
+    on conflict (md5(ref), kind, path) where resolved_at is null do update
+    set
+      times_seen = log.times_seen + 1,
+      last_seen_at = excluded.last_seen_at,
+      -- A gap that someone should look at is not played down by one that is explained.
+      cause = case when excluded.severity = 'info' then log.cause else excluded.cause end,
+      severity = case when excluded.severity = 'info' then log.severity else excluded.severity end,
+      rtdb_value = excluded.rtdb_value,
+      postgres_value = excluded.postgres_value,
+      detail = excluded.detail || mirror.few_gaps(
+        coalesce(log.detail -> 'gaps', '[]') || (excluded.detail -> 'gaps'),
+        coalesce((log.detail ->> 'gaps_dropped')::integer, 0)
+      ),
+      event_id = excluded.event_id,
+      event_time = excluded.event_time
+  )
+  select
+    n,
+    verdict,
+    (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
+    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    held_event_id as row_event_id,
+    case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
+    case
+      when verdict = 'stale'
+      then (extract(epoch from held_event_time - event_time) * 1000)::double precision
+    end as behind_ms,
+    case
+      when is_late then coalesce(before_hash, mirror.value_hash(before_payload))
+    end as before_hash,
+    case when is_late then mirror.value_hash(payload) end as payload_hash
+  from settled
+  cross join lateral (
+    select
+      verdict not in ('applied', 'foreign', 'retained')
+        and held_event_id is distinct from event_id as is_late
+  ) as late;
+end
+$body$
+  $template$;
+  others constant text[] := array(select jsonb_object_keys(declared.other_columns));
+  columns constant text[] := declared.key_columns || others;
+  relation constant regclass := declared.relation;
+  statement text := template;
+  slot record;
+begin
+  -- A claim has the table's columns under names with `_` before them, which no column has: so that one
+  -- may be called as any of the claim's own fields.
+  for slot in
+    select *
+    from (values
+      ('{function}', quote_ident('apply_' || declared.path)),
+      ('{path}', quote_literal(declared.path)),
+      ('{table}', relation::text),
+      ('{other columns}', quote_literal(others::text) || '::text[]'),
+      ('{column definitions}', (
+        select string_agg(
+          concat_ws(
+            ' ', quote_ident('_' || wanted.name), format_type(a.atttypid, a.atttypmod),
+            -- Byte order, as the writers sort: in any other they would lock their rows in another.
+            case when a.attcollation = '"C"'::regcollation then 'collate "C"' end
+          ),
+          ', ' order by wanted.place
+        )
+        from unnest(columns) with ordinality as wanted (name, place)
+        join pg_catalog.pg_attribute as a on a.attrelid = relation and a.attname = wanted.name
+      )),
+      ('{columns}', mirror.name_list(columns, '%I')),
+      ('{claimed columns}', mirror.name_list(columns, '_%s')),
+      -- A tombstone keeps what the row showed; so does a column of which the claims tell nothing.
+      ('{assignments}', (
+        select coalesce(string_agg(
+          format(
+            '%1$I = case when j.payload is null or %1$L <> all (told) then q.%1$I else j._%1$s end,',
+            name
+          ),
+          E'\n      ' order by place
+        ), '')
+        from unnest(others) with ordinality as wanted (name, place)
+      )),
+      ('{shard}', quote_ident(declared.key_columns[1])),
+      ('{claimed shard}', '_' || declared.key_columns[1]),
+      ('{key}', mirror.name_list(declared.key_columns, '%I')),
+      ('{q.key}', mirror.name_list(declared.key_columns, 'q.%I')),
+      ('{i.key}', mirror.name_list(declared.key_columns, 'i.%I')),
+      ('{c.key}', mirror.name_list(declared.key_columns, 'c._%s')),
+      ('{j.key}', mirror.name_list(declared.key_columns, 'j._%s')),
+      ('{claim.key}', mirror.name_list(declared.key_columns, 'claim._%s')),
+      ('{claimed day}', coalesce('_' || declared.day_column, 'null::date')),
+      ('{key object}', format(
+        'jsonb_build_object(%s)', mirror.name_list(declared.key_columns, '%1$L, _%1$s')
+      )),
+      -- Only a leaf of a day up to the first can have stood before the mirror; the phone's date may be a
+      -- day ahead of the server's. Without a day nothing tells, until all was read once.
+      ('{may be older}', format(
+        '(select %s from mirror.paths as p where p.path = %L)',
+        case
+          when declared.day_column is null then 'p.first_pass_at is null'
+          else format('claim._%s <= (p.began_at at time zone ''UTC'')::date + 1', declared.day_column)
+        end,
+        declared.path
+      ))
+    ) as slots (name, content)
+  loop
+    statement := replace(statement, slot.name, slot.content);
+  end loop;
+  execute statement;
+  execute format(
+    'revoke all on function mirror.%I(jsonb, text, text[]) from public', 'apply_' || declared.path
+  );
+  execute format(
+    'grant execute on function mirror.%I(jsonb, text, text[]) to quest_mirror_writer',
+    'apply_' || declared.path
+  );
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.build_path(declared mirror.paths)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  perform mirror.build_apply_function(declared);
+  perform mirror.build_access(declared);
+  perform mirror.build_watch(declared);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.build_watch(declared mirror.paths)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  arguments constant text := mirror.name_list(
+    array[declared.path, coalesce(declared.day_column, '')] || declared.key_columns, '%L'
+  );
+begin
+  execute format(
+    $watch$create or replace trigger direct_write
+      after insert or update or delete on %s
+      for each row
+      when (current_setting('mirror.writer', true) is distinct from 'on')
+      execute function mirror.note_direct_write(%s)$watch$,
+    declared.relation, arguments
+  );
+  execute format(
+    $watch$create or replace trigger direct_truncate
+      after truncate on %s
+      for each statement
+      when (current_setting('mirror.writer', true) is distinct from 'on')
+      execute function mirror.note_direct_write(%s)$watch$,
+    declared.relation, arguments
+  );
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.claim_by_client(claimed_couple text, claimed_date date, claimed_quest text, claimed_user text, claimed_partner text, claimed_at timestamp with time zone, lock_wait text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  -- Named in full: temporary types come first, whatever the search_path.
+  today constant pg_catalog.date := (clock_timestamp() at time zone 'UTC')::pg_catalog.date;
+begin
+  perform set_config('lock_timeout', lock_wait, true);
+  perform set_config('mirror.writer', 'on', true);
+  if exists (
+    select
+    from rtdb.quest_completions as q
+    where (q.couple_id, q.date_key, q.quest_id, q.user_id)
+        = (claimed_couple, claimed_date, claimed_quest, claimed_user)
+      and q.client_claimed_at is not null
+  ) then
+    return 'duplicate';
+  end if;
+  if exists (
+    select
+    from mirror.client_claims as c
+    where c.user_id = claimed_user and c.day = today and c.claims >= 100
+  ) then
+    return 'limited';
+  end if;
+  insert into mirror.client_claims as c (user_id, day, claims)
+  values (claimed_user, today, 1)
+  on conflict (user_id, day) do update set claims = c.claims + 1 where c.claims < 100;
+  if not found then
+    return 'limited';
+  end if;
+  insert into rtdb.quest_completions (
+    couple_id, date_key, quest_id, user_id, partner_id,
+    completed_at, payload, origin, event_time, client_claimed_at
+  )
+  values (
+    claimed_couple, claimed_date, claimed_quest, claimed_user, claimed_partner,
+    -- What the app writes to RTDB for a completion; the claim itself brings no value.
+    claimed_at, 'true', 'client', '-infinity', clock_timestamp()
+  )
+  on conflict do nothing;
+  if found then
+    return 'applied';
+  end if;
+  update rtdb.quest_completions as q
+  set client_claimed_at = clock_timestamp()
+  where (q.couple_id, q.date_key, q.quest_id, q.user_id)
+      = (claimed_couple, claimed_date, claimed_quest, claimed_user)
+    and q.client_claimed_at is null;
+  if not found then
+    -- The same claim came twice at once, and this one waited for the other.
+    update mirror.client_claims as c
+    set claims = c.claims - 1
+    where c.user_id = claimed_user and c.day = today and c.claims > 0;
+  end if;
+  return 'duplicate';
+end
+$function$;
+grant execute on function mirror.claim_by_client(text,date,text,text,text,timestamp with time zone,text) to quest_mirror_api;
+grant execute on function mirror.claim_by_client(text,date,text,text,text,timestamp with time zone,text) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.count_purgeable(older_than interval, claimable_days integer)
+ RETURNS TABLE(path text, tombstones bigint)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  declared mirror.paths;
+begin
+  for declared in
+    select *
+    from mirror.paths as p
+    -- One that is no longer mirrored may have lost its table.
+    where to_regclass(p.relation) is not null
+    order by p.path
+  loop
+    path := declared.path;
+    execute format(
+      'select count(*) from %s as q where %s', declared.relation, mirror.purgeable(declared)
+    ) into tombstones using older_than, claimable_days;
+    return next;
+  end loop;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.declaration_hash(path text, ref text, columns text[], visible_to text[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select encode(sha256(convert_to(
+    concat_ws(
+      E'\n', path, ref,
+      (select string_agg(name, ',' order by name collate "C") from unnest(columns) as name),
+      (select string_agg(name, ',' order by name collate "C") from unnest(visible_to) as name)
+    ),
+    'UTF8'
+  )), 'hex')
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.declare_path(path text, ref text, columns text[] DEFAULT '{}'::text[], visible_to text[] DEFAULT '{}'::text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_variable
+declare
+  relation constant regclass := format('rtdb.%I', path);
+  key_columns constant text[] := array(
+    select lower(regexp_replace(part.names[1], '([a-z0-9])([A-Z])', '\1_\2', 'g'))
+    from regexp_matches(ref, '\{(\w+)\}', 'g') with ordinality as part (names, place)
+    order by part.place
+  );
+  version_columns constant text[] :=
+    '{payload,origin,event_id,event_time,deleted_at,tie_settled,mirrored_at}';
+  primary_key constant text[] := array(
+    select a.attname::text
+    from pg_catalog.pg_index as i
+    cross join unnest(i.indkey::smallint[]) with ordinality as k (attnum, place)
+    join pg_catalog.pg_attribute as a on a.attrelid = i.indrelid and a.attnum = k.attnum
+    where i.indrelid = relation and i.indisprimary
+    order by k.place
+  );
+  lacking constant text := (
+    select string_agg(wanted.name, ', ' order by wanted.place)
+    from unnest(key_columns || columns || version_columns) with ordinality as wanted (name, place)
+    where not exists (
+      select
+      from pg_catalog.pg_attribute as a
+      where a.attrelid = relation and a.attname = wanted.name and not a.attisdropped
+    )
+  );
+  unordered constant text := (
+    select string_agg(a.attname, ', ' order by a.attname)
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation
+      and a.attname = any (key_columns)
+      and a.atttypid = 'text'::regtype
+      and a.attcollation <> '"C"'::regcollation
+  );
+  unknown_viewers constant text := (
+    select string_agg(viewer.rule, ', ')
+    from unnest(visible_to) as viewer (rule)
+    where viewer.rule <> 'couple' and viewer.rule <> all (key_columns || columns)
+  );
+  types constant jsonb := (
+    select coalesce(jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)), '{}')
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation and a.attname = any (columns)
+  );
+  day_column constant text := (
+    select a.attname
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation and a.attname = any (key_columns) and a.atttypid = 'date'::regtype
+  );
+  declared mirror.paths;
+begin
+  if lacking is not null then
+    raise exception '% lacks columns: %', relation, lacking using errcode = 'undefined_column';
+  end if;
+  if primary_key is distinct from key_columns then
+    raise exception 'the primary key of % is (%), and its ref asks for (%)',
+      relation, array_to_string(primary_key, ', '), array_to_string(key_columns, ', ')
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if unordered is not null then
+    raise exception '% needs collation "C" for: %', relation, unordered
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if exists (
+    select from unnest(key_columns || columns) as name where name !~ '^[a-z][a-z0-9_]{0,62}$'
+  ) then
+    raise exception 'a column of % has a name that is not plain', relation
+      using errcode = 'invalid_name';
+  end if;
+  if unknown_viewers is not null then
+    raise exception 'visible_to names no column of %: %', relation, unknown_viewers
+      using errcode = 'undefined_column';
+  end if;
+  insert into mirror.paths as known (
+    path, ref, relation, key_columns, other_columns, day_column, visible_to, declaration_hash
+  )
+  values (
+    path, ref, relation::text, key_columns, types, day_column, visible_to,
+    mirror.declaration_hash(path, ref, columns, visible_to)
+  )
+  on conflict on constraint paths_pkey do update
+  set
+    ref = excluded.ref,
+    relation = excluded.relation,
+    key_columns = excluded.key_columns,
+    other_columns = excluded.other_columns,
+    day_column = excluded.day_column,
+    visible_to = excluded.visible_to,
+    declaration_hash = excluded.declaration_hash,
+    removed_at = null
+  returning known.* into declared;
+  perform mirror.build_path(declared);
+end
+$function$;
+comment on function mirror.declare_path(text,text,text[],text[]) is 'For migrations: records a mirrored path, and makes its functions, policies, grants and triggers.';
+
+CREATE OR REPLACE FUNCTION mirror.few_gaps(gaps jsonb, dropped integer)
+ RETURNS jsonb
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select jsonb_build_object('gaps', coalesce(jsonb_agg(gap order by n) filter (where n <= 16), '[]'))
+    || case
+      when dropped + count(*) filter (where n > 16) = 0 then '{}'
+      else jsonb_build_object('gaps_dropped', dropped + count(*) filter (where n > 16))
+    end
+  from jsonb_array_elements(gaps) with ordinality as kept (gap, n)
+$function$;
+grant execute on function mirror.few_gaps(jsonb,integer) to quest_mirror_api;
+grant execute on function mirror.few_gaps(jsonb,integer) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.guard(guarded regclass, roles text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  guest text;
+begin
+  execute format('alter table %s enable row level security', guarded);
+  execute format('revoke all on %s from public', guarded);
+  foreach guest in array array['anon', 'authenticated'] loop
+    -- Supabase's default privileges may have given them everything, TRUNCATE included.
+    if exists (select from pg_catalog.pg_roles where rolname = guest) then
+      execute format('revoke all on %s from %I', guarded, guest);
+    end if;
+  end loop;
+  foreach guest in array roles loop
+    execute format('drop policy if exists %I on %s', guest, guarded);
+    execute format('create policy %1$I on %2$s to %1$I using (true) with check (true)', guest, guarded);
+  end loop;
+end
+$function$;
+comment on function mirror.guard(regclass,text[]) is 'For migrations: row level security on a table, with a policy for each of the roles.';
+
+CREATE OR REPLACE FUNCTION mirror.insert_missing(completions jsonb)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  inserted bigint;
+begin
+  perform set_config('mirror.writer', 'on', true);
+  insert into rtdb.quest_completions (
+    couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_time
+  )
+  select
+    c.couple_id, c.date_key, c.quest_id, c.user_id, c.partner_id, c.completed_at, c.payload,
+    'backfill', '-infinity'
+  from jsonb_to_recordset(completions) as c (
+    couple_id text,
+    date_key date,
+    quest_id text,
+    user_id text,
+    partner_id text,
+    completed_at timestamptz,
+    payload jsonb
+  )
+  on conflict do nothing;
+  get diagnostics inserted = row_count;
+  return inserted;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.instant_of(leaf jsonb)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (jsonb_typeof(leaf) <> 'number'::text) THEN NULL::timestamp with time zone WHEN (((leaf)::numeric >= '100000000000'::numeric) AND ((leaf)::numeric <= ('253402300799999'::bigint)::numeric)) THEN to_timestamp((((leaf)::numeric / (1000)::numeric))::double precision) ELSE NULL::timestamp with time zone END;
+grant execute on function mirror.instant_of(jsonb) to quest_mirror_reader;
+
+CREATE OR REPLACE FUNCTION mirror.integer_of(leaf jsonb)
+ RETURNS integer
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN (jsonb_typeof(leaf) <> 'number'::text) THEN NULL::integer WHEN ((((leaf)::numeric >= ('-2147483648'::integer)::numeric) AND ((leaf)::numeric <= (2147483647)::numeric)) AND (((leaf)::numeric % (1)::numeric) = (0)::numeric)) THEN (leaf)::integer ELSE NULL::integer END;
+grant execute on function mirror.integer_of(jsonb) to quest_mirror_reader;
+
+CREATE OR REPLACE FUNCTION mirror.is_own_rtdb(seen_instance text, seen_host text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+begin
+  if not exists (select from mirror.identity) then
+    insert into mirror.identity (instance, host) values (seen_instance, seen_host)
+    on conflict do nothing;
+  end if;
+  return exists (
+    select from mirror.identity as i where (i.instance, i.host) = (seen_instance, seen_host)
+  );
+end
+$function$;
+grant execute on function mirror.is_own_rtdb(text,text) to quest_mirror_api;
+grant execute on function mirror.is_own_rtdb(text,text) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.items(node jsonb)
+ RETURNS TABLE(key text, place integer, item jsonb)
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+ SELECT ((listed.place - 1))::text AS text,
+     ((listed.place - 1))::integer AS int4,
+     listed.item
+    FROM jsonb_array_elements(
+         CASE jsonb_typeof(items.node)
+             WHEN 'array'::text THEN items.node
+             ELSE '[]'::jsonb
+         END) WITH ORDINALITY listed(item, place)
+   WHERE (jsonb_typeof(listed.item) <> 'null'::text)
+ UNION ALL
+  SELECT mapped.key,
+         CASE
+             WHEN (mapped.key ~ '^(0|[1-9][0-9]{0,8})$'::text) THEN (mapped.key)::integer
+             ELSE NULL::integer
+         END AS "case",
+     mapped.value
+    FROM jsonb_each(
+         CASE jsonb_typeof(items.node)
+             WHEN 'object'::text THEN items.node
+             ELSE '{}'::jsonb
+         END) mapped(key, value)
+   WHERE (jsonb_typeof(mapped.value) <> 'null'::text);
+END;
+grant execute on function mirror.items(jsonb) to quest_mirror_reader;
+
+CREATE OR REPLACE FUNCTION mirror.name_list(names text[], pattern text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select string_agg(format(pattern, name), ', ' order by place)
+  from unnest(names) with ordinality as listed (name, place)
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.note_direct_write()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO ''
+AS $function$
+declare
+  written constant pg_catalog.jsonb := coalesce(to_jsonb(new), to_jsonb(old), '{}');
+begin
+  insert into mirror.direct_writes as last (
+    path, shard, day, key, operation, written_by, old_payload, new_payload
+  )
+  values (
+    tg_argv[0],
+    written ->> tg_argv[2],
+    (written ->> nullif(tg_argv[1], ''))::pg_catalog.date,
+    case when tg_op = 'TRUNCATE' then '{}' else (
+      select jsonb_object_agg(name, written -> name)
+      from unnest(tg_argv) with ordinality as argument (name, place)
+      where place > 2
+    ) end,
+    lower(tg_op), session_user,
+    mirror.as_evidence(to_jsonb(old) -> 'payload'),
+    mirror.as_evidence(to_jsonb(new) -> 'payload')
+  )
+  on conflict (md5(key::pg_catalog.text), path) do update
+  set
+    operation = excluded.operation,
+    written_by = excluded.written_by,
+    written_at = excluded.written_at,
+    old_payload = excluded.old_payload,
+    new_payload = excluded.new_payload;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.note_flag(noted_path text, seen text, seen_since timestamp with time zone, off_since timestamp with time zone, seen_version bigint, evidence jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  wanted text := case seen when 'off' then 'flag_off' when 'percent' then 'percent' end;
+  over_at timestamptz := clock_timestamp() + interval '61 seconds';
+  noted jsonb := evidence || jsonb_build_object('version', seen_version);
+begin
+  -- One at a time: what follows looks before it writes.
+  insert into mirror.locks (name) values ('note_flag') on conflict do nothing;
+  perform from mirror.locks as l where l.name = 'note_flag' for update;
+  if seen_version > 0 and exists (
+    select
+    from mirror.coverage as c
+    where c.reason in ('flag_off', 'percent')
+      and c.path is not distinct from noted_path
+      and greatest(
+        (c.detail ->> 'version')::bigint,
+        (c.detail ->> 'over_by_version')::bigint
+      ) > seen_version
+  ) then
+    return;
+  end if;
+  if off_since is not null and not exists (
+    select
+    from mirror.coverage as c
+    where c.reason = 'flag_off'
+      and c.path is not distinct from noted_path
+      and coalesce(c.to_at, 'infinity') >= off_since
+  ) then
+    insert into mirror.coverage (from_at, to_at, path, reason, detail)
+    values (off_since, greatest(off_since, over_at), noted_path, 'flag_off', noted);
+  end if;
+  if wanted is not null and not exists (
+    select
+    from mirror.coverage as c
+    where c.reason = wanted and c.path is not distinct from noted_path and c.to_at is null
+  ) then
+    insert into mirror.coverage (from_at, path, reason, detail)
+    values (seen_since, noted_path, wanted, noted);
+  end if;
+  update mirror.coverage as c
+  set
+    to_at = greatest(c.from_at, over_at),
+    detail = coalesce(c.detail, '{}') || jsonb_build_object('over_by_version', seen_version)
+  where c.reason in ('flag_off', 'percent')
+    and c.reason is distinct from wanted
+    and c.path is not distinct from noted_path
+    and c.to_at is null;
+end
+$function$;
+grant execute on function mirror.note_flag(text,text,timestamp with time zone,timestamp with time zone,bigint,jsonb) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.purge_tombstones(purged_path text, older_than interval, claimable_days integer, max_rows integer)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  declared mirror.paths;
+  removed bigint;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = purged_path;
+  perform set_config('mirror.writer', 'on', true);
+  execute format(
+    'with old as materialized (
+       select %3$s
+       from %1$s as q
+       where %2$s
+       order by %3$s
+       limit $3
+       for update skip locked
+     )
+     delete from %1$s as q
+     using old
+     where (%3$s) = (%4$s) and %2$s',
+    declared.relation, mirror.purgeable(declared),
+    mirror.name_list(declared.key_columns, 'q.%I'), mirror.name_list(declared.key_columns, 'old.%I')
+  ) using older_than, claimable_days, max_rows;
+  get diagnostics removed = row_count;
+  return removed;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.purgeable(declared mirror.paths)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select 'q.deleted_at < clock_timestamp() - $1' || case
+    when declared.day_column is null then ' and $2 is not null'
+    else format(
+      ' and q.%I - (clock_timestamp() at time zone ''UTC'')::date not between -$2 - 1 and 2',
+      declared.day_column
+    )
+  end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.rebuild_paths()
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  declared mirror.paths;
+begin
+  for declared in select * from mirror.paths as p where p.removed_at is null order by p.path loop
+    perform mirror.build_path(declared);
+  end loop;
+end
+$function$;
+comment on function mirror.rebuild_paths() is 'For migrations: makes anew what follows from every declared path.';
+
+CREATE OR REPLACE FUNCTION mirror.repair_rows(completions jsonb, lock_wait text)
+ RETURNS TABLE(n integer, repaired boolean)
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+#variable_conflict use_column
+begin
+  perform set_config('lock_timeout', lock_wait, true);
+  perform set_config('mirror.writer', 'on', true);
+  return query
+  with wanted as materialized (
+    select c.*
+    from jsonb_to_recordset(completions) as c (
+      n integer,
+      couple_id text collate "C",
+      date_key date,
+      quest_id text collate "C",
+      user_id text collate "C",
+      partner_id text collate "C",
+      completed_at timestamptz,
+      payload jsonb,
+      has_row boolean,
+      seen_event_time timestamptz,
+      seen_event_id text
+    )
+  ),
+  held as materialized (
+    select w.n
+    from wanted as w
+    cross join lateral (
+      select q.event_time, q.event_id
+      from rtdb.quest_completions as q
+      where (q.couple_id, q.date_key, q.quest_id, q.user_id)
+          = (w.couple_id, w.date_key, w.quest_id, w.user_id)
+      for update
+    ) as q
+    where w.has_row
+      and q.event_time = w.seen_event_time
+      and q.event_id is not distinct from w.seen_event_id
+  ),
+  updated as (
+    update rtdb.quest_completions as q
+    set
+      partner_id = coalesce(w.partner_id, q.partner_id),
+      completed_at = coalesce(w.completed_at, q.completed_at),
+      payload = w.payload,
+      origin = 'repair',
+      event_id = null,
+      tie_settled = false,
+      deleted_at = case when w.payload is null then clock_timestamp() end,
+      mirrored_at = clock_timestamp()
+    from wanted as w
+    join held using (n)
+    where (q.couple_id, q.date_key, q.quest_id, q.user_id)
+      = (w.couple_id, w.date_key, w.quest_id, w.user_id)
+    returning w.n
+  ),
+  inserted as (
+    insert into rtdb.quest_completions (
+      couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_time
+    )
+    select
+      w.couple_id, w.date_key, w.quest_id, w.user_id, w.partner_id, w.completed_at, w.payload,
+      'repair', '-infinity'
+    from wanted as w
+    where not w.has_row and w.payload is not null
+    order by w.n
+    on conflict do nothing
+    returning couple_id, date_key, quest_id, user_id
+  )
+  select
+    w.n,
+    u.n is not null or i.couple_id is not null as repaired
+  from wanted as w
+  left join updated as u using (n)
+  left join inserted as i using (couple_id, date_key, quest_id, user_id)
+  order by w.n;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.share_view(shared regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO ''
+AS $function$
+declare
+  guest text;
+begin
+  execute format('revoke all on %s from public', shared);
+  foreach guest in array array['anon', 'authenticated'] loop
+    -- Supabase's default privileges may have given them everything.
+    if exists (select from pg_catalog.pg_roles where rolname = guest) then
+      execute format('revoke all on %s from %I', shared, guest);
+    end if;
+  end loop;
+  foreach guest in array array['quest_mirror_reader', 'authenticated'] loop
+    if exists (select from pg_catalog.pg_roles where rolname = guest) then
+      execute format('grant select on %s to %I', shared, guest);
+      execute format(
+        'grant execute on function
+           mirror.items(jsonb), mirror.text_of(jsonb), mirror.boolean_of(jsonb),
+           mirror.integer_of(jsonb), mirror.instant_of(jsonb)
+         to %I',
+        guest
+      );
+    end if;
+  end loop;
+end
+$function$;
+comment on function mirror.share_view(regclass) is 'For migrations: grants a view beside a path''s table to the reader and to the app''s users.';
+
+CREATE OR REPLACE FUNCTION mirror.text_of(leaf jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+RETURN CASE jsonb_typeof(leaf) WHEN 'string'::text THEN (leaf #>> '{}'::text[]) ELSE NULL::text END;
+grant execute on function mirror.text_of(jsonb) to quest_mirror_reader;
+
+CREATE OR REPLACE FUNCTION mirror.value_hash(value jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE STRICT
+ SET search_path TO ''
+AS $function$
+  select left(encode(sha256(convert_to(value::pg_catalog.text, 'UTF8')), 'hex'), 32)
+$function$;
+grant execute on function mirror.value_hash(jsonb) to quest_mirror_api;
+grant execute on function mirror.value_hash(jsonb) to quest_mirror_writer;
