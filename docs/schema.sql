@@ -658,7 +658,7 @@ CREATE OR REPLACE FUNCTION mirror.apply_daily_quests(claims jsonb, lock_wait tex
 AS $function$
 #variable_conflict use_column
 begin
-  if not told <@ '{quest_count}'::text[] then
+  if not apply_daily_quests.told <@ array['quest_count']::text[] then
     raise exception 'table rtdb.daily_quests lacks columns of the declaration' using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
@@ -667,7 +667,7 @@ begin
   return query
   with claim as materialized (
     select c.*
-    from jsonb_to_recordset(claims) as c (
+    from jsonb_to_recordset(apply_daily_quests.claims) as c (
       n integer,
       ref text,
       _couple_id text collate "C", _date_key date, _quest_count integer,
@@ -744,7 +744,7 @@ begin
   updated as (
     update rtdb.daily_quests as q
     set
-      quest_count = case when j.payload is null or 'quest_count' <> all (told) then q.quest_count else j._quest_count end,
+      quest_count = case when j.payload is null or 'quest_count' <> all (apply_daily_quests.told) then q.quest_count else j._quest_count end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -783,7 +783,7 @@ begin
       claim.held_event_time is null and (select claim._date_key <= (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'daily_quests') as is_older_than_mirror
     from judged as claim
     left join inserted as i on (i.couple_id, i.date_key) = (claim._couple_id, claim._date_key)
-    left join updated as u using (n)
+    left join updated as u on u.n = claim.n
   ),
   -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
   -- lose it, since the event's redelivery is only a duplicate.
@@ -864,7 +864,7 @@ CREATE OR REPLACE FUNCTION mirror.apply_lp_awards(claims jsonb, lock_wait text, 
 AS $function$
 #variable_conflict use_column
 begin
-  if not told <@ '{amount,reason,awarded_at,multiplier,related_id}'::text[] then
+  if not apply_lp_awards.told <@ array['amount', 'reason', 'awarded_at', 'multiplier', 'related_id']::text[] then
     raise exception 'table rtdb.lp_awards lacks columns of the declaration' using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
@@ -873,7 +873,7 @@ begin
   return query
   with claim as materialized (
     select c.*
-    from jsonb_to_recordset(claims) as c (
+    from jsonb_to_recordset(apply_lp_awards.claims) as c (
       n integer,
       ref text,
       _couple_id text collate "C", _award_id text collate "C", _amount integer, _reason text, _awarded_at timestamp with time zone, _multiplier integer, _related_id text,
@@ -950,11 +950,11 @@ begin
   updated as (
     update rtdb.lp_awards as q
     set
-      amount = case when j.payload is null or 'amount' <> all (told) then q.amount else j._amount end,
-      reason = case when j.payload is null or 'reason' <> all (told) then q.reason else j._reason end,
-      awarded_at = case when j.payload is null or 'awarded_at' <> all (told) then q.awarded_at else j._awarded_at end,
-      multiplier = case when j.payload is null or 'multiplier' <> all (told) then q.multiplier else j._multiplier end,
-      related_id = case when j.payload is null or 'related_id' <> all (told) then q.related_id else j._related_id end,
+      amount = case when j.payload is null or 'amount' <> all (apply_lp_awards.told) then q.amount else j._amount end,
+      reason = case when j.payload is null or 'reason' <> all (apply_lp_awards.told) then q.reason else j._reason end,
+      awarded_at = case when j.payload is null or 'awarded_at' <> all (apply_lp_awards.told) then q.awarded_at else j._awarded_at end,
+      multiplier = case when j.payload is null or 'multiplier' <> all (apply_lp_awards.told) then q.multiplier else j._multiplier end,
+      related_id = case when j.payload is null or 'related_id' <> all (apply_lp_awards.told) then q.related_id else j._related_id end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -993,7 +993,7 @@ begin
       claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'lp_awards') as is_older_than_mirror
     from judged as claim
     left join inserted as i on (i.couple_id, i.award_id) = (claim._couple_id, claim._award_id)
-    left join updated as u using (n)
+    left join updated as u on u.n = claim.n
   ),
   -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
   -- lose it, since the event's redelivery is only a duplicate.
@@ -1074,7 +1074,7 @@ CREATE OR REPLACE FUNCTION mirror.apply_memory_puzzles(claims jsonb, lock_wait t
 AS $function$
 #variable_conflict use_column
 begin
-  if not told <@ '{status,created_by,total_pairs,matched_pairs,created_at_local,expires_at_local}'::text[] then
+  if not apply_memory_puzzles.told <@ array['status', 'created_by', 'total_pairs', 'matched_pairs', 'created_at_local', 'expires_at_local']::text[] then
     raise exception 'table rtdb.memory_puzzles lacks columns of the declaration' using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
@@ -1083,7 +1083,7 @@ begin
   return query
   with claim as materialized (
     select c.*
-    from jsonb_to_recordset(claims) as c (
+    from jsonb_to_recordset(apply_memory_puzzles.claims) as c (
       n integer,
       ref text,
       _couple_id text collate "C", _puzzle_id text collate "C", _status text, _created_by text, _total_pairs integer, _matched_pairs integer, _created_at_local text, _expires_at_local text,
@@ -1160,12 +1160,12 @@ begin
   updated as (
     update rtdb.memory_puzzles as q
     set
-      status = case when j.payload is null or 'status' <> all (told) then q.status else j._status end,
-      created_by = case when j.payload is null or 'created_by' <> all (told) then q.created_by else j._created_by end,
-      total_pairs = case when j.payload is null or 'total_pairs' <> all (told) then q.total_pairs else j._total_pairs end,
-      matched_pairs = case when j.payload is null or 'matched_pairs' <> all (told) then q.matched_pairs else j._matched_pairs end,
-      created_at_local = case when j.payload is null or 'created_at_local' <> all (told) then q.created_at_local else j._created_at_local end,
-      expires_at_local = case when j.payload is null or 'expires_at_local' <> all (told) then q.expires_at_local else j._expires_at_local end,
+      status = case when j.payload is null or 'status' <> all (apply_memory_puzzles.told) then q.status else j._status end,
+      created_by = case when j.payload is null or 'created_by' <> all (apply_memory_puzzles.told) then q.created_by else j._created_by end,
+      total_pairs = case when j.payload is null or 'total_pairs' <> all (apply_memory_puzzles.told) then q.total_pairs else j._total_pairs end,
+      matched_pairs = case when j.payload is null or 'matched_pairs' <> all (apply_memory_puzzles.told) then q.matched_pairs else j._matched_pairs end,
+      created_at_local = case when j.payload is null or 'created_at_local' <> all (apply_memory_puzzles.told) then q.created_at_local else j._created_at_local end,
+      expires_at_local = case when j.payload is null or 'expires_at_local' <> all (apply_memory_puzzles.told) then q.expires_at_local else j._expires_at_local end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1204,7 +1204,7 @@ begin
       claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'memory_puzzles') as is_older_than_mirror
     from judged as claim
     left join inserted as i on (i.couple_id, i.puzzle_id) = (claim._couple_id, claim._puzzle_id)
-    left join updated as u using (n)
+    left join updated as u on u.n = claim.n
   ),
   -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
   -- lose it, since the event's redelivery is only a duplicate.
@@ -1285,7 +1285,7 @@ CREATE OR REPLACE FUNCTION mirror.apply_quest_completions(claims jsonb, lock_wai
 AS $function$
 #variable_conflict use_column
 begin
-  if not told <@ '{partner_id,completed_at}'::text[] then
+  if not apply_quest_completions.told <@ array['partner_id', 'completed_at']::text[] then
     raise exception 'table rtdb.quest_completions lacks columns of the declaration' using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
@@ -1294,7 +1294,7 @@ begin
   return query
   with claim as materialized (
     select c.*
-    from jsonb_to_recordset(claims) as c (
+    from jsonb_to_recordset(apply_quest_completions.claims) as c (
       n integer,
       ref text,
       _couple_id text collate "C", _date_key date, _quest_id text collate "C", _user_id text collate "C", _partner_id text collate "C", _completed_at timestamp with time zone,
@@ -1371,8 +1371,8 @@ begin
   updated as (
     update rtdb.quest_completions as q
     set
-      partner_id = case when j.payload is null or 'partner_id' <> all (told) then q.partner_id else j._partner_id end,
-      completed_at = case when j.payload is null or 'completed_at' <> all (told) then q.completed_at else j._completed_at end,
+      partner_id = case when j.payload is null or 'partner_id' <> all (apply_quest_completions.told) then q.partner_id else j._partner_id end,
+      completed_at = case when j.payload is null or 'completed_at' <> all (apply_quest_completions.told) then q.completed_at else j._completed_at end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1411,7 +1411,7 @@ begin
       claim.held_event_time is null and (select claim._date_key <= (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'quest_completions') as is_older_than_mirror
     from judged as claim
     left join inserted as i on (i.couple_id, i.date_key, i.quest_id, i.user_id) = (claim._couple_id, claim._date_key, claim._quest_id, claim._user_id)
-    left join updated as u using (n)
+    left join updated as u on u.n = claim.n
   ),
   -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
   -- lose it, since the event's redelivery is only a duplicate.
@@ -1492,7 +1492,7 @@ CREATE OR REPLACE FUNCTION mirror.apply_quiz_progression(claims jsonb, lock_wait
 AS $function$
 #variable_conflict use_column
 begin
-  if not told <@ '{created_at,current_track,current_position,last_completed_at,total_quizzes_completed,has_completed_all_tracks}'::text[] then
+  if not apply_quiz_progression.told <@ array['created_at', 'current_track', 'current_position', 'last_completed_at', 'total_quizzes_completed', 'has_completed_all_tracks']::text[] then
     raise exception 'table rtdb.quiz_progression lacks columns of the declaration' using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
@@ -1501,7 +1501,7 @@ begin
   return query
   with claim as materialized (
     select c.*
-    from jsonb_to_recordset(claims) as c (
+    from jsonb_to_recordset(apply_quiz_progression.claims) as c (
       n integer,
       ref text,
       _couple_id text collate "C", _created_at timestamp with time zone, _current_track integer, _current_position integer, _last_completed_at timestamp with time zone, _total_quizzes_completed integer, _has_completed_all_tracks boolean,
@@ -1578,12 +1578,12 @@ begin
   updated as (
     update rtdb.quiz_progression as q
     set
-      created_at = case when j.payload is null or 'created_at' <> all (told) then q.created_at else j._created_at end,
-      current_track = case when j.payload is null or 'current_track' <> all (told) then q.current_track else j._current_track end,
-      current_position = case when j.payload is null or 'current_position' <> all (told) then q.current_position else j._current_position end,
-      last_completed_at = case when j.payload is null or 'last_completed_at' <> all (told) then q.last_completed_at else j._last_completed_at end,
-      total_quizzes_completed = case when j.payload is null or 'total_quizzes_completed' <> all (told) then q.total_quizzes_completed else j._total_quizzes_completed end,
-      has_completed_all_tracks = case when j.payload is null or 'has_completed_all_tracks' <> all (told) then q.has_completed_all_tracks else j._has_completed_all_tracks end,
+      created_at = case when j.payload is null or 'created_at' <> all (apply_quiz_progression.told) then q.created_at else j._created_at end,
+      current_track = case when j.payload is null or 'current_track' <> all (apply_quiz_progression.told) then q.current_track else j._current_track end,
+      current_position = case when j.payload is null or 'current_position' <> all (apply_quiz_progression.told) then q.current_position else j._current_position end,
+      last_completed_at = case when j.payload is null or 'last_completed_at' <> all (apply_quiz_progression.told) then q.last_completed_at else j._last_completed_at end,
+      total_quizzes_completed = case when j.payload is null or 'total_quizzes_completed' <> all (apply_quiz_progression.told) then q.total_quizzes_completed else j._total_quizzes_completed end,
+      has_completed_all_tracks = case when j.payload is null or 'has_completed_all_tracks' <> all (apply_quiz_progression.told) then q.has_completed_all_tracks else j._has_completed_all_tracks end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1622,7 +1622,7 @@ begin
       claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'quiz_progression') as is_older_than_mirror
     from judged as claim
     left join inserted as i on (i.couple_id) = (claim._couple_id)
-    left join updated as u using (n)
+    left join updated as u on u.n = claim.n
   ),
   -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
   -- lose it, since the event's redelivery is only a duplicate.
@@ -1703,7 +1703,7 @@ CREATE OR REPLACE FUNCTION mirror.apply_quiz_sessions(claims jsonb, lock_wait te
 AS $function$
 #variable_conflict use_column
 begin
-  if not told <@ '{status,lp_earned,created_at,expires_at,format_type,completed_at,initiated_by,is_daily_quest,subject_user_id,match_percentage,alignment_matches}'::text[] then
+  if not apply_quiz_sessions.told <@ array['status', 'lp_earned', 'created_at', 'expires_at', 'format_type', 'completed_at', 'initiated_by', 'is_daily_quest', 'subject_user_id', 'match_percentage', 'alignment_matches']::text[] then
     raise exception 'table rtdb.quiz_sessions lacks columns of the declaration' using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
@@ -1712,7 +1712,7 @@ begin
   return query
   with claim as materialized (
     select c.*
-    from jsonb_to_recordset(claims) as c (
+    from jsonb_to_recordset(apply_quiz_sessions.claims) as c (
       n integer,
       ref text,
       _couple_id text collate "C", _session_id text collate "C", _status text, _lp_earned integer, _created_at timestamp with time zone, _expires_at timestamp with time zone, _format_type text, _completed_at timestamp with time zone, _initiated_by text, _is_daily_quest boolean, _subject_user_id text, _match_percentage integer, _alignment_matches integer,
@@ -1789,17 +1789,17 @@ begin
   updated as (
     update rtdb.quiz_sessions as q
     set
-      status = case when j.payload is null or 'status' <> all (told) then q.status else j._status end,
-      lp_earned = case when j.payload is null or 'lp_earned' <> all (told) then q.lp_earned else j._lp_earned end,
-      created_at = case when j.payload is null or 'created_at' <> all (told) then q.created_at else j._created_at end,
-      expires_at = case when j.payload is null or 'expires_at' <> all (told) then q.expires_at else j._expires_at end,
-      format_type = case when j.payload is null or 'format_type' <> all (told) then q.format_type else j._format_type end,
-      completed_at = case when j.payload is null or 'completed_at' <> all (told) then q.completed_at else j._completed_at end,
-      initiated_by = case when j.payload is null or 'initiated_by' <> all (told) then q.initiated_by else j._initiated_by end,
-      is_daily_quest = case when j.payload is null or 'is_daily_quest' <> all (told) then q.is_daily_quest else j._is_daily_quest end,
-      subject_user_id = case when j.payload is null or 'subject_user_id' <> all (told) then q.subject_user_id else j._subject_user_id end,
-      match_percentage = case when j.payload is null or 'match_percentage' <> all (told) then q.match_percentage else j._match_percentage end,
-      alignment_matches = case when j.payload is null or 'alignment_matches' <> all (told) then q.alignment_matches else j._alignment_matches end,
+      status = case when j.payload is null or 'status' <> all (apply_quiz_sessions.told) then q.status else j._status end,
+      lp_earned = case when j.payload is null or 'lp_earned' <> all (apply_quiz_sessions.told) then q.lp_earned else j._lp_earned end,
+      created_at = case when j.payload is null or 'created_at' <> all (apply_quiz_sessions.told) then q.created_at else j._created_at end,
+      expires_at = case when j.payload is null or 'expires_at' <> all (apply_quiz_sessions.told) then q.expires_at else j._expires_at end,
+      format_type = case when j.payload is null or 'format_type' <> all (apply_quiz_sessions.told) then q.format_type else j._format_type end,
+      completed_at = case when j.payload is null or 'completed_at' <> all (apply_quiz_sessions.told) then q.completed_at else j._completed_at end,
+      initiated_by = case when j.payload is null or 'initiated_by' <> all (apply_quiz_sessions.told) then q.initiated_by else j._initiated_by end,
+      is_daily_quest = case when j.payload is null or 'is_daily_quest' <> all (apply_quiz_sessions.told) then q.is_daily_quest else j._is_daily_quest end,
+      subject_user_id = case when j.payload is null or 'subject_user_id' <> all (apply_quiz_sessions.told) then q.subject_user_id else j._subject_user_id end,
+      match_percentage = case when j.payload is null or 'match_percentage' <> all (apply_quiz_sessions.told) then q.match_percentage else j._match_percentage end,
+      alignment_matches = case when j.payload is null or 'alignment_matches' <> all (apply_quiz_sessions.told) then q.alignment_matches else j._alignment_matches end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1838,7 +1838,7 @@ begin
       claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'quiz_sessions') as is_older_than_mirror
     from judged as claim
     left join inserted as i on (i.couple_id, i.session_id) = (claim._couple_id, claim._session_id)
-    left join updated as u using (n)
+    left join updated as u on u.n = claim.n
   ),
   -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
   -- lose it, since the event's redelivery is only a duplicate.
@@ -1919,7 +1919,7 @@ CREATE OR REPLACE FUNCTION mirror.apply_steps(claims jsonb, lock_wait text, told
 AS $function$
 #variable_conflict use_column
 begin
-  if not told <@ '{goal,claimed,lp_earned,claimed_at,claimed_by,updated_at}'::text[] then
+  if not apply_steps.told <@ array['goal', 'claimed', 'lp_earned', 'claimed_at', 'claimed_by', 'updated_at']::text[] then
     raise exception 'table rtdb.steps lacks columns of the declaration' using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
@@ -1928,7 +1928,7 @@ begin
   return query
   with claim as materialized (
     select c.*
-    from jsonb_to_recordset(claims) as c (
+    from jsonb_to_recordset(apply_steps.claims) as c (
       n integer,
       ref text,
       _couple_id text collate "C", _date_key date, _goal integer, _claimed boolean, _lp_earned integer, _claimed_at timestamp with time zone, _claimed_by text, _updated_at timestamp with time zone,
@@ -2005,12 +2005,12 @@ begin
   updated as (
     update rtdb.steps as q
     set
-      goal = case when j.payload is null or 'goal' <> all (told) then q.goal else j._goal end,
-      claimed = case when j.payload is null or 'claimed' <> all (told) then q.claimed else j._claimed end,
-      lp_earned = case when j.payload is null or 'lp_earned' <> all (told) then q.lp_earned else j._lp_earned end,
-      claimed_at = case when j.payload is null or 'claimed_at' <> all (told) then q.claimed_at else j._claimed_at end,
-      claimed_by = case when j.payload is null or 'claimed_by' <> all (told) then q.claimed_by else j._claimed_by end,
-      updated_at = case when j.payload is null or 'updated_at' <> all (told) then q.updated_at else j._updated_at end,
+      goal = case when j.payload is null or 'goal' <> all (apply_steps.told) then q.goal else j._goal end,
+      claimed = case when j.payload is null or 'claimed' <> all (apply_steps.told) then q.claimed else j._claimed end,
+      lp_earned = case when j.payload is null or 'lp_earned' <> all (apply_steps.told) then q.lp_earned else j._lp_earned end,
+      claimed_at = case when j.payload is null or 'claimed_at' <> all (apply_steps.told) then q.claimed_at else j._claimed_at end,
+      claimed_by = case when j.payload is null or 'claimed_by' <> all (apply_steps.told) then q.claimed_by else j._claimed_by end,
+      updated_at = case when j.payload is null or 'updated_at' <> all (apply_steps.told) then q.updated_at else j._updated_at end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -2049,7 +2049,7 @@ begin
       claim.held_event_time is null and (select claim._date_key <= (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'steps') as is_older_than_mirror
     from judged as claim
     left join inserted as i on (i.couple_id, i.date_key) = (claim._couple_id, claim._date_key)
-    left join updated as u using (n)
+    left join updated as u on u.n = claim.n
   ),
   -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
   -- lose it, since the event's redelivery is only a duplicate.
@@ -2130,7 +2130,7 @@ CREATE OR REPLACE FUNCTION mirror.apply_you_or_me_sessions(claims jsonb, lock_wa
 AS $function$
 #variable_conflict use_column
 begin
-  if not told <@ '{status,user_id,lp_earned,created_at,partner_id,completed_at,initiated_by,is_completed,subject_user_id}'::text[] then
+  if not apply_you_or_me_sessions.told <@ array['status', 'user_id', 'lp_earned', 'created_at', 'partner_id', 'completed_at', 'initiated_by', 'is_completed', 'subject_user_id']::text[] then
     raise exception 'table rtdb.you_or_me_sessions lacks columns of the declaration' using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
@@ -2139,7 +2139,7 @@ begin
   return query
   with claim as materialized (
     select c.*
-    from jsonb_to_recordset(claims) as c (
+    from jsonb_to_recordset(apply_you_or_me_sessions.claims) as c (
       n integer,
       ref text,
       _couple_id text collate "C", _session_id text collate "C", _status text, _user_id text, _lp_earned integer, _created_at timestamp with time zone, _partner_id text, _completed_at timestamp with time zone, _initiated_by text, _is_completed boolean, _subject_user_id text,
@@ -2216,15 +2216,15 @@ begin
   updated as (
     update rtdb.you_or_me_sessions as q
     set
-      status = case when j.payload is null or 'status' <> all (told) then q.status else j._status end,
-      user_id = case when j.payload is null or 'user_id' <> all (told) then q.user_id else j._user_id end,
-      lp_earned = case when j.payload is null or 'lp_earned' <> all (told) then q.lp_earned else j._lp_earned end,
-      created_at = case when j.payload is null or 'created_at' <> all (told) then q.created_at else j._created_at end,
-      partner_id = case when j.payload is null or 'partner_id' <> all (told) then q.partner_id else j._partner_id end,
-      completed_at = case when j.payload is null or 'completed_at' <> all (told) then q.completed_at else j._completed_at end,
-      initiated_by = case when j.payload is null or 'initiated_by' <> all (told) then q.initiated_by else j._initiated_by end,
-      is_completed = case when j.payload is null or 'is_completed' <> all (told) then q.is_completed else j._is_completed end,
-      subject_user_id = case when j.payload is null or 'subject_user_id' <> all (told) then q.subject_user_id else j._subject_user_id end,
+      status = case when j.payload is null or 'status' <> all (apply_you_or_me_sessions.told) then q.status else j._status end,
+      user_id = case when j.payload is null or 'user_id' <> all (apply_you_or_me_sessions.told) then q.user_id else j._user_id end,
+      lp_earned = case when j.payload is null or 'lp_earned' <> all (apply_you_or_me_sessions.told) then q.lp_earned else j._lp_earned end,
+      created_at = case when j.payload is null or 'created_at' <> all (apply_you_or_me_sessions.told) then q.created_at else j._created_at end,
+      partner_id = case when j.payload is null or 'partner_id' <> all (apply_you_or_me_sessions.told) then q.partner_id else j._partner_id end,
+      completed_at = case when j.payload is null or 'completed_at' <> all (apply_you_or_me_sessions.told) then q.completed_at else j._completed_at end,
+      initiated_by = case when j.payload is null or 'initiated_by' <> all (apply_you_or_me_sessions.told) then q.initiated_by else j._initiated_by end,
+      is_completed = case when j.payload is null or 'is_completed' <> all (apply_you_or_me_sessions.told) then q.is_completed else j._is_completed end,
+      subject_user_id = case when j.payload is null or 'subject_user_id' <> all (apply_you_or_me_sessions.told) then q.subject_user_id else j._subject_user_id end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -2263,7 +2263,7 @@ begin
       claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'you_or_me_sessions') as is_older_than_mirror
     from judged as claim
     left join inserted as i on (i.couple_id, i.session_id) = (claim._couple_id, claim._session_id)
-    left join updated as u using (n)
+    left join updated as u on u.n = claim.n
   ),
   -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
   -- lose it, since the event's redelivery is only a duplicate.
@@ -2482,7 +2482,7 @@ set search_path = ''
 as $body$
 #variable_conflict use_column
 begin
-  if not told <@ {other columns} then
+  if not {function}.told <@ {other columns} then
     raise exception 'table {table} lacks columns of the declaration' using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
@@ -2491,7 +2491,7 @@ begin
   return query
   with claim as materialized (
     select c.*
-    from jsonb_to_recordset(claims) as c (
+    from jsonb_to_recordset({function}.claims) as c (
       n integer,
       ref text,
       {column definitions},
@@ -2607,7 +2607,7 @@ begin
       claim.held_event_time is null and {may be older} as is_older_than_mirror
     from judged as claim
     left join inserted as i on ({i.key}) = ({claim.key})
-    left join updated as u using (n)
+    left join updated as u on u.n = claim.n
   ),
   -- In the same statement: afterwards the row shows nothing of the gap, and a crash in between would
   -- lose it, since the event's redelivery is only a duplicate.
@@ -2694,7 +2694,7 @@ begin
       ('{function}', quote_ident('apply_' || declared.path)),
       ('{path}', quote_literal(declared.path)),
       ('{table}', relation::text),
-      ('{other columns}', quote_literal(others::text) || '::text[]'),
+      ('{other columns}', format('array[%s]::text[]', mirror.name_list(others, '%L'))),
       ('{column definitions}', (
         select string_agg(
           concat_ws(
@@ -2713,8 +2713,8 @@ begin
       ('{assignments}', (
         select coalesce(string_agg(
           format(
-            '%1$I = case when j.payload is null or %1$L <> all (told) then q.%1$I else j._%1$s end,',
-            name
+            '%1$I = case when j.payload is null or %1$L <> all (%2$I.told) then q.%1$I else j._%1$s end,',
+            name, 'apply_' || declared.path
           ),
           E'\n      ' order by place
         ), '')
@@ -2894,8 +2894,8 @@ AS $function$
   select encode(sha256(convert_to(
     concat_ws(
       E'\n', path, ref,
-      (select string_agg(name, ',' order by name collate "C") from unnest(columns) as name),
-      (select string_agg(name, ',' order by name collate "C") from unnest(visible_to) as name)
+      array_to_string(array(select name from unnest(columns) as name order by name collate "C"), ','),
+      array_to_string(array(select name from unnest(visible_to) as name order by name collate "C"), ',')
     ),
     'UTF8'
   )), 'hex')
@@ -2971,7 +2971,7 @@ begin
       using errcode = 'invalid_parameter_value';
   end if;
   if exists (
-    select from unnest(key_columns || columns) as name where name !~ '^[a-z][a-z0-9_]{0,62}$'
+    select from unnest(key_columns || columns) as name where name !~ '^[a-z][a-z0-9_]{0,61}$'
   ) then
     raise exception 'a column of % has a name that is not plain', relation
       using errcode = 'invalid_name';

@@ -91,7 +91,8 @@ export async function applyRows(
   eventTime = '2025-11-21T00:00:00Z',
 ): Promise<string[]> {
   const claims = rows.map(({ key, value }, n) => ({
-    ...{ n, ref: `${name}/${n}`, ...key, ...completionColumns(name, key, eventTime) },
+    ...{ n, ref: `${name}/${n}` },
+    ...asColumns({ ...key, ...completionColumns(name, key, eventTime) }),
     ...{ payload: value, event_id: `${eventTime}-${n}`, event_time: eventTime },
     ...{ before_known: false, settles_tie: false, detail: {} },
   }));
@@ -103,6 +104,11 @@ export async function applyRows(
     [JSON.stringify(claims), told],
   );
   return answers.map(({ verdict }) => verdict);
+}
+
+/** A claim has the row's columns under names with `_` before. */
+function asColumns(row: object): object {
+  return Object.fromEntries(Object.entries(row).map(([column, value]) => [`_${column}`, value]));
 }
 
 function completionColumns(name: string, key: ExpectedRow['key'], at: string): object {

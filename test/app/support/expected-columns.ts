@@ -16,7 +16,7 @@ const FIELDS: Readonly<Record<string, string>> = {
  * What each column must show of a document: the field of its name, or null where the type can't hold it.
  * Knows nothing of the mirror's code. Not for completions, which have other columns.
  */
-export function expectedColumns(
+function expectedColumns(
   path: string,
   value: JsonValue,
   types: ColumnTypes,
@@ -25,10 +25,14 @@ export function expectedColumns(
   const document = new Map(Object.entries(value ?? {}));
   return Object.fromEntries(
     Object.entries(types).map(([column, type]) => {
-      const field = FIELDS[`${path}.${column}`] ?? camelCase(column);
-      return [column, held(document.get(field) ?? null, type)];
+      return [column, held(document.get(fieldOf(path, column)) ?? null, type)];
     }),
   );
+}
+
+/** The field that a column shows. */
+export function fieldOf(path: string, column: string): string {
+  return FIELDS[`${path}.${column}`] ?? camelCase(column);
 }
 
 /** A line for each column of a row that shows something else. */

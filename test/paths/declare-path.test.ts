@@ -1,0 +1,215 @@
+import { type Column, integer } from '../../functions/src/paths/columns';
+import { declarationHash, definePath } from '../../functions/src/paths/define-path';
+import { cloneDatabase, type TestDatabase } from '../support/database';
+import { allDivergences, mirrorPathOn, writeOf } from '../support/mirror';
+
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await cloneDatabase();
+});
+
+afterAll(() => database.drop());
+
+interface Table {
+  name: string;
+  /** The parts of the ref, and the key columns. */
+  key: readonly string[];
+  columns?: readonly string[];
+}
+
+/** A table as a migration makes it. */
+const createTable = ({ name, key, columns = [] }: Table) =>
+  database.query(
+    `create table rtdb.${name} (
+       ${key.map((column) => `"${column}" text collate "C" not null,`).join(' ')}
+       ${columns.map((column) => `"${column}" integer,`).join(' ')}
+       payload jsonb, origin text not null, event_id text, event_time timestamptz not null,
+       deleted_at timestamptz, tie_settled boolean not null default false,
+       mirrored_at timestamptz not null default clock_timestamp(),
+       primary key (${key.map((column) => `"${column}"`).join(', ')})
+     )`,
+  );
+
+const refOf = ({ name, key }: Table) => [name, ...key.map((part) => `{${part}}`)].join('/');
+
+const declare = (table: Table, visibleTo: readonly string[] = [], ref = refOf(table)) =>
+  database.query('select mirror.declare_path($1, $2, $3, $4)', [
+    ...[table.name, ref, table.columns ?? [], visibleTo],
+  ]);
+
+describe('mirror.declare_path refuses', () => {
+  const table: Table = { name: 'sound', key: ['a', 'b'], columns: ['amount'] };
+
+  beforeAll(() => createTable(table));
+
+  test.each<[string, Table, string]>([
+    ['a path without a table', { ...table, name: 'nowhere' }, 'relation "rtdb.nowhere" does not'],
+    ['columns that the table lacks', { ...table, columns: ['x', 'y'] }, 'lacks columns: x, y'],
+    ['a part that the table lacks', { ...table, key: ['a', 'c'] }, 'lacks columns: c'],
+    [
+      'another order of the key',
+      { ...table, key: ['b', 'a'] },
+      'the primary key of rtdb.sound is (a, b), and its ref asks for (b, a)',
+    ],
+    ['a part too few', { ...table, key: ['a'] }, 'and its ref asks for (a)'],
+  ])('%s', async (_name, wrong, message) => {
+    await expect(declare(wrong)).rejects.toThrow(message);
+  });
+
+  test('viewers that are no column', async () => {
+    await expect(declare(table, ['couple', 'user_id'])).rejects.toThrow(
+      'visible_to names no column of rtdb.sound: user_id',
+    );
+  });
+
+  test('a key that is ordered by a language’s rules', async () => {
+    const unordered: Table = { name: 'unordered', key: ['a'] };
+    await createTable(unordered);
+    await database.query('alter table rtdb.unordered alter a type text collate "default"');
+    await expect(declare(unordered)).rejects.toThrow('rtdb.unordered needs collation "C" for: a');
+  });
+
+  test.each(['Amount', 'a'.repeat(63), 'a b'])('the column name %s', async (column) => {
+    const odd: Table = { name: `odd_${column.length}`, key: ['a'], columns: [column] };
+    await createTable(odd);
+    await expect(declare(odd)).rejects.toThrow('has a name that is not plain');
+  });
+
+  test('two paths with one ref', async () => {
+    const first: Table = { name: 'first_path', key: ['a'] };
+    const second: Table = { name: 'second_path', key: ['a'] };
+    await Promise.all([createTable(first), createTable(second)]);
+    await declare(first);
+    await expect(declare(second, [], refOf(first))).rejects.toThrow('paths_ref_once');
+  });
+
+  test('and whoever isn’t the owner of the schema', async () => {
+    const [row] = await database.query(
+      `select bool_or(has_function_privilege(r.rolname, p.oid, 'execute')) as may
+       from pg_proc as p
+       cross join pg_roles as r
+       where pronamespace = 'mirror'::regnamespace
+         and proname in ('declare_path', 'build_path', 'build_apply_function', 'rebuild_paths')
+         and rolname in ('quest_mirror_writer', 'quest_mirror_api', 'quest_mirror_reader')`,
+    );
+    expect(row).toEqual({ may: false });
+  });
+});
+
+/** What the apply function calls things itself. */
+const ITS_OWN_WORDS = [
+  ...['n', 'q', 'c', 'h', 'i', 'j', 'u', 'log', 'ref', 'key', 'path', 'shard', 'day', 'told'],
+  ...['claims', 'claim', 'held', 'judged', 'inserted', 'updated', 'settled', 'logged', 'late'],
+  ...['verdict', 'action', 'lock_wait', 'lag_ms', 'missed_event', 'row_event_id', 'row_payload'],
+  ...['before_known', 'before_payload', 'before_hash', 'payload_hash', 'settles_tie', 'detail'],
+  ...['retained_before', 'instance', 'host', 'is_gap', 'held_payload', 'is_late', 'behind_ms'],
+  ...['table', 'columns', 'assignments', 'function', 'select', 'user', 'constructor'],
+];
+
+/** A path through its life, beside one that is missed and one that comes twice. */
+async function live(table: Table): Promise<void> {
+  await createTable(table);
+  await declare(table);
+  const columns = (table.columns ?? []).map((name): [string, Column] => [
+    name,
+    integer((v) => v.amount),
+  ]);
+  const mirrored = definePath<string, string, string>({
+    ...{ name: table.name, trigger: 'mirrorOdd', ref: refOf(table) },
+    columns: Object.fromEntries(columns),
+  });
+  const under = mirrorPathOn(mirrored, database.url, () => ({ amount: 4 }));
+  const write = (n: number, before: unknown, after: unknown, id = `e${n}`) => {
+    const ref = [table.name, ...table.key.map(() => 'k')].join('/');
+    return under.mirror(writeOf({ id, ref, before, after, time: `2025-11-20T00:00:0${n}Z` }));
+  };
+  const outcomes = [
+    await write(1, null, { amount: 1 }),
+    await write(2, { amount: 1 }, { amount: 2 }),
+    await write(2, { amount: 1 }, { amount: 2 }),
+    await write(1, null, { amount: 1 }, 'another'),
+    await write(4, { amount: 3 }, { amount: 5 }),
+    await write(4, { amount: 5 }, { amount: 4 }, 'same time'),
+  ];
+  await under.store.close();
+  expect(outcomes.map(({ outcome }) => outcome)).toEqual([
+    ...['applied', 'applied', 'duplicate', 'stale', 'applied', 'tied'],
+  ]);
+  const rows = await database.query<{ row: object }>(
+    `select to_jsonb(t) as row from rtdb.${table.name} as t`,
+  );
+  const shown = Object.fromEntries([
+    ...table.key.map((column) => [column, 'k']),
+    ...columns.map(([column]) => [column, 4]),
+  ]);
+  expect(rows).toMatchObject([{ row: { ...shown, payload: { amount: 4 } } }]);
+  const logged = await database.query('select key from mirror.divergence_log where path = $1', [
+    table.name,
+  ]);
+  const key = Object.fromEntries(table.key.map((column) => [column, 'k']));
+  expect(logged).toEqual([{ key }, { key }]);
+}
+
+test.each([...ITS_OWN_WORDS, 'a'.repeat(62)])('a column may be called %s', async (column) => {
+  await live({ name: `of_${column}`.slice(0, 40), key: ['couple_id'], columns: [column] });
+});
+
+test.each(ITS_OWN_WORDS)('a part may be called %s', async (part) => {
+  await live({ name: `by_${part}`, key: [part, 'more'], columns: ['amount'] });
+});
+
+test('all of them at once', async () => {
+  const [first = '', ...columns] = ITS_OWN_WORDS;
+  const table = { name: 'many_columns', key: [first], columns };
+  await live(table);
+  const [known] = await database.query<{ hash: string }>(
+    'select declaration_hash as hash from mirror.paths where path = $1',
+    [table.name],
+  );
+  const declared = definePath<string, string, string>({
+    ...{ name: table.name, trigger: 'mirrorOdd', ref: refOf(table) },
+    columns: Object.fromEntries(columns.map((name) => [name, integer(() => 1)])),
+  });
+  expect(known?.hash).toBe(declarationHash(declared));
+});
+
+test('a column that the table lacks fails the events, and says so', async () => {
+  const table: Table = { name: 'narrow', key: ['a'], columns: [] };
+  await createTable(table);
+  await declare(table);
+  const wider = definePath({
+    ...{ name: 'narrow', trigger: 'mirrorNarrow', ref: 'narrow/{a}' },
+    columns: { amount: integer((v) => v.amount) },
+  });
+  const under = mirrorPathOn(wider, database.url, () => null);
+  const event = writeOf({ id: 'e1', ref: 'narrow/k', after: { amount: 1 } });
+  await expect(under.mirror(event)).rejects.toThrow(
+    'table rtdb.narrow lacks columns of the declaration',
+  );
+  await under.store.close();
+  expect(await allDivergences(database)).not.toContainEqual(
+    expect.objectContaining({ kind: 'write_rejected' }),
+  );
+});
+
+test('a column that the declaration lacks keeps what it shows', async () => {
+  const table: Table = { name: 'wide', key: ['a'], columns: ['amount', 'later'] };
+  await createTable(table);
+  await declare(table);
+  const older = definePath({
+    ...{ name: 'wide', trigger: 'mirrorWide', ref: 'wide/{a}' },
+    columns: { amount: integer((v) => v.amount) },
+  });
+  const under = mirrorPathOn(older, database.url, () => null);
+  await under.mirror(writeOf({ id: 'e1', ref: 'wide/k', after: { amount: 1 } }));
+  await database.query('update rtdb.wide set later = 7');
+  const time = '2025-11-19T12:00:01Z';
+  await under.mirror(
+    writeOf({ id: 'e2', ref: 'wide/k', before: { amount: 1 }, after: { amount: 2 }, time }),
+  );
+  await under.store.close();
+  expect(await database.query('select amount, later from rtdb.wide')).toEqual([
+    { amount: 2, later: 7 },
+  ]);
+});
