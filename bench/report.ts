@@ -63,8 +63,14 @@ function throughputTable(rows: ThroughputRow[]): string {
   return table(
     [
       ...['event', 'round trip ms (measured)', 'concurrency', 'contender', 'events/s'],
-      ...['x do-nothing', 'x naive-1', 'x naive-10', 'connections', 'statements/event'],
-      ...['bytes sent/event', 'function CPU ms/event', 'Postgres CPU ms/event', 'generator load'],
+      ...['x do-nothing', 'x naive-1', 'x naive-10', 'x mirror', 'connections'],
+      ...[
+        'statements/event',
+        'bytes sent/event',
+        'function CPU ms/event',
+        'Postgres CPU ms/event',
+        'generator load',
+      ],
     ],
     rows.map((row) => [
       row.workload === 'completions' ? 'completion' : row.workload,
@@ -75,6 +81,7 @@ function throughputTable(rows: ThroughputRow[]): string {
       fixed(row.ofDoNothing, 2),
       fixed(row.ofNaive1, 1),
       fixed(row.ofNaive10, 2),
+      fixed(row.ofMirror, 2),
       row.connections,
       fixed(row.statementsPerEvent, 3),
       fixed(row.bytesPerEvent, 0),

@@ -2,6 +2,7 @@ import type { BenchOptions } from '../arguments';
 import {
   type Contender,
   DO_NOTHING,
+  MIRROR,
   NAIVE_1,
   NAIVE_10,
   type RunningContender,
@@ -26,6 +27,7 @@ export interface ThroughputRow {
   ofDoNothing: number | null;
   ofNaive1: number | null;
   ofNaive10: number | null;
+  ofMirror: number | null;
   connections: number;
   statementsPerEvent: number | null;
   /** Sent to Postgres; null where nothing was, or without a proxy. */
@@ -162,6 +164,7 @@ function rowsOf(
       ofDoNothing: ratioTo(DO_NOTHING),
       ofNaive1: ratioTo(NAIVE_1),
       ofNaive10: ratioTo(NAIVE_10),
+      ofMirror: ratioTo(MIRROR),
       connections: Math.max(...rounds.map((round) => round.connections)),
       statementsPerEvent,
       bytesPerEvent,
