@@ -22,7 +22,10 @@ export interface LeafEvent {
   /** Normalized instant of the write. */
   eventTime: string;
   after: LeafState;
-  /** The state before the write; null where it was a value that the mirror refuses. */
+  /**
+   * The state before the write, with its columns where the write buries it; null where it was a value
+   * that the mirror refuses.
+   */
   before: LeafState | null;
   origin: EventOrigin;
 }
@@ -90,7 +93,8 @@ export function parseWrittenEvent(
   const leaf = path.ok ? path.leaf : null;
   const after = parseState(event.after, leaf, time, mirrored);
   if (isComplete(envelope) && event.hasData && path.ok && after.ok) {
-    const before = parseState(event.before, leaf, envelope.time, mirrored);
+    const isBurial = after.state.payload === null;
+    const before = parseState(event.before, leaf, envelope.time, mirrored, isBurial);
     return {
       kind: 'leaf',
       ref,
@@ -124,8 +128,9 @@ function parseState(
   leaf: Leaf | null,
   eventTime: string,
   mirrored: MirroredPath,
+  isShown = true,
 ): ParsedState {
-  if (!isTooDeep(raw)) return mirrored.parseValue(raw, leaf, eventTime);
+  if (!isTooDeep(raw)) return mirrored.parseValue(raw, leaf, eventTime, isShown);
   const message = `expected at most ${MAX_DEPTH} levels, which is RTDB's limit`;
   return { ok: false, value: null, issues: [{ field: 'value', message }] };
 }

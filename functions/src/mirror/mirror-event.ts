@@ -218,7 +218,10 @@ async function settleTie(event: LeafEvent, claim: Claim, context: MirrorContext)
     return { outcome: 'rejected', issues: parsed.issues };
   }
   const { payload } = parsed.state;
-  const columns = columnsOf(parsed.state, event.before);
+  const columns = columnsOf(
+    parsed.state,
+    event.after.payload === null ? event.before : event.after,
+  );
   return writeClaim(event, { ...claim, payload, columns, settlesTie: true }, context, RETURNED);
 }
 

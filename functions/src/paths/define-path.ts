@@ -7,7 +7,7 @@ import { canonicalValue } from '../values/rtdb-value';
 import { findUnstorable, unstorableIssue } from '../values/storable';
 import { EXPECTED_DATE, isRealDate, isSaneDate } from '../values/time-grammar';
 import { type Column, contextOf, holdColumn, type RtdbView } from './columns';
-import type { Leaf, LogPlace, MirroredPath, ParsedPath, Remark } from './mirrored-path';
+import type { Leaf, LeafState, LogPlace, MirroredPath, ParsedPath, Remark } from './mirrored-path';
 import { columnOfPart, type Parts, type Step, stepsOfRef } from './ref-pattern';
 import { issuesOf, type StandardSchema } from './standard-schema';
 
@@ -233,10 +233,12 @@ function valueParser(
   { isGone, value: schema }: Pick<Declaration<string, string, string>, 'isGone' | 'value'>,
   columns: readonly [string, Column][],
 ): MirroredPath['parseValue'] {
-  return (raw, leaf, eventTime) => {
+  const show = (value: RtdbView, leaf: Leaf | null, eventTime: string, isShown: boolean) =>
+    isShown ? shownColumns(columns, value, leaf, eventTime) : NOT_SHOWN;
+  return (raw, leaf, eventTime, isShown = true) => {
     const value = canonicalValue(raw);
     if (value === null || (isGone !== undefined && orElse(false, () => isGone(value)))) {
-      const shown = shownColumns(columns, NOTHING, leaf, eventTime);
+      const shown = show(NOTHING, leaf, eventTime, isShown);
       return { ok: true, state: { payload: null, gone: value === null, ...shown } };
     }
     const unstorable = findUnstorable(value, 'value');
@@ -246,17 +248,19 @@ function valueParser(
     const view = value as unknown as RtdbView;
     return {
       ok: true,
-      state: { payload: value, gone: false, ...shownColumns(columns, view, leaf, eventTime) },
+      state: { payload: value, gone: false, ...show(view, leaf, eventTime, isShown) },
     };
   };
 }
+
+const NOT_SHOWN: Pick<LeafState, 'columns' | 'drifted'> = { columns: {}, drifted: NO_DRIFT };
 
 function shownColumns(
   columns: readonly [string, Column][],
   value: RtdbView,
   leaf: Leaf | null,
   eventTime: string,
-): { columns: JsonObject; drifted: readonly string[] } {
+): Pick<LeafState, 'columns' | 'drifted'> {
   const context = contextOf(leaf, eventTime);
   const shown: JsonObject = {};
   let drifted = NO_DRIFT;

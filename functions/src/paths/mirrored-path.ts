@@ -90,8 +90,9 @@ export interface MirroredPath {
   /**
    * @param raw the value as a snapshot or REST shows it
    * @param eventTime normalized instant of the write; it dates what has no time of its own
+   * @param isShown false = nobody looks at the columns: there are none
    */
-  parseValue(raw: unknown, leaf: Leaf | null, eventTime: string): ParsedState;
+  parseValue(raw: unknown, leaf: Leaf | null, eventTime: string, isShown?: boolean): ParsedState;
   /** The leaf's place in the divergence log. */
   placeOf(leaf: Leaf): LogPlace;
   /** The dated node that retention removes whole; null where the path has no day. */
