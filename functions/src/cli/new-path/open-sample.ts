@@ -2,7 +2,6 @@ import { readFileSync, statSync } from 'node:fs';
 import { read, rtdbConfig } from '../../config';
 import { rtdbSource } from '../../new-path/rtdb-source';
 import { exportedTree, type TreeSource } from '../../new-path/sample-tree';
-import { settingText } from '../../values/setting-text';
 import type { CommandContext } from '../context';
 import { ConfigError } from '../errors';
 
@@ -31,8 +30,8 @@ export function openSample(
   }
   const isNamed =
     read(env, 'FIREBASE_DATABASE_EMULATOR_HOST') !== undefined ||
-    settingText(env.RTDB_URL) !== '' ||
-    settingText(env.RTDB_INSTANCE) !== '';
+    read(env, 'RTDB_URL') !== undefined ||
+    read(env, 'RTDB_INSTANCE') !== undefined;
   if (!isNamed) {
     const from =
       'no sample: neither FIREBASE_DATABASE_EMULATOR_HOST, RTDB_URL nor RTDB_INSTANCE is set';
