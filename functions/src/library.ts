@@ -17,8 +17,8 @@ export {
   text,
 } from './paths/columns';
 export { type Declaration, type DeclaredPath, definePath } from './paths/define-path';
+export { questCompletions } from './paths/quest-completions/quest-completions';
 export type { StandardSchema } from './paths/standard-schema';
-export { questCompletions } from './quests/quest-completions';
 export type { Json } from './values/json';
 
 type Zod = typeof import('zod').z;

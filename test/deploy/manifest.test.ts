@@ -181,7 +181,7 @@ test('the folder that is deployed loads anywhere, without the rest of the projec
   const everything = filesIn(join(copy, 'lib'), '.js').map((file) => join('lib', file));
   expect(everything.length).toBeGreaterThan(5);
   const script = `for (const file of ${JSON.stringify(everything)}) require('./' + file);
-    require('./lib/dashboard/page-assets').readPageAssets();`;
+    require('./lib/completions-only/dashboard/page-assets').readPageAssets();`;
   await run(node22(), ['-e', script], { cwd: copy, env: {} });
   const { main, bin } = z
     .object({ main: z.string(), bin: z.record(z.string(), z.string()) })

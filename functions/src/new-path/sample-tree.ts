@@ -1,5 +1,5 @@
+import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
 import type { Step } from '../paths/ref-pattern';
-import { CANARY_COUPLE } from '../quests/canary-couple';
 import { canonicalValue } from '../values/rtdb-value';
 
 /** Where a sample is read from: RTDB, or an export of it. */
