@@ -3050,6 +3050,11 @@ declare
   );
   declared mirror.paths;
 begin
+  -- A bare null in a list that is written as text is no column's name.
+  if array_position(columns || visible_to, null) is not null then
+    raise exception 'a list of % holds a null: write "null" for a column of that name', path
+      using errcode = 'invalid_name';
+  end if;
   if lacking is not null then
     raise exception '% lacks columns: %', relation, lacking using errcode = 'undefined_column';
   end if;

@@ -26,6 +26,26 @@ begin
 end
 $$;
 
+-- A schema of one of these names that has other tables is somebody else's: its grants are not ours to take.
+do $$
+declare
+  found constant text := (
+    select string_agg(format('%I.%I', n.nspname, c.relname), ', ' order by n.nspname, c.relname)
+    from pg_catalog.pg_class as c
+    join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname in ('mirror', 'rtdb')
+      and c.relkind in ('r', 'p', 'v', 'm', 'f')
+      -- The migration runner's own.
+      and (n.nspname <> 'mirror' or c.relname not in ('migration_lock', 'schema_migrations'))
+  );
+begin
+  if found is not null then
+    raise exception 'the mirror needs the schemas rtdb and mirror for itself, and they have: %', found
+      using errcode = 'duplicate_table';
+  end if;
+end
+$$;
+
 -- The migration runner keeps its own table here and may have made the schema already.
 create schema if not exists mirror;
 create schema if not exists rtdb;
@@ -1314,6 +1334,11 @@ declare
   );
   declared mirror.paths;
 begin
+  -- A bare null in a list that is written as text is no column's name.
+  if array_position(columns || visible_to, null) is not null then
+    raise exception 'a list of % holds a null: write "null" for a column of that name', path
+      using errcode = 'invalid_name';
+  end if;
   if lacking is not null then
     raise exception '% lacks columns: %', relation, lacking using errcode = 'undefined_column';
   end if;

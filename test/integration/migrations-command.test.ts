@@ -79,3 +79,30 @@ test('help is exit code 0', async () => {
   expect(code).toBe(0);
   expect(stdout).toContain('migrate');
 });
+
+test.each(['rtdb.images', 'mirror.images'])(
+  'a schema that is somebody else’s stays as it is: %s',
+  async (table) => {
+    const other = await emptyDatabase();
+    try {
+      const schema = table.split('.')[0];
+      await queryOnce(
+        other.url,
+        `create schema ${schema}; create table ${table} (); grant select on ${table} to public`,
+      );
+      const { code, stderr } = await mirror(['migrate'], { DATABASE_URL: other.url });
+      expect(code).not.toBe(0);
+      expect(stderr).toMatch(/^mirror: [^\n]+\n$/);
+      expect(stderr).toContain(
+        `the mirror needs the schemas rtdb and mirror for itself, and they have: ${table}`,
+      );
+      const grants = await queryOnce(
+        other.url,
+        `select from pg_class, aclexplode(relacl) as acl where relname = 'images' and acl.grantee = 0`,
+      );
+      expect(grants).toHaveLength(1);
+    } finally {
+      await other.drop();
+    }
+  },
+);

@@ -9,6 +9,8 @@ import { createTableMigration } from '../../functions/src/new-path/migration-fil
 import { nextMigrationFile } from '../../functions/src/new-path/migration-name';
 import { withPath } from '../../functions/src/new-path/path-list';
 import { REPOSITORY_LAYOUT, WRAPPER_LAYOUT } from '../../functions/src/new-path/project';
+import { text } from '../../functions/src/paths/columns';
+import { definePath } from '../../functions/src/paths/define-path';
 
 const ROOT = join(__dirname, '..', '..');
 const BIOME = join(ROOT, 'node_modules/@biomejs/biome/bin/biome');
@@ -92,6 +94,19 @@ test('the migrations are read statement by statement, with what was added and dr
   });
 });
 
+test('what looks like a comment in a ref, and a column called null, are read back', () => {
+  const path = definePath({
+    ...{ name: 'rooms', trigger: 'mirrorRoom', ref: 'chat--rooms;/{roomId}' as const },
+    columns: { null: text((v) => v.null), order: text((v) => v.order) },
+    day: 'roomId',
+  });
+  const sql = createTableMigration(path);
+  expect(sql).toContain(`columns => '{"null",order}'`);
+  const declared = declaredSoFar([{ name: '20260101000000_rooms.sql', sql }]);
+  expect(declared.get('rooms')).toMatchObject({ ref: path.ref, columns: ['null', 'order'] });
+  expect(declared.get('rooms')?.table.get('room_id')).toBe('date');
+});
+
 const DRAFT: PathDraft = {
   name: 'a',
   trigger: 'mirrorA',
@@ -153,6 +168,20 @@ test.each([
   expect(formatted('app-paths.ts', written)).toBe(written);
   expect(written).toMatch(/\bloveNotes,?\s*\] as const;\n$/);
   expect(written).toContain("import { loveNotes } from './paths/b10';\n");
+});
+
+test.each([
+  ['a declaration in it', '[\n  a,\n  definePath({ visibleTo: [b] }),\n]'],
+  ['no comma at its end', '[\n  a,\n  definePath({ visibleTo: [b] })\n]'],
+  ['a bracket in a comment', '[\n  a, // [later]\n  /* ] */\n]'],
+])('a list that has %s keeps it', (_, list) => {
+  const text = `// export default [nothing]\n\nexport default ${list} satisfies DeclaredPath[];\n`;
+  const { listOpening } = WRAPPER_LAYOUT;
+  const written = withPath({ file: 'paths.ts', text, opening: listOpening }, 'one', './one');
+  const kept = list.replace(/,?\n\]$/, '');
+  expect(written).toContain(`\n\nexport default ${kept}`);
+  expect(written).toMatch(/\n {2}one,\n\] satisfies DeclaredPath\[\];\n$/);
+  expect(written).toContain('// export default [nothing]\n');
 });
 
 test('a file without a list is named', () => {

@@ -215,7 +215,7 @@ describe('a path that nobody has declared', () => {
     const { code, out } = await mirror(['new-path', REF], stores());
     expect(code).toBe(0);
     expect(out).toContain('new column feeling text; null in rows that are there');
-    expect(out).toContain('column mood is told no more; the table keeps it');
+    expect(out).toContain('column mood is no longer declared; the table keeps it');
     expect(out).toContain('its rows are visible to others than before');
     const [written, ...more] = changedSince(edited);
     expect([written, more]).toEqual([expect.stringMatching(/_invented_moods_changed\.sql$/), []]);

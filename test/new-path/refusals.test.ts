@@ -94,12 +94,13 @@ test('--json tells all that would be written', async () => {
 });
 
 describe('a declaration and its migrations', () => {
-  const path = definePath({
+  const NOTES = {
     name: 'notes',
     trigger: 'mirrorNote',
     ref: 'notes/{coupleId}',
     columns: { likes: bigint((v) => v.likes) },
-  });
+  };
+  const path = definePath(NOTES);
   const project = (sql: string | null): Project => ({
     layout: REPOSITORY_LAYOUT,
     paths: [path],
@@ -121,7 +122,7 @@ describe('a declaration and its migrations', () => {
     expect(files).toMatchObject([{ text: expect.stringContaining('create table rtdb.notes (') }]);
   });
 
-  test('a column that an earlier declaration had is told again, and not added', () => {
+  test('a column that an earlier declaration had is declared again, and not added', () => {
     const { kind, files } = { files: [], ...plan(migrated(',\nlikes bigint', '')) };
     expect(kind).toBe('change');
     expect(files).toMatchObject([{ text: expect.not.stringContaining('alter table') }]);
@@ -132,5 +133,20 @@ describe('a declaration and its migrations', () => {
     expect(() => plan(migrated(',\nlikes integer', ", columns => '{likes}'"))).toThrow(
       'path "notes": column likes: expected integer, which the table has, not bigint',
     );
+  });
+
+  test.each([
+    ['its ref', { ref: 'notes/{coupleId}/all' }, 'ref: expected notes/{coupleId}, as 2026'],
+    ['its day', { day: 'coupleId' as const }, 'day: expected none, as 2026'],
+    ['its name', { name: 'remarks' }, 'name: expected notes, as 20260101000000_notes.sql'],
+  ])('a path that changes %s is refused', (_, change, message) => {
+    const changed = definePath({ ...NOTES, ...change });
+    expect(() =>
+      planChange(
+        changed,
+        project(migrated(',\nlikes bigint', ", columns => '{likes}'")),
+        new Date(),
+      ),
+    ).toThrow(message);
   });
 });

@@ -76,6 +76,16 @@ describe('mirror.declare_path refuses', () => {
     await expect(declare(odd)).rejects.toThrow('has a name that is not plain');
   });
 
+  test('a null among its columns, as a bare word in a list of text is', async () => {
+    const nulls: Table = { name: 'nulls', key: ['a'], columns: ['null'] };
+    await createTable(nulls);
+    await expect(
+      database.query(`select mirror.declare_path('nulls', $1, columns => '{null}')`, [
+        refOf(nulls),
+      ]),
+    ).rejects.toThrow('a list of nulls holds a null: write "null"');
+  });
+
   test('two paths with one ref', async () => {
     const first: Table = { name: 'first_path', key: ['a'] };
     const second: Table = { name: 'second_path', key: ['a'] };

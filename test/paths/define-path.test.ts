@@ -40,7 +40,7 @@ test('what is not said has its default', () => {
     ...{ visibleTo: [], ignored: [], loadExplainErasure: null },
     applyStatement: 'select * from mirror.apply_awards($1::jsonb, $2, $3::text[])',
   });
-  expect(define().canary(1_764_000_000_000)).toEqual({ canary: 1_764_000_000_000 });
+  expect(define().canary(1_764_000_000_000)).toEqual({ written_ms: 1_764_000_000_000 });
   expect(define({ canary: (ms) => ms }).canary(5)).toBe(5);
   expect(define({ visibleTo: 'couple' }).visibleTo).toEqual(['couple']);
   expect(define({ visibleTo: ['award_id'] }).visibleTo).toEqual(['award_id']);
@@ -89,6 +89,21 @@ describe('a declaration that contradicts itself is refused in one line', () => {
     ['a day that is a column', { day: 'award_id' }, 'day: expected a part'],
     ['a viewer that is nothing', { visibleTo: ['user_id'] }, 'no column "user_id"'],
     ['a viewer that is a part', { visibleTo: ['awardId'] }, 'no column "awardId"'],
+    [
+      'a viewer that is a number',
+      { columns: { n: integer(() => 1) }, visibleTo: ['n'] },
+      'visibleTo: expected columns of text, and n is none',
+    ],
+    [
+      'a viewer that is a day',
+      { ref: 'awards/{coupleId}/{dateKey}', day: 'dateKey', visibleTo: ['date_key'] },
+      'visibleTo: expected columns of text, and date_key is none',
+    ],
+    [
+      'a couple where the day comes first',
+      { ref: 'awards/{dateKey}/{coupleId}', day: 'dateKey', visibleTo: 'couple' },
+      'visibleTo: expected a ref that begins with the couple, not with the day',
+    ],
     [
       'couple among columns',
       { visibleTo: ['couple', 'award_id'] },

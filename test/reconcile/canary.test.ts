@@ -106,6 +106,15 @@ test('each path has a canary at one leaf of the reserved shard', () => {
   ]);
 });
 
+test('where the day comes first, the couple is the next part', () => {
+  const ref = 'moods/{dateKey}/{coupleId}/{moodId}' as const;
+  const path = definePath({ name: 'moods', trigger: 'd', ref, day: 'dateKey' });
+  expect(canaryLeaf(path)).toEqual({
+    path: ['moods', '2000-01-01', 'canary_canary-partner', 'canary'],
+    parts: ['2000-01-01', 'canary_canary-partner', 'canary'],
+  });
+});
+
 test('canaries that arrive leave no gap, are kept, and the next ones are written', async () => {
   await fly();
   expect(told).toEqual(all('first'));
@@ -115,7 +124,7 @@ test('canaries that arrive leave no gap, are kept, and the next ones are written
   await fly();
   expect(told).toEqual(all('arrived'));
   expect(await heldAt('quest_completions')).toBe(now);
-  expect(await heldAt('steps')).toEqual({ canary: now });
+  expect(await heldAt('steps')).toEqual({ written_ms: now });
   expect(await gaps()).toEqual([]);
   const kept = await database.query(
     `select path, written_at, arrived_at is not null as has_arrived,
@@ -250,7 +259,7 @@ describe('what fails on one path', () => {
     };
     await expect(fly({ perch })).rejects.toThrow('no canary flew on: lp_awards');
     expect(told).toEqual({ ...all('first'), lp_awards: 'failed' });
-    expect(await heldAt('steps')).toEqual({ canary: now });
+    expect(await heldAt('steps')).toEqual({ written_ms: now });
     await deliver(NAMES.filter((name) => name !== 'lp_awards'));
     now += PERIOD_MS;
     await fly();
@@ -283,9 +292,20 @@ describe('what fails on one path', () => {
     now += 1_000;
     await fly({}, nested);
     expect(await rtdb.rest.get(['quiz_progression', 'canary_canary-partner'])).toEqual({
-      canary: now,
-      days: { '2000-01-01': { canary: now } },
+      written_ms: now,
+      days: { '2000-01-01': { written_ms: now } },
     });
+  });
+
+  test('nor hides it, where the inner path is about the document’s own children', async () => {
+    const inside = definePath({
+      ...{ name: 'lp_awards', trigger: 'a', ref: 'quiz_progression/{coupleId}/{fieldId}' },
+    });
+    const nested = [inside, PATHS[2] ?? questCompletions];
+    await fly({}, nested);
+    now += 120_000;
+    await fly({}, nested);
+    expect(told).toEqual({ lp_awards: 'lost', quiz_progression: 'lost' });
   });
 });
 

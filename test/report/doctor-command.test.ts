@@ -156,6 +156,8 @@ test('a database without the migrations fails, line by line', async () => {
     expect(code).toBe(1);
     expect(out).toMatch(/^fail {4}migrations: the tables are not there; run `npm run mirror/m);
     expect(out).toMatch(/^fail {4}grants: the tables are not there/m);
+    expect(out).toMatch(/^fail {4}triggers: the tables are not there/m);
+    expect(out).toMatch(/^fail {4}beginning: the tables are not there/m);
   } finally {
     await empty.drop();
   }

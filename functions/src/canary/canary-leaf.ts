@@ -18,15 +18,17 @@ export function canaryLeaf({ ref, dayColumn }: MirroredPath): CanaryLeaf {
   const parts: string[] = [];
   const path = stepsOfRef(ref).map((step) => {
     if ('literal' in step) return step.literal;
-    const part = parts.length === 0 ? CANARY_COUPLE : partOf(step.column, dayColumn);
+    const part = partOf(step.column, dayColumn, parts.includes(CANARY_COUPLE));
     parts.push(part);
     return part;
   });
   return { path, parts };
 }
 
-function partOf(column: string, dayColumn: string | null): string {
-  return column === dayColumn ? CANARY_DAY : 'canary';
+/** The couple comes first, but for a day. */
+function partOf(column: string, dayColumn: string | null, hasCouple: boolean): string {
+  if (column === dayColumn) return CANARY_DAY;
+  return hasCouple ? 'canary' : CANARY_COUPLE;
 }
 
 /** The parameters of CANARY_ROW. */

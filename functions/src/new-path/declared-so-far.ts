@@ -10,17 +10,19 @@ export interface Migration {
 /** What the migrations have made of a path. */
 export interface MigratedPath {
   ref: string;
-  /** What `declare_path` was told last. */
+  /** As the last `declare_path` has them. */
   columns: readonly string[];
   visibleTo: readonly string[];
-  /** Types by column, of all that the table has, declared or not. */
-  table: ReadonlyMap<string, ColumnType>;
+  /** Types by column, of all that the table has, declared or not; `date` is a day's. */
+  table: ReadonlyMap<string, TableType>;
   /** The file that declared it last. */
   file: string;
 }
 
+type TableType = ColumnType | 'date';
+
 /** How the migrations and Postgres itself spell the types that a declaration knows. */
-const TYPES: readonly [string, ColumnType][] = [
+const TYPES: readonly [string, TableType][] = [
   ['text', 'text'],
   ['integer', 'integer'],
   ['int', 'integer'],
@@ -30,6 +32,7 @@ const TYPES: readonly [string, ColumnType][] = [
   ['timestamptz', 'timestamp with time zone'],
   ['timestamp with time zone', 'timestamp with time zone'],
   ['jsonb', 'jsonb'],
+  ['date', 'date'],
 ];
 const TYPE = TYPES.map(([spelling]) => spelling)
   .sort((a, b) => b.length - a.length)
@@ -44,9 +47,9 @@ const COLUMN = `"?([a-z][a-z0-9_]*)"? +(${TYPE})\\b`;
  */
 export function declaredSoFar(migrations: readonly Migration[]): Map<string, MigratedPath> {
   const paths = new Map<string, MigratedPath>();
-  const tables = new Map<string, Map<string, ColumnType>>();
+  const tables = new Map<string, Map<string, TableType>>();
   for (const { name: file, sql } of migrations) {
-    const text = sql.replace(/--.*$/gm, '');
+    const text = withoutComments(sql);
     noteTables(text, tables);
     for (const [, name = '', ref = '', rest = ''] of text.matchAll(DECLARE_PATH)) {
       const table = tables.get(name) ?? new Map();
@@ -58,20 +61,31 @@ export function declaredSoFar(migrations: readonly Migration[]): Map<string, Mig
   return paths;
 }
 
+/** What looks like a comment in a quoted text, such as a ref, is none. */
+function withoutComments(sql: string): string {
+  return sql.replace(
+    /--.*$|\/\*[\s\S]*?\*\/|(\$\w*\$)([\s\S]*?)\1|'(?:[^']|'')*'/gm,
+    (whole, tag?: string, body = '') => {
+      if (tag !== undefined) return tag + withoutComments(body) + tag;
+      return whole.startsWith("'") ? whole : '';
+    },
+  );
+}
+
 const DECLARE_PATH =
   /select\s+mirror\.declare_path\(\s*'([a-z0-9_]+)'\s*,\s*'((?:[^']|'')+)'([^;]*?)\)\s*;/g;
 
 function listArgument(rest: string, name: string): string[] {
   const list = new RegExp(`\\b${name}\\s*=>\\s*'\\{([^}]*)\\}'`).exec(rest)?.[1] ?? '';
-  return list.split(',').flatMap((value) => value.trim() || []);
+  return list.split(',').flatMap((value) => value.trim().replaceAll('"', '') || []);
 }
 
 /** Adds what a migration's statements create, add and drop. */
-function noteTables(text: string, tables: Map<string, Map<string, ColumnType>>): void {
+function noteTables(text: string, tables: Map<string, Map<string, TableType>>): void {
   const statements =
     /\b(create|alter)\s+table\s+(?:if\s+(?:not\s+)?exists\s+)?(?:only\s+)?rtdb\.([a-z0-9_]+)\b([^;]*)/g;
   for (const [, verb, name = '', body = ''] of text.matchAll(statements)) {
-    const table = tables.get(name) ?? new Map<string, ColumnType>();
+    const table = tables.get(name) ?? new Map<string, TableType>();
     tables.set(name, table);
     const columns =
       verb === 'create'

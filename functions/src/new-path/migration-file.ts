@@ -145,8 +145,10 @@ function declarePath({ name, ref, columns, visibleTo }: TablePath): string[] {
   return ['select mirror.declare_path(', ...parts, ');'];
 }
 
-function listArgument(name: string, values: readonly string[]): string[][] {
-  if (values.length === 0) return [];
+function listArgument(name: string, names: readonly string[]): string[][] {
+  if (names.length === 0) return [];
+  // A bare null in a list is no name.
+  const values = names.map((value) => (value === 'null' ? '"null"' : value));
   const line = `  ${name} => '{${values.join(',')}}'`;
   // A comma may follow.
   if (line.length < LINE_WIDTH) return [[line]];

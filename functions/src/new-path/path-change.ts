@@ -7,9 +7,9 @@ import type { AddedColumn, TablePath } from './migration-file';
 export interface PathChange {
   /** Columns that the table lacks. */
   added: readonly AddedColumn[];
-  /** Columns that it has, and that the declaration tells again. */
+  /** Columns that it has, and that are declared again. */
   declaredAgain: readonly string[];
-  /** Columns that the declaration no longer tells; the table keeps them. */
+  /** Columns that are no longer declared; the table keeps them. */
   dropped: readonly string[];
   visibleToChanged: boolean;
 }
@@ -17,9 +17,10 @@ export interface PathChange {
 /**
  * Compares a declaration with its migrations; null where nothing is to be migrated. Pure.
  *
- * @throws ConfigurationError where a column has changed its type
+ * @throws ConfigurationError where its ref or day has changed, or the type of a column
  */
 export function pathChange(path: TablePath, migrated: MigratedPath): PathChange | null {
+  refuseOtherKey(path, migrated);
   const declared = Object.entries(path.columns);
   for (const [column, type] of declared) refuseOtherType(path.name, column, type, migrated);
   const added = declared
@@ -33,6 +34,22 @@ export function pathChange(path: TablePath, migrated: MigratedPath): PathChange 
   const visibleToChanged = !isSameSet(path.visibleTo, migrated.visibleTo);
   const isChanged = added.length + declaredAgain.length + dropped.length > 0 || visibleToChanged;
   return isChanged ? { added, declaredAgain, dropped, visibleToChanged } : null;
+}
+
+/** The table's key and the rows that are there follow from both. */
+function refuseOtherKey(
+  { name, ref, keyColumns, dayColumn }: TablePath,
+  { ref: known, table, file }: MigratedPath,
+): void {
+  const complain = (option: string, expected: string) => {
+    throw new ConfigurationError(
+      `path ${JSON.stringify(name)}: ${option}: expected ${expected}, as ${file} has it; ` +
+        `a path keeps its ${option}, so give the new one another name`,
+    );
+  };
+  if (ref !== known) complain('ref', known);
+  const day = keyColumns.find((column) => table.get(column) === 'date') ?? null;
+  if (day !== dayColumn) complain('day', day === null ? 'none' : `the part of ${day}`);
 }
 
 function refuseOtherType(

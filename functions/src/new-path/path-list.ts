@@ -21,31 +21,61 @@ export function withPath(list: PathList, constant: string, module: string): stri
 }
 
 function withEntry({ file, text, opening }: PathList, constant: string): string {
-  const match = new RegExp(`(${opening.source})\\[([^\\]]*)\\]([^\\n]*)`).exec(text);
-  if (match === null) {
+  const code = codeOf(text);
+  const match = new RegExp(`(?:${opening.source})\\[`).exec(code);
+  const start = match === null ? -1 : match.index + match[0].length;
+  const end = match === null ? -1 : closingOf(code, start);
+  if (match === null || end === -1) {
     throw new ConfigurationError(
       `${file}: expected a list such as ${EXAMPLES.find((one) => opening.test(one)) ?? 'PATHS'}`,
     );
   }
-  const [whole, before = '', inside = '', after = ''] = match;
-  const entries = entriesWith(inside, constant);
-  const oneLine = `${before}[${entries.join(', ')}]${after}`;
-  const isShort = oneLine.length <= LINE_WIDTH && !/\/[/*]/.test(inside);
-  const written = isShort ? oneLine : `${before}[\n${entries.map(entryLine).join('')}]${after}`;
-  return text.replace(whole, () => written);
+  const inside = text.slice(start, end);
+  const written = /^[\w$\s,.]*$/.test(inside)
+    ? plainEntries([match[0], text.slice(end).split('\n', 1)[0] ?? ''], inside, constant)
+    : anyEntries(inside, code.slice(start, end), constant);
+  return text.slice(0, start) + written + text.slice(end);
 }
 
-function entryLine(entry: string): string {
-  return entry.startsWith('//') ? `  ${entry}\n` : `  ${entry},\n`;
+/** The text with blanks in place of comments and quoted texts. */
+function codeOf(text: string): string {
+  return text.replace(
+    /\/\/.*|\/\*[\s\S]*?\*\/|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`/g,
+    (part) => part.replace(/[^\n]/g, ' '),
+  );
+}
+
+/** The place of the bracket that ends a list. */
+function closingOf(code: string, start: number): number {
+  let depth = 1;
+  for (let place = start; place < code.length; place += 1) {
+    if (code[place] === '[') depth += 1;
+    if (code[place] === ']') depth -= 1;
+    if (depth === 0) return place;
+  }
+  return -1;
 }
 
 const EXAMPLES = ['export const PATHS = [] as const;', 'export default [];'];
 
-function entriesWith(inside: string, constant: string): string[] {
-  // With comments an entry is whatever a line holds.
-  const isPlain = /^[\w$\s,]*$/.test(inside);
-  const parts = inside.split(isPlain ? ',' : '\n').map((part) => part.trim().replace(/,$/, ''));
-  return [...parts.filter((part) => part !== ''), constant];
+/** Names alone: on one line where they fit. */
+function plainEntries(
+  [before, after]: readonly [string, string],
+  inside: string,
+  constant: string,
+): string {
+  const parts = inside.split(',').map((part) => part.trim());
+  const entries = [...parts.filter((part) => part !== ''), constant];
+  const oneLine = entries.join(', ');
+  if (before.length + oneLine.length + after.length <= LINE_WIDTH) return oneLine;
+  return `\n${entries.map((entry) => `  ${entry},\n`).join('')}`;
+}
+
+/** What else a list may hold stays as it is; `code` is the same without comments. */
+function anyEntries(inside: string, code: string, constant: string): string {
+  const last = code.trimEnd().length;
+  const comma = last === 0 || code[last - 1] === ',' ? '' : ',';
+  return `${inside.slice(0, last)}${comma}${inside.slice(last).trimEnd()}\n  ${constant},\n`;
 }
 
 const IMPORT = /^import .*? from '([^']+)';$/gm;

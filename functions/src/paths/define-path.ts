@@ -98,6 +98,7 @@ function refuseContradictions<Name extends string, Trigger extends string, Ref e
 ): void {
   const { name, trigger, columns = {}, visibleTo = [], day } = declaration;
   const parts = partsOf(steps);
+  const dayColumn = day === undefined ? null : columnOfPart(day);
   const names = [...parts.map(({ column }) => column), ...Object.keys(columns)];
   const complain = (complaint: string) => {
     throw new ConfigurationError(complaint);
@@ -121,11 +122,17 @@ function refuseContradictions<Name extends string, Trigger extends string, Ref e
   if (day !== undefined && !parts.some(({ part }) => part === day)) {
     complain(`day: expected a part of the ref, not ${JSON.stringify(day)}`);
   }
+  if (visibleTo === 'couple' && parts[0]?.column === dayColumn) {
+    complain(`visibleTo: expected a ref that begins with the couple, not with the day`);
+  }
   for (const column of visibleTo === 'couple' ? [] : visibleTo) {
     // The rule of that name would win over the column, and show the row to more people.
     if (column === 'couple') complain("visibleTo: expected 'couple', or columns of other names");
     if (!names.includes(column))
       complain(`visibleTo: there is no column ${JSON.stringify(column)}`);
+    if ((columns[column]?.type ?? 'text') !== 'text' || column === dayColumn) {
+      complain(`visibleTo: expected columns of text, and ${column} is none`);
+    }
   }
 }
 
@@ -155,7 +162,8 @@ function compiled<Ref extends string>(
     ignored,
     // The name is checked above: the only SQL that is made of one.
     applyStatement: `select * from mirror.apply_${name}($1::jsonb, $2, $3::text[])`,
-    canary: declaration.canary ?? ((ms) => ({ canary: ms })),
+    // Not `canary`: such a key is the canary of a path inside this one's documents, and would replace it.
+    canary: declaration.canary ?? ((ms) => ({ written_ms: ms })),
     parsePath: pathParser(steps, ref, day, placeOf),
     parseValue: valueParser(declaration, columns),
     placeOf: ({ parts: values }) => placeOf(values),

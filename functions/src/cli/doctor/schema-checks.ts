@@ -95,6 +95,15 @@ async function tablesOf({ statements }: Doctor) {
   return parseTableAccess(await statements.run(TABLE_ACCESS, []));
 }
 
+/** What asks the tables themselves, where they may not be there yet. */
+function onTables(run: Check['run']): Check['run'] {
+  return (doctor) =>
+    run(doctor).catch((error: unknown) => {
+      if (!MISSING_TABLE.includes(sqlstateOf(error) ?? '')) throw error;
+      return fail('the tables are not there', MIGRATE);
+    });
+}
+
 export const SCHEMA_CHECKS: readonly Check[] = [
   { name: 'migrations', needs: 'postgres', run: migrationsCheck },
   {
@@ -113,6 +122,6 @@ export const SCHEMA_CHECKS: readonly Check[] = [
     needs: 'postgres',
     run: async (doctor) => grantsCheck(await tablesOf(doctor)),
   },
-  { name: 'triggers', needs: 'postgres', run: triggersCheck },
-  { name: 'beginning', needs: 'postgres', run: beginningCheck },
+  { name: 'triggers', needs: 'postgres', run: onTables(triggersCheck) },
+  { name: 'beginning', needs: 'postgres', run: onTables(beginningCheck) },
 ];

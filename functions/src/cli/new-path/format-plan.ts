@@ -59,8 +59,10 @@ function changeLines(name: string, { change }: Extract<ChangePlan, { kind: 'chan
     ...added.map(
       ({ column, type }) => `  new column ${column} ${type}; null in rows that are there`,
     ),
-    ...declaredAgain.map((column) => `  column ${column} is told again; the table has it`),
-    ...dropped.map((column) => `  column ${column} is told no more; the table keeps it`),
+    ...declaredAgain.map(
+      (column) => `  column ${column} is declared again; the table still has it`,
+    ),
+    ...dropped.map((column) => `  column ${column} is no longer declared; the table keeps it`),
     ...(visibleToChanged ? ['  its rows are visible to others than before'] : []),
   ];
 }

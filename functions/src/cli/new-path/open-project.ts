@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { NEVER_MIRROR, PATHS } from '../../app-paths';
 import {
@@ -77,11 +77,24 @@ function opened(
   };
 }
 
-/** Writes the files; one that has come to be there meanwhile is left alone, and is an error. */
+/**
+ * Writes the files, or none: a second attempt must find the project as it was. One that has come to be
+ * there meanwhile is left alone, and is an error.
+ *
+ * @throws ConfigError where one can't be written
+ */
 export function writeFiles(root: string, files: readonly PlannedFile[]): void {
+  const written: string[] = [];
   for (const { file, text, isNew } of files) {
     const path = join(root, file);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, text, { flag: isNew ? 'wx' : 'w' });
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text, { flag: isNew ? 'wx' : 'w' });
+      if (isNew) written.push(path);
+    } catch (error) {
+      for (const other of written) rmSync(other, { force: true });
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ConfigError(`${file} could not be written, so nothing was: ${reason}`);
+    }
   }
 }
