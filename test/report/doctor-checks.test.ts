@@ -1,3 +1,4 @@
+import { PATHS } from '../../functions/src/app-paths';
 import { grantsCheck, rowSecurityCheck } from '../../functions/src/cli/doctor/access-checks';
 import {
   poolerCheck,
@@ -13,6 +14,7 @@ import {
   rewriteCheck,
   triggerOf,
 } from '../../functions/src/cli/doctor/deployment-checks';
+import { pathsCheck } from '../../functions/src/cli/doctor/paths-check';
 import {
   fanOutCheck,
   rulesCheck,
@@ -20,6 +22,7 @@ import {
 } from '../../functions/src/cli/doctor/rtdb-checks';
 import { loginCheck } from '../../functions/src/cli/doctor/schema-checks';
 import { parametersCheck } from '../../functions/src/cli/doctor/settings-checks';
+import { declarationHash } from '../../functions/src/paths/define-path';
 import type { TableAccess } from '../../functions/src/postgres/access-catalog';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 
@@ -305,4 +308,23 @@ test.each([
   [501, 501, 'fail'],
 ])('%i completions under a day, %i under a couple: %s', (ofDay, ofCouple, status) => {
   expect(fanOutCheck({ ofDay, ofCouple, couplesRead: 1, couples: 1 }).status).toBe(status);
+});
+
+test('paths: each is migrated as it is declared, and what nobody declares is said', () => {
+  const migrated = PATHS.map((path) => ({ path: path.name, hash: declarationHash(path) }));
+  expect(pathsCheck(PATHS, migrated).status).toBe('ok');
+  const lacking = migrated.filter(({ path }) => path !== 'steps');
+  expect(pathsCheck(PATHS, lacking)).toMatchObject({
+    status: 'fail',
+    finding: 'steps has no table',
+  });
+  const differing = migrated.map((one) => (one.path === 'steps' ? { ...one, hash: '' } : one));
+  expect(pathsCheck(PATHS, differing)).toMatchObject({
+    status: 'fail',
+    finding: 'steps is declared otherwise than it was migrated',
+  });
+  expect(pathsCheck(PATHS, [...migrated, { path: 'notes', hash: '' }])).toMatchObject({
+    status: 'warn',
+    finding: 'Postgres has notes, and no such path is declared',
+  });
 });

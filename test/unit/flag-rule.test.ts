@@ -1,7 +1,10 @@
 import { FLAG, type FlagRule, ruleOfTemplate } from '../../functions/src/flag/flag-rule';
 import { prepareEvaluation } from '../../functions/src/flag/prepare-evaluation';
 import { parseServerTemplate } from '../../functions/src/flag/server-template';
-import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
+import {
+  CANARY_COUPLE,
+  CANARY_DAY,
+} from '../../functions/src/paths/quest-completions/canary-couple';
 import { flagTemplate, percent } from '../support/flag-template';
 
 async function ruleOf(template: unknown, parameter = true): Promise<FlagRule> {
@@ -122,6 +125,7 @@ test('no percentage holds for a path that names no couple, and any holds for the
   const rule = await ruleOf(flagTemplate({ value: 'false', conditions }));
   expect(rule.isEnabled(null)).toBe(false);
   expect(rule.isEnabled(CANARY_COUPLE)).toBe(true);
+  expect(rule.isEnabled(CANARY_DAY)).toBe(true);
 });
 
 test.each([[null], [[]], [{ parameters: 5 }], [{ conditions: [{ name: 1 }] }]])(

@@ -1,9 +1,6 @@
 import type { MirroredPath } from '../paths/mirrored-path';
-import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
+import { CANARY_COUPLE, CANARY_DAY } from '../paths/quest-completions/canary-couple';
 import { stepsOfRef } from '../paths/ref-pattern';
-
-/** The day of no app. */
-const CANARY_DAY = '2000-01-01';
 
 /** Where a path's canary sits. */
 export interface CanaryLeaf {

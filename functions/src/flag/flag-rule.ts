@@ -1,4 +1,4 @@
-import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
+import { isCanaryShard } from '../paths/quest-completions/canary-couple';
 import type { Json, JsonObject } from '../values/json';
 import { ALL_PATHS_ON, type PathsRule } from './paths-rule';
 import { readCondition } from './read-condition';
@@ -90,7 +90,7 @@ export function ruleOfTemplate(
   return {
     mode: isSame ? (enabled ? 'on' : 'off') : 'percent',
     // The canary shows whether mirroring works, for however few couples it is on.
-    isEnabled: isSame ? () => enabled : (couple) => couple === CANARY_COUPLE || decide(couple),
+    isEnabled: isSame ? () => enabled : (couple) => isCanaryShard(couple) || decide(couple),
     source: 'remote_config',
     version: template.version,
     detail: isSame

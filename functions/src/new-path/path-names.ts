@@ -30,7 +30,11 @@ export function nameOfLiterals(
   const isFree = (name: string) => /^[a-z][a-z0-9_]{0,39}$/.test(name) && !isTaken(name);
   const free = candidates.filter(isFree);
   const both = `${first}_${last}`;
-  return free.find((name) => !SAYS_LITTLE.has(name)) ?? free[0] ?? (isFree(both) ? both : null);
+  return (
+    free.find((name) => !SAYS_LITTLE.has(name)) ??
+    free[0] ??
+    (literals.length > 1 && isFree(both) ? both : null)
+  );
 }
 
 /** `lp_awards` is mirrored by `mirrorLpAward`: one event is about one of them. */

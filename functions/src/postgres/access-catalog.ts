@@ -76,6 +76,11 @@ export const MIGRATION_HISTORY = `
 select name, checksum from mirror.schema_migrations order by name collate "C"
 `;
 
+/** What the migrations have declared, and not removed. */
+export const MIGRATED_PATHS = `
+select path, declaration_hash as hash from mirror.paths where removed_at is null order by path
+`;
+
 /** When mirroring of completions began (a day of UTC), and whether any event was mirrored. */
 export const BEGINNING = `
 select
@@ -146,6 +151,15 @@ const MIGRATION = z.object({ name: z.string(), checksum: z.string() });
 
 export function parseMigrationHistory(rows: unknown[]) {
   return rows.map((row) => MIGRATION.parse(row));
+}
+
+const MIGRATED_PATH = z.object({ path: z.string(), hash: z.string() });
+
+/** A path by name, and what tells its declaration from another. */
+export type DeclaredHash = z.infer<typeof MIGRATED_PATH>;
+
+export function parseMigratedPaths(rows: unknown[]): DeclaredHash[] {
+  return rows.map((row) => MIGRATED_PATH.parse(row));
 }
 
 const BEGINNING_ROW = z.object({

@@ -16,6 +16,7 @@ import { readMigrationFiles } from '../migrate/migration-files';
 import { planMigrations } from '../migrate/plan-migrations';
 import { grantsCheck, rowSecurityCheck } from './access-checks';
 import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from './check';
+import { PATHS_CHECK } from './paths-check';
 
 const MIGRATE = 'run `npm run mirror -- migrate` as the owner of the tables';
 const MISSING_TABLE = ['42P01', '3F000'];
@@ -122,6 +123,7 @@ export const SCHEMA_CHECKS: readonly Check[] = [
     needs: 'postgres',
     run: async (doctor) => grantsCheck(await tablesOf(doctor)),
   },
+  { ...PATHS_CHECK, run: onTables(PATHS_CHECK.run) },
   { name: 'triggers', needs: 'postgres', run: onTables(triggersCheck) },
   { name: 'beginning', needs: 'postgres', run: onTables(beginningCheck) },
 ];
