@@ -1,6 +1,8 @@
 import { NEVER_MIRROR } from '../../functions/src/app-paths';
 import { ConfigurationError } from '../../functions/src/configuration-error';
 import { createMirror } from '../../functions/src/create-mirror';
+import { parseWrittenEvent } from '../../functions/src/events/written-event';
+import { claimOf } from '../../functions/src/mirror/claim-of';
 import { checkPaths, SERVICES } from '../../functions/src/paths/check-paths';
 import { integer, text } from '../../functions/src/paths/columns';
 import {
@@ -8,6 +10,7 @@ import {
   definePath,
   VERSION_COLUMNS,
 } from '../../functions/src/paths/define-path';
+import { writeOf } from '../support/mirror';
 
 type AnyDeclaration = Declaration<string, string, string>;
 
@@ -225,6 +228,25 @@ test('so are the day, and the parts that a remark looks at', () => {
   definePath({ ...AWARDS, remark: ({ userId }) => (userId === '' ? foreign : null) });
 });
 
+test('columns of the value before are computed for a burial alone', () => {
+  const seen: unknown[] = [];
+  const path = define({ columns: { amount: integer((v) => seen.push(v.amount) && v.amount) } });
+  const claimed = (before: unknown, after: unknown) => {
+    seen.length = 0;
+    const event = parseWrittenEvent(writeOf({ id: 'e', ref: 'awards/c/a', before, after }), path);
+    if (event.kind === 'invalid') throw new Error('expected a write of a leaf');
+    const { columns, before: known } = claimOf(event, { mirrored: path, retentionDays: 0 });
+    return { columns, known, seen: [...seen] };
+  };
+  expect(claimed({ amount: 1 }, { amount: 2 })).toEqual({
+    columns: { amount: 2 },
+    known: { known: true, payload: { amount: 1 } },
+    seen: [2],
+  });
+  expect(claimed({ amount: 1 }, null)).toMatchObject({ columns: { amount: 1 } });
+  expect(claimed(null, null)).toMatchObject({ columns: { amount: null } });
+});
+
 describe('what a team’s function throws fails no event', () => {
   const fail = () => {
     throw new Error('looked into what isn’t there');
@@ -233,10 +255,10 @@ describe('what a team’s function throws fails no event', () => {
   const parsed = path.parsePath('awards/c/a', '2025-11-20T00:00:00.000000Z');
 
   test('a value is there, its column shows nothing, and there is no remark', () => {
-    const { parseValue, remarkOf } = path;
+    const { parseState, remarkOf } = path;
     expect(parsed).toMatchObject({ ok: true });
     if (!parsed.ok) return;
-    expect(parseValue({ amount: 1 }, parsed.leaf, '2025-11-20T00:00:00.000000Z')).toEqual({
+    expect(parseState({ amount: 1 }, parsed.leaf, '2025-11-20T00:00:00.000000Z')).toEqual({
       ok: true,
       state: { payload: { amount: 1 }, gone: false, columns: { amount: null }, drifted: [] },
     });

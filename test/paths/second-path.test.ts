@@ -108,6 +108,23 @@ test('what a constraint of the team’s refuses fails alone', async () => {
   expect(await allDivergences(database)).toMatchObject([{ kind: 'write_rejected' }]);
 });
 
+test('a drift that could not be recorded is recorded by the redelivery', async () => {
+  await database.query(
+    `create function public.fail() returns trigger language plpgsql
+       as $$ begin raise exception 'full' using errcode = 'disk_full'; end $$;
+     create trigger fail before insert on mirror.divergence_log
+       for each row execute function public.fail()`,
+  );
+  const drifting = write('drifting', { after: { amount: 'ten' } });
+  await expect(under.mirror(drifting)).rejects.toThrow('full');
+  await database.query('drop function public.fail cascade');
+  expect(await under.mirror(drifting)).toMatchObject({ outcome: 'duplicate' });
+  expect(await allDivergences(database)).toMatchObject([{ kind: 'value_drift', times_seen: 1 }]);
+  // And by no other event of that day.
+  await under.mirror(write('too', { ref: `${REF}0`, after: { amount: 'ten' } }));
+  expect(await allDivergences(database)).toMatchObject([{ kind: 'value_drift', times_seen: 1 }]);
+});
+
 test('any order and repetition of events ends in the last one’s state', async () => {
   const states = [null, award(1), null, award(2), award(3), null, award(4)];
   const history = states.slice(1).map((after, index) => {

@@ -2,6 +2,7 @@ import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
 import { definePath } from '../../functions/src/paths/define-path';
 import { issuesOf, type StandardSchema } from '../../functions/src/paths/standard-schema';
+import { isStorable } from '../../functions/src/values/storable';
 
 const schemaOf = (validate: (value: unknown) => unknown) =>
   ({ '~standard': { version: 1, vendor: 'test', validate } }) as StandardSchema;
@@ -20,11 +21,11 @@ test('a path with one refuses what it refuses, and nothing more', () => {
     ...{ name: 'awards', trigger: 'mirrorAward', ref: 'awards/{id}' },
     value: z.object({ amount: z.int() }),
   });
-  const parse = (value: unknown) => path.parseValue(value, null, '2025-11-20T00:00:00.000000Z');
-  expect(parse({ amount: 1 })).toMatchObject({ ok: true, state: { payload: { amount: 1 } } });
+  const parse = (value: unknown) => path.parseValue(value);
+  expect(parse({ amount: 1 })).toEqual({ ok: true, held: { payload: { amount: 1 }, gone: false } });
   expect(parse({ amount: 'x' })).toMatchObject({ ok: false, issues: [{ field: 'value.amount' }] });
   // What isn't there is not the schema's matter.
-  expect(parse(null)).toMatchObject({ ok: true, state: { payload: null, gone: true } });
+  expect(parse(null)).toEqual({ ok: true, held: { payload: null, gone: true } });
 });
 
 test.each<[string, (value: unknown) => unknown]>([
@@ -54,5 +55,32 @@ test.each<[string, () => unknown]>([
 test('steps of an issue may be objects, numbers and symbols', () => {
   const path = ['a', 0, { key: 'b' }, Symbol('c')];
   const schema = schemaOf(() => ({ issues: [{ message: 'no', path }] }));
-  expect(issuesOf(schema, true)).toEqual([{ field: 'value.a.0.b.Symbol(c)', message: 'no' }]);
+  expect(issuesOf(schema, true)).toEqual([
+    { field: 'value.a.0.b.Symbol(c)', message: 'no', mayQuote: true },
+  ]);
+});
+
+test.each<[string, unknown]>([
+  ['half of an emoji', 'received "\ud83d'],
+  ['U+0000', 'received "a\u0000b"'],
+  ['no text', 5n],
+  ['nothing', undefined],
+  ['megabytes', 'x'.repeat(2_000_000)],
+])('a complaint with %s can be kept, and is short', (_name, message) => {
+  const [issue] = issuesOf(
+    schemaOf(() => ({ issues: [{ message, path: ['\udc9a'] }] })),
+    true,
+  );
+  expect(isStorable(`${issue?.field}${issue?.message}`)).toBe(true);
+  expect(JSON.stringify(issue).length).toBeLessThan(1_000);
+});
+
+test('of many complaints a few are kept', () => {
+  const issues = Array.from({ length: 50_000 }, (_, n) => ({ message: 'no', path: [n] }));
+  expect(
+    issuesOf(
+      schemaOf(() => ({ issues })),
+      true,
+    ),
+  ).toHaveLength(16);
 });

@@ -1,4 +1,11 @@
-import type { Leaf, LeafState, LogPlace, MirroredPath, ParsedState } from '../paths/mirrored-path';
+import type {
+  HeldValue,
+  Leaf,
+  LeafState,
+  LogPlace,
+  MirroredPath,
+  RefusedValue,
+} from '../paths/mirrored-path';
 import { normalizeInstant } from '../values/event-time';
 import type { InputIssue, Json } from '../values/json';
 import { canonicalValue, isTooDeep, MAX_DEPTH } from '../values/rtdb-value';
@@ -23,7 +30,7 @@ export interface LeafEvent {
   eventTime: string;
   after: LeafState;
   /** The state before the write; null where it was a value that the mirror refuses. */
-  before: LeafState | null;
+  before: HeldValue | null;
   origin: EventOrigin;
 }
 
@@ -88,9 +95,9 @@ export function parseWrittenEvent(
   const time = envelope.time ?? '9999-12-31T23:59:59.999999Z';
   const path = mirrored.parsePath(ref, time);
   const leaf = path.ok ? path.leaf : null;
-  const after = parseState(event.after, leaf, time, mirrored);
+  const after = unlessTooDeep(event.after, (raw) => mirrored.parseState(raw, leaf, time));
   if (isComplete(envelope) && event.hasData && path.ok && after.ok) {
-    const before = parseState(event.before, leaf, envelope.time, mirrored);
+    const before = unlessTooDeep(event.before, mirrored.parseValue);
     return {
       kind: 'leaf',
       ref,
@@ -98,7 +105,7 @@ export function parseWrittenEvent(
       eventId: envelope.id,
       eventTime: envelope.time,
       after: after.state,
-      before: before.ok ? before.state : null,
+      before: before.ok ? before.held : null,
       origin,
     };
   }
@@ -119,13 +126,11 @@ export function parseWrittenEvent(
 }
 
 /** A value that RTDB can't hold, and that could exhaust the stack, is not walked at all. */
-function parseState(
+function unlessTooDeep<Parsed>(
   raw: unknown,
-  leaf: Leaf | null,
-  eventTime: string,
-  mirrored: MirroredPath,
-): ParsedState {
-  if (!isTooDeep(raw)) return mirrored.parseValue(raw, leaf, eventTime);
+  parse: (raw: unknown) => Parsed,
+): Parsed | RefusedValue {
+  if (!isTooDeep(raw)) return parse(raw);
   const message = `expected at most ${MAX_DEPTH} levels, which is RTDB's limit`;
   return { ok: false, value: null, issues: [{ field: 'value', message }] };
 }

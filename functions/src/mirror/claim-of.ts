@@ -1,5 +1,5 @@
 import type { LeafEvent } from '../events/written-event';
-import type { DatedNode, LeafState, MirroredPath } from '../paths/mirrored-path';
+import type { DatedNode, HeldValue, LeafState, MirroredPath } from '../paths/mirrored-path';
 import type { Before, Claim } from '../postgres/claims';
 import { type JsonObject, sizeOfJson } from '../values/json';
 import { valueHash } from '../values/jsonb-text';
@@ -25,7 +25,7 @@ export function claimOf(event: LeafEvent, settings: ClaimSettings): Claim {
     eventId,
     eventTime,
     payload: after.payload,
-    columns: columnsOf(after, before),
+    columns: columnsOf(after, event, settings.mirrored),
     // Beyond retention the row may have outlived its leaf, so it can't tell of a missing event.
     before: isRetired && !after.gone ? { known: false } : beforeOf(before),
     settlesTie: false,
@@ -47,15 +47,19 @@ export function retiredNodeOf(
 }
 
 /** A tombstone shows what the leaf that it buries showed. */
-export function columnsOf(after: LeafState, before: LeafState | null): JsonObject {
+export function columnsOf(
+  after: LeafState,
+  { before, leaf, eventTime }: LeafEvent,
+  mirrored: MirroredPath,
+): JsonObject {
   const isBurial = after.payload === null && before !== null && before.payload !== null;
-  return isBurial ? before.columns : after.columns;
+  return isBurial ? mirrored.shownOf(before.payload, leaf, eventTime).columns : after.columns;
 }
 
-function beforeOf(before: LeafState | null): Before {
+function beforeOf(before: HeldValue | null): Before {
   if (before === null) return { known: false };
   const { payload } = before;
-  return typeof payload === 'object' && sizeOfJson(payload) > MAX_BEFORE_BYTES
+  return sizeOfJson(payload) > MAX_BEFORE_BYTES
     ? { known: true, hash: valueHash(payload) }
     : { known: true, payload };
 }

@@ -144,6 +144,9 @@ function compiled<Ref extends string>(
   const dayColumn = day === undefined ? null : columnOfPart(day);
   const columns = Object.entries(declaration.columns ?? {});
   const placeOf = (values: readonly string[]) => logPlace(keyColumns, dayColumn, values);
+  const parseValue = valueParser(declaration);
+  const shownOf: MirroredPath['shownOf'] = (payload, leaf, eventTime) =>
+    shownColumns(columns, payload, leaf, eventTime);
   return {
     name,
     trigger,
@@ -157,7 +160,14 @@ function compiled<Ref extends string>(
     applyStatement: `select * from mirror.apply_${name}($1::jsonb, $2, $3::text[])`,
     canary: declaration.canary ?? ((ms) => ({ canary: ms })),
     parsePath: pathParser(steps, ref, day, placeOf),
-    parseValue: valueParser(declaration, columns),
+    parseState: (raw, leaf, eventTime) => {
+      const parsed = parseValue(raw);
+      if (!parsed.ok) return parsed;
+      const { payload, gone } = parsed.held;
+      return { ok: true, state: { payload, gone, ...shownOf(payload, leaf, eventTime) } };
+    },
+    parseValue,
+    shownOf,
     placeOf: ({ parts: values }) => placeOf(values),
     datedNodeOf: datedNodeFinder(steps, day, placeOf),
     remarkOf: remark === undefined ? () => null : ({ key }) => orElse(null, () => remark(key)),
@@ -229,34 +239,30 @@ function pathParser(
   };
 }
 
-function valueParser(
-  { isGone, value: schema }: Pick<Declaration<string, string, string>, 'isGone' | 'value'>,
-  columns: readonly [string, Column][],
-): MirroredPath['parseValue'] {
-  return (raw, leaf, eventTime) => {
+function valueParser({
+  isGone,
+  value: schema,
+}: Pick<Declaration<string, string, string>, 'isGone' | 'value'>): MirroredPath['parseValue'] {
+  return (raw) => {
     const value = canonicalValue(raw);
     if (value === null || (isGone !== undefined && orElse(false, () => isGone(value)))) {
-      const shown = shownColumns(columns, NOTHING, leaf, eventTime);
-      return { ok: true, state: { payload: null, gone: value === null, ...shown } };
+      return { ok: true, held: { payload: null, gone: value === null } };
     }
     const unstorable = findUnstorable(value, 'value');
     const issues = unstorable === null ? issuesOf(schema, value) : [unstorableIssue(unstorable)];
     if (issues.length > 0) return { ok: false, value, issues };
-    // Every field of it may be missing or of any type; reading one from `true` gives undefined.
-    const view = value as unknown as RtdbView;
-    return {
-      ok: true,
-      state: { payload: value, gone: false, ...shownColumns(columns, view, leaf, eventTime) },
-    };
+    return { ok: true, held: { payload: value, gone: false } };
   };
 }
 
 function shownColumns(
   columns: readonly [string, Column][],
-  value: RtdbView,
+  payload: Json,
   leaf: Leaf | null,
   eventTime: string,
 ): { columns: JsonObject; drifted: readonly string[] } {
+  // Every field of it may be missing or of any type; reading one from `true` gives undefined.
+  const value = payload === null ? NOTHING : (payload as unknown as RtdbView);
   const context = contextOf(leaf, eventTime);
   const shown: JsonObject = {};
   let drifted = NO_DRIFT;

@@ -1,7 +1,7 @@
 import { instant, text } from '../paths/columns';
 import { definePath } from '../paths/define-path';
 import type { Remark } from '../paths/mirrored-path';
-import type { StandardSchema } from '../paths/standard-schema';
+import { OWN_VENDOR, type StandardSchema } from '../paths/standard-schema';
 import type { Json } from '../values/json';
 import { COMPLETION_PATTERN } from './completion-path';
 import { issueOfValue, ownTimeOfValue } from './completion-value';
@@ -11,7 +11,7 @@ import { isOfCouple, partnerOf } from './partner';
 const completionValue: StandardSchema = {
   '~standard': {
     version: 1,
-    vendor: 'quest-mirror',
+    vendor: OWN_VENDOR,
     validate(value) {
       const issue = issueOfValue(value as Json);
       return issue === null ? {} : { issues: [issue] };
