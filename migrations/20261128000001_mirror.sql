@@ -455,8 +455,9 @@ comment on table mirror.direct_writes is
 
 -- The mirror's own writers set mirror.writer to 'on' for their transaction; whoever writes without
 -- it went past the mirror. Evidence, not a lock: a person who must write by hand may. Arguments of the
--- trigger: the path, its day column or '', and its key columns, the shard first. Types are named in
--- full here and in what it calls, or a writer's temporary domain would run code as the owner.
+-- trigger: the path, its day column or '', and its key columns, the shard first. An update that changes
+-- the key is two leaves' matter: one is gone, one is new. Types are named in full here and in what it
+-- calls, or a writer's temporary domain would run code as the owner.
 create function mirror.note_direct_write()
 returns trigger
 language plpgsql
@@ -465,24 +466,34 @@ security definer
 set search_path = ''
 as $$
 declare
-  written constant pg_catalog.jsonb := coalesce(to_jsonb(new), to_jsonb(old), '{}');
+  was constant pg_catalog.jsonb := to_jsonb(old);
+  now_is constant pg_catalog.jsonb := to_jsonb(new);
+  key_columns constant pg_catalog.text[] := tg_argv[2:];
+  is_moved constant pg_catalog.bool := exists (
+    select from unnest(key_columns) as name where was -> name <> now_is -> name
+  );
 begin
   insert into mirror.direct_writes as last (
     path, shard, day, key, operation, written_by, old_payload, new_payload
   )
-  values (
+  select
     tg_argv[0],
-    written ->> tg_argv[2],
-    (written ->> nullif(tg_argv[1], ''))::pg_catalog.date,
-    case when tg_op = 'TRUNCATE' then '{}' else (
-      select jsonb_object_agg(name, written -> name)
-      from unnest(tg_argv) with ordinality as argument (name, place)
-      where place > 2
+    leaf ->> tg_argv[2],
+    (leaf ->> nullif(tg_argv[1], ''))::pg_catalog.date,
+    case when leaf is null then '{}' else (
+      select jsonb_object_agg(name, leaf -> name) from unnest(key_columns) as name
     ) end,
-    lower(tg_op), session_user,
-    mirror.as_evidence(to_jsonb(old) -> 'payload'),
-    mirror.as_evidence(to_jsonb(new) -> 'payload')
-  )
+    operation, session_user,
+    mirror.as_evidence(old_payload),
+    mirror.as_evidence(new_payload)
+  from (
+    select coalesce(now_is, was), lower(tg_op), was -> 'payload', now_is -> 'payload'
+    where not is_moved
+    union all
+    select was, 'delete', was -> 'payload', null where is_moved
+    union all
+    select now_is, 'insert', null, now_is -> 'payload' where is_moved
+  ) as written (leaf, operation, old_payload, new_payload)
   on conflict (md5(key::pg_catalog.text), path) do update
   set
     operation = excluded.operation,
@@ -784,6 +795,24 @@ $$;
 
 revoke all on function mirror.name_list(text[], text) from public;
 
+-- Which of these columns a table has not, joined by commas; null = it has them all.
+create function mirror.lacking_columns(relation regclass, names text[])
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select string_agg(wanted.name, ', ' order by wanted.place)
+  from unnest(names) with ordinality as wanted (name, place)
+  where not exists (
+    select
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation and a.attname = wanted.name and not a.attisdropped
+  )
+$$;
+
+revoke all on function mirror.lacking_columns(regclass, text[]) from public;
+
 -- Makes mirror.apply_<path>(claims jsonb, lock_wait text, told text[]), which upserts a batch of claims
 -- about rows, at most one for each row, given in key order. `told` are the other columns that the claims
 -- bring: what they leave out stays as it is, and one that the table lacks fails.
@@ -1035,9 +1064,14 @@ $body$
   others constant text[] := array(select jsonb_object_keys(declared.other_columns));
   columns constant text[] := declared.key_columns || others;
   relation constant regclass := declared.relation;
+  lacking constant text := mirror.lacking_columns(relation, columns);
   statement text := template;
   slot record;
 begin
+  if lacking is not null then
+    raise exception '% lacks columns: %; declare_path says what it has', relation, lacking
+      using errcode = 'undefined_column';
+  end if;
   -- A claim has the table's columns under names with `_` before them, which no column has: so that one
   -- may be called as any of the claim's own fields.
   for slot in
@@ -1276,14 +1310,27 @@ declare
     where i.indrelid = relation and i.indisprimary
     order by k.place
   );
-  lacking constant text := (
+  lacking constant text := mirror.lacking_columns(relation, key_columns || columns || version_columns);
+  misplaced constant text := (
     select string_agg(wanted.name, ', ' order by wanted.place)
-    from unnest(key_columns || columns || version_columns) with ordinality as wanted (name, place)
-    where not exists (
-      select
-      from pg_catalog.pg_attribute as a
-      where a.attrelid = relation and a.attname = wanted.name and not a.attisdropped
-    )
+    from unnest(columns) with ordinality as wanted (name, place)
+    where wanted.name = any (key_columns || version_columns)
+      or array_position(columns, wanted.name) < wanted.place
+  );
+  -- Two texts may be one value of any other type; and only these two types are sorted as the writers do.
+  odd_keys constant text := (
+    select string_agg(a.attname, ', ' order by a.attname)
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation
+      and a.attname = any (key_columns)
+      and a.atttypid <> all (array['text', 'date']::regtype[])
+  );
+  generated constant text := (
+    select string_agg(a.attname, ', ' order by a.attname)
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation
+      and a.attname = any (key_columns || columns)
+      and (a.attgenerated <> '' or a.attidentity <> '')
   );
   unordered constant text := (
     select string_agg(a.attname, ', ' order by a.attname)
@@ -1303,10 +1350,11 @@ declare
     from pg_catalog.pg_attribute as a
     where a.attrelid = relation and a.attname = any (columns)
   );
-  day_column constant text := (
-    select a.attname
+  days constant text[] := array(
+    select a.attname::text
     from pg_catalog.pg_attribute as a
     where a.attrelid = relation and a.attname = any (key_columns) and a.atttypid = 'date'::regtype
+    order by a.attname
   );
   declared mirror.paths;
 begin
@@ -1316,6 +1364,22 @@ begin
   if primary_key is distinct from key_columns then
     raise exception 'the primary key of % is (%), and its ref asks for (%)',
       relation, array_to_string(primary_key, ', '), array_to_string(key_columns, ', ')
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if misplaced is not null then
+    raise exception 'columns of % names one twice, or one that is not its own: %', relation, misplaced
+      using errcode = 'duplicate_column';
+  end if;
+  if odd_keys is not null then
+    raise exception 'the key of % needs text, or a date: %', relation, odd_keys
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if cardinality(days) > 1 then
+    raise exception '% can have one date in its key, not: %', relation, array_to_string(days, ', ')
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if generated is not null then
+    raise exception 'a claim cannot write the generated columns of %: %', relation, generated
       using errcode = 'invalid_parameter_value';
   end if;
   if unordered is not null then
@@ -1336,7 +1400,7 @@ begin
     path, ref, relation, key_columns, other_columns, day_column, visible_to, declaration_hash
   )
   values (
-    path, ref, relation::text, key_columns, types, day_column, visible_to,
+    path, ref, relation::text, key_columns, types, days[1], visible_to,
     mirror.declaration_hash(path, ref, columns, visible_to)
   )
   on conflict on constraint paths_pkey do update

@@ -57,6 +57,39 @@ describe('mirror.declare_path refuses', () => {
     await expect(declare(wrong)).rejects.toThrow(message);
   });
 
+  test.each<[string, string[]]>([
+    ['of the key', ['amount', 'b']],
+    ['of every table', ['amount', 'payload']],
+    ['said before', ['amount', 'amount']],
+  ])('a column that is one %s', async (_case, columns) => {
+    await expect(declare({ ...table, columns })).rejects.toThrow(
+      `columns of rtdb.sound names one twice, or one that is not its own: ${columns[1]}`,
+    );
+  });
+
+  test.each(['integer', 'varchar(10)', 'uuid', 'timestamptz'])('a key of %s', async (type) => {
+    const odd: Table = { name: `key_${type.slice(0, 4)}`, key: ['a', 'b'] };
+    await createTable(odd);
+    await database.query(`alter table rtdb.${odd.name} alter b type ${type} using null`);
+    await expect(declare(odd)).rejects.toThrow('needs text, or a date: b');
+  });
+
+  test('two dates in one key', async () => {
+    const dated: Table = { name: 'dated', key: ['a', 'b'] };
+    await createTable(dated);
+    await database.query(
+      'alter table rtdb.dated alter a type date using null, alter b type date using null',
+    );
+    await expect(declare(dated)).rejects.toThrow('one date in its key, not: a, b');
+  });
+
+  test('a column that Postgres fills itself', async () => {
+    const made: Table = { name: 'made', key: ['a'], columns: ['amount'] };
+    await createTable({ ...made, columns: [] });
+    await database.query('alter table rtdb.made add amount integer generated always as (1) stored');
+    await expect(declare(made)).rejects.toThrow('generated columns of rtdb.made: amount');
+  });
+
   test('viewers that are no column', async () => {
     await expect(declare(table, ['couple', 'user_id'])).rejects.toThrow(
       'visible_to names no column of rtdb.sound: user_id',
@@ -191,6 +224,18 @@ test('a column that the table lacks fails the events, and says so', async () => 
   expect(await allDivergences(database)).not.toContainEqual(
     expect.objectContaining({ kind: 'write_rejected' }),
   );
+});
+
+test('a column that was dropped under its path stops a rebuild, which names it', async () => {
+  const table: Table = { name: 'shrunk', key: ['a'], columns: ['amount', 'kept'] };
+  await createTable(table);
+  await declare(table);
+  await database.query('alter table rtdb.shrunk drop column amount');
+  await expect(database.query('select mirror.rebuild_paths()')).rejects.toThrow(
+    'rtdb.shrunk lacks columns: amount',
+  );
+  await declare({ ...table, columns: ['kept'] });
+  await database.query('select mirror.rebuild_paths()');
 });
 
 test('a column that the declaration lacks keeps what it shows', async () => {
