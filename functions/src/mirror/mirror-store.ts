@@ -63,7 +63,8 @@ export function openMirrorStore(
     apply: (claim) => claims.submit(claim),
     record: (divergence) => divergences.submit(divergence),
     async resolveMissedEvent({ ref, eventTime, before, eventId }, { states }) {
-      const values = [ref, eventTime, states.before, states.after, before.known, eventId];
+      const { before: from, after: to } = states;
+      const values = [ref, eventTime, from, to, before.known, eventId, mirrored.name];
       await statements.run(RESOLVE_MISSED_EVENT, values);
     },
     async isOwn(source) {

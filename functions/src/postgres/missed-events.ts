@@ -1,6 +1,22 @@
 /**
+ * Whether the event lies in a gap: between its two instants; or at one of them, where an event of the same
+ * instant may stand on either side, if it leads from the gap's first state or to its last.
+ */
+const FALLS_INTO_GAP = `(
+        $2::timestamptz > (whole.gap ->> 'from_time')::timestamptz
+        and $2::timestamptz < (whole.gap ->> 'to_time')::timestamptz
+        or $2::timestamptz in (
+          (whole.gap ->> 'from_time')::timestamptz, (whole.gap ->> 'to_time')::timestamptz
+        )
+        and (
+          $5::boolean and whole.gap ->> 'from_hash' is not distinct from $3::text
+          or whole.gap ->> 'to_hash' is not distinct from $4::text
+        )
+      )`;
+
+/**
  * An event that was missing has come, late: $1 ref, $2 its time, $3 and $4 hashes of the states it led
- * from and to (null = not completed), $5 whether the first of them is known, $6 its id. It splits
+ * from and to (null = not completed), $5 whether the first of them is known, $6 its id, $7 the path. It splits
  * the gap that it falls into in two; a gap whose ends agree is none. With the last of them the leaf's
  * `missed_event` is resolved, unless more gaps were met than the row keeps. All is computed from the
  * row at hand, which another late event may have just changed.
@@ -24,11 +40,7 @@ set (detail, resolved_at, cause, severity) = (
       coalesce((log.detail ->> 'gaps_dropped')::integer, 0) as dropped,
       count(piece.gap) = 0 and log.detail -> 'gaps_dropped' is null as is_over
     from jsonb_array_elements(log.detail -> 'gaps') as whole (gap)
-    cross join lateral (
-      select
-        (whole.gap ->> 'from_time')::timestamptz < $2::timestamptz
-          and $2::timestamptz < (whole.gap ->> 'to_time')::timestamptz as is_hit
-    ) as event
+    cross join lateral (select ${FALLS_INTO_GAP} as is_hit) as event
     cross join lateral (
       select whole.gap
       where not event.is_hit
@@ -44,13 +56,13 @@ set (detail, resolved_at, cause, severity) = (
 from settings
 where md5(log.ref) = md5($1)
   and log.ref = $1
+  and log.path = $7
   and log.kind = 'missed_event'
   and log.resolved_at is null
   and exists (
     select
     from jsonb_array_elements(log.detail -> 'gaps') as whole (gap)
-    where (whole.gap ->> 'from_time')::timestamptz < $2::timestamptz
-      and $2::timestamptz < (whole.gap ->> 'to_time')::timestamptz
+    where ${FALLS_INTO_GAP}
   )
 `;
 
