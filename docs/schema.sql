@@ -3126,6 +3126,26 @@ end
 $function$;
 comment on function mirror.declare_path(text,text,text[],text[]) is 'For migrations: records a mirrored path, and makes its functions, policies, grants and triggers.';
 
+CREATE OR REPLACE FUNCTION mirror.falls_into_gap(gap jsonb, event_time timestamp with time zone, from_hash text, to_hash text, is_from_known boolean)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select case
+    when event_time in (bounds.from_time, bounds.to_time) then
+      is_from_known and from_hash is not distinct from gap ->> 'from_hash'
+        or to_hash is not distinct from gap ->> 'to_hash'
+    else event_time > bounds.from_time and event_time < bounds.to_time
+  end
+  from (
+    select
+      (gap ->> 'from_time')::pg_catalog.timestamptz,
+      (gap ->> 'to_time')::pg_catalog.timestamptz
+  ) as bounds (from_time, to_time)
+$function$;
+grant execute on function mirror.falls_into_gap(jsonb,timestamp with time zone,text,text,boolean) to quest_mirror_writer;
+
 CREATE OR REPLACE FUNCTION mirror.few_gaps(gaps jsonb, dropped integer)
  RETURNS jsonb
  LANGUAGE sql

@@ -115,6 +115,33 @@ as $$
   from jsonb_array_elements(gaps) with ordinality as kept (gap, n)
 $$;
 
+-- Whether an event lies in a gap of a missed event: between its two instants; or at one of them, where an
+-- event of the same instant may stand on either side, if it leads from the gap's first state or to its last.
+create function mirror.falls_into_gap(
+  gap jsonb,
+  event_time timestamptz,
+  from_hash text,
+  to_hash text,
+  is_from_known boolean
+)
+returns boolean
+language sql
+stable parallel safe
+set search_path = ''
+as $$
+  select case
+    when event_time in (bounds.from_time, bounds.to_time) then
+      is_from_known and from_hash is not distinct from gap ->> 'from_hash'
+        or to_hash is not distinct from gap ->> 'to_hash'
+    else event_time > bounds.from_time and event_time < bounds.to_time
+  end
+  from (
+    select
+      (gap ->> 'from_time')::pg_catalog.timestamptz,
+      (gap ->> 'to_time')::pg_catalog.timestamptz
+  ) as bounds (from_time, to_time)
+$$;
+
 revoke all on function mirror.as_evidence(jsonb, integer) from public;
 revoke all on function mirror.as_evidence(jsonb) from public;
 revoke all on function mirror.value_hash(jsonb) from public;
@@ -123,6 +150,9 @@ grant execute on function mirror.as_evidence(jsonb, integer) to quest_mirror_wri
 grant execute on function mirror.as_evidence(jsonb) to quest_mirror_writer, quest_mirror_api;
 grant execute on function mirror.value_hash(jsonb) to quest_mirror_writer, quest_mirror_api;
 grant execute on function mirror.few_gaps(jsonb, integer) to quest_mirror_writer, quest_mirror_api;
+revoke all on function mirror.falls_into_gap(jsonb, timestamptz, text, text, boolean) from public;
+grant execute on function mirror.falls_into_gap(jsonb, timestamptz, text, text, boolean)
+  to quest_mirror_writer;
 
 -- ---------------------------------------------------------------------------------------------------
 -- What is mirrored, and from where.

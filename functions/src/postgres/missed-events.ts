@@ -1,20 +1,4 @@
 /**
- * Whether the event lies in a gap: between its two instants; or at one of them, where an event of the same
- * instant may stand on either side, if it leads from the gap's first state or to its last.
- */
-const FALLS_INTO_GAP = `(
-        $2::timestamptz > (whole.gap ->> 'from_time')::timestamptz
-        and $2::timestamptz < (whole.gap ->> 'to_time')::timestamptz
-        or $2::timestamptz in (
-          (whole.gap ->> 'from_time')::timestamptz, (whole.gap ->> 'to_time')::timestamptz
-        )
-        and (
-          $5::boolean and whole.gap ->> 'from_hash' is not distinct from $3::text
-          or whole.gap ->> 'to_hash' is not distinct from $4::text
-        )
-      )`;
-
-/**
  * An event that was missing has come, late: $1 ref, $2 its time, $3 and $4 hashes of the states it led
  * from and to (null = not completed), $5 whether the first of them is known, $6 its id, $7 the path. It splits
  * the gap that it falls into in two; a gap whose ends agree is none. With the last of them the leaf's
@@ -40,7 +24,9 @@ set (detail, resolved_at, cause, severity) = (
       coalesce((log.detail ->> 'gaps_dropped')::integer, 0) as dropped,
       count(piece.gap) = 0 and log.detail -> 'gaps_dropped' is null as is_over
     from jsonb_array_elements(log.detail -> 'gaps') as whole (gap)
-    cross join lateral (select ${FALLS_INTO_GAP} as is_hit) as event
+    cross join lateral (
+      select mirror.falls_into_gap(whole.gap, $2::timestamptz, $3, $4, $5) as is_hit
+    ) as event
     cross join lateral (
       select whole.gap
       where not event.is_hit
@@ -62,7 +48,7 @@ where md5(log.ref) = md5($1)
   and exists (
     select
     from jsonb_array_elements(log.detail -> 'gaps') as whole (gap)
-    where ${FALLS_INTO_GAP}
+    where mirror.falls_into_gap(whole.gap, $2::timestamptz, $3, $4, $5)
   )
 `;
 
