@@ -1375,6 +1375,13 @@ declare
     from unnest(visible_to) as viewer (rule)
     where viewer.rule <> 'couple' and viewer.rule <> all (key_columns || columns)
   );
+  odd_viewers constant text := (
+    select string_agg(a.attname, ', ' order by a.attname)
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation
+      and a.atttypid <> 'text'::regtype
+      and a.attname = any (array_replace(visible_to, 'couple', key_columns[1]))
+  );
   types constant jsonb := (
     select coalesce(jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)), '{}')
     from pg_catalog.pg_attribute as a
@@ -1425,6 +1432,9 @@ begin
   if unknown_viewers is not null then
     raise exception 'visible_to names no column of %: %', relation, unknown_viewers
       using errcode = 'undefined_column';
+  end if;
+  if odd_viewers is not null then
+    raise exception 'visible_to needs text in: %', odd_viewers using errcode = 'invalid_parameter_value';
   end if;
   insert into mirror.paths as known (
     path, ref, relation, key_columns, other_columns, day_column, visible_to, declaration_hash

@@ -96,6 +96,16 @@ describe('mirror.declare_path refuses', () => {
     );
   });
 
+  test('viewers that are no text', async () => {
+    await expect(declare(table, ['couple', 'amount'])).rejects.toThrow(
+      'visible_to needs text in: amount',
+    );
+    const days: Table = { name: 'days', key: ['a'] };
+    await createTable(days);
+    await database.query('alter table rtdb.days alter a type date using null');
+    await expect(declare(days, ['couple'])).rejects.toThrow('visible_to needs text in: a');
+  });
+
   test('a key that is ordered by a language’s rules', async () => {
     const unordered: Table = { name: 'unordered', key: ['a'] };
     await createTable(unordered);

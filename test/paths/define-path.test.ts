@@ -10,6 +10,7 @@ import {
   definePath,
   VERSION_COLUMNS,
 } from '../../functions/src/paths/define-path';
+import type { Json } from '../../functions/src/values/json';
 import { writeOf } from '../support/mirror';
 
 type AnyDeclaration = Declaration<string, string, string>;
@@ -61,10 +62,14 @@ test.each([
 });
 
 const REF = (ref: string) => `ref ${JSON.stringify(ref)}: expected keys and parts such as`;
+const ENDLESS: Json[] = [];
+ENDLESS.push(ENDLESS);
+
+type Refused = [string, Partial<AnyDeclaration>, string];
 const NO_NAME = 'expected [a-z][a-z0-9_]{0,61}';
 
 describe('a declaration that contradicts itself is refused in one line', () => {
-  test.each<[string, Partial<AnyDeclaration>, string]>([
+  test.each<Refused>([
     ['a name in capitals', { name: 'Awards' }, 'name: expected [a-z][a-z0-9_]{0,39}'],
     ['a name with a quote', { name: `a'; --` }, 'name: expected [a-z][a-z0-9_]{0,39}'],
     ['a name of 41 characters', { name: 'a'.repeat(41) }, 'name: expected'],
@@ -91,7 +96,21 @@ describe('a declaration that contradicts itself is refused in one line', () => {
     ['a day that is no part', { day: 'dateKey' }, 'day: expected a part of the ref, not "dateKey"'],
     ['a day that is a column', { day: 'award_id' }, 'day: expected a part'],
     ['a viewer that is nothing', { visibleTo: ['user_id'] }, 'no column "user_id"'],
+    ['a viewer of JavaScript’s', { visibleTo: ['constructor'] }, 'no column "constructor"'],
     ['a viewer that is a part', { visibleTo: ['awardId'] }, 'no column "awardId"'],
+    [
+      'a viewer that is no text',
+      { columns: { amount: integer(() => 1) }, visibleTo: ['amount'] },
+      'visibleTo: expected text in the column amount, not integer',
+    ],
+    ...[['award_id'], ['couple_id', 'award_id']].map(
+      (visibleTo): Refused => [
+        `the day as a viewer beside ${visibleTo.length - 1}`,
+        { day: 'awardId', visibleTo },
+        'visibleTo: the day "awardId" holds no user',
+      ],
+    ),
+    ['a day as the couple', { day: 'coupleId', visibleTo: 'couple' }, 'the day "coupleId" holds'],
     [
       'couple among columns',
       { visibleTo: ['couple', 'award_id'] },
@@ -155,6 +174,16 @@ describe('paths that contradict each other are refused in one line', () => {
 test.each<[string, Partial<AnyDeclaration>, string]>([
   ['always writes the same', { canary: () => true }, 'differs from one millisecond to the next'],
   ['writes nothing', { canary: () => null }, 'differs from one millisecond to the next'],
+  [
+    'throws',
+    {
+      canary: () => {
+        throw new Error('no');
+      },
+    },
+    'differs from one millisecond to the next',
+  ],
+  ['never ends', { canary: () => ENDLESS }, 'differs from one millisecond to the next'],
   ['writes what means "not there"', { isGone: () => true }, 'a value that the path mirrors'],
   ['writes what jsonb can’t hold', { canary: (ms) => `\0${ms}` }, 'a value that the path mirrors'],
 ])('a canary that %s is refused', (_case, change, complaint) => {

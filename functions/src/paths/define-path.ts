@@ -96,7 +96,7 @@ function refuseContradictions<Name extends string, Trigger extends string, Ref e
   declaration: Declaration<Name, Trigger, Ref>,
   steps: readonly Step[],
 ): void {
-  const { name, trigger, columns = {}, visibleTo = [], day } = declaration;
+  const { name, trigger, columns = {}, day } = declaration;
   const parts = partsOf(steps);
   const names = [...parts.map(({ column }) => column), ...Object.keys(columns)];
   const complain = (complaint: string) => {
@@ -121,11 +121,28 @@ function refuseContradictions<Name extends string, Trigger extends string, Ref e
   if (day !== undefined && !parts.some(({ part }) => part === day)) {
     complain(`day: expected a part of the ref, not ${JSON.stringify(day)}`);
   }
+  refuseViewers(declaration, parts, complain);
+}
+
+function refuseViewers<Name extends string, Trigger extends string, Ref extends string>(
+  { columns = {}, visibleTo = [], day }: Declaration<Name, Trigger, Ref>,
+  parts: readonly { column: string }[],
+  complain: (complaint: string) => void,
+): void {
+  const keys = parts.map(({ column }) => column);
+  const viewers = visibleTo === 'couple' ? keys.slice(0, 1) : visibleTo;
   for (const column of visibleTo === 'couple' ? [] : visibleTo) {
     // The rule of that name would win over the column, and show the row to more people.
     if (column === 'couple') complain("visibleTo: expected 'couple', or columns of other names");
-    if (!names.includes(column))
+    const type = Object.hasOwn(columns, column) ? columns[column]?.type : undefined;
+    if (!keys.includes(column) && type === undefined)
       complain(`visibleTo: there is no column ${JSON.stringify(column)}`);
+    // A subject is text, and so is a part.
+    if (type !== undefined && type !== 'text')
+      complain(`visibleTo: expected text in the column ${column}, not ${type}`);
+  }
+  if (day !== undefined && viewers.includes(columnOfPart(day))) {
+    complain(`visibleTo: the day ${JSON.stringify(day)} holds no user`);
   }
 }
 
