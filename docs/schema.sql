@@ -582,9 +582,9 @@ create table mirror.paths (
   first_pass_at timestamp with time zone,
   removed_at timestamp with time zone,
   constraint paths_path_is_name CHECK ((path ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
-  constraint paths_pkey PRIMARY KEY (path),
-  constraint paths_ref_once UNIQUE (ref)
+  constraint paths_pkey PRIMARY KEY (path)
 );
+CREATE UNIQUE INDEX paths_ref_once ON mirror.paths USING btree (ref) WHERE (removed_at IS NULL);
 alter table mirror.paths enable row level security;
 create policy quest_mirror_api on mirror.paths for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.paths for all to quest_mirror_reader using (true) with check (true);

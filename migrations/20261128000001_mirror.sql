@@ -178,9 +178,11 @@ create table mirror.paths (
   removed_at timestamptz,
 
   constraint paths_pkey primary key (path),
-  constraint paths_ref_once unique (ref),
   constraint paths_path_is_name check (path ~ '^[a-z][a-z0-9_]{0,39}$')
 );
+
+-- A path that is mirrored no more gives its ref to another.
+create unique index paths_ref_once on mirror.paths (ref) where removed_at is null;
 
 comment on table mirror.paths is 'The mirrored paths, as their migrations declare them.';
 

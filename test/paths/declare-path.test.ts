@@ -125,6 +125,10 @@ describe('mirror.declare_path refuses', () => {
     await Promise.all([createTable(first), createTable(second)]);
     await declare(first);
     await expect(declare(second, [], refOf(first))).rejects.toThrow('paths_ref_once');
+    // Under another name, once the first is mirrored no more.
+    await database.query(`update mirror.paths set removed_at = now() where path = 'first_path'`);
+    await declare(second, [], refOf(first));
+    await expect(declare(first)).rejects.toThrow('paths_ref_once');
   });
 
   test('and whoever isn’t the owner of the schema', async () => {
