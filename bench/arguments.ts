@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { WORKLOADS, type Workload } from './load/workload';
 
 export const SECTIONS = [
   'throughput',
@@ -21,6 +22,7 @@ export interface BenchOptions {
   variants: ReadonlyMap<string, string>;
   /** Only these contenders; null = all. */
   contenders: readonly string[] | null;
+  workloads: readonly Workload[] | null;
   roundTripsMs: readonly number[] | null;
   concurrencies: readonly number[] | null;
   profileDir: string | undefined;
@@ -45,11 +47,13 @@ export const USAGE = `npm run bench -- [options]
                          or ${SECTIONS_ON_REQUEST.join(', ')} (not among the others); may be repeated
   --no-gate              exit 0 even where a target is missed
   --contender NAME       only this one; may be repeated
+  --event NAME           throughput only of these: ${WORKLOADS.join(', ')}; may be repeated
   --round-trip MS        throughput only at this added round trip; may be repeated
   --concurrency N        throughput only at this concurrency; may be repeated
   --rounds N             measured rounds of each condition
   --round-ms MS          how long a round of throughput lasts
-  --variant NAME=FOLDER  measures another copy of functions/ beside the mirror; may be repeated
+  --variant NAME=FOLDER  measures another copy of functions/ beside the mirror, with the migrations
+                         in FOLDER/../migrations where there are any; may be repeated
   --cpu-prof FOLDER      writes a CPU profile of every function process
 `;
 
@@ -90,6 +94,7 @@ export function parseArguments(argv: string[]): BenchOptions | 'help' {
       only: { type: 'string', multiple: true },
       'no-gate': { type: 'boolean', default: false },
       contender: { type: 'string', multiple: true },
+      event: { type: 'string', multiple: true },
       'round-trip': { type: 'string', multiple: true },
       concurrency: { type: 'string', multiple: true },
       rounds: { type: 'string' },
@@ -109,6 +114,7 @@ export function parseArguments(argv: string[]): BenchOptions | 'help' {
     gate: !values['no-gate'],
     variants: new Map(values.variant?.map(variantOf)),
     contenders: values.contender ?? null,
+    workloads: values.event?.map(workloadOf) ?? null,
     roundTripsMs: values['round-trip']?.map((text) => wholeNumber('round-trip', text)) ?? null,
     concurrencies: values.concurrency?.map((text) => wholeNumber('concurrency', text)) ?? null,
     profileDir: values['cpu-prof'],
@@ -119,6 +125,12 @@ function sectionOf(name: string): Section {
   const section = ALL_SECTIONS.find((each) => each === name);
   if (!section) throw new Error(`--only ${name}: expected one of ${ALL_SECTIONS.join(', ')}`);
   return section;
+}
+
+function workloadOf(name: string): Workload {
+  const workload = WORKLOADS.find((each) => each === name);
+  if (!workload) throw new Error(`--event ${name}: expected one of ${WORKLOADS.join(', ')}`);
+  return workload;
 }
 
 function variantOf(text: string): [string, string] {

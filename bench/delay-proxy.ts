@@ -9,6 +9,8 @@ import { connect, createServer, type Socket } from 'node:net';
  */
 export interface DelayProxy {
   port: number;
+  /** What clients have sent through it so far. */
+  sentBytes(): Promise<number>;
   stop(): void;
 }
 
@@ -21,12 +23,24 @@ export async function startDelayProxy(
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const [port] = (await once(child, 'message')) as [number];
-  return { port, stop: () => void child.kill() };
+  return {
+    port,
+    async sentBytes() {
+      child.send('sentBytes');
+      const [bytes] = (await once(child, 'message')) as [number];
+      return bytes;
+    },
+    stop: () => void child.kill(),
+  };
 }
 
 function serve(targetPort: number, delayMs: number): void {
+  let sentBytes = 0;
   const server = createServer((near) => {
     const far = connect(targetPort, '127.0.0.1');
+    near.on('data', (chunk: Buffer) => {
+      sentBytes += chunk.length;
+    });
     relay(near, far, delayMs);
     relay(far, near, delayMs);
   });
@@ -34,6 +48,7 @@ function serve(targetPort: number, delayMs: number): void {
     const address = server.address();
     if (address !== null && typeof address === 'object') process.send?.(address.port);
   });
+  process.on('message', () => process.send?.(sentBytes));
   process.on('disconnect', () => process.exit());
 }
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -80,6 +80,17 @@ export async function startFunction(spec: FunctionSpec): Promise<FunctionProcess
   const readyMs = performance.now() - spawnedAt;
   const pid = child.pid ?? 0;
   return { port, pid, readyMs, memory: () => memoryOf(pid), stop };
+}
+
+/** Whether a functions folder exports a function of this name. */
+export function hasFunction(source: string, name: string): boolean {
+  const script = 'process.exitCode = process.argv[2] in require(process.argv[1]) ? 0 : 3';
+  const { status } = spawnSync(process.execPath, ['-e', script, source, name], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { PATH: process.env.PATH, SystemRoot: process.env.SystemRoot, ...RUNTIME_ENV },
+  });
+  if (status !== 0 && status !== 3) throw new Error(`${source}: the functions can't be loaded`);
+  return status === 0;
 }
 
 const RUNTIME_ENV = {

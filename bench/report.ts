@@ -62,11 +62,18 @@ export function writeResults(results: Results, targets: readonly Target[]): stri
 function throughputTable(rows: ThroughputRow[]): string {
   return table(
     [
-      ...['round trip ms (measured)', 'concurrency', 'contender', 'events/s'],
-      ...['x do-nothing', 'x naive-1', 'x naive-10', 'connections', 'statements/event'],
-      ...['function CPU ms/event', 'Postgres CPU ms/event', 'generator load'],
+      ...['event', 'round trip ms (measured)', 'concurrency', 'contender', 'events/s'],
+      ...['x do-nothing', 'x naive-1', 'x naive-10', 'x mirror', 'connections'],
+      ...[
+        'statements/event',
+        'bytes sent/event',
+        'function CPU ms/event',
+        'Postgres CPU ms/event',
+        'generator load',
+      ],
     ],
     rows.map((row) => [
+      row.workload === 'completions' ? 'completion' : row.workload,
       `${row.roundTripMs} (${fixed(row.measuredRoundTripMs, 1)})`,
       row.concurrency,
       row.contender,
@@ -74,8 +81,10 @@ function throughputTable(rows: ThroughputRow[]): string {
       fixed(row.ofDoNothing, 2),
       fixed(row.ofNaive1, 1),
       fixed(row.ofNaive10, 2),
+      fixed(row.ofMirror, 2),
       row.connections,
       fixed(row.statementsPerEvent, 3),
+      fixed(row.bytesPerEvent, 0),
       fixed(row.functionCpuMs, 3),
       row.connections > 0 ? fixed(row.postgresCpuMs, 3) : null,
       fixed(row.generatorLoad, 2),

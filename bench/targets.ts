@@ -1,5 +1,7 @@
 import { DO_NOTHING, MIRROR, NAIVE_1, NAIVE_10 } from './contenders';
+import type { Workload } from './load/workload';
 import type { Results } from './report';
+import type { ThroughputRow } from './sections/throughput';
 
 export interface Target {
   what: string;
@@ -11,11 +13,7 @@ export interface Target {
 
 /** What the issues ask of the mirror. */
 export function judge(results: Results): Target[] {
-  const at = (roundTripMs: number) =>
-    results.throughput?.find(
-      (row) =>
-        row.contender === MIRROR && row.roundTripMs === roundTripMs && row.concurrency === 80,
-    );
+  const at = (roundTripMs: number) => rowOf(results, 'completions', roundTripMs);
   const memory = results.memory?.find((row) => row.contender === MIRROR);
   const reconcile = results.reconcile?.find((row) => row.contender === 'reconcile');
   const backfill = (name: string) =>
@@ -24,6 +22,10 @@ export function judge(results: Results): Target[] {
     atLeast(`${MIRROR} / ${DO_NOTHING}, 0 ms, concurrency 80`, at(0)?.ofDoNothing, 0.85),
     atLeast(`${MIRROR} / ${NAIVE_1}, 20 ms, concurrency 80`, at(20)?.ofNaive1, 20),
     atLeast(`${MIRROR} / ${NAIVE_10}, 20 ms, concurrency 80`, at(20)?.ofNaive10, 4),
+    ...DOCUMENTS.flatMap((workload) => [
+      atLeast(documentsTarget(workload, 0), leadOf(results, workload, 0), DOCUMENTS_LEAD),
+      atLeast(documentsTarget(workload, 20), leadOf(results, workload, 20), DOCUMENTS_LEAD),
+    ]),
     atMost('RSS above do-nothing, MB', memory?.rssAboveDoNothingMb, 30),
     atLeast('reconcile / reading both sides only', reconcile?.ofReadingOnly, 0.5),
     atMost('peak RSS of reconcile, MB', reconcile?.peakMb, 300),
@@ -31,6 +33,39 @@ export function judge(results: Results): Target[] {
     atLeast('backfill / reading RTDB and COPY', backfill('backfill'), 0.5),
     atMost('contenders that lost an event', losers(results), 0),
   ];
+}
+
+const DOCUMENTS: readonly Workload[] = ['1.5 KB', '4.5 KB'];
+/** A ratio of ratios of one run; each of the four medians behind it is uncertain by a few hundredths. */
+const DOCUMENTS_LEAD = 0.9;
+
+function documentsTarget(workload: Workload, roundTripMs: number): string {
+  return `lead over naive, ${workload} / completions, ${roundTripMs} ms, concurrency 80`;
+}
+
+/** How far ahead of naive the mirror is with documents, against completions; the lesser of both naive ones. */
+function leadOf(results: Results, workload: Workload, roundTripMs: number): number | null {
+  const documents = rowOf(results, workload, roundTripMs);
+  const completions = rowOf(results, 'completions', roundTripMs);
+  const leads = (['ofNaive1', 'ofNaive10'] as const).flatMap((naive) => {
+    const [lead, wanted] = [documents?.[naive], completions?.[naive]];
+    return lead == null || wanted == null ? [] : [lead / wanted];
+  });
+  return leads.length === 0 ? null : Math.min(...leads);
+}
+
+function rowOf(
+  { throughput }: Results,
+  workload: Workload,
+  roundTripMs: number,
+): ThroughputRow | undefined {
+  return throughput?.find(
+    (row) =>
+      row.contender === MIRROR &&
+      row.workload === workload &&
+      row.roundTripMs === roundTripMs &&
+      row.concurrency === 80,
+  );
 }
 
 function losers(results: Results): number {

@@ -786,7 +786,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and (select claim._date_key <= (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'daily_quests') as is_older_than_mirror
+      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'daily_quests') as is_older_than_mirror
     from judged as claim
     left join inserted as i on (i.couple_id, i.date_key) = (claim._couple_id, claim._date_key)
     left join updated as u on u.n = claim.n
@@ -1432,7 +1432,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and (select claim._date_key <= (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'quest_completions') as is_older_than_mirror
+      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'quest_completions') as is_older_than_mirror
     from judged as claim
     left join inserted as i on (i.couple_id, i.date_key, i.quest_id, i.user_id) = (claim._couple_id, claim._date_key, claim._quest_id, claim._user_id)
     left join updated as u on u.n = claim.n
@@ -2088,7 +2088,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and (select claim._date_key <= (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'steps') as is_older_than_mirror
+      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'steps') as is_older_than_mirror
     from judged as claim
     left join inserted as i on (i.couple_id, i.date_key) = (claim._couple_id, claim._date_key)
     left join updated as u on u.n = claim.n
@@ -2793,13 +2793,17 @@ begin
       )),
       -- Only a leaf of a day up to the first can have stood before the mirror; the phone's date may be a
       -- day ahead of the server's. Without a day nothing tells, until all was read once.
-      ('{may be older}', format(
-        '(select %s from mirror.paths as p where p.path = %L)',
-        case
-          when declared.day_column is null then 'p.first_pass_at is null'
-          else format('claim._%s <= (p.began_at at time zone ''UTC'')::date + 1', declared.day_column)
-        end,
-        declared.path
+      ('{may be older}', (
+        -- Of the path alone, so that a statement asks once and not for each claim.
+        select case
+          when declared.day_column is null
+          then format('(select p.first_pass_at is null %s)', of_path)
+          else format(
+            'claim._%s <= (select (p.began_at at time zone ''UTC'')::date + 1 %s)',
+            declared.day_column, of_path
+          )
+        end
+        from format('from mirror.paths as p where p.path = %L', declared.path) as of_path
       ))
     ) as slots (name, content)
   loop

@@ -1152,13 +1152,17 @@ begin
       )),
       -- Only a leaf of a day up to the first can have stood before the mirror; the phone's date may be a
       -- day ahead of the server's. Without a day nothing tells, until all was read once.
-      ('{may be older}', format(
-        '(select %s from mirror.paths as p where p.path = %L)',
-        case
-          when declared.day_column is null then 'p.first_pass_at is null'
-          else format('claim._%s <= (p.began_at at time zone ''UTC'')::date + 1', declared.day_column)
-        end,
-        declared.path
+      ('{may be older}', (
+        -- Of the path alone, so that a statement asks once and not for each claim.
+        select case
+          when declared.day_column is null
+          then format('(select p.first_pass_at is null %s)', of_path)
+          else format(
+            'claim._%s <= (select (p.began_at at time zone ''UTC'')::date + 1 %s)',
+            declared.day_column, of_path
+          )
+        end
+        from format('from mirror.paths as p where p.path = %L', declared.path) as of_path
       ))
     ) as slots (name, content)
   loop

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { percentile } from '../statistics';
-import { eventRequest, isUpdate } from './events';
 import { HttpConnection } from './http-connection';
 import type { LoadRequest, LoadResult } from './load-protocol';
+import { eventRequest, isUpdate } from './workload';
 
 /** The load generator: a process of its own, told by messages from its parent. */
 process.on('message', (request: LoadRequest) => {
@@ -41,7 +41,9 @@ async function runRound(request: LoadRequest): Promise<LoadResult> {
   const { user, system } = process.cpuUsage(cpu);
   for (const connection of connections) connection.close();
   let updates = 0;
-  for (let index = 0; index < round.sent; index += 1) updates += isUpdate(index) ? 1 : 0;
+  for (let index = 0; index < round.sent; index += 1) {
+    updates += isUpdate(request.workload, index) ? 1 : 0;
+  }
   return {
     events: round.sent,
     updates,
@@ -88,8 +90,9 @@ async function sendOpen(connections: HttpConnection[], round: Round, rate: numbe
 async function sendNext(connection: HttpConnection, round: Round, dueAt: number): Promise<void> {
   const index = round.sent;
   round.sent += 1;
+  const { workload, roundId } = round.request;
   try {
-    const status = await connection.send(eventRequest(round.request.roundId, index));
+    const status = await connection.send(eventRequest(workload, roundId, index));
     if (status < 200 || status > 299) count(round.failures, String(status));
   } catch {
     count(round.failures, 'error');

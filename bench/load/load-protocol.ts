@@ -1,8 +1,11 @@
+import type { Workload } from './workload';
+
 /** What the generator is asked to do in one round. */
 export interface LoadRequest {
   port: number;
   /** Distinct for each round: it is part of every key and event id. */
   roundId: string;
+  workload: Workload;
   /** Requests in flight: exactly so many (closed), or at most (open: as the platform caps them). */
   concurrency: number;
   /** Open loop: events offered a second, whatever is answered. Null: as fast as answers come. */

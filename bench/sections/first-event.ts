@@ -24,7 +24,7 @@ export async function measureFirstEvent(context: Context): Promise<FirstEventRow
   const rows: FirstEventRow[] = [];
   const contenders = context.contenders.filter(({ name }) => name !== 'naive-10');
   for (const roundTripMs of ROUND_TRIPS_MS) {
-    await withDelay(context, roundTripMs, async (port) => {
+    await withDelay(context, roundTripMs, async ({ port }) => {
       context.say(`first event: ${roundTripMs} ms`);
       rows.push(...(await measureStarts(context, contenders, port, roundTripMs)));
     });

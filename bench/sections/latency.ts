@@ -24,7 +24,7 @@ const MAX_IN_FLIGHT = 80;
 export async function measureLatency(context: Context): Promise<LatencyRow[]> {
   const rows: LatencyRow[] = [];
   const contenders = context.contenders.filter(({ name }) => name !== NAIVE_1);
-  await withDelay(context, ROUND_TRIP_MS, async (port) => {
+  await withDelay(context, ROUND_TRIP_MS, async ({ port }) => {
     for (const offeredPerSecond of OFFERED_PER_SECOND) {
       context.say(`latency: ${ROUND_TRIP_MS} ms, ${offeredPerSecond} events/s offered`);
       rows.push(...(await measureOffer(context, contenders, port, offeredPerSecond)));

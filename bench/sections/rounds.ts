@@ -4,6 +4,7 @@ import { cpuMsOf } from '../cpu-time';
 import type { Databases } from '../databases';
 import type { LoadGenerator } from '../load/load-generator';
 import type { LoadRequest, LoadResult } from '../load/load-protocol';
+import { kindOf } from '../load/workload';
 
 /** One round of load that a contender took. */
 export interface Round extends LoadResult {
@@ -28,11 +29,11 @@ export async function runRound(
   running: RunningContender,
   databases: Databases,
   generator: LoadGenerator,
-  load: Omit<LoadRequest, 'port' | 'roundId'>,
+  load: Omit<LoadRequest, 'port' | 'roundId' | 'workload'>,
 ): Promise<Round> {
   roundCount += 1;
   const roundId = `r${roundCount}`;
-  const { database, process } = running;
+  const { database, process, workload } = running;
   let connections = 0;
   const sample = async () => {
     const pids = await databases.backendPids(database);
@@ -43,7 +44,7 @@ export async function runRound(
   const postgresBefore = cpuMsOf(await sample());
   const timer = setInterval(() => void sample().catch(() => {}), 200);
   try {
-    const result = await generator.run({ ...load, port: process.port, roundId });
+    const result = await generator.run({ ...load, workload, port: process.port, roundId });
     const perEvent = (before: number | null, after: number | null) =>
       before === null || after === null ? null : (after - before) / result.events;
     const functionCpuMs = perEvent(functionBefore, cpuMsOf([process.pid]));
@@ -60,7 +61,7 @@ export async function stopAndVerify(
   databases: Databases,
   rounds: readonly Round[],
 ): Promise<Verified> {
-  const { contender, database, process } = running;
+  const { contender, database, process, workload } = running;
   await process.stop();
   const problems = rounds.flatMap(({ failures }) =>
     Object.entries(failures).map(([status, count]) => `${count} answers were ${status}`),
@@ -71,14 +72,16 @@ export async function stopAndVerify(
     // Before the counting below, whose statements would be counted too.
     const events = rounds.reduce((sum, round) => sum + round.events, 0);
     statementsPerEvent = (await databases.transactionCount(database)) / events;
-    for (const round of rounds) problems.push(...(await lostIn(round, database, databases)));
+    for (const round of rounds) {
+      const left = await databases.countRound(database, kindOf(workload), round.roundId);
+      problems.push(...lostIn(round, left));
+    }
   }
   await databases.drop(database);
   return { problems, statementsPerEvent };
 }
 
-async function lostIn(round: Round, database: string, databases: Databases): Promise<string[]> {
-  const { rows, updated } = await databases.countRound(database, round.roundId);
+function lostIn(round: Round, { rows, updated }: { rows: number; updated: number }): string[] {
   const expectedRows = round.events - round.updates;
   if (rows === expectedRows && updated === round.updates) return [];
   return [

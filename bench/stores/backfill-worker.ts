@@ -2,17 +2,17 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Client } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { postgresConfig } from '../../functions/src/config';
 import {
   INSERT_MISSING,
   missingParameter,
   type ReadCompletion,
-} from '../../functions/src/postgres/backfills';
+} from '../../functions/src/completions-only/postgres/backfills';
+import { openBackfill, runBackfill } from '../../functions/src/completions-only/reconcile/backfill';
+import { leavesOfCouple } from '../../functions/src/completions-only/reconcile/leaves-of-couple';
+import { limitConcurrency } from '../../functions/src/completions-only/reconcile/limit-concurrency';
+import { sortLeaves } from '../../functions/src/completions-only/reconcile/read-completions';
+import { postgresConfig } from '../../functions/src/config';
 import { Connections } from '../../functions/src/postgres/connections';
-import { openBackfill, runBackfill } from '../../functions/src/reconcile/backfill';
-import { leavesOfCouple } from '../../functions/src/reconcile/leaves-of-couple';
-import { limitConcurrency } from '../../functions/src/reconcile/limit-concurrency';
-import { sortLeaves } from '../../functions/src/reconcile/read-completions';
 import { createRtdbTree } from '../../functions/src/rtdb/rtdb-tree';
 import { coupleIdOf, DAYS, daysOf } from './dataset';
 import { peakMb, type WorkerReport } from './worker-report';

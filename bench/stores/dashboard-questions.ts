@@ -1,6 +1,9 @@
-import { readTrends } from '../../functions/src/dashboard/read-trends';
-import { readDivergences, readVerdict } from '../../functions/src/dashboard/read-view';
-import { parseViewQuery } from '../../functions/src/dashboard/view-query';
+import { readTrends } from '../../functions/src/completions-only/dashboard/read-trends';
+import {
+  readDivergences,
+  readVerdict,
+} from '../../functions/src/completions-only/dashboard/read-view';
+import { parseViewQuery } from '../../functions/src/completions-only/dashboard/view-query';
 import type { Statements } from '../../functions/src/postgres/statements';
 
 const divergences = (parameters: Record<string, string>) => (statements: Statements) =>

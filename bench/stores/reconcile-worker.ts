@@ -1,9 +1,9 @@
+import { ROWS_OF_RANGE } from '../../functions/src/completions-only/postgres/completion-rows';
+import { limitConcurrency } from '../../functions/src/completions-only/reconcile/limit-concurrency';
+import { runReconcile } from '../../functions/src/completions-only/reconcile/run-reconcile';
 import { postgresConfig } from '../../functions/src/config';
-import { ROWS_OF_RANGE } from '../../functions/src/postgres/completion-rows';
+import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
 import { Connections } from '../../functions/src/postgres/connections';
-import { CANARY_COUPLE } from '../../functions/src/quests/canary-couple';
-import { limitConcurrency } from '../../functions/src/reconcile/limit-concurrency';
-import { runReconcile } from '../../functions/src/reconcile/run-reconcile';
 import { createRtdbTree } from '../../functions/src/rtdb/rtdb-tree';
 import { COMPLETIONS_PER_COUPLE, DAYS } from './dataset';
 import { peakMb, type WorkerReport } from './worker-report';

@@ -1,7 +1,7 @@
-// Draws what the server put into data-chart (functions/src/dashboard/chart-data.ts) with uPlot.
+// Draws what the server put into data-chart (functions/src/completions-only/dashboard/chart-data.ts) with uPlot.
 // Shown to people who see; the figures stand beside each chart as a table.
 (() => {
-  /** @typedef {import('../src/dashboard/chart-data').ChartData} ChartData */
+  /** @typedef {import('../src/completions-only/dashboard/chart-data').ChartData} ChartData */
   /** @typedef {import('uplot')} Plot */
 
   const DASHES = [[], [7, 4], [2, 3]];

@@ -1,11 +1,11 @@
 import { dailyQuests } from './paths/daily-quests';
 import { lpAwards } from './paths/lp-awards';
 import { memoryPuzzles } from './paths/memory-puzzles';
+import { questCompletions } from './paths/quest-completions/quest-completions';
 import { quizProgression } from './paths/quiz-progression';
 import { quizSessions } from './paths/quiz-sessions';
 import { steps } from './paths/steps';
 import { youOrMeSessions } from './paths/you-or-me-sessions';
-import { questCompletions } from './quests/quest-completions';
 
 /** What the app's engineers mirror: a declaration, a migration and a line here for each path. */
 export const PATHS = [

@@ -1,3 +1,4 @@
+import './framework-errors';
 import { readBodiesByTurns } from './body-turns';
 import type { canaryFunction } from './canary-function';
 import { type MirrorTrigger, mirrorTrigger } from './mirror-trigger';

@@ -1,5 +1,4 @@
 /** What is deployed from this repository: the app's paths. */
-import './framework-errors';
 import { NEVER_MIRROR, PATHS } from './app-paths';
 import { createMirror } from './create-mirror';
 

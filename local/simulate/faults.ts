@@ -36,7 +36,7 @@ const REPEAT_MS = { least: 0, most: 500 };
 
 /**
  * Lateness that counts as late, where a day passes in seconds. In production it is five minutes
- * (functions/src/reconcile/close-run.ts).
+ * (functions/src/completions-only/reconcile/close-run.ts).
  */
 export const LATE_AFTER_SECONDS = 1;
 

@@ -1,9 +1,15 @@
-import { type CompletionLeaf, completionPath } from '../../functions/src/quests/completion-path';
+import {
+  type Comparison,
+  compareLeaf,
+} from '../../functions/src/completions-only/reconcile/compare-leaf';
+import {
+  type CompletionLeaf,
+  completionPath,
+} from '../../functions/src/paths/quest-completions/completion-path';
 import {
   type CompletionState,
   parseCompletionValue,
-} from '../../functions/src/quests/completion-value';
-import { type Comparison, compareLeaf } from '../../functions/src/reconcile/compare-leaf';
+} from '../../functions/src/paths/quest-completions/completion-value';
 import type { Json } from '../../functions/src/values/json';
 import type { DatabaseEvent } from '../../rtdb-standin/triggers/database-event';
 import { valueAfter } from './value-after';

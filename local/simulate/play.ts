@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Statements } from '../../functions/src/postgres/statements';
 import {
   COMPLETION_PATTERN,
   type CompletionLeaf,
-} from '../../functions/src/quests/completion-path';
+} from '../../functions/src/paths/quest-completions/completion-path';
+import type { Statements } from '../../functions/src/postgres/statements';
 import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import type { LocalPostgres } from '../embedded-postgres';
 import { eventually } from '../eventually';

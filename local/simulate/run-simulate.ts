@@ -4,7 +4,7 @@ import type { CommandContext } from '../../functions/src/cli/context';
 import { databaseUrlFrom } from '../../functions/src/cli/database-url';
 import { UsageError } from '../../functions/src/cli/errors';
 import { createProgress } from '../../functions/src/cli/progress';
-import { GATE_DEFAULTS } from '../../functions/src/reconcile/gate-defaults';
+import { GATE_DEFAULTS } from '../../functions/src/completions-only/reconcile/gate-defaults';
 import { buildFunctionsIfStale } from '../build-functions';
 import { type LocalPostgres, startPostgres } from '../embedded-postgres';
 import { Cleanups } from './cleanups';

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { applyMigrations } from '../../functions/src/cli/migrate/apply-migrations';
+import { LOG_LATE } from '../../functions/src/completions-only/postgres/reconcile-findings';
+import { recentDays } from '../../functions/src/completions-only/reconcile/date-range';
+import type { RunSummary } from '../../functions/src/completions-only/reconcile/reconcile';
+import { runReconcile } from '../../functions/src/completions-only/reconcile/run-reconcile';
+import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
-import { LOG_LATE } from '../../functions/src/postgres/reconcile-findings';
 import type { Statements } from '../../functions/src/postgres/statements';
-import { CANARY_COUPLE } from '../../functions/src/quests/canary-couple';
-import { recentDays } from '../../functions/src/reconcile/date-range';
-import type { RunSummary } from '../../functions/src/reconcile/reconcile';
-import { runReconcile } from '../../functions/src/reconcile/run-reconcile';
 import { createRtdbTree } from '../../functions/src/rtdb/rtdb-tree';
 import type { LocalPostgres } from '../embedded-postgres';
 import type { Cleanups } from './cleanups';

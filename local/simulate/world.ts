@@ -1,4 +1,4 @@
-import type { CompletionLeaf } from '../../functions/src/quests/completion-path';
+import type { CompletionLeaf } from '../../functions/src/paths/quest-completions/completion-path';
 import type { Json } from '../../functions/src/values/json';
 import { coupleDay } from './couple-day';
 import { type Couple, coupleOf, strayClaim } from './couples';

@@ -120,7 +120,7 @@ describe.each<Mode>(['binary', 'structured'])('in %s mode', (mode) => {
         );
         const differences = PATHS.map(({ name, ref }) => differencesOf(name, ref));
         expect((await Promise.all(differences)).flat()).toEqual([]);
-        expect(await tombstones()).toEqual(TOMBSTONES);
+        expect(await tombstones()).toMatchObject(TOMBSTONES);
         await expectOnlyExplained();
       }),
       { numRuns: 3, endOnFailure: true },
@@ -164,7 +164,7 @@ test('the one value that a column can\u2019t hold is one warning', async () => {
   ]);
 });
 
-test.each(PATHS)('$trigger acknowledges what it refuses, in a row for each', async ({ name }) => {
+test.each(APP_PATHS)('$trigger acknowledges refusals, in a row for each', async ({ name }) => {
   const event = play.events.find((captured) => captured.name === name)?.event;
   const { url = '', outcomeOf } = runtimes.get(name) ?? {};
   const refused: CloudEvent[] = [

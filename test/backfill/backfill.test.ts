@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { daysOfGaps } from '../../functions/src/reconcile/gap-days';
+import { daysOfGaps } from '../../functions/src/completions-only/reconcile/gap-days';
 import { runCommand } from '../support/command';
 import type { TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';

@@ -1,4 +1,8 @@
-import { REPAIR_ROWS, type Repair, repairsParameter } from '../../functions/src/postgres/repairs';
+import {
+  REPAIR_ROWS,
+  type Repair,
+  repairsParameter,
+} from '../../functions/src/completions-only/postgres/repairs';
 import { runCommand } from '../support/command';
 import type { TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';

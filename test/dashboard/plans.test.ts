@@ -8,9 +8,9 @@ import {
   SEED_RUNS,
 } from '../../bench/stores/dashboard-dataset';
 import { DASHBOARD_QUESTIONS } from '../../bench/stores/dashboard-questions';
-import { readStory } from '../../functions/src/dashboard/read-story';
-import { readTrends } from '../../functions/src/dashboard/read-trends';
-import { COUNT_HOUR } from '../../functions/src/postgres/hourly-arrivals';
+import { readStory } from '../../functions/src/completions-only/dashboard/read-story';
+import { readTrends } from '../../functions/src/completions-only/dashboard/read-trends';
+import { COUNT_HOUR } from '../../functions/src/completions-only/postgres/hourly-arrivals';
 import { ReadOnlyTransactions } from '../../functions/src/postgres/read-only-transactions';
 import type { Statements } from '../../functions/src/postgres/statements';
 import { cloneDatabase, type TestDatabase } from '../support/database';

@@ -1,9 +1,9 @@
-import { coverageShare } from '../../functions/src/dashboard/coverage-share';
-import { csvCell } from '../../functions/src/dashboard/csv';
-import { flagState } from '../../functions/src/dashboard/flag-state';
-import { isLocal } from '../../functions/src/dashboard/local-only';
-import { hrefOf, parseViewQuery } from '../../functions/src/dashboard/view-query';
-import type { CoverageGap } from '../../functions/src/postgres/gate-evidence';
+import { coverageShare } from '../../functions/src/completions-only/dashboard/coverage-share';
+import { csvCell } from '../../functions/src/completions-only/dashboard/csv';
+import { flagState } from '../../functions/src/completions-only/dashboard/flag-state';
+import { isLocal } from '../../functions/src/completions-only/dashboard/local-only';
+import { hrefOf, parseViewQuery } from '../../functions/src/completions-only/dashboard/view-query';
+import type { CoverageGap } from '../../functions/src/completions-only/postgres/gate-evidence';
 
 const instant = (time: string) => `2025-11-20T${time}:00.000000Z`;
 const gap = (from: string, to: string | null, reason = 'outage') =>

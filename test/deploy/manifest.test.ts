@@ -163,11 +163,14 @@ test('loading the functions opens no connection and leaves Postgres client and c
   expect(loaded.names.sort()).toEqual([...PATHS.map(({ trigger }) => trigger), ...SERVICES].sort());
 });
 
-test('an instance of the mirror does without what the other functions load', async () => {
-  const loaded = await load(FUNCTIONS, { FUNCTION_TARGET: 'mirrorQuestCompletion' });
-  expect(loaded.names).toEqual(['mirrorQuestCompletion']);
-  expect(loaded.modules.filter((file) => /scheduler|tasks/.test(file))).toEqual([]);
-});
+test.each(PATHS)(
+  'an instance of $trigger does without what the other functions load',
+  async ({ trigger }) => {
+    const loaded = await load(FUNCTIONS, { FUNCTION_TARGET: trigger });
+    expect(loaded.names).toEqual([trigger]);
+    expect(loaded.modules.filter((file) => /scheduler|tasks|[\\/]zod[\\/]/.test(file))).toEqual([]);
+  },
+);
 
 test('the folder that is deployed loads anywhere, without the rest of the project', async () => {
   const copy = join(folder, 'deployed');
@@ -178,7 +181,7 @@ test('the folder that is deployed loads anywhere, without the rest of the projec
   const everything = filesIn(join(copy, 'lib'), '.js').map((file) => join('lib', file));
   expect(everything.length).toBeGreaterThan(5);
   const script = `for (const file of ${JSON.stringify(everything)}) require('./' + file);
-    require('./lib/dashboard/page-assets').readPageAssets();`;
+    require('./lib/completions-only/dashboard/page-assets').readPageAssets();`;
   await run(node22(), ['-e', script], { cwd: copy, env: {} });
   const { main, bin } = z
     .object({ main: z.string(), bin: z.record(z.string(), z.string()) })

@@ -1,10 +1,10 @@
 import { createApi } from '../../functions/src/api/app';
 import { writeCanary } from '../../functions/src/canary/fly-canary';
+import { startTasks } from '../../functions/src/completions-only/reconcile/reconcile-tasks';
+import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import type { Statements } from '../../functions/src/postgres/statements';
-import { questCompletions } from '../../functions/src/quests/quest-completions';
-import { startTasks } from '../../functions/src/reconcile/reconcile-tasks';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 

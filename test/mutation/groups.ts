@@ -28,7 +28,11 @@ export const GROUPS: readonly MutationGroup[] = [
   },
   {
     name: 'order',
-    modules: ['values/utf8-order.ts', 'quests/key-order.ts', 'reconcile/merge-sorted.ts'],
+    modules: [
+      'values/utf8-order.ts',
+      'paths/quest-completions/key-order.ts',
+      'completions-only/reconcile/merge-sorted.ts',
+    ],
     tests: ['property/merge-sorted'],
   },
   {
@@ -48,12 +52,14 @@ export const GROUPS: readonly MutationGroup[] = [
   },
   {
     name: 'gate',
-    modules: ['gate.ts', 'gate-sentence.ts', 'rate.ts', 'window.ts'].map((f) => `reconcile/${f}`),
+    modules: ['gate.ts', 'gate-sentence.ts', 'rate.ts', 'window.ts'].map(
+      (f) => `completions-only/reconcile/${f}`,
+    ),
     tests: ['report/gate'],
   },
   {
     name: 'causes',
-    modules: ['reconcile/cause.ts', 'reconcile/write-span.ts'],
+    modules: ['completions-only/reconcile/cause.ts', 'completions-only/reconcile/write-span.ts'],
     tests: ['unit/cause', 'unit/write-span'],
   },
   {
@@ -67,7 +73,7 @@ export const GROUPS: readonly MutationGroup[] = [
       'leaves-of-couple.ts',
       'gap-days.ts',
       'limit-concurrency.ts',
-    ].map((file) => `reconcile/${file}`),
+    ].map((file) => `completions-only/reconcile/${file}`),
     tests: [
       'unit/compare-leaf',
       'unit/leaves-of-couple',
@@ -84,7 +90,7 @@ export const GROUPS: readonly MutationGroup[] = [
       'completion-value.ts',
       'partner.ts',
       'quest-completions.ts',
-    ].map((file) => `quests/${file}`),
+    ].map((file) => `paths/quest-completions/${file}`),
     tests: [
       'unit/completion-path',
       'unit/completion-value',

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ReconcileTask, startTasks } from '../../functions/src/reconcile/reconcile-tasks';
+import {
+  type ReconcileTask,
+  startTasks,
+} from '../../functions/src/completions-only/reconcile/reconcile-tasks';
 import { completionEvent, post, refOf, send } from '../support/cloud-event';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';

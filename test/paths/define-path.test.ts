@@ -284,10 +284,10 @@ describe('what a team’s function throws fails no event', () => {
   const parsed = path.parsePath('awards/c/a', '2025-11-20T00:00:00.000000Z');
 
   test('a value is there, its column shows nothing, and there is no remark', () => {
-    const { parseState, remarkOf } = path;
+    const { parseValue, remarkOf } = path;
     expect(parsed).toMatchObject({ ok: true });
     if (!parsed.ok) return;
-    expect(parseState({ amount: 1 }, parsed.leaf, '2025-11-20T00:00:00.000000Z')).toEqual({
+    expect(parseValue({ amount: 1 }, parsed.leaf, '2025-11-20T00:00:00.000000Z')).toEqual({
       ok: true,
       state: { payload: { amount: 1 }, gone: false, columns: { amount: null }, drifted: [] },
     });

@@ -1,9 +1,7 @@
-import { PATHS } from '../../functions/src/app-paths';
-import type { MirroredPath } from '../../functions/src/paths/mirrored-path';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { mirrorPathOn, type TestMirror } from '../support/mirror';
 import { divergences } from '../support/mirror-tables';
-import { appValueOf, refOf, writeAt } from './support/path-events';
+import { appValueOf, PATHS_OF_APP, refOf, writeAt } from './support/path-events';
 
 const OLD_DAY = '2025-10-01';
 const LONG_AGO = '2025-10-01T12:00:00Z';
@@ -18,7 +16,7 @@ beforeAll(async () => {
 
 afterAll(() => database.drop());
 
-describe.each<MirroredPath>([...PATHS])('with a retention of 30 days, $name', (mirrored) => {
+describe.each(PATHS_OF_APP)('with a retention of 30 days, $name', (mirrored) => {
   const { name, dayColumn } = mirrored;
   const ref = refOf(mirrored, 'alice_bob', OLD_DAY);
   const value = appValueOf(mirrored);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { WrittenEvent } from '../../functions/src/events/written-event';
-import { parseCompletionValue } from '../../functions/src/quests/completion-value';
+import { parseCompletionValue } from '../../functions/src/paths/quest-completions/completion-value';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import type { CompletionRow } from '../../functions/src/postgres/completion-rows';
-import { compareKeys } from '../../functions/src/quests/key-order';
-import { compareSides } from '../../functions/src/reconcile/compare-sides';
-import type { Leaf } from '../../functions/src/reconcile/leaves-of-couple';
-import { DisorderError } from '../../functions/src/reconcile/merge-sorted';
+import type { CompletionRow } from '../../functions/src/completions-only/postgres/completion-rows';
+import { compareSides } from '../../functions/src/completions-only/reconcile/compare-sides';
+import type { Leaf } from '../../functions/src/completions-only/reconcile/leaves-of-couple';
+import { DisorderError } from '../../functions/src/completions-only/reconcile/merge-sorted';
+import { compareKeys } from '../../functions/src/paths/quest-completions/key-order';
 
 type Side = number | false | null;
 

@@ -1,7 +1,10 @@
 import fc from 'fast-check';
-import type { CompletionKey } from '../../functions/src/quests/completion-path';
-import { compareKeys } from '../../functions/src/quests/key-order';
-import { DisorderError, mergeSorted } from '../../functions/src/reconcile/merge-sorted';
+import {
+  DisorderError,
+  mergeSorted,
+} from '../../functions/src/completions-only/reconcile/merge-sorted';
+import type { CompletionKey } from '../../functions/src/paths/quest-completions/completion-path';
+import { compareKeys } from '../../functions/src/paths/quest-completions/key-order';
 import { compareUtf8 } from '../../functions/src/values/utf8-order';
 
 /** Few letters, so that keys meet; some beyond U+FFFF, where UTF-16 orders otherwise. */

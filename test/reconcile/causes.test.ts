@@ -1,8 +1,11 @@
+import type {
+  ReconcileContext,
+  RunSummary,
+} from '../../functions/src/completions-only/reconcile/reconcile';
+import { runReconcile } from '../../functions/src/completions-only/reconcile/run-reconcile';
 import type { WrittenEvent } from '../../functions/src/events/written-event';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
-import type { ReconcileContext, RunSummary } from '../../functions/src/reconcile/reconcile';
-import { runReconcile } from '../../functions/src/reconcile/run-reconcile';
 import type { TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
 import { pristineDatabase } from '../support/pristine-database';

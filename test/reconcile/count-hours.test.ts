@@ -1,9 +1,12 @@
+import {
+  HOURS_COUNTED,
+  parseArrivals,
+} from '../../functions/src/completions-only/postgres/hourly-arrivals';
+import type { ReconcileContext } from '../../functions/src/completions-only/reconcile/reconcile';
+import { runReconcile } from '../../functions/src/completions-only/reconcile/run-reconcile';
+import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
-import { HOURS_COUNTED, parseArrivals } from '../../functions/src/postgres/hourly-arrivals';
-import { CANARY_COUPLE } from '../../functions/src/quests/canary-couple';
-import type { ReconcileContext } from '../../functions/src/reconcile/reconcile';
-import { runReconcile } from '../../functions/src/reconcile/run-reconcile';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 

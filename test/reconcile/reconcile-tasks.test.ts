@@ -1,13 +1,13 @@
-import { clientConfig } from '../../functions/src/postgres/client-config';
-import { Connections } from '../../functions/src/postgres/connections';
-import { RESOLVE_GONE } from '../../functions/src/postgres/reconcile-findings';
-import type { ReconcileContext } from '../../functions/src/reconcile/reconcile';
+import { RESOLVE_GONE } from '../../functions/src/completions-only/postgres/reconcile-findings';
+import type { ReconcileContext } from '../../functions/src/completions-only/reconcile/reconcile';
 import {
   doTask,
   type ReconcileTask,
   startTasks,
-} from '../../functions/src/reconcile/reconcile-tasks';
-import { runReconcile } from '../../functions/src/reconcile/run-reconcile';
+} from '../../functions/src/completions-only/reconcile/reconcile-tasks';
+import { runReconcile } from '../../functions/src/completions-only/reconcile/run-reconcile';
+import { clientConfig } from '../../functions/src/postgres/client-config';
+import { Connections } from '../../functions/src/postgres/connections';
 import type { TestDatabase } from '../support/database';
 import { pristineDatabase } from '../support/pristine-database';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';

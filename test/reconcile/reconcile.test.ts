@@ -1,9 +1,12 @@
+import { DATABASE_CLOCK } from '../../functions/src/completions-only/postgres/reconcile-runs';
+import { openRun, resumeRun } from '../../functions/src/completions-only/reconcile/open-run';
+import type {
+  ReconcileContext,
+  ReconcileRequest,
+} from '../../functions/src/completions-only/reconcile/reconcile';
+import { runReconcile, workOn } from '../../functions/src/completions-only/reconcile/run-reconcile';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
-import { DATABASE_CLOCK } from '../../functions/src/postgres/reconcile-runs';
-import { openRun, resumeRun } from '../../functions/src/reconcile/open-run';
-import type { ReconcileContext, ReconcileRequest } from '../../functions/src/reconcile/reconcile';
-import { runReconcile, workOn } from '../../functions/src/reconcile/run-reconcile';
 import { leafOf, logDivergence } from '../support/dashboard-log';
 import type { TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';

@@ -1,7 +1,17 @@
-import type { CoverageGap, FinishedRun } from '../../functions/src/postgres/gate-evidence';
-import { type GateFacts, judgeGate } from '../../functions/src/reconcile/gate';
-import { isAtLeast, parseThreshold, ratio } from '../../functions/src/reconcile/rate';
-import { parseDurationMs, windowBefore } from '../../functions/src/reconcile/window';
+import type {
+  CoverageGap,
+  FinishedRun,
+} from '../../functions/src/completions-only/postgres/gate-evidence';
+import { type GateFacts, judgeGate } from '../../functions/src/completions-only/reconcile/gate';
+import {
+  isAtLeast,
+  parseThreshold,
+  ratio,
+} from '../../functions/src/completions-only/reconcile/rate';
+import {
+  parseDurationMs,
+  windowBefore,
+} from '../../functions/src/completions-only/reconcile/window';
 
 const NOON = '2026-11-23T12:00:00.000000Z';
 

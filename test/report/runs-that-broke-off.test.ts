@@ -1,8 +1,11 @@
+import { openRun, resumeRun } from '../../functions/src/completions-only/reconcile/open-run';
+import type {
+  ReconcileContext,
+  ReconcileRequest,
+} from '../../functions/src/completions-only/reconcile/reconcile';
+import { runReconcile, workOn } from '../../functions/src/completions-only/reconcile/run-reconcile';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
-import { openRun, resumeRun } from '../../functions/src/reconcile/open-run';
-import type { ReconcileContext, ReconcileRequest } from '../../functions/src/reconcile/reconcile';
-import { runReconcile, workOn } from '../../functions/src/reconcile/run-reconcile';
 import { runCommand } from '../support/command';
 import type { TestDatabase } from '../support/database';
 import { pristineDatabase } from '../support/pristine-database';

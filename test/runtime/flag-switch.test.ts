@@ -1,4 +1,4 @@
-import { COMPLETION_PATTERN } from '../../functions/src/quests/completion-path';
+import { COMPLETION_PATTERN } from '../../functions/src/paths/quest-completions/completion-path';
 import { findFreePort } from '../../local/free-port';
 import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
 import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';

@@ -1,3 +1,4 @@
+import { PATHS } from '../../functions/src/app-paths';
 import { completionEvent, type JsonValue, send } from '../support/cloud-event';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { type Runtime, type RuntimeOptions, startRuntime } from '../support/runtime';
@@ -214,13 +215,11 @@ test('the reconciler and the canary: findings, a queue and a log that fail', asy
 }, 60_000);
 
 test('bodies and paths that the framework itself can not read', async () => {
+  const triggers = PATHS.map(({ trigger }) => trigger);
   const targets = [
-    'mirrorQuestCompletion',
-    'mirrorReconcileCouples',
-    'mirrorCanary',
-    'mirrorApi',
-    'mirrorDashboard',
-  ] as const;
+    ...triggers,
+    ...(['mirrorReconcileCouples', 'mirrorCanary', 'mirrorApi', 'mirrorDashboard'] as const),
+  ];
   const started = await Promise.all(targets.map(healthy));
   for (const { url } of started) {
     const body = 'MARKER\n{"severity":800,"message":"MARKER"}\n';

@@ -1,4 +1,4 @@
-import { partnerOf } from '../../functions/src/quests/partner';
+import { partnerOf } from '../../functions/src/paths/quest-completions/partner';
 import { FAULTS, fateOf } from '../../local/simulate/faults';
 import { seededRandom } from '../../local/simulate/seeded-random';
 import { valueAfter } from '../../local/simulate/value-after';

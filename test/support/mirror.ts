@@ -4,8 +4,8 @@ import { type MirrorContext, mirrorEvent } from '../../functions/src/mirror/mirr
 import { type MirrorStore, openMirrorStore } from '../../functions/src/mirror/mirror-store';
 import { type Outcome, RETURNED } from '../../functions/src/mirror/outcome';
 import type { MirroredPath } from '../../functions/src/paths/mirrored-path';
+import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
 import { clientConfig } from '../../functions/src/postgres/client-config';
-import { questCompletions } from '../../functions/src/quests/quest-completions';
 import type { TestDatabase } from './database';
 
 export const REF = 'daily_quests/alice_bob/2025-11-19/completions/quest_1/bob';

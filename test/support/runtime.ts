@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
-import { PATHS } from '../../functions/src/app-paths';
+import type { PATHS } from '../../functions/src/app-paths';
+import { SERVICES } from '../../functions/src/paths/check-paths';
 import { findFreePort } from '../../local/free-port';
 import { type Watchdog, watchOver } from '../../local/watch-over';
 import { eventually } from './eventually';
@@ -42,6 +43,8 @@ export interface RuntimeOptions {
   port?: number;
   /** The function that it runs. */
   target?: Target;
+  /** Another package than this repository's, built, and its function. */
+  other?: { folder: string; target: string };
   /** A file that Node loads before all else. */
   preload?: string;
 }
@@ -108,17 +111,21 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
 
 const MIRROR = 'mirrorQuestCompletion';
 
-function frameworkArguments(port: number, { target = MIRROR }: RuntimeOptions): string[] {
+function frameworkArguments(
+  port: number,
+  { target: own = MIRROR, other }: RuntimeOptions,
+): string[] {
+  const { folder, target } = other ?? { folder: 'functions', target: own };
   return [
     `--target=${target}`,
     `--signature-type=${isTrigger(target) ? 'cloudevent' : 'http'}`,
-    '--source=functions',
+    `--source=${folder}`,
     `--port=${port}`,
   ];
 }
 
-function isTrigger(target: Target): boolean {
-  return PATHS.some(({ trigger }) => trigger === target);
+function isTrigger(target: string): boolean {
+  return !SERVICES.some((service) => service === target);
 }
 
 function passedOn(): NodeJS.ProcessEnv {
@@ -131,11 +138,12 @@ function environment({
   rtdbHost,
   env,
   target,
+  other,
 }: RuntimeOptions): Record<string, string> {
   return {
     QUEST_MIRROR_DATABASE_URL: databaseUrl,
     // As the platform names it: an instance loads what its function needs.
-    FUNCTION_TARGET: target ?? MIRROR,
+    FUNCTION_TARGET: other?.target ?? target ?? MIRROR,
     RTDB_INSTANCE: '*',
     RTDB_REGION: 'us-central1',
     ENABLE_SUPABASE_DUAL_WRITE: 'true',

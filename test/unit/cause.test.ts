@@ -1,8 +1,16 @@
+import type { LoggedDivergence } from '../../functions/src/completions-only/postgres/divergence-evidence';
+import {
+  causeOf,
+  causeOfLost,
+  type Known,
+  rtdbValueOf,
+} from '../../functions/src/completions-only/reconcile/cause';
+import type {
+  LeafReading,
+  RowReading,
+} from '../../functions/src/completions-only/reconcile/compare-leaf';
+import type { Mismatch } from '../../functions/src/completions-only/reconcile/mismatch';
 import type { CoverageReason } from '../../functions/src/postgres/coverage';
-import type { LoggedDivergence } from '../../functions/src/postgres/divergence-evidence';
-import { causeOf, causeOfLost, type Known, rtdbValueOf } from '../../functions/src/reconcile/cause';
-import type { LeafReading, RowReading } from '../../functions/src/reconcile/compare-leaf';
-import type { Mismatch } from '../../functions/src/reconcile/mismatch';
 
 /** Each rule's evidence, and what is next to it and no evidence; what produces it: causes.test.ts. */
 

@@ -1,5 +1,8 @@
-import type { LeafReading, RowReading } from '../../functions/src/reconcile/compare-leaf';
-import { compareLeaf } from '../../functions/src/reconcile/compare-leaf';
+import type {
+  LeafReading,
+  RowReading,
+} from '../../functions/src/completions-only/reconcile/compare-leaf';
+import { compareLeaf } from '../../functions/src/completions-only/reconcile/compare-leaf';
 
 const completed = (payload: true | number | { completedAt: number }): LeafReading => ({
   completed: true,

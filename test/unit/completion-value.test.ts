@@ -1,4 +1,4 @@
-import { parseCompletionValue } from '../../functions/src/quests/completion-value';
+import { parseCompletionValue } from '../../functions/src/paths/quest-completions/completion-value';
 import { canonicalValue } from '../../functions/src/values/rtdb-value';
 
 const EVENT_TIME = '2025-11-19T12:00:00.123456Z';

@@ -21,7 +21,7 @@ function removal(origin: Partial<LeafEvent['origin']> = {}): LeafEvent {
     eventId: 'e1',
     eventTime: '2025-11-19T12:00:00.000000Z',
     after: { payload: null, gone: true, columns: {}, drifted: [] },
-    before: { payload: true, gone: false },
+    before: { payload: true, gone: false, columns: {}, drifted: [] },
     origin: { instance: null, databaseHost: null, authType: 'unknown', authId: null, ...origin },
   };
 }

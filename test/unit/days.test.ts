@@ -1,7 +1,10 @@
 import fc from 'fast-check';
+import {
+  dateRangeIssue,
+  recentDays,
+} from '../../functions/src/completions-only/reconcile/date-range';
+import { daysOfGaps } from '../../functions/src/completions-only/reconcile/gap-days';
 import type { CoverageInterval } from '../../functions/src/postgres/coverage';
-import { dateRangeIssue, recentDays } from '../../functions/src/reconcile/date-range';
-import { daysOfGaps } from '../../functions/src/reconcile/gap-days';
 
 const NOW = new Date('2026-11-25T12:00:00Z');
 

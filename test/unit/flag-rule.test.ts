@@ -1,7 +1,7 @@
 import { FLAG, type FlagRule, ruleOfTemplate } from '../../functions/src/flag/flag-rule';
 import { prepareEvaluation } from '../../functions/src/flag/prepare-evaluation';
 import { parseServerTemplate } from '../../functions/src/flag/server-template';
-import { CANARY_COUPLE } from '../../functions/src/quests/canary-couple';
+import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
 import { flagTemplate, percent } from '../support/flag-template';
 
 async function ruleOf(template: unknown, parameter = true): Promise<FlagRule> {

@@ -1,5 +1,5 @@
-import { compareKeys } from '../../functions/src/quests/key-order';
-import { leavesOfCouple } from '../../functions/src/reconcile/leaves-of-couple';
+import { leavesOfCouple } from '../../functions/src/completions-only/reconcile/leaves-of-couple';
+import { compareKeys } from '../../functions/src/paths/quest-completions/key-order';
 
 const READ_AT = '2026-11-22T10:00:00.000000Z';
 const read = (days: unknown) =>

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { limitConcurrency } from '../../functions/src/reconcile/limit-concurrency';
+import { limitConcurrency } from '../../functions/src/completions-only/reconcile/limit-concurrency';
 
 /** Work that runs until it is told to end, and which of it is running. */
 function harness(max: number) {

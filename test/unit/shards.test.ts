@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { couplesOfRange, shardsOf } from '../../functions/src/reconcile/shards';
+import { couplesOfRange, shardsOf } from '../../functions/src/completions-only/reconcile/shards';
 import { compareUtf8 } from '../../functions/src/values/utf8-order';
 
 test.each([

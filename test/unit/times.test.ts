@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseCompletionPath } from '../../functions/src/quests/completion-path';
-import { parseCompletionValue } from '../../functions/src/quests/completion-value';
-import { ownTimeOf } from '../../functions/src/reconcile/write-span';
+import { ownTimeOf } from '../../functions/src/completions-only/reconcile/write-span';
+import { parseCompletionPath } from '../../functions/src/paths/quest-completions/completion-path';
+import { parseCompletionValue } from '../../functions/src/paths/quest-completions/completion-value';
 import { DAYS, NUMBERS, onDay, TIMES } from '../support/times-table';
 
 const EVENT_TIME = '2026-11-20T12:00:00.000000Z';

@@ -1,6 +1,6 @@
-import type { LeafReading } from '../../functions/src/reconcile/compare-leaf';
-import type { Mismatch } from '../../functions/src/reconcile/mismatch';
-import { ownTimeOf, spanOfWrite } from '../../functions/src/reconcile/write-span';
+import type { LeafReading } from '../../functions/src/completions-only/reconcile/compare-leaf';
+import type { Mismatch } from '../../functions/src/completions-only/reconcile/mismatch';
+import { ownTimeOf, spanOfWrite } from '../../functions/src/completions-only/reconcile/write-span';
 
 const NOON = '2025-11-19T12:00:00.000000Z';
 const NOON_MS = Date.parse(NOON);

@@ -1,6 +1,6 @@
 import { pathOfRef } from '../../functions/src/events/event-ref';
 import { parseWrittenEvent } from '../../functions/src/events/written-event';
-import { questCompletions } from '../../functions/src/quests/quest-completions';
+import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
 import { REF, writeOf } from '../support/mirror';
 
 const parse = (change: object = {}) =>

@@ -1,5 +1,8 @@
 import { onValueWritten } from 'firebase-functions/v2/database';
-import { TRIGGER_OPTIONS } from './trigger-options';
+import { COMPLETIONS, DOCUMENTS, triggerOptions } from './trigger-options';
 
 /** The ceiling: what the runtime takes when the handler returns at once, and logs nothing. */
-export const doNothing = onValueWritten(TRIGGER_OPTIONS, () => {});
+export const doNothing = onValueWritten(triggerOptions(COMPLETIONS), () => {});
+
+/** The same for documents. */
+export const doNothingWithDocuments = onValueWritten(triggerOptions(DOCUMENTS), () => {});

@@ -1,2 +1,3 @@
-export { doNothing } from './do-nothing';
+export { doNothing, doNothingWithDocuments } from './do-nothing';
+export { naiveDocumentUpsert } from './naive-document-upsert';
 export { naiveUpsert } from './naive-upsert';

@@ -1,7 +1,7 @@
 import { write } from 'firebase-functions/logger';
 import { onValueWritten } from 'firebase-functions/v2/database';
-import { Pool } from 'pg';
-import { TRIGGER_OPTIONS } from './trigger-options';
+import { runNaively } from './naive-pool';
+import { COMPLETIONS, triggerOptions } from './trigger-options';
 
 const UPSERT = `
 insert into rtdb.quest_completions (
@@ -22,28 +22,15 @@ set
 where quest_completions.event_time < excluded.event_time
 `;
 
-let pool: Pool | null = null;
-
-function openPool(): Pool {
-  const opened = new Pool({
-    connectionString: process.env.QUEST_MIRROR_DATABASE_URL,
-    max: Number(process.env.NAIVE_POOL_MAX),
-  });
-  // Unheard, an idle connection's error would end the process.
-  opened.on('error', () => {});
-  return opened;
-}
-
 /** The way most people would write the mirror: one upsert for each event, and a pool. */
-export const naiveUpsert = onValueWritten(TRIGGER_OPTIONS, async (event) => {
+export const naiveUpsert = onValueWritten(triggerOptions(COMPLETIONS), async (event) => {
   const { coupleId = '', dateKey, questId, userId = '' } = event.params as Record<string, string>;
   const partnerId = coupleId.startsWith(`${userId}_`)
     ? coupleId.slice(userId.length + 1)
     : coupleId.slice(0, -userId.length - 1);
   const value: unknown = event.data.after.val();
   const gone = value === null || value === false;
-  pool ??= openPool();
-  const { rowCount } = await pool.query(UPSERT, [
+  const { rowCount } = await runNaively(UPSERT, [
     coupleId,
     dateKey,
     questId,

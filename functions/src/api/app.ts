@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { deadline, orAborted } from '../deadline';
+import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
 import {
   CLAIM_BY_CLIENT,
   clientClaimValues,
@@ -9,7 +10,6 @@ import {
   ROWS_OF_DAY,
 } from '../postgres/client-claims';
 import { blameOf } from '../postgres/sqlstate';
-import { CANARY_COUPLE } from '../quests/canary-couple';
 import { MAX_BODY_BYTES } from '../request-body';
 import { instantOfMillis } from '../values/event-time';
 import { keyIssues } from '../values/rtdb-key';

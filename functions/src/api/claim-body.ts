@@ -1,7 +1,10 @@
 import { z } from 'zod';
-import { claimableDays } from '../quests/claimable-days';
-import { type CompletionLeaf, parseCompletionPath } from '../quests/completion-path';
-import { saneInstant } from '../quests/completion-value';
+import { claimableDays } from '../paths/quest-completions/claimable-days';
+import {
+  type CompletionLeaf,
+  parseCompletionPath,
+} from '../paths/quest-completions/completion-path';
+import { saneInstant } from '../paths/quest-completions/completion-value';
 import { normalizeInstant } from '../values/event-time';
 import { TIME_PATTERN } from '../values/time-grammar';
 import { fieldErrorsOf } from './field-errors';

@@ -1,6 +1,6 @@
 import type { MirroredPath } from '../paths/mirrored-path';
+import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
 import { stepsOfRef } from '../paths/ref-pattern';
-import { CANARY_COUPLE } from '../quests/canary-couple';
 
 /** The day of no app. */
 const CANARY_DAY = '2000-01-01';

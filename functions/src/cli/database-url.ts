@@ -4,7 +4,7 @@ import { settingText } from '../values/setting-text';
 import type { CommandContext } from './context';
 
 /** The owner's, who migrates and repairs; the functions have a secret of their own. */
-export const DATABASE_URL = 'DATABASE_URL';
+const DATABASE_URL = 'DATABASE_URL';
 
 /** The option of every verb that talks to Postgres: `postgresConfig` reads what it names. */
 export function withDatabaseUrlOption(command: Command): Command {

@@ -1,5 +1,5 @@
-import { dateRangeIssue } from '../reconcile/date-range';
-import type { DateRange } from '../reconcile/read-sides';
+import { dateRangeIssue } from '../completions-only/reconcile/date-range';
+import type { DateRange } from '../completions-only/reconcile/read-sides';
 import { UsageError } from './errors';
 
 /** The days that --from and --to name; both are needed. Throws UsageError that says what is wrong. */

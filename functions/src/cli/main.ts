@@ -6,6 +6,7 @@ import { registerBackfill } from './commands/backfill';
 import { registerDoctor } from './commands/doctor';
 import { registerExplain } from './commands/explain';
 import { registerMigrate } from './commands/migrate';
+import { registerNewPath } from './commands/new-path';
 import { registerPurge } from './commands/purge';
 import { registerReconcile } from './commands/reconcile';
 import { registerRepair } from './commands/repair';
@@ -24,6 +25,7 @@ export type RegisterCommand = (
 /** A verb is one file in commands/ and one line here. */
 const REGISTER_COMMANDS: readonly RegisterCommand[] = [
   registerMigrate,
+  registerNewPath,
   registerBackfill,
   registerReconcile,
   registerRepair,

@@ -1,11 +1,4 @@
-import type {
-  HeldValue,
-  Leaf,
-  LeafState,
-  LogPlace,
-  MirroredPath,
-  RefusedValue,
-} from '../paths/mirrored-path';
+import type { Leaf, LeafState, LogPlace, MirroredPath, ParsedState } from '../paths/mirrored-path';
 import { normalizeInstant } from '../values/event-time';
 import type { InputIssue, Json } from '../values/json';
 import { canonicalValue, isTooDeep, MAX_DEPTH } from '../values/rtdb-value';
@@ -29,8 +22,11 @@ export interface LeafEvent {
   /** Normalized instant of the write. */
   eventTime: string;
   after: LeafState;
-  /** The state before the write; null where it was a value that the mirror refuses. */
-  before: HeldValue | null;
+  /**
+   * The state before the write, with its columns where the write buries it; null where it was a value
+   * that the mirror refuses.
+   */
+  before: LeafState | null;
   origin: EventOrigin;
 }
 
@@ -95,9 +91,10 @@ export function parseWrittenEvent(
   const time = envelope.time ?? '9999-12-31T23:59:59.999999Z';
   const path = mirrored.parsePath(ref, time);
   const leaf = path.ok ? path.leaf : null;
-  const after = unlessTooDeep(event.after, (raw) => mirrored.parseState(raw, leaf, time));
+  const after = parseState(event.after, leaf, time, mirrored);
   if (isComplete(envelope) && event.hasData && path.ok && after.ok) {
-    const before = unlessTooDeep(event.before, mirrored.parseValue);
+    const isBurial = after.state.payload === null;
+    const before = parseState(event.before, leaf, envelope.time, mirrored, isBurial);
     return {
       kind: 'leaf',
       ref,
@@ -105,7 +102,7 @@ export function parseWrittenEvent(
       eventId: envelope.id,
       eventTime: envelope.time,
       after: after.state,
-      before: before.ok ? before.held : null,
+      before: before.ok ? before.state : null,
       origin,
     };
   }
@@ -126,11 +123,14 @@ export function parseWrittenEvent(
 }
 
 /** A value that RTDB can't hold, and that could exhaust the stack, is not walked at all. */
-function unlessTooDeep<Parsed>(
+function parseState(
   raw: unknown,
-  parse: (raw: unknown) => Parsed,
-): Parsed | RefusedValue {
-  if (!isTooDeep(raw)) return parse(raw);
+  leaf: Leaf | null,
+  eventTime: string,
+  mirrored: MirroredPath,
+  isShown = true,
+): ParsedState {
+  if (!isTooDeep(raw)) return mirrored.parseValue(raw, leaf, eventTime, isShown);
   const message = `expected at most ${MAX_DEPTH} levels, which is RTDB's limit`;
   return { ok: false, value: null, issues: [{ field: 'value', message }] };
 }

@@ -1,4 +1,4 @@
-import { CANARY_COUPLE } from '../quests/canary-couple';
+import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
 import type { Json, JsonObject } from '../values/json';
 import { ALL_PATHS_ON, type PathsRule } from './paths-rule';
 import { readCondition } from './read-condition';

@@ -1,5 +1,5 @@
 import type { LeafEvent } from '../events/written-event';
-import type { DatedNode, HeldValue, LeafState, MirroredPath } from '../paths/mirrored-path';
+import type { DatedNode, LeafState, MirroredPath } from '../paths/mirrored-path';
 import type { Before, Claim } from '../postgres/claims';
 import { type JsonObject, sizeOfJson } from '../values/json';
 import { valueHash } from '../values/jsonb-text';
@@ -25,7 +25,7 @@ export function claimOf(event: LeafEvent, settings: ClaimSettings): Claim {
     eventId,
     eventTime,
     payload: after.payload,
-    columns: columnsOf(after, event, settings.mirrored),
+    columns: columnsOf(after, before),
     // Beyond retention the row may have outlived its leaf, so it can't tell of a missing event.
     before: isRetired && !after.gone ? { known: false } : beforeOf(before),
     settlesTie: false,
@@ -47,16 +47,12 @@ export function retiredNodeOf(
 }
 
 /** A tombstone shows what the leaf that it buries showed. */
-export function columnsOf(
-  after: LeafState,
-  { before, leaf, eventTime }: LeafEvent,
-  mirrored: MirroredPath,
-): JsonObject {
+export function columnsOf(after: LeafState, before: LeafState | null): JsonObject {
   const isBurial = after.payload === null && before !== null && before.payload !== null;
-  return isBurial ? mirrored.shownOf(before.payload, leaf, eventTime).columns : after.columns;
+  return isBurial ? before.columns : after.columns;
 }
 
-function beforeOf(before: HeldValue | null): Before {
+function beforeOf(before: LeafState | null): Before {
   if (before === null) return { known: false };
   const { payload } = before;
   return sizeOfJson(payload) > MAX_BEFORE_BYTES

@@ -1,13 +1,17 @@
 import type { LeafEvent } from '../events/written-event';
 import type { LogPlace } from '../paths/mirrored-path';
+import {
+  type CompletionKey,
+  completionPath,
+  dayPath,
+} from '../paths/quest-completions/completion-path';
+import { partnerOf } from '../paths/quest-completions/partner';
 import type { Divergence } from '../postgres/divergence-log';
 import {
   ERASED_SIBLINGS,
   type ErasedTogether,
   parseErasedTogether,
 } from '../postgres/erased-siblings';
-import { type CompletionKey, completionPath, dayPath } from '../quests/completion-path';
-import { partnerOf } from '../quests/partner';
 import { millisOf } from '../values/event-time';
 import type { JsonObject } from '../values/json';
 import { asEvidence } from '../values/storable';

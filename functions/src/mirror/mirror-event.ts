@@ -218,14 +218,17 @@ async function settleTie(event: LeafEvent, claim: Claim, context: MirrorContext)
   }
   const reading = await context.rtdb.read(location);
   const parsed = reading.isWhole
-    ? mirrored.parseState(reading.value, event.leaf, event.eventTime)
+    ? mirrored.parseValue(reading.value, event.leaf, event.eventTime)
     : TOO_LARGE;
   if (!parsed.ok) {
     await context.store().record(invalidReading(event, parsed.value, parsed.issues, mirrored));
     return { outcome: 'rejected', issues: parsed.issues };
   }
   const { payload } = parsed.state;
-  const columns = columnsOf(parsed.state, event, mirrored);
+  const columns = columnsOf(
+    parsed.state,
+    event.after.payload === null ? event.before : event.after,
+  );
   return writeClaim(event, { ...claim, payload, columns, settlesTie: true }, context, RETURNED);
 }
 

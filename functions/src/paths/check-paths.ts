@@ -53,7 +53,7 @@ function checkCanary(path: MirroredPath, complain: (complaint: string) => void):
   if (first === undefined || next === undefined || isSameValue(first, next)) {
     complain('canary: expected a value that differs from one millisecond to the next');
   }
-  const parsed = path.parseState(first, null, '2025-11-19T12:00:00.000000Z');
+  const parsed = path.parseValue(first, null, '2025-11-19T12:00:00.000000Z');
   if (!parsed.ok || parsed.state.payload === null) {
     complain('canary: expected a value that the path mirrors');
   }

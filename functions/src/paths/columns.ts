@@ -92,6 +92,9 @@ export function holdColumn(column: Column, value: RtdbView, context: ColumnConte
   const found = readColumn(column, value, context);
   // A function is what text and lists have under a name such as `at`: RTDB has no such field there.
   if (found === undefined || found === null || typeof found === 'function') return NOTHING;
+  // What many columns show, and it is normalized.
+  if (found === context.eventTime && column.type === 'timestamp with time zone')
+    return { holds: true, value: found };
   const held = HOLDERS[column.type](found);
   return held === undefined ? DRIFT : { holds: true, value: held };
 }

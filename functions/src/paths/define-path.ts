@@ -7,7 +7,7 @@ import { canonicalValue } from '../values/rtdb-value';
 import { findUnstorable, unstorableIssue } from '../values/storable';
 import { EXPECTED_DATE, isRealDate, isSaneDate } from '../values/time-grammar';
 import { type Column, contextOf, holdColumn, type RtdbView } from './columns';
-import type { Leaf, LogPlace, MirroredPath, ParsedPath, Remark } from './mirrored-path';
+import type { Leaf, LeafState, LogPlace, MirroredPath, ParsedPath, Remark } from './mirrored-path';
 import { columnOfPart, type Parts, type Step, stepsOfRef } from './ref-pattern';
 import { issuesOf, type StandardSchema } from './standard-schema';
 
@@ -161,9 +161,6 @@ function compiled<Ref extends string>(
   const dayColumn = day === undefined ? null : columnOfPart(day);
   const columns = Object.entries(declaration.columns ?? {});
   const placeOf = (values: readonly string[]) => logPlace(keyColumns, dayColumn, values);
-  const parseValue = valueParser(declaration);
-  const shownOf: MirroredPath['shownOf'] = (payload, leaf, eventTime) =>
-    shownColumns(columns, payload, leaf, eventTime);
   return {
     name,
     trigger,
@@ -177,14 +174,7 @@ function compiled<Ref extends string>(
     applyStatement: `select * from mirror.apply_${name}($1::jsonb, $2, $3::text[])`,
     canary: declaration.canary ?? ((ms) => ({ canary: ms })),
     parsePath: pathParser(steps, ref, day, placeOf),
-    parseState: (raw, leaf, eventTime) => {
-      const parsed = parseValue(raw);
-      if (!parsed.ok) return parsed;
-      const { payload, gone } = parsed.held;
-      return { ok: true, state: { payload, gone, ...shownOf(payload, leaf, eventTime) } };
-    },
-    parseValue,
-    shownOf,
+    parseValue: valueParser(declaration, columns),
     placeOf: ({ parts: values }) => placeOf(values),
     datedNodeOf: datedNodeFinder(steps, day, placeOf),
     remarkOf: remark === undefined ? () => null : ({ key }) => orElse(null, () => remark(key)),
@@ -256,30 +246,38 @@ function pathParser(
   };
 }
 
-function valueParser({
-  isGone,
-  value: schema,
-}: Pick<Declaration<string, string, string>, 'isGone' | 'value'>): MirroredPath['parseValue'] {
-  return (raw) => {
+function valueParser(
+  { isGone, value: schema }: Pick<Declaration<string, string, string>, 'isGone' | 'value'>,
+  columns: readonly [string, Column][],
+): MirroredPath['parseValue'] {
+  const show = (value: RtdbView, leaf: Leaf | null, eventTime: string, isShown: boolean) =>
+    isShown ? shownColumns(columns, value, leaf, eventTime) : NOT_SHOWN;
+  return (raw, leaf, eventTime, isShown = true) => {
     const value = canonicalValue(raw);
     if (value === null || (isGone !== undefined && orElse(false, () => isGone(value)))) {
-      return { ok: true, held: { payload: null, gone: value === null } };
+      const shown = show(NOTHING, leaf, eventTime, isShown);
+      return { ok: true, state: { payload: null, gone: value === null, ...shown } };
     }
     const unstorable = findUnstorable(value, 'value');
     const issues = unstorable === null ? issuesOf(schema, value) : [unstorableIssue(unstorable)];
     if (issues.length > 0) return { ok: false, value, issues };
-    return { ok: true, held: { payload: value, gone: false } };
+    // Every field of it may be missing or of any type; reading one from `true` gives undefined.
+    const view = value as unknown as RtdbView;
+    return {
+      ok: true,
+      state: { payload: value, gone: false, ...show(view, leaf, eventTime, isShown) },
+    };
   };
 }
 
+const NOT_SHOWN: Pick<LeafState, 'columns' | 'drifted'> = { columns: {}, drifted: NO_DRIFT };
+
 function shownColumns(
   columns: readonly [string, Column][],
-  payload: Json,
+  value: RtdbView,
   leaf: Leaf | null,
   eventTime: string,
-): { columns: JsonObject; drifted: readonly string[] } {
-  // Every field of it may be missing or of any type; reading one from `true` gives undefined.
-  const value = payload === null ? NOTHING : (payload as unknown as RtdbView);
+): Pick<LeafState, 'columns' | 'drifted'> {
   const context = contextOf(leaf, eventTime);
   const shown: JsonObject = {};
   let drifted = NO_DRIFT;

@@ -21,15 +21,11 @@ export interface LogPlace {
 }
 
 /** What a leaf holds, or held. */
-export interface HeldValue {
+export interface LeafState {
   /** RTDB's value; null = what the path stands for is not there, and the row is a tombstone. */
   payload: Json;
   /** Whether RTDB holds nothing at all (a value such as `false` may mean "not there" as well). */
   gone: boolean;
-}
-
-/** What a leaf holds, and what its row shows of it. */
-export interface LeafState extends HeldValue {
   /** What else the row shows, by column. Of a tombstone: for one that buries nothing. */
   columns: JsonObject;
   /** Columns whose type can't hold what the value has for them; they are null. */
@@ -48,16 +44,9 @@ export type ParsedPath =
   | { ok: true; leaf: Leaf }
   | { ok: false; place: LogPlace; issues: InputIssue[] };
 
-/** A value that is refused. */
-export interface RefusedValue {
-  ok: false;
-  value: Json;
-  issues: InputIssue[];
-}
-
-export type ParsedValue = { ok: true; held: HeldValue } | RefusedValue;
-
-export type ParsedState = { ok: true; state: LeafState } | RefusedValue;
+export type ParsedState =
+  | { ok: true; state: LeafState }
+  | { ok: false; value: Json; issues: InputIssue[] };
 
 /** Something about a leaf that is mirrored all the same, and that people should know. */
 export interface Remark {
@@ -101,16 +90,9 @@ export interface MirroredPath {
   /**
    * @param raw the value as a snapshot or REST shows it
    * @param eventTime normalized instant of the write; it dates what has no time of its own
+   * @param isShown false = nobody looks at the columns: there are none
    */
-  parseState(raw: unknown, leaf: Leaf | null, eventTime: string): ParsedState;
-  /** The same without the columns, which of most values before a write nobody needs. */
-  parseValue(raw: unknown): ParsedValue;
-  /** What a row shows of a payload, and what it can't show. */
-  shownOf(
-    payload: Json,
-    leaf: Leaf | null,
-    eventTime: string,
-  ): Pick<LeafState, 'columns' | 'drifted'>;
+  parseValue(raw: unknown, leaf: Leaf | null, eventTime: string, isShown?: boolean): ParsedState;
   /** The leaf's place in the divergence log. */
   placeOf(leaf: Leaf): LogPlace;
   /** The dated node that retention removes whole; null where the path has no day. */

@@ -86,16 +86,19 @@ export interface ClaimVerdict {
  */
 export function claimsParameter(
   claims: readonly Claim[],
-  { keyColumns }: Pick<MirroredPath, 'keyColumns'>,
+  { keyColumns, columns }: Pick<MirroredPath, 'keyColumns' | 'columns'>,
   isKnown: (source: RtdbIdentity) => boolean,
 ): string {
+  const keyFields = keyColumns.map((column) => `_${column}`);
+  // Made once: a name that is put together costs a look-up at every use.
+  const fields = Object.keys(columns).map((column) => [column, `_${column}`] as const);
   return JSON.stringify(
     claims.map((claim, n) => {
       const row: JsonObject = { n, ref: claim.ref };
-      keyColumns.forEach((column, place) => {
-        row[`_${column}`] = claim.leaf.parts[place] ?? null;
+      keyFields.forEach((field, place) => {
+        row[field] = claim.leaf.parts[place] ?? null;
       });
-      for (const column in claim.columns) row[`_${column}`] = claim.columns[column] ?? null;
+      for (const [column, field] of fields) row[field] = claim.columns[column] ?? null;
       row.payload = claim.payload;
       row.event_id = claim.eventId;
       row.event_time = claim.eventTime;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CompletionLeaf } from '../quests/completion-path';
+import type { CompletionLeaf } from '../paths/quest-completions/completion-path';
 import { jsonColumn } from './statements';
 
 /** An old phone's second write: migrations/20261128000002_quest_completions.sql. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CompletionKey } from '../quests/completion-path';
+import type { CompletionKey } from '../paths/quest-completions/completion-path';
 
 /**
  * Tombstones of one day that bear one instant: what a single write erased. $1 couple, $2 date,

@@ -1,5 +1,5 @@
-import { CANARY_COUPLE } from '../quests/canary-couple';
-import type { CompletionKey } from '../quests/completion-path';
+import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
+import type { CompletionKey } from '../paths/quest-completions/completion-path';
 import { compareUtf8 } from '../values/utf8-order';
 import type { Reading } from './rtdb-reader';
 import {

@@ -29,9 +29,13 @@ export function normalizeInstant(text: string): string | null {
   const epochMs = Date.parse(`${local}${zone.replace(/(\d{2}):?(\d{2})$/, '$1:$2')}`);
   if (Number.isNaN(epochMs)) return null;
   const utc = new Date(epochMs).toISOString();
-  // Outside years 0 to 9999 toISOString adds a sign; Postgres knows no year 0.
-  if (utc.length !== 24 || utc.startsWith('0000')) return null;
+  if (!isHeldYear(utc)) return null;
   return `${utc.slice(0, 19)}.${micros}Z`;
+}
+
+/** Outside years 0 to 9999 toISOString adds a sign; Postgres knows no year 0. */
+function isHeldYear(iso: string): boolean {
+  return iso.length === 24 && !iso.startsWith('0000');
 }
 
 /** The instant of `ms` milliseconds since 1970 (fractions kept to a microsecond), or null. */
@@ -40,7 +44,7 @@ export function instantOfMillis(ms: number): string | null {
   if (Math.abs(wholeMs) > 8.64e15) return null;
   const micros = Math.floor((ms - wholeMs) * 1000);
   const iso = new Date(wholeMs).toISOString();
-  return normalizeInstant(`${iso.slice(0, -1)}${String(micros).padStart(3, '0')}Z`);
+  return isHeldYear(iso) ? `${iso.slice(0, -1)}${String(micros).padStart(3, '0')}Z` : null;
 }
 
 /** Milliseconds since 1970 of a normalized instant. */

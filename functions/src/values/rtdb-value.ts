@@ -20,11 +20,17 @@ export function canonicalValue(value: unknown): Json {
   return Array.isArray(value) ? canonicalList(value) : canonicalChildren(value);
 }
 
+/**
+ * An object without inherited keys: one named `__proto__` is a key like any other. Unlike
+ * `Object.create(null)`, which V8 makes a hash table, it is as fast to fill, walk and print as a literal.
+ */
+const Children = function Children() {} as unknown as new () => JsonObject;
+Children.prototype = Object.freeze(Object.create(null));
+
 // A leaf may have tens of thousands of fields: nothing below makes more of each than it must.
 
 function canonicalChildren(value: object): Json {
-  // No prototype: a key named __proto__ is a key like any other.
-  const children: JsonObject = Object.create(null);
+  const children = new Children();
   let count = 0;
   let last = -1;
   for (const key of Object.keys(value)) {
@@ -47,7 +53,7 @@ function canonicalList(value: readonly unknown[]): Json {
   if (count === 0) return null;
   list.length = last + 1;
   if (isListOf(count, last)) return list;
-  const children: JsonObject = Object.create(null);
+  const children = new Children();
   for (const [index, item] of list.entries()) if (item !== null) children[index] = item;
   return children;
 }
@@ -85,8 +91,7 @@ export function isTooDeep(value: unknown, levels = MAX_DEPTH): boolean {
 export function changedValue(data: unknown, delta: unknown, levels = MAX_DEPTH): unknown {
   // What is deeper stays as it came, for the parser to refuse.
   if (!isTree(data) || !isTree(delta) || levels === 0) return delta;
-  // No prototype: a key named __proto__ is a key like any other.
-  const children: Record<string, unknown> = Object.create(null);
+  const children: Record<string, unknown> = new Children();
   for (const key of Object.keys(data)) {
     if (!isKeyOf(delta, key)) children[key] = data[key];
   }

@@ -1,11 +1,17 @@
+import { PATHS } from '../../../functions/src/app-paths';
 import type { WrittenEvent } from '../../../functions/src/events/written-event';
 import type { MirroredPath } from '../../../functions/src/paths/mirrored-path';
-import { appFixture } from '../../app/support/app-fixtures';
+import { APP_PATHS, appFixture } from '../../app/support/app-fixtures';
 import { expectedRows } from '../../app/support/expected-rows';
 import type { JsonValue } from '../../support/cloud-event';
 import { writeOf } from '../../support/mirror';
 
 const FIXTURE = appFixture();
+
+/** The declared paths of which the app's fixtures tell what a value looks like. */
+export const PATHS_OF_APP: readonly MirroredPath[] = PATHS.filter(({ name }) =>
+  APP_PATHS.some((path) => path.name === name),
+);
 
 /** A ref of the path: `key` for each of its parts, but a date and the first of a couple where they belong. */
 export function refOf({ ref }: MirroredPath, key = 'alice_bob', day = '2025-11-19'): string {

@@ -1,5 +1,5 @@
-import type { BackfillRequest, BackfillSummary } from '../../reconcile/backfill';
-import type { Backlog } from '../../reconcile/fill-couples';
+import type { BackfillRequest, BackfillSummary } from '../../completions-only/reconcile/backfill';
+import type { Backlog } from '../../completions-only/reconcile/fill-couples';
 
 /** What a backfill did, for a terminal. */
 export function formatBackfill(summary: BackfillSummary, request: BackfillRequest): string {

@@ -1,9 +1,11 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import { parseUnfinished, UNFINISHED_BACKFILL } from '../../postgres/backfills';
-import { MIRRORING_TIMES, parseMirroringTimes } from '../../postgres/mirroring-times';
-import { DATABASE_CLOCK, parseClock } from '../../postgres/reconcile-runs';
-import type { Statements } from '../../postgres/statements';
+import { parseUnfinished, UNFINISHED_BACKFILL } from '../../completions-only/postgres/backfills';
+import {
+  MIRRORING_TIMES,
+  parseMirroringTimes,
+} from '../../completions-only/postgres/mirroring-times';
+import { DATABASE_CLOCK, parseClock } from '../../completions-only/postgres/reconcile-runs';
 import {
   type BackfillContext,
   type BackfillRequest,
@@ -12,8 +14,9 @@ import {
   resumeBackfill,
   runBackfill,
   tryBackfill,
-} from '../../reconcile/backfill';
-import { daysOfGaps } from '../../reconcile/gap-days';
+} from '../../completions-only/reconcile/backfill';
+import { daysOfGaps } from '../../completions-only/reconcile/gap-days';
+import type { Statements } from '../../postgres/statements';
 import { formatBackfill, formatBacklog } from '../backfill/format-backfill';
 import type { CommandContext } from '../context';
 import { coupleOption } from '../couple-option';

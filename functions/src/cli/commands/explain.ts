@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { readLeafStory } from '../../reconcile/leaf-story';
+import { readLeafStory } from '../../completions-only/reconcile/leaf-story';
 import type { CommandContext } from '../context';
 import { formatStory } from '../explain/format-story';
 import { parseRef } from '../explain/parse-ref';

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { CLAIMABLE_DAYS } from '../../paths/quest-completions/claimable-days';
 import {
   COUNT_PURGEABLE,
   COUNT_PURGEABLE_TOMBSTONES,
@@ -15,7 +16,6 @@ import {
   parseRemovedTombstones,
 } from '../../postgres/purge';
 import type { Statements } from '../../postgres/statements';
-import { CLAIMABLE_DAYS } from '../../quests/claimable-days';
 import type { CommandContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { UsageError } from '../errors';

@@ -6,12 +6,15 @@ import {
   parseRun,
   READ_RUN,
   type RunRow,
-} from '../../postgres/reconcile-runs';
+} from '../../completions-only/postgres/reconcile-runs';
+import { dateRangeIssue, recentDays } from '../../completions-only/reconcile/date-range';
+import { openRun, resumeRun } from '../../completions-only/reconcile/open-run';
+import type {
+  ReconcileContext,
+  ReconcileRequest,
+} from '../../completions-only/reconcile/reconcile';
+import { workOn } from '../../completions-only/reconcile/run-reconcile';
 import type { Statements } from '../../postgres/statements';
-import { dateRangeIssue, recentDays } from '../../reconcile/date-range';
-import { openRun, resumeRun } from '../../reconcile/open-run';
-import type { ReconcileContext, ReconcileRequest } from '../../reconcile/reconcile';
-import { workOn } from '../../reconcile/run-reconcile';
 import type { CommandContext } from '../context';
 import { coupleOption } from '../couple-option';
 import { UsageError } from '../errors';

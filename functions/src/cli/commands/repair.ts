@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { read } from '../../config';
-import { type CompletionKey, completionPath } from '../../quests/completion-path';
 import {
   type RepairOutcome,
   type RepairRequest,
   type RepairStep,
   repair,
-} from '../../reconcile/repair';
+} from '../../completions-only/reconcile/repair';
+import { read } from '../../config';
+import { type CompletionKey, completionPath } from '../../paths/quest-completions/completion-path';
 import type { CommandContext } from '../context';
 import { coupleOption } from '../couple-option';
 import { dateRangeOption } from '../date-range-option';

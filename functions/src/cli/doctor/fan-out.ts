@@ -1,5 +1,5 @@
-import { leavesOfCouple } from '../../reconcile/leaves-of-couple';
-import { limitConcurrency } from '../../reconcile/limit-concurrency';
+import { leavesOfCouple } from '../../completions-only/reconcile/leaves-of-couple';
+import { limitConcurrency } from '../../completions-only/reconcile/limit-concurrency';
 import type { RtdbTree } from '../../rtdb/rtdb-tree';
 
 /** The most completions that one write could touch, as far as was looked. */

@@ -1,5 +1,5 @@
-import type { LeafStory } from '../../reconcile/leaf-story';
-import { COMPARED } from '../../reconcile/story-words';
+import type { LeafStory } from '../../completions-only/reconcile/leaf-story';
+import { COMPARED } from '../../completions-only/reconcile/story-words';
 import { printable, printableValue } from '../printable';
 
 /** A leaf's story in words. All of it comes from outside, so all of it is escaped. */

@@ -1,4 +1,7 @@
-import { type CompletionLeaf, parseCompletionPath } from '../../quests/completion-path';
+import {
+  type CompletionLeaf,
+  parseCompletionPath,
+} from '../../paths/quest-completions/completion-path';
 import { UsageError } from '../errors';
 import { printable } from '../printable';
 

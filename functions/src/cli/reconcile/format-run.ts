@@ -1,4 +1,4 @@
-import type { RunSummary } from '../../reconcile/reconcile';
+import type { RunSummary } from '../../completions-only/reconcile/reconcile';
 
 /** A run in words, for a terminal. */
 export function formatRun(run: RunSummary): string {

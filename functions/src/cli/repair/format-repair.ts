@@ -1,6 +1,6 @@
-import { completionPath } from '../../quests/completion-path';
-import type { LeafReading } from '../../reconcile/compare-leaf';
-import type { RepairOutcome, RepairStep } from '../../reconcile/repair';
+import type { LeafReading } from '../../completions-only/reconcile/compare-leaf';
+import type { RepairOutcome, RepairStep } from '../../completions-only/reconcile/repair';
+import { completionPath } from '../../paths/quest-completions/completion-path';
 import { printable, printableValue } from '../printable';
 
 const SAYS: Record<RepairOutcome, string> = {

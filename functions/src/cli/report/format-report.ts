@@ -1,6 +1,10 @@
-import type { CoverageGap, FinishedRun, RunAttempt } from '../../postgres/gate-evidence';
-import { formatRate, type Rate } from '../../reconcile/rate';
-import type { MirrorReport, WitnessReport } from '../../reconcile/read-report';
+import type {
+  CoverageGap,
+  FinishedRun,
+  RunAttempt,
+} from '../../completions-only/postgres/gate-evidence';
+import { formatRate, type Rate } from '../../completions-only/reconcile/rate';
+import type { MirrorReport, WitnessReport } from '../../completions-only/reconcile/read-report';
 import { printable } from '../printable';
 import { inFlightOf } from './report-json';
 

@@ -1,6 +1,6 @@
-import { type Rate, ratio } from '../../reconcile/rate';
-import type { GateQuestion } from '../../reconcile/read-gate';
-import type { MirrorReport } from '../../reconcile/read-report';
+import { type Rate, ratio } from '../../completions-only/reconcile/rate';
+import type { GateQuestion } from '../../completions-only/reconcile/read-gate';
+import type { MirrorReport } from '../../completions-only/reconcile/read-report';
 
 /** A report for machines. What there is none of is null. */
 export function reportJson(report: MirrorReport, question: GateQuestion) {

@@ -1,0 +1,87 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { NEVER_MIRROR, PATHS } from '../../app-paths';
+import {
+  type PlannedFile,
+  type Project,
+  type ProjectLayout,
+  REPOSITORY_LAYOUT,
+  WRAPPER_LAYOUT,
+} from '../../new-path/project';
+import type { MirroredPath } from '../../paths/mirrored-path';
+import { ConfigError } from '../errors';
+import { migrationsFolder, PACKAGE_FOLDER } from '../folders';
+import { type MigrationFile, readMigrationFiles } from '../migrate/migration-files';
+
+/** A project on the disk. */
+export interface OpenProject extends Project {
+  /** Its folder. */
+  root: string;
+}
+
+/**
+ * The project that a path is added to: a folder that has the package as a dependency, which
+ * `src/paths.ts` shows, or this repository.
+ *
+ * @param folder the working folder
+ * @throws ConfigError where there is neither
+ */
+export async function openProject(folder: string): Promise<OpenProject> {
+  const repository = join(PACKAGE_FOLDER, '..');
+  if (existsSync(join(folder, WRAPPER_LAYOUT.list))) return openWrapper(folder);
+  if (!existsSync(join(repository, REPOSITORY_LAYOUT.list))) {
+    throw new ConfigError(
+      `${WRAPPER_LAYOUT.list} is not in the working folder: run it where it is`,
+    );
+  }
+  const migrations = await readMigrationFiles(join(repository, REPOSITORY_LAYOUT.migrations));
+  return opened(repository, REPOSITORY_LAYOUT, migrations, PATHS, NEVER_MIRROR);
+}
+
+async function openWrapper(root: string): Promise<OpenProject> {
+  const own = join(root, WRAPPER_LAYOUT.migrations);
+  const files = [
+    ...(await readMigrationFiles(migrationsFolder())),
+    ...(existsSync(own) ? await readMigrationFiles(own) : []),
+  ];
+  files.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const { paths, neverMirror } = builtPaths(root);
+  return opened(root, WRAPPER_LAYOUT, files, paths, neverMirror);
+}
+
+/** What its list exports once it is compiled. */
+function builtPaths(root: string): { paths: MirroredPath[]; neverMirror: string[] } {
+  const file = join(root, 'lib', 'paths.js');
+  if (!existsSync(file)) {
+    throw new ConfigError('lib/paths.js is not there: compile src/paths.ts first');
+  }
+  const exported = require(file) as { default?: unknown; neverMirror?: unknown };
+  if (!Array.isArray(exported.default)) {
+    throw new ConfigError('lib/paths.js: expected a list of paths as its default export');
+  }
+  const { default: paths, neverMirror } = exported;
+  return { paths, neverMirror: Array.isArray(neverMirror) ? neverMirror : [] };
+}
+
+function opened(
+  root: string,
+  layout: ProjectLayout,
+  migrations: readonly MigrationFile[],
+  paths: readonly MirroredPath[],
+  neverMirror: readonly string[],
+): OpenProject {
+  return {
+    ...{ root, layout, migrations, paths, neverMirror },
+    listText: readFileSync(join(root, layout.list), 'utf8'),
+    hasFile: (file) => existsSync(join(root, file)),
+  };
+}
+
+/** Writes the files; one that has come to be there meanwhile is left alone, and is an error. */
+export function writeFiles(root: string, files: readonly PlannedFile[]): void {
+  for (const { file, text, isNew } of files) {
+    const path = join(root, file);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text, { flag: isNew ? 'wx' : 'w' });
+  }
+}

@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import { isRealDate } from '../../values/time-grammar';
+
+/** What the log knows (migrations/20261128000001_mirror.sql). */
+export const KINDS = [
+  ...['missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'invalid_payload'],
+  ...['write_rejected', 'out_of_order', 'missed_event', 'client_only', 'late'],
+  ...['ancestor_overwrite', 'column_mismatch', 'foreign_user', 'value_drift'],
+] as const;
+export const CAUSES = [
+  ...['race', 'rejected', 'flag_disabled', 'before_mirroring', 'fan_out_limit'],
+  ...['direct_postgres_write', 'client_without_rtdb', 'retries_exhausted', 'ancestor_overwrite'],
+  ...['retention', 'in_flight', 'other_database', 'unknown'],
+] as const;
+export const SEVERITIES = ['error', 'warning', 'info'] as const;
+export const STATES = ['open', 'resolved', 'all'] as const;
+
+/** How far back the charts look, in hours. */
+export const SPANS = { '24h': 24, '7d': 168, '30d': 720 } as const;
+export type Span = keyof typeof SPANS;
+
+/** What the table sorts by; a minus before it = the greatest first. */
+export const SORTS = [
+  'first_seen',
+  'last_seen',
+  'times_seen',
+  'severity',
+  'kind',
+  'cause',
+  'day',
+] as const;
+
+export const PAGE_SIZE = 25;
+/** Beyond, a filter helps more than a page. */
+const MAX_PAGE = 10_000;
+
+const text = (maxLength: number) =>
+  z
+    .string()
+    .trim()
+    .min(1)
+    .max(maxLength)
+    // Postgres holds no such text, so nothing matches it.
+    .refine((value) => !value.includes('\0'))
+    .nullable()
+    .catch(null)
+    .default(null);
+
+const oneOf = (known: readonly string[]) =>
+  text(40).transform((value) => (value !== null && known.includes(value) ? value : null));
+
+const wholeNumber = (most: number) => z.coerce.number().int().min(1).max(most);
+
+const schema = z.object({
+  kind: oneOf(KINDS),
+  cause: oneOf(CAUSES),
+  severity: oneOf(SEVERITIES),
+  couple: text(2_000),
+  day: text(10).transform((value) => (value !== null && isRealDate(value) ? value : null)),
+  state: z.enum(STATES).catch('open').default('open'),
+  sort: z
+    .string()
+    .refine((value) => SORTS.some((name) => value === name || value === `-${name}`))
+    .catch('-first_seen')
+    .default('-first_seen'),
+  page: wholeNumber(MAX_PAGE).catch(1).default(1),
+  span: z.enum(['24h', '7d', '30d']).catch('24h').default('24h'),
+  /** The divergence whose story is open. */
+  story: wholeNumber(Number.MAX_SAFE_INTEGER).nullable().catch(null).default(null),
+});
+
+/** What a viewer asked to see; all of it is in the address, so that it can be sent to others. */
+export type ViewQuery = z.infer<typeof schema>;
+
+/** Which divergences are asked for. */
+export type DivergenceFilter = Pick<
+  ViewQuery,
+  'kind' | 'cause' | 'severity' | 'couple' | 'day' | 'state'
+>;
+
+/** Reads an address; what it can't read has its default. */
+export function parseViewQuery(parameters: Readonly<Record<string, string>>): ViewQuery {
+  return schema.parse(parameters);
+}
+
+/** The address that shows this, relative to the page, wherever that is served from. */
+export function hrefOf(
+  query: ViewQuery,
+  changes: Partial<ViewQuery> = {},
+  more: Readonly<Record<string, string>> = {},
+): string {
+  const parameters = new URLSearchParams();
+  const defaults = parseViewQuery({});
+  for (const [name, value] of Object.entries({ ...query, ...changes })) {
+    if (value !== null && value !== defaults[name as keyof ViewQuery]) {
+      parameters.set(name, String(value));
+    }
+  }
+  for (const [name, value] of Object.entries(more)) parameters.set(name, value);
+  return `?${parameters}`;
+}
+
+/** The parameters $1 to $6 of the statements in postgres/divergence-pages.ts. */
+export function filterValues(filter: DivergenceFilter): unknown[] {
+  const { kind, cause, severity, couple, day, state } = filter;
+  return [kind, cause, severity, couple, day, state];
+}

@@ -1,0 +1,161 @@
+import { execFile } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { cloneDatabase, type TestDatabase } from '../support/database';
+import { node22 } from '../support/runtime';
+
+/** A folder that has the package as a dependency, as a function kit's wrapper does. */
+
+const ROOT = join(__dirname, '..', '..');
+const FILES = {
+  'package.json': '{ "name": "wrapper", "main": "lib/index.js" }\n',
+  'tsconfig.json': JSON.stringify({
+    compilerOptions: {
+      ...{ module: 'node20', moduleResolution: 'node16', target: 'es2023', strict: true },
+      ...{ rootDir: 'src', outDir: 'lib', types: ['node'], skipLibCheck: true },
+      typeRoots: [join(ROOT, 'node_modules/@types')],
+    },
+    include: ['src'],
+  }),
+  'src/paths.ts': `import { questCompletions } from 'quest-mirror';
+
+export const neverMirror = ['pairing_codes'];
+
+export default [questCompletions];
+`,
+  'src/index.ts': `import { createMirror } from 'quest-mirror';
+import paths, { neverMirror } from './paths';
+
+export const { mirrorApi, mirrorQuestCompletion } = createMirror({ paths, neverMirror });
+`,
+  'export.json': JSON.stringify({
+    invented_notes: { a_b: { n1: { text: 'MARKER', sentAt: 1_763_510_400_000 } } },
+  }),
+};
+
+let folder: string;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'quest-mirror-wrapper-'));
+  for (const [file, text] of Object.entries(FILES)) write(file, text);
+  mkdirSync(join(folder, 'node_modules'));
+  symlinkSync(join(ROOT, 'functions'), join(folder, 'node_modules', 'quest-mirror'), 'junction');
+  database = await cloneDatabase();
+});
+
+afterAll(async () => {
+  await database?.drop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function write(file: string, text: string): void {
+  mkdirSync(dirname(join(folder, file)), { recursive: true });
+  writeFileSync(join(folder, file), text);
+}
+
+const read = (file: string) => readFileSync(join(folder, file), 'utf8');
+
+function run(args: string[], env: Record<string, string> = {}) {
+  return new Promise<{ code: number; out: string; errors: string }>((resolve) => {
+    execFile(node22(), args, { cwd: folder, env }, (error, out, errors) => {
+      resolve({ code: error === null ? 0 : Number(error.code), out, errors });
+    });
+  });
+}
+
+const compile = () => run([join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.']);
+const newPath = (...args: string[]) =>
+  run(['node_modules/quest-mirror/lib/cli/main.js', 'new-path', ...args]);
+
+/** What the compiled wrapper exports in an instance of a function, and whether that loads zod. */
+async function load(target: string): Promise<{ names: string[]; zod: boolean }> {
+  const script = `
+    const names = Object.keys(require('./lib/index.js'));
+    const zod = Object.keys(require.cache).some((file) => /node_modules.zod.v4/.test(file));
+    process.stdout.write(JSON.stringify({ names: names.filter((name) => require('./lib/index.js')[name]), zod }));`;
+  const { code, out, errors } = await run(['-e', script], { FUNCTION_TARGET: target });
+  expect({ code, errors }).toEqual({ code: 0, errors: '' });
+  return JSON.parse(out);
+}
+
+const REF = 'invented_notes/{coupleId}/{noteId}';
+
+test('a path that is added, compiled and exported is a trigger; no trigger loads zod', async () => {
+  expect(await newPath(REF)).toMatchObject({
+    code: 2,
+    errors: 'mirror: lib/paths.js is not there: compile src/paths.ts first\n',
+  });
+  expect(await compile()).toMatchObject({ code: 0, out: '' });
+  expect(await newPath('pairing_codes/{code}')).toMatchObject({
+    code: 2,
+    errors: expect.stringContaining('never mirrored'),
+  });
+  const added = await newPath(REF, '--sample', 'export.json');
+  expect(added).toMatchObject({ code: 0, errors: '' });
+  expect(added.out).not.toContain('MARKER');
+  expect(
+    read('src/paths/invented-notes.ts'),
+  ).toBe(`import { definePath, instant, text } from 'quest-mirror';
+
+/** Mirrors \`${REF}\` into rtdb.invented_notes. */
+export const inventedNotes = definePath({
+  name: 'invented_notes',
+  trigger: 'mirrorInventedNote',
+  ref: '${REF}',
+  columns: {
+    text: text((v) => v.text),
+    sent_at: instant((v) => v.sentAt),
+  },
+  visibleTo: 'couple',
+});
+`);
+  expect(read('src/paths.ts')).toBe(`import { questCompletions } from 'quest-mirror';
+import { inventedNotes } from './paths/invented-notes';
+
+export const neverMirror = ['pairing_codes'];
+
+export default [questCompletions, inventedNotes];
+`);
+  const [migration] = readdirSync(join(folder, 'migrations'));
+  expect(migration).toMatch(/^\d{14}_invented_notes\.sql$/);
+  await database.query(`begin; ${read(`migrations/${migration}`)}; commit`);
+
+  write(
+    'src/index.ts',
+    FILES['src/index.ts'].replace('mirrorApi,', 'mirrorApi, mirrorInventedNote,'),
+  );
+  expect(await compile()).toMatchObject({ code: 0, out: '' });
+  expect(await newPath(REF)).toMatchObject({
+    code: 0,
+    out: expect.stringMatching(/nothing to do/),
+  });
+  expect(await load('mirrorInventedNote')).toEqual({ names: ['mirrorInventedNote'], zod: false });
+  expect((await load('')).names).toEqual([
+    'mirrorApi',
+    'mirrorInventedNote',
+    'mirrorQuestCompletion',
+  ]);
+}, 120_000);
+
+test('a misspelt trigger does not compile, and zod is there for whoever asks', async () => {
+  write('src/index.ts', FILES['src/index.ts'].replace('mirrorApi', 'mirrorAPI'));
+  expect(await compile()).toMatchObject({ out: expect.stringContaining("'mirrorAPI'") });
+  const schema = `import { z } from 'quest-mirror';
+const note = z.object({ text: z.string() });
+const parsed: z.infer<typeof note> = note.parse({ text: 'a' });
+process.stdout.write(parsed.text);
+`;
+  write('src/index.ts', schema);
+  expect(await compile()).toMatchObject({ code: 0, out: '' });
+  expect(await run(['lib/index.js'])).toEqual({ code: 0, out: 'a', errors: '' });
+}, 120_000);
