@@ -651,15 +651,19 @@ grant select on mirror.reconcile_shards to quest_mirror_reader;
 grant insert, select, update on mirror.reconcile_shards to quest_mirror_writer;
 comment on table mirror.reconcile_shards is 'Parts of a reconcile run: what each compared.';
 
-CREATE OR REPLACE FUNCTION mirror.apply_daily_quests(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_daily_quests(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_daily_quests.told <@ array['quest_count']::text[] then
-    raise exception 'table rtdb.daily_quests lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_daily_quests.told <@ '{"date_key": "date", "couple_id": "text", "quest_count": "integer"}'::jsonb then
+    raise exception 'table rtdb.daily_quests lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_daily_quests.told) as named
+      where not '{"date_key": "date", "couple_id": "text", "quest_count": "integer"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -754,7 +758,7 @@ begin
   updated as (
     update rtdb.daily_quests as q
     set
-      quest_count = case when j.payload is null or 'quest_count' <> all (apply_daily_quests.told) then q.quest_count else j._quest_count end,
+      quest_count = case when j.payload is null or not apply_daily_quests.told ? 'quest_count' then q.quest_count else j._quest_count end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -861,17 +865,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_daily_quests(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_daily_quests(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_lp_awards(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_lp_awards(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_lp_awards.told <@ array['amount', 'reason', 'awarded_at', 'multiplier', 'related_id']::text[] then
-    raise exception 'table rtdb.lp_awards lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_lp_awards.told <@ '{"amount": "integer", "reason": "text", "award_id": "text", "couple_id": "text", "awarded_at": "timestamp with time zone", "multiplier": "integer", "related_id": "text"}'::jsonb then
+    raise exception 'table rtdb.lp_awards lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_lp_awards.told) as named
+      where not '{"amount": "integer", "reason": "text", "award_id": "text", "couple_id": "text", "awarded_at": "timestamp with time zone", "multiplier": "integer", "related_id": "text"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -966,11 +974,11 @@ begin
   updated as (
     update rtdb.lp_awards as q
     set
-      amount = case when j.payload is null or 'amount' <> all (apply_lp_awards.told) then q.amount else j._amount end,
-      reason = case when j.payload is null or 'reason' <> all (apply_lp_awards.told) then q.reason else j._reason end,
-      awarded_at = case when j.payload is null or 'awarded_at' <> all (apply_lp_awards.told) then q.awarded_at else j._awarded_at end,
-      multiplier = case when j.payload is null or 'multiplier' <> all (apply_lp_awards.told) then q.multiplier else j._multiplier end,
-      related_id = case when j.payload is null or 'related_id' <> all (apply_lp_awards.told) then q.related_id else j._related_id end,
+      amount = case when j.payload is null or not apply_lp_awards.told ? 'amount' then q.amount else j._amount end,
+      reason = case when j.payload is null or not apply_lp_awards.told ? 'reason' then q.reason else j._reason end,
+      awarded_at = case when j.payload is null or not apply_lp_awards.told ? 'awarded_at' then q.awarded_at else j._awarded_at end,
+      multiplier = case when j.payload is null or not apply_lp_awards.told ? 'multiplier' then q.multiplier else j._multiplier end,
+      related_id = case when j.payload is null or not apply_lp_awards.told ? 'related_id' then q.related_id else j._related_id end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1077,17 +1085,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_lp_awards(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_lp_awards(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_memory_puzzles(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_memory_puzzles(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_memory_puzzles.told <@ array['status', 'created_by', 'total_pairs', 'matched_pairs', 'created_at_local', 'expires_at_local']::text[] then
-    raise exception 'table rtdb.memory_puzzles lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_memory_puzzles.told <@ '{"status": "text", "couple_id": "text", "puzzle_id": "text", "created_by": "text", "total_pairs": "integer", "matched_pairs": "integer", "created_at_local": "text", "expires_at_local": "text"}'::jsonb then
+    raise exception 'table rtdb.memory_puzzles lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_memory_puzzles.told) as named
+      where not '{"status": "text", "couple_id": "text", "puzzle_id": "text", "created_by": "text", "total_pairs": "integer", "matched_pairs": "integer", "created_at_local": "text", "expires_at_local": "text"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -1182,12 +1194,12 @@ begin
   updated as (
     update rtdb.memory_puzzles as q
     set
-      status = case when j.payload is null or 'status' <> all (apply_memory_puzzles.told) then q.status else j._status end,
-      created_by = case when j.payload is null or 'created_by' <> all (apply_memory_puzzles.told) then q.created_by else j._created_by end,
-      total_pairs = case when j.payload is null or 'total_pairs' <> all (apply_memory_puzzles.told) then q.total_pairs else j._total_pairs end,
-      matched_pairs = case when j.payload is null or 'matched_pairs' <> all (apply_memory_puzzles.told) then q.matched_pairs else j._matched_pairs end,
-      created_at_local = case when j.payload is null or 'created_at_local' <> all (apply_memory_puzzles.told) then q.created_at_local else j._created_at_local end,
-      expires_at_local = case when j.payload is null or 'expires_at_local' <> all (apply_memory_puzzles.told) then q.expires_at_local else j._expires_at_local end,
+      status = case when j.payload is null or not apply_memory_puzzles.told ? 'status' then q.status else j._status end,
+      created_by = case when j.payload is null or not apply_memory_puzzles.told ? 'created_by' then q.created_by else j._created_by end,
+      total_pairs = case when j.payload is null or not apply_memory_puzzles.told ? 'total_pairs' then q.total_pairs else j._total_pairs end,
+      matched_pairs = case when j.payload is null or not apply_memory_puzzles.told ? 'matched_pairs' then q.matched_pairs else j._matched_pairs end,
+      created_at_local = case when j.payload is null or not apply_memory_puzzles.told ? 'created_at_local' then q.created_at_local else j._created_at_local end,
+      expires_at_local = case when j.payload is null or not apply_memory_puzzles.told ? 'expires_at_local' then q.expires_at_local else j._expires_at_local end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1294,17 +1306,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_memory_puzzles(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_memory_puzzles(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_quest_completions(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_quest_completions(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_quest_completions.told <@ array['partner_id', 'completed_at']::text[] then
-    raise exception 'table rtdb.quest_completions lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_quest_completions.told <@ '{"user_id": "text", "date_key": "date", "quest_id": "text", "couple_id": "text", "partner_id": "text", "completed_at": "timestamp with time zone"}'::jsonb then
+    raise exception 'table rtdb.quest_completions lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_quest_completions.told) as named
+      where not '{"user_id": "text", "date_key": "date", "quest_id": "text", "couple_id": "text", "partner_id": "text", "completed_at": "timestamp with time zone"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -1399,8 +1415,8 @@ begin
   updated as (
     update rtdb.quest_completions as q
     set
-      partner_id = case when j.payload is null or 'partner_id' <> all (apply_quest_completions.told) then q.partner_id else j._partner_id end,
-      completed_at = case when j.payload is null or 'completed_at' <> all (apply_quest_completions.told) then q.completed_at else j._completed_at end,
+      partner_id = case when j.payload is null or not apply_quest_completions.told ? 'partner_id' then q.partner_id else j._partner_id end,
+      completed_at = case when j.payload is null or not apply_quest_completions.told ? 'completed_at' then q.completed_at else j._completed_at end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1507,17 +1523,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_quest_completions(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_quest_completions(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_quiz_progression(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_quiz_progression(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_quiz_progression.told <@ array['created_at', 'current_track', 'current_position', 'last_completed_at', 'total_quizzes_completed', 'has_completed_all_tracks']::text[] then
-    raise exception 'table rtdb.quiz_progression lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_quiz_progression.told <@ '{"couple_id": "text", "created_at": "timestamp with time zone", "current_track": "integer", "current_position": "integer", "last_completed_at": "timestamp with time zone", "total_quizzes_completed": "integer", "has_completed_all_tracks": "boolean"}'::jsonb then
+    raise exception 'table rtdb.quiz_progression lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_quiz_progression.told) as named
+      where not '{"couple_id": "text", "created_at": "timestamp with time zone", "current_track": "integer", "current_position": "integer", "last_completed_at": "timestamp with time zone", "total_quizzes_completed": "integer", "has_completed_all_tracks": "boolean"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -1612,12 +1632,12 @@ begin
   updated as (
     update rtdb.quiz_progression as q
     set
-      created_at = case when j.payload is null or 'created_at' <> all (apply_quiz_progression.told) then q.created_at else j._created_at end,
-      current_track = case when j.payload is null or 'current_track' <> all (apply_quiz_progression.told) then q.current_track else j._current_track end,
-      current_position = case when j.payload is null or 'current_position' <> all (apply_quiz_progression.told) then q.current_position else j._current_position end,
-      last_completed_at = case when j.payload is null or 'last_completed_at' <> all (apply_quiz_progression.told) then q.last_completed_at else j._last_completed_at end,
-      total_quizzes_completed = case when j.payload is null or 'total_quizzes_completed' <> all (apply_quiz_progression.told) then q.total_quizzes_completed else j._total_quizzes_completed end,
-      has_completed_all_tracks = case when j.payload is null or 'has_completed_all_tracks' <> all (apply_quiz_progression.told) then q.has_completed_all_tracks else j._has_completed_all_tracks end,
+      created_at = case when j.payload is null or not apply_quiz_progression.told ? 'created_at' then q.created_at else j._created_at end,
+      current_track = case when j.payload is null or not apply_quiz_progression.told ? 'current_track' then q.current_track else j._current_track end,
+      current_position = case when j.payload is null or not apply_quiz_progression.told ? 'current_position' then q.current_position else j._current_position end,
+      last_completed_at = case when j.payload is null or not apply_quiz_progression.told ? 'last_completed_at' then q.last_completed_at else j._last_completed_at end,
+      total_quizzes_completed = case when j.payload is null or not apply_quiz_progression.told ? 'total_quizzes_completed' then q.total_quizzes_completed else j._total_quizzes_completed end,
+      has_completed_all_tracks = case when j.payload is null or not apply_quiz_progression.told ? 'has_completed_all_tracks' then q.has_completed_all_tracks else j._has_completed_all_tracks end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1724,17 +1744,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_quiz_progression(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_quiz_progression(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_quiz_sessions(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_quiz_sessions(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_quiz_sessions.told <@ array['status', 'lp_earned', 'created_at', 'expires_at', 'format_type', 'completed_at', 'initiated_by', 'is_daily_quest', 'subject_user_id', 'match_percentage', 'alignment_matches']::text[] then
-    raise exception 'table rtdb.quiz_sessions lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_quiz_sessions.told <@ '{"status": "text", "couple_id": "text", "lp_earned": "integer", "created_at": "timestamp with time zone", "expires_at": "timestamp with time zone", "session_id": "text", "format_type": "text", "completed_at": "timestamp with time zone", "initiated_by": "text", "is_daily_quest": "boolean", "subject_user_id": "text", "match_percentage": "integer", "alignment_matches": "integer"}'::jsonb then
+    raise exception 'table rtdb.quiz_sessions lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_quiz_sessions.told) as named
+      where not '{"status": "text", "couple_id": "text", "lp_earned": "integer", "created_at": "timestamp with time zone", "expires_at": "timestamp with time zone", "session_id": "text", "format_type": "text", "completed_at": "timestamp with time zone", "initiated_by": "text", "is_daily_quest": "boolean", "subject_user_id": "text", "match_percentage": "integer", "alignment_matches": "integer"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -1829,17 +1853,17 @@ begin
   updated as (
     update rtdb.quiz_sessions as q
     set
-      status = case when j.payload is null or 'status' <> all (apply_quiz_sessions.told) then q.status else j._status end,
-      lp_earned = case when j.payload is null or 'lp_earned' <> all (apply_quiz_sessions.told) then q.lp_earned else j._lp_earned end,
-      created_at = case when j.payload is null or 'created_at' <> all (apply_quiz_sessions.told) then q.created_at else j._created_at end,
-      expires_at = case when j.payload is null or 'expires_at' <> all (apply_quiz_sessions.told) then q.expires_at else j._expires_at end,
-      format_type = case when j.payload is null or 'format_type' <> all (apply_quiz_sessions.told) then q.format_type else j._format_type end,
-      completed_at = case when j.payload is null or 'completed_at' <> all (apply_quiz_sessions.told) then q.completed_at else j._completed_at end,
-      initiated_by = case when j.payload is null or 'initiated_by' <> all (apply_quiz_sessions.told) then q.initiated_by else j._initiated_by end,
-      is_daily_quest = case when j.payload is null or 'is_daily_quest' <> all (apply_quiz_sessions.told) then q.is_daily_quest else j._is_daily_quest end,
-      subject_user_id = case when j.payload is null or 'subject_user_id' <> all (apply_quiz_sessions.told) then q.subject_user_id else j._subject_user_id end,
-      match_percentage = case when j.payload is null or 'match_percentage' <> all (apply_quiz_sessions.told) then q.match_percentage else j._match_percentage end,
-      alignment_matches = case when j.payload is null or 'alignment_matches' <> all (apply_quiz_sessions.told) then q.alignment_matches else j._alignment_matches end,
+      status = case when j.payload is null or not apply_quiz_sessions.told ? 'status' then q.status else j._status end,
+      lp_earned = case when j.payload is null or not apply_quiz_sessions.told ? 'lp_earned' then q.lp_earned else j._lp_earned end,
+      created_at = case when j.payload is null or not apply_quiz_sessions.told ? 'created_at' then q.created_at else j._created_at end,
+      expires_at = case when j.payload is null or not apply_quiz_sessions.told ? 'expires_at' then q.expires_at else j._expires_at end,
+      format_type = case when j.payload is null or not apply_quiz_sessions.told ? 'format_type' then q.format_type else j._format_type end,
+      completed_at = case when j.payload is null or not apply_quiz_sessions.told ? 'completed_at' then q.completed_at else j._completed_at end,
+      initiated_by = case when j.payload is null or not apply_quiz_sessions.told ? 'initiated_by' then q.initiated_by else j._initiated_by end,
+      is_daily_quest = case when j.payload is null or not apply_quiz_sessions.told ? 'is_daily_quest' then q.is_daily_quest else j._is_daily_quest end,
+      subject_user_id = case when j.payload is null or not apply_quiz_sessions.told ? 'subject_user_id' then q.subject_user_id else j._subject_user_id end,
+      match_percentage = case when j.payload is null or not apply_quiz_sessions.told ? 'match_percentage' then q.match_percentage else j._match_percentage end,
+      alignment_matches = case when j.payload is null or not apply_quiz_sessions.told ? 'alignment_matches' then q.alignment_matches else j._alignment_matches end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1946,17 +1970,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_quiz_sessions(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_quiz_sessions(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_steps(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_steps(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_steps.told <@ array['goal', 'claimed', 'lp_earned', 'claimed_at', 'claimed_by', 'updated_at']::text[] then
-    raise exception 'table rtdb.steps lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_steps.told <@ '{"goal": "integer", "claimed": "boolean", "date_key": "date", "couple_id": "text", "lp_earned": "integer", "claimed_at": "timestamp with time zone", "claimed_by": "text", "updated_at": "timestamp with time zone"}'::jsonb then
+    raise exception 'table rtdb.steps lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_steps.told) as named
+      where not '{"goal": "integer", "claimed": "boolean", "date_key": "date", "couple_id": "text", "lp_earned": "integer", "claimed_at": "timestamp with time zone", "claimed_by": "text", "updated_at": "timestamp with time zone"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -2051,12 +2079,12 @@ begin
   updated as (
     update rtdb.steps as q
     set
-      goal = case when j.payload is null or 'goal' <> all (apply_steps.told) then q.goal else j._goal end,
-      claimed = case when j.payload is null or 'claimed' <> all (apply_steps.told) then q.claimed else j._claimed end,
-      lp_earned = case when j.payload is null or 'lp_earned' <> all (apply_steps.told) then q.lp_earned else j._lp_earned end,
-      claimed_at = case when j.payload is null or 'claimed_at' <> all (apply_steps.told) then q.claimed_at else j._claimed_at end,
-      claimed_by = case when j.payload is null or 'claimed_by' <> all (apply_steps.told) then q.claimed_by else j._claimed_by end,
-      updated_at = case when j.payload is null or 'updated_at' <> all (apply_steps.told) then q.updated_at else j._updated_at end,
+      goal = case when j.payload is null or not apply_steps.told ? 'goal' then q.goal else j._goal end,
+      claimed = case when j.payload is null or not apply_steps.told ? 'claimed' then q.claimed else j._claimed end,
+      lp_earned = case when j.payload is null or not apply_steps.told ? 'lp_earned' then q.lp_earned else j._lp_earned end,
+      claimed_at = case when j.payload is null or not apply_steps.told ? 'claimed_at' then q.claimed_at else j._claimed_at end,
+      claimed_by = case when j.payload is null or not apply_steps.told ? 'claimed_by' then q.claimed_by else j._claimed_by end,
+      updated_at = case when j.payload is null or not apply_steps.told ? 'updated_at' then q.updated_at else j._updated_at end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -2163,17 +2191,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_steps(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_steps(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_you_or_me_sessions(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_you_or_me_sessions(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_you_or_me_sessions.told <@ array['status', 'user_id', 'lp_earned', 'created_at', 'partner_id', 'completed_at', 'initiated_by', 'is_completed', 'subject_user_id']::text[] then
-    raise exception 'table rtdb.you_or_me_sessions lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_you_or_me_sessions.told <@ '{"status": "text", "user_id": "text", "couple_id": "text", "lp_earned": "integer", "created_at": "timestamp with time zone", "partner_id": "text", "session_id": "text", "completed_at": "timestamp with time zone", "initiated_by": "text", "is_completed": "boolean", "subject_user_id": "text"}'::jsonb then
+    raise exception 'table rtdb.you_or_me_sessions lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_you_or_me_sessions.told) as named
+      where not '{"status": "text", "user_id": "text", "couple_id": "text", "lp_earned": "integer", "created_at": "timestamp with time zone", "partner_id": "text", "session_id": "text", "completed_at": "timestamp with time zone", "initiated_by": "text", "is_completed": "boolean", "subject_user_id": "text"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -2268,15 +2300,15 @@ begin
   updated as (
     update rtdb.you_or_me_sessions as q
     set
-      status = case when j.payload is null or 'status' <> all (apply_you_or_me_sessions.told) then q.status else j._status end,
-      user_id = case when j.payload is null or 'user_id' <> all (apply_you_or_me_sessions.told) then q.user_id else j._user_id end,
-      lp_earned = case when j.payload is null or 'lp_earned' <> all (apply_you_or_me_sessions.told) then q.lp_earned else j._lp_earned end,
-      created_at = case when j.payload is null or 'created_at' <> all (apply_you_or_me_sessions.told) then q.created_at else j._created_at end,
-      partner_id = case when j.payload is null or 'partner_id' <> all (apply_you_or_me_sessions.told) then q.partner_id else j._partner_id end,
-      completed_at = case when j.payload is null or 'completed_at' <> all (apply_you_or_me_sessions.told) then q.completed_at else j._completed_at end,
-      initiated_by = case when j.payload is null or 'initiated_by' <> all (apply_you_or_me_sessions.told) then q.initiated_by else j._initiated_by end,
-      is_completed = case when j.payload is null or 'is_completed' <> all (apply_you_or_me_sessions.told) then q.is_completed else j._is_completed end,
-      subject_user_id = case when j.payload is null or 'subject_user_id' <> all (apply_you_or_me_sessions.told) then q.subject_user_id else j._subject_user_id end,
+      status = case when j.payload is null or not apply_you_or_me_sessions.told ? 'status' then q.status else j._status end,
+      user_id = case when j.payload is null or not apply_you_or_me_sessions.told ? 'user_id' then q.user_id else j._user_id end,
+      lp_earned = case when j.payload is null or not apply_you_or_me_sessions.told ? 'lp_earned' then q.lp_earned else j._lp_earned end,
+      created_at = case when j.payload is null or not apply_you_or_me_sessions.told ? 'created_at' then q.created_at else j._created_at end,
+      partner_id = case when j.payload is null or not apply_you_or_me_sessions.told ? 'partner_id' then q.partner_id else j._partner_id end,
+      completed_at = case when j.payload is null or not apply_you_or_me_sessions.told ? 'completed_at' then q.completed_at else j._completed_at end,
+      initiated_by = case when j.payload is null or not apply_you_or_me_sessions.told ? 'initiated_by' then q.initiated_by else j._initiated_by end,
+      is_completed = case when j.payload is null or not apply_you_or_me_sessions.told ? 'is_completed' then q.is_completed else j._is_completed end,
+      subject_user_id = case when j.payload is null or not apply_you_or_me_sessions.told ? 'subject_user_id' then q.subject_user_id else j._subject_user_id end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -2383,7 +2415,7 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_you_or_me_sessions(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_you_or_me_sessions(jsonb,text,jsonb) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.as_evidence(value jsonb)
  RETURNS jsonb
@@ -2513,7 +2545,7 @@ declare
   --
   -- The words that open the statement are matched in functions/src/postgres.
   template constant text := $template$
-create or replace function mirror.{function}(claims jsonb, lock_wait text, told text[])
+create or replace function mirror.{function}(claims jsonb, lock_wait text, told jsonb)
 returns table (
   n integer,
   verdict text,
@@ -2530,8 +2562,12 @@ set search_path = ''
 as $body$
 #variable_conflict use_column
 begin
-  if not {function}.told <@ {other columns} then
-    raise exception 'table {table} lacks columns of the declaration' using errcode = 'undefined_column';
+  if not {function}.told <@ {column types} then
+    raise exception 'table {table} lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each({function}.told) as named
+      where not {column types} @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -2753,7 +2789,11 @@ begin
       ('{function}', quote_ident('apply_' || declared.path)),
       ('{path}', quote_literal(declared.path)),
       ('{table}', relation::text),
-      ('{other columns}', format('array[%s]::text[]', mirror.name_list(others, '%L'))),
+      ('{column types}', (
+        select format('%L::jsonb', jsonb_object_agg(a.attname, format_type(a.atttypid, null)))
+        from pg_catalog.pg_attribute as a
+        where a.attrelid = relation and a.attname = any (columns)
+      )),
       ('{column definitions}', (
         select string_agg(
           concat_ws(
@@ -2772,7 +2812,7 @@ begin
       ('{assignments}', (
         select coalesce(string_agg(
           format(
-            '%1$I = case when j.payload is null or %1$L <> all (%2$I.told) then q.%1$I else j._%1$s end,',
+            '%1$I = case when j.payload is null or not %2$I.told ? %1$L then q.%1$I else j._%1$s end,',
             name, 'apply_' || declared.path
           ),
           E'\n      ' order by place
@@ -2811,10 +2851,10 @@ begin
   end loop;
   execute statement;
   execute format(
-    'revoke all on function mirror.%I(jsonb, text, text[]) from public', 'apply_' || declared.path
+    'revoke all on function mirror.%I(jsonb, text, jsonb) from public', 'apply_' || declared.path
   );
   execute format(
-    'grant execute on function mirror.%I(jsonb, text, text[]) to quest_mirror_writer',
+    'grant execute on function mirror.%I(jsonb, text, jsonb) to quest_mirror_writer',
     'apply_' || declared.path
   );
 end

@@ -845,9 +845,10 @@ $$;
 
 revoke all on function mirror.lacking_columns(regclass, text[]) from public;
 
--- Makes mirror.apply_<path>(claims jsonb, lock_wait text, told text[]), which upserts a batch of claims
--- about rows, at most one for each row, given in key order. `told` are the other columns that the claims
--- bring: what they leave out stays as it is, and one that the table lacks fails.
+-- Makes mirror.apply_<path>(claims jsonb, lock_wait text, told jsonb), which upserts a batch of claims
+-- about rows, at most one for each row, given in key order. `told` are the columns that the claims
+-- bring, with their types: what they leave out stays as it is, and one that the table lacks, or has by
+-- another type, fails every claim, so that nothing is lost until it is there.
 create function mirror.build_apply_function(declared mirror.paths)
 returns void
 language plpgsql
@@ -872,7 +873,7 @@ declare
   --
   -- The words that open the statement are matched in functions/src/postgres.
   template constant text := $template$
-create or replace function mirror.{function}(claims jsonb, lock_wait text, told text[])
+create or replace function mirror.{function}(claims jsonb, lock_wait text, told jsonb)
 returns table (
   n integer,
   verdict text,
@@ -889,8 +890,12 @@ set search_path = ''
 as $body$
 #variable_conflict use_column
 begin
-  if not {function}.told <@ {other columns} then
-    raise exception 'table {table} lacks columns of the declaration' using errcode = 'undefined_column';
+  if not {function}.told <@ {column types} then
+    raise exception 'table {table} lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each({function}.told) as named
+      where not {column types} @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -1112,7 +1117,11 @@ begin
       ('{function}', quote_ident('apply_' || declared.path)),
       ('{path}', quote_literal(declared.path)),
       ('{table}', relation::text),
-      ('{other columns}', format('array[%s]::text[]', mirror.name_list(others, '%L'))),
+      ('{column types}', (
+        select format('%L::jsonb', jsonb_object_agg(a.attname, format_type(a.atttypid, null)))
+        from pg_catalog.pg_attribute as a
+        where a.attrelid = relation and a.attname = any (columns)
+      )),
       ('{column definitions}', (
         select string_agg(
           concat_ws(
@@ -1131,7 +1140,7 @@ begin
       ('{assignments}', (
         select coalesce(string_agg(
           format(
-            '%1$I = case when j.payload is null or %1$L <> all (%2$I.told) then q.%1$I else j._%1$s end,',
+            '%1$I = case when j.payload is null or not %2$I.told ? %1$L then q.%1$I else j._%1$s end,',
             name, 'apply_' || declared.path
           ),
           E'\n      ' order by place
@@ -1170,10 +1179,10 @@ begin
   end loop;
   execute statement;
   execute format(
-    'revoke all on function mirror.%I(jsonb, text, text[]) from public', 'apply_' || declared.path
+    'revoke all on function mirror.%I(jsonb, text, jsonb) from public', 'apply_' || declared.path
   );
   execute format(
-    'grant execute on function mirror.%I(jsonb, text, text[]) to quest_mirror_writer',
+    'grant execute on function mirror.%I(jsonb, text, jsonb) to quest_mirror_writer',
     'apply_' || declared.path
   );
 end

@@ -78,7 +78,7 @@ describe('mirror.declare_path refuses', () => {
     const dated: Table = { name: 'dated', key: ['a', 'b'] };
     await createTable(dated);
     await database.query(
-      'alter table rtdb.dated alter a type date using null, alter b type date using null',
+      'alter table rtdb.daily_steps alter a type date using null, alter b type date using null',
     );
     await expect(declare(dated)).rejects.toThrow('one date in its key, not: a, b');
   });
@@ -221,23 +221,45 @@ test('all of them at once', async () => {
   expect(known?.hash).toBe(declarationHash(declared));
 });
 
-test('a column that the table lacks fails the events, and says so', async () => {
-  const table: Table = { name: 'narrow', key: ['a'], columns: [] };
+test.each([
+  ['that the table lacks', 'narrow', [], 'amount integer'],
+  ['that has another type in the table', 'worded', ['amount'], 'amount integer'],
+])('a column %s fails the events, and says so', async (_case, name, columns, said) => {
+  const table: Table = { name, key: ['a'], columns };
   await createTable(table);
+  for (const column of columns) {
+    await database.query(`alter table rtdb.${name} alter column ${column} type text`);
+  }
   await declare(table);
-  const wider = definePath({
-    ...{ name: 'narrow', trigger: 'mirrorNarrow', ref: 'narrow/{a}' },
+  const wider = definePath<string, string, string>({
+    ...{ name, trigger: 'mirrorNarrow', ref: `${name}/{a}` },
     columns: { amount: integer((v) => v.amount) },
   });
   const under = mirrorPathOn(wider, database.url, () => null);
-  const event = writeOf({ id: 'e1', ref: 'narrow/k', after: { amount: 1 } });
+  const event = writeOf({ id: 'e1', ref: `${name}/k`, after: { amount: 1 } });
   await expect(under.mirror(event)).rejects.toThrow(
-    'table rtdb.narrow lacks columns of the declaration',
+    `table rtdb.${name} lacks columns of the declaration, or has others by their names: ${said}`,
   );
   await under.store.close();
   expect(await allDivergences(database)).not.toContainEqual(
     expect.objectContaining({ kind: 'write_rejected' }),
   );
+});
+
+test('a day that is no part of the declaration fails the events: any text would become a date', async () => {
+  await database.query(
+    'create table rtdb.daily_steps (like rtdb.steps including all); alter table rtdb.daily_steps rename couple_id to a',
+  );
+  await database.query(`select mirror.declare_path('daily_steps', 'daily_steps/{a}/{dateKey}')`);
+  const undated = definePath({
+    name: 'daily_steps',
+    trigger: 'mirrorDailySteps',
+    ref: 'daily_steps/{a}/{dateKey}',
+  });
+  const under = mirrorPathOn(undated, database.url, () => null);
+  const event = writeOf({ id: 'e1', ref: 'daily_steps/k/today', after: true });
+  await expect(under.mirror(event)).rejects.toThrow('date_key text');
+  await under.store.close();
 });
 
 test('a column that was dropped under its path stops a rebuild, which names it', async () => {

@@ -42,7 +42,7 @@ test('what is not said has its default', () => {
     ...AWARDS,
     ...{ keyColumns: ['couple_id', 'award_id'], dayColumn: null, columns: {} },
     ...{ visibleTo: [], ignored: [], loadExplainErasure: null },
-    applyStatement: 'select * from mirror.apply_awards($1::jsonb, $2, $3::text[])',
+    applyStatement: 'select * from mirror.apply_awards($1::jsonb, $2, $3::jsonb)',
   });
   expect(define().canary(1_764_000_000_000)).toEqual({ canary: 1_764_000_000_000 });
   expect(define({ canary: (ms) => ms }).canary(5)).toBe(5);

@@ -100,12 +100,18 @@ class OwnSource {
   }
 }
 
+/** What the claims bring, by column: with other types a table would refuse each row, or read it wrongly. */
+function columnTypes({ keyColumns, dayColumn, columns }: MirroredPath): Record<string, string> {
+  const keys = keyColumns.map((column) => [column, column === dayColumn ? 'date' : 'text']);
+  return { ...Object.fromEntries(keys), ...columns };
+}
+
 function coalesceClaims(
   mirrored: MirroredPath,
   { connections, statements, own }: StoreParts,
   onBatch: OnBatch,
 ): Coalescer<Claim, ClaimVerdict> {
-  const told = Object.keys(mirrored.columns);
+  const told = JSON.stringify(columnTypes(mirrored));
   const blame = new RowBlame();
   /** How much was written when a batch that failed was sent. */
   const writesBefore = new WeakMap<readonly Claim[], readonly number[]>();

@@ -171,7 +171,7 @@ function compiled<Ref extends string>(
     visibleTo: visibleTo === 'couple' ? ['couple'] : visibleTo,
     ignored,
     // The name is checked above: the only SQL that is made of one.
-    applyStatement: `select * from mirror.apply_${name}($1::jsonb, $2, $3::text[])`,
+    applyStatement: `select * from mirror.apply_${name}($1::jsonb, $2, $3::jsonb)`,
     canary: declaration.canary ?? ((ms) => ({ canary: ms })),
     parsePath: pathParser(steps, ref, day, placeOf),
     parseValue: valueParser(declaration, columns),
