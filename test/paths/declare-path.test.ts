@@ -78,7 +78,7 @@ describe('mirror.declare_path refuses', () => {
     const dated: Table = { name: 'dated', key: ['a', 'b'] };
     await createTable(dated);
     await database.query(
-      'alter table rtdb.daily_steps alter a type date using null, alter b type date using null',
+      'alter table rtdb.dated alter a type date using null, alter b type date using null',
     );
     await expect(declare(dated)).rejects.toThrow('one date in its key, not: a, b');
   });
