@@ -64,7 +64,7 @@ export function openMirrorStore(
     record: (divergence) => divergences.submit(divergence),
     async resolveMissedEvent({ ref, eventTime, before, eventId }, { states }) {
       const values = [ref, eventTime, states.before, states.after, before.known, eventId];
-      await statements.run(RESOLVE_MISSED_EVENT, values);
+      await statements.run(RESOLVE_MISSED_EVENT, [...values, mirrored.name]);
     },
     async isOwn(source) {
       if (own.is(source)) return true;
