@@ -135,8 +135,21 @@ describe('what a declaration covers', () => {
 
 test('names are cut, and fit for a terminal; many are counted', () => {
   const trees = ['\u001b[2J', 'x'.repeat(700), ...Array.from({ length: 30 }, (_, n) => `t${n}`)];
-  const { finding } = treesCheck({ trees, siblings: [] });
+  const { finding } = treesCheck({ trees, siblings: [], unread: [] });
   expect(finding).toMatch(/^nobody mirrors \\u001b\[2J, x{60}…, t0, .*, t17 and 12 more$/);
+});
+
+test('a path whose nodes can’t be listed hides no tree of the root', async () => {
+  proxy.fault = (path) => (path.startsWith('/steps_data') ? { status: 403 } : null);
+  const unread = /; below steps_data\/\{coupleId\} it could not look: RTDB answered 403/;
+  expect(await examine()).toMatchObject({
+    status: 'skipped',
+    finding: expect.stringMatching(unread),
+  });
+  await rtdb.rest.set(['chat_messages', COUPLE], { m1: 1 });
+  const { status, finding } = await examine();
+  expect([status, finding]).toEqual(['warn', expect.stringMatching(unread)]);
+  expect(finding).toMatch(/^nobody mirrors chat_messages; below/);
 });
 
 test('an RTDB that doesn’t let it look is skipped, with RTDB’s words', async () => {

@@ -1,5 +1,6 @@
 import type { MirroredPath } from '../paths/mirrored-path';
 import { relationOf, type Step, stepsOfPattern, stepsOfRef } from '../paths/ref-pattern';
+import { RtdbReadError } from '../rtdb/rtdb-request';
 import { keysBeside, sampleNodes, type TreeSource } from './sample-tree';
 
 /** Bounds how many root trees are listed; an app has tens. */
@@ -11,6 +12,8 @@ export interface Unmirrored {
   trees: readonly string[];
   /** Keys beside the literals of paths, each below the pattern of its node: `daily_quests/{coupleId}`. */
   siblings: readonly { below: string; key: string }[];
+  /** Where no siblings could be looked for, and why. */
+  unread: readonly { below: string; reason: string }[];
 }
 
 /** A node in which paths name keys. */
@@ -24,7 +27,7 @@ interface Junction {
  * Looks for what nobody mirrors: at all keys of the root, and at a bounded sample below it, about 30
  * small requests for each node in which paths name keys. Reads keys alone.
  *
- * @throws RtdbReadError where the source is RTDB
+ * @throws RtdbReadError where not even the root can be read
  */
 export async function findUnmirrored(
   paths: readonly MirroredPath[],
@@ -41,12 +44,19 @@ export async function findUnmirrored(
   const root = await source.keysOf([], MOST_TREES, 'first');
   const trees = unknown({ steps: [], ignored: new Set() }, root);
   const siblings: { below: string; key: string }[] = [];
+  const unread: { below: string; reason: string }[] = [];
   for (const junction of junctionsOf(paths)) {
-    const nodes = await sampleNodes(junction.steps, source);
-    const keys = unknown(junction, await keysBeside(nodes, source));
-    siblings.push(...keys.map((key) => ({ below: patternOf(junction.steps), key })));
+    const below = patternOf(junction.steps);
+    try {
+      const nodes = await sampleNodes(junction.steps, source);
+      const keys = unknown(junction, await keysBeside(nodes, source));
+      siblings.push(...keys.map((key) => ({ below, key })));
+    } catch (error) {
+      if (!(error instanceof RtdbReadError)) throw error;
+      unread.push({ below, reason: error.message });
+    }
   }
-  return { trees, siblings };
+  return { trees, siblings, unread };
 }
 
 function isAtOrAbove(tree: readonly Step[], node: readonly Step[]): boolean {

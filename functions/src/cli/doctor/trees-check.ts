@@ -10,16 +10,20 @@ const MOST_NAMES = 20;
 const MOST_CHARACTERS = 60;
 
 /** What RTDB holds that leaves it with nobody. Pure. */
-export function treesCheck({ trees, siblings }: Unmirrored): Diagnosis {
+export function treesCheck({ trees, siblings, unread }: Unmirrored): Diagnosis {
   const names = [
     ...trees.map(shortName),
     ...siblings.map(({ below, key }) => `${below}/${shortName(key)}`),
   ];
-  if (names.length === 0) return ok('each that was seen is mirrored, ignored or excluded');
+  const gaps = unread.map(({ below, reason }) => `; below ${below} it could not look: ${reason}`);
+  if (names.length === 0) {
+    const seen = 'each that was seen is mirrored, ignored or excluded';
+    return unread.length === 0 ? ok(seen) : skipped(printable(`${seen}${gaps.join('')}`));
+  }
   const shown = names.slice(0, MOST_NAMES).join(', ');
   const more = names.length > MOST_NAMES ? ` and ${names.length - MOST_NAMES} more` : '';
   return warn(
-    `nobody mirrors ${shown}${more}`,
+    `nobody mirrors ${shown}${more}${printable(gaps.join(''))}`,
     "mirror it (new-path 'tree/{…}'), or say that it's on purpose: " +
       "a tree in NEVER_MIRROR, a path's sibling in its `ignored`",
   );
