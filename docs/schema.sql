@@ -509,7 +509,7 @@ CREATE UNIQUE INDEX divergence_log_one_open ON mirror.divergence_log USING btree
 CREATE INDEX divergence_log_open ON mirror.divergence_log USING btree (first_seen_at) WHERE (resolved_at IS NULL);
 CREATE INDEX divergence_log_overview ON mirror.divergence_log USING btree (kind, cause, severity, day, first_seen_at, resolved_at) INCLUDE (id, path);
 CREATE INDEX divergence_log_ref ON mirror.divergence_log USING hash (ref);
-CREATE INDEX divergence_log_refused ON mirror.divergence_log USING btree (md5(shard), kind) WHERE ((resolved_at IS NULL) AND (kind = ANY (ARRAY['invalid_payload'::text, 'write_rejected'::text, 'foreign_user'::text])));
+CREATE INDEX divergence_log_refused ON mirror.divergence_log USING btree (md5(shard), kind, path) WHERE ((resolved_at IS NULL) AND (kind = ANY (ARRAY['invalid_payload'::text, 'write_rejected'::text, 'foreign_user'::text])));
 CREATE TRIGGER divergence_log_bounded BEFORE INSERT OR UPDATE OF rtdb_value, postgres_value, detail, event_id ON mirror.divergence_log FOR EACH ROW EXECUTE FUNCTION mirror.bound_divergence();
 alter table mirror.divergence_log enable row level security;
 create policy quest_mirror_api on mirror.divergence_log for all to quest_mirror_api using (true) with check (true);
@@ -790,7 +790,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'daily_quests') as is_older_than_mirror
+      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'daily_quests') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.date_key) = (claim._couple_id, claim._date_key)
     left join updated as u on u.n = claim.n
@@ -805,8 +805,8 @@ begin
     select
       'daily_quests', ref, _couple_id, _date_key, jsonb_build_object('couple_id', _couple_id, 'date_key', _date_key),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'before_mirroring' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -846,7 +846,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -1010,7 +1010,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'lp_awards') as is_older_than_mirror
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'lp_awards') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.award_id) = (claim._couple_id, claim._award_id)
     left join updated as u on u.n = claim.n
@@ -1025,8 +1025,8 @@ begin
     select
       'lp_awards', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id, 'award_id', _award_id),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'unknown' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -1066,7 +1066,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -1231,7 +1231,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'memory_puzzles') as is_older_than_mirror
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'memory_puzzles') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.puzzle_id) = (claim._couple_id, claim._puzzle_id)
     left join updated as u on u.n = claim.n
@@ -1246,8 +1246,8 @@ begin
     select
       'memory_puzzles', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id, 'puzzle_id', _puzzle_id),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'unknown' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -1287,7 +1287,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -1448,7 +1448,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'quest_completions') as is_older_than_mirror
+      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'quest_completions') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.date_key, i.quest_id, i.user_id) = (claim._couple_id, claim._date_key, claim._quest_id, claim._user_id)
     left join updated as u on u.n = claim.n
@@ -1463,8 +1463,8 @@ begin
     select
       'quest_completions', ref, _couple_id, _date_key, jsonb_build_object('couple_id', _couple_id, 'date_key', _date_key, 'quest_id', _quest_id, 'user_id', _user_id),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'before_mirroring' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -1504,7 +1504,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -1669,7 +1669,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'quiz_progression') as is_older_than_mirror
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'quiz_progression') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id) = (claim._couple_id)
     left join updated as u on u.n = claim.n
@@ -1684,8 +1684,8 @@ begin
     select
       'quiz_progression', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'unknown' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -1725,7 +1725,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -1895,7 +1895,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'quiz_sessions') as is_older_than_mirror
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'quiz_sessions') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.session_id) = (claim._couple_id, claim._session_id)
     left join updated as u on u.n = claim.n
@@ -1910,8 +1910,8 @@ begin
     select
       'quiz_sessions', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id, 'session_id', _session_id),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'unknown' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -1951,7 +1951,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -2116,7 +2116,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'steps') as is_older_than_mirror
+      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'steps') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.date_key) = (claim._couple_id, claim._date_key)
     left join updated as u on u.n = claim.n
@@ -2131,8 +2131,8 @@ begin
     select
       'steps', ref, _couple_id, _date_key, jsonb_build_object('couple_id', _couple_id, 'date_key', _date_key),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'before_mirroring' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -2172,7 +2172,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -2340,7 +2340,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'you_or_me_sessions') as is_older_than_mirror
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'you_or_me_sessions') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.session_id) = (claim._couple_id, claim._session_id)
     left join updated as u on u.n = claim.n
@@ -2355,8 +2355,8 @@ begin
     select
       'you_or_me_sessions', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id, 'session_id', _session_id),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'unknown' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -2396,7 +2396,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -2534,7 +2534,7 @@ declare
   --                 retention), foreign (it comes from another RTDB), contended (see `held`), dropped
   --                 (a trigger on the table left the update out)
   --   lag_ms        from the write in RTDB until now
-  --   missed_event  an event before this one did not arrive (not: the leaf is older than the mirror)
+  --   missed_event  an event before this one did not arrive (not: the leaf may be older than the mirror)
   --   row_event_id  the event that the row showed before
   --   row_payload, behind_ms  what a stale claim lost against (as evidence), and by how much
   --   before_hash, payload_hash  of a claim that did not win: the states it leads from and to, for
@@ -2694,7 +2694,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and {may be older} as is_older_than_mirror
+      claim.held_event_time is null and {may be older} as may_be_older
     from judged as claim
     left join inserted as i on ({i.key}) = ({claim.key})
     left join updated as u on u.n = claim.n
@@ -2709,8 +2709,8 @@ begin
     select
       {path}, ref, {claimed shard}, {claimed day}, {key object},
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then {cause of older} else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -2750,7 +2750,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -2832,7 +2832,12 @@ begin
         'jsonb_build_object(%s)', mirror.name_list(declared.key_columns, '%1$L, _%1$s')
       )),
       -- Only a leaf of a day up to the first can have stood before the mirror; the phone's date may be a
-      -- day ahead of the server's. Without a day nothing tells, until all was read once.
+      -- day ahead of the server's. Without a day nothing tells, until all was read once: the first event of
+      -- an old leaf looks like the second of a new one.
+      (
+        '{cause of older}',
+        case when declared.day_column is null then '''unknown''' else '''before_mirroring''' end
+      ),
       ('{may be older}', (
         -- Of the path alone, so that a statement asks once and not for each claim.
         select case
@@ -2849,7 +2854,13 @@ begin
   loop
     statement := replace(statement, slot.name, slot.content);
   end loop;
-  execute statement;
+  begin
+    execute statement;
+  exception when invalid_function_definition then
+    -- Replacing can't change the columns of the result. What was granted is granted below.
+    execute format('drop function mirror.%I(jsonb, text, jsonb)', 'apply_' || declared.path);
+    execute statement;
+  end;
   execute format(
     'revoke all on function mirror.%I(jsonb, text, jsonb) from public', 'apply_' || declared.path
   );

@@ -290,8 +290,8 @@ create index divergence_log_ref on mirror.divergence_log using hash (ref);
 -- md5: an escaped id may be longer than an index entry.
 create index divergence_log_day on mirror.divergence_log (md5(shard), day);
 
--- Reader: a refused write, to find out whether its shard has a hundred open rows already.
-create index divergence_log_refused on mirror.divergence_log (md5(shard), kind)
+-- Reader: a refused write, to find out whether its shard has a hundred open rows of its path already.
+create index divergence_log_refused on mirror.divergence_log (md5(shard), kind, path)
   where resolved_at is null and kind in ('invalid_payload', 'write_rejected', 'foreign_user');
 
 -- Reader: the dashboard's divergences of the last hours, resolved ones too. Rows are appended in
@@ -862,7 +862,7 @@ declare
   --                 retention), foreign (it comes from another RTDB), contended (see `held`), dropped
   --                 (a trigger on the table left the update out)
   --   lag_ms        from the write in RTDB until now
-  --   missed_event  an event before this one did not arrive (not: the leaf is older than the mirror)
+  --   missed_event  an event before this one did not arrive (not: the leaf may be older than the mirror)
   --   row_event_id  the event that the row showed before
   --   row_payload, behind_ms  what a stale claim lost against (as evidence), and by how much
   --   before_hash, payload_hash  of a claim that did not win: the states it leads from and to, for
@@ -1022,7 +1022,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and {may be older} as is_older_than_mirror
+      claim.held_event_time is null and {may be older} as may_be_older
     from judged as claim
     left join inserted as i on ({i.key}) = ({claim.key})
     left join updated as u on u.n = claim.n
@@ -1037,8 +1037,8 @@ begin
     select
       {path}, ref, {claimed shard}, {claimed day}, {key object},
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then {cause of older} else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -1078,7 +1078,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -1160,7 +1160,12 @@ begin
         'jsonb_build_object(%s)', mirror.name_list(declared.key_columns, '%1$L, _%1$s')
       )),
       -- Only a leaf of a day up to the first can have stood before the mirror; the phone's date may be a
-      -- day ahead of the server's. Without a day nothing tells, until all was read once.
+      -- day ahead of the server's. Without a day nothing tells, until all was read once: the first event of
+      -- an old leaf looks like the second of a new one.
+      (
+        '{cause of older}',
+        case when declared.day_column is null then '''unknown''' else '''before_mirroring''' end
+      ),
       ('{may be older}', (
         -- Of the path alone, so that a statement asks once and not for each claim.
         select case
@@ -1177,7 +1182,13 @@ begin
   loop
     statement := replace(statement, slot.name, slot.content);
   end loop;
-  execute statement;
+  begin
+    execute statement;
+  exception when invalid_function_definition then
+    -- Replacing can't change the columns of the result. What was granted is granted below.
+    execute format('drop function mirror.%I(jsonb, text, jsonb)', 'apply_' || declared.path);
+    execute statement;
+  end;
   execute format(
     'revoke all on function mirror.%I(jsonb, text, jsonb) from public', 'apply_' || declared.path
   );

@@ -144,6 +144,45 @@ describe('mirror.declare_path refuses', () => {
   });
 });
 
+test('a path that was removed gives its ref up, until another has it', async () => {
+  const old: Table = { name: 'old_name', key: ['a'] };
+  const renamed: Table = { name: 'new_name', key: ['a'] };
+  await Promise.all([createTable(old), createTable(renamed)]);
+  await declare(old);
+  await database.query(`update mirror.paths set removed_at = now() where path = 'old_name'`);
+  await declare(renamed, [], refOf(old));
+  await expect(declare(old)).rejects.toThrow('paths_ref_once');
+  await database.query(`update mirror.paths set removed_at = now() where path = 'new_name'`);
+  await declare(old);
+  const mirrored = await database.query(
+    `select path from mirror.paths where ref = $1 and removed_at is null`,
+    [refOf(old)],
+  );
+  expect(mirrored).toEqual([{ path: 'old_name' }]);
+});
+
+test('rebuilding replaces an apply function that answers with other columns', async () => {
+  const table: Table = { name: 'rebuilt', key: ['a'] };
+  await createTable(table);
+  await declare(table);
+  await database.query(
+    `drop function mirror.apply_rebuilt(jsonb, text, text[]);
+     create function mirror.apply_rebuilt(claims jsonb, lock_wait text, told text[])
+     returns table (n integer, verdict text) language sql as 'select 1, ''of old'''`,
+  );
+  await database.query('select mirror.rebuild_paths()');
+  const mayCall = `array(
+    select rolname::text from pg_roles as r
+    where rolname like 'quest_mirror_%' and has_function_privilege(r.rolname, p.oid, 'execute')
+  )`;
+  const [rebuilt, other] = await database.query(
+    `select pg_get_function_result(oid) as result, ${mayCall} as callers
+     from pg_proc as p where proname in ('apply_rebuilt', 'apply_lp_awards') order by proname desc`,
+  );
+  expect(rebuilt).toEqual(other);
+  expect(rebuilt).toMatchObject({ callers: ['quest_mirror_writer'] });
+});
+
 /** What the apply function calls things itself. */
 const ITS_OWN_WORDS = [
   ...['n', 'q', 'c', 'h', 'i', 'j', 'u', 'log', 'ref', 'key', 'path', 'shard', 'day', 'told'],

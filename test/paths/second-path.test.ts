@@ -78,7 +78,7 @@ test('a tie is settled by what RTDB holds, columns included', async () => {
 });
 
 test.each([
-  ['before all was read once', null, 'before_mirroring', 'info'],
+  ['before all was read once', null, 'unknown', 'info'],
   ['after that', '2026-11-01T00:00:00Z', 'unknown', 'warning'],
 ])('an event before the first is missed: %s', async (_name, passAt, cause, severity) => {
   await database.query(`update mirror.paths set first_pass_at = $1 where path = 'lp_awards'`, [

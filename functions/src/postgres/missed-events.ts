@@ -1,6 +1,6 @@
 /**
  * An event that was missing has come, late: $1 ref, $2 its time, $3 and $4 hashes of the states it led
- * from and to (null = not completed), $5 whether the first of them is known, $6 its id, $7 the path. It splits
+ * from and to (null = not there), $5 whether the first of them is known, $6 its id, $7 its path. It splits
  * the gap that it falls into in two; a gap whose ends agree is none. With the last of them the leaf's
  * `missed_event` is resolved, unless more gaps were met than the row keeps. All is computed from the
  * row at hand, which another late event may have just changed.
