@@ -166,8 +166,8 @@ test('rebuilding replaces an apply function that answers with other columns', as
   await createTable(table);
   await declare(table);
   await database.query(
-    `drop function mirror.apply_rebuilt(jsonb, text, text[]);
-     create function mirror.apply_rebuilt(claims jsonb, lock_wait text, told text[])
+    `drop function mirror.apply_rebuilt(jsonb, text, jsonb);
+     create function mirror.apply_rebuilt(claims jsonb, lock_wait text, told jsonb)
      returns table (n integer, verdict text) language sql as 'select 1, ''of old'''`,
   );
   await database.query('select mirror.rebuild_paths()');
