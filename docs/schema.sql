@@ -509,7 +509,7 @@ CREATE UNIQUE INDEX divergence_log_one_open ON mirror.divergence_log USING btree
 CREATE INDEX divergence_log_open ON mirror.divergence_log USING btree (first_seen_at) WHERE (resolved_at IS NULL);
 CREATE INDEX divergence_log_overview ON mirror.divergence_log USING btree (kind, cause, severity, day, first_seen_at, resolved_at) INCLUDE (id, path);
 CREATE INDEX divergence_log_ref ON mirror.divergence_log USING hash (ref);
-CREATE INDEX divergence_log_refused ON mirror.divergence_log USING btree (md5(shard), kind) WHERE ((resolved_at IS NULL) AND (kind = ANY (ARRAY['invalid_payload'::text, 'write_rejected'::text, 'foreign_user'::text])));
+CREATE INDEX divergence_log_refused ON mirror.divergence_log USING btree (md5(shard), kind, path) WHERE ((resolved_at IS NULL) AND (kind = ANY (ARRAY['invalid_payload'::text, 'write_rejected'::text, 'foreign_user'::text])));
 CREATE TRIGGER divergence_log_bounded BEFORE INSERT OR UPDATE OF rtdb_value, postgres_value, detail, event_id ON mirror.divergence_log FOR EACH ROW EXECUTE FUNCTION mirror.bound_divergence();
 alter table mirror.divergence_log enable row level security;
 create policy quest_mirror_api on mirror.divergence_log for all to quest_mirror_api using (true) with check (true);
@@ -582,9 +582,9 @@ create table mirror.paths (
   first_pass_at timestamp with time zone,
   removed_at timestamp with time zone,
   constraint paths_path_is_name CHECK ((path ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
-  constraint paths_pkey PRIMARY KEY (path),
-  constraint paths_ref_once UNIQUE (ref)
+  constraint paths_pkey PRIMARY KEY (path)
 );
+CREATE UNIQUE INDEX paths_ref_once ON mirror.paths USING btree (ref) WHERE (removed_at IS NULL);
 alter table mirror.paths enable row level security;
 create policy quest_mirror_api on mirror.paths for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.paths for all to quest_mirror_reader using (true) with check (true);
@@ -651,15 +651,19 @@ grant select on mirror.reconcile_shards to quest_mirror_reader;
 grant insert, select, update on mirror.reconcile_shards to quest_mirror_writer;
 comment on table mirror.reconcile_shards is 'Parts of a reconcile run: what each compared.';
 
-CREATE OR REPLACE FUNCTION mirror.apply_daily_quests(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_daily_quests(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_daily_quests.told <@ array['quest_count']::text[] then
-    raise exception 'table rtdb.daily_quests lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_daily_quests.told <@ '{"date_key": "date", "couple_id": "text", "quest_count": "integer"}'::jsonb then
+    raise exception 'table rtdb.daily_quests lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_daily_quests.told) as named
+      where not '{"date_key": "date", "couple_id": "text", "quest_count": "integer"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -754,7 +758,7 @@ begin
   updated as (
     update rtdb.daily_quests as q
     set
-      quest_count = case when j.payload is null or 'quest_count' <> all (apply_daily_quests.told) then q.quest_count else j._quest_count end,
+      quest_count = case when j.payload is null or not apply_daily_quests.told ? 'quest_count' then q.quest_count else j._quest_count end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -786,7 +790,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'daily_quests') as is_older_than_mirror
+      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'daily_quests') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.date_key) = (claim._couple_id, claim._date_key)
     left join updated as u on u.n = claim.n
@@ -801,8 +805,8 @@ begin
     select
       'daily_quests', ref, _couple_id, _date_key, jsonb_build_object('couple_id', _couple_id, 'date_key', _date_key),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'before_mirroring' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -842,7 +846,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -861,17 +865,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_daily_quests(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_daily_quests(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_lp_awards(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_lp_awards(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_lp_awards.told <@ array['amount', 'reason', 'awarded_at', 'multiplier', 'related_id']::text[] then
-    raise exception 'table rtdb.lp_awards lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_lp_awards.told <@ '{"amount": "integer", "reason": "text", "award_id": "text", "couple_id": "text", "awarded_at": "timestamp with time zone", "multiplier": "integer", "related_id": "text"}'::jsonb then
+    raise exception 'table rtdb.lp_awards lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_lp_awards.told) as named
+      where not '{"amount": "integer", "reason": "text", "award_id": "text", "couple_id": "text", "awarded_at": "timestamp with time zone", "multiplier": "integer", "related_id": "text"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -966,11 +974,11 @@ begin
   updated as (
     update rtdb.lp_awards as q
     set
-      amount = case when j.payload is null or 'amount' <> all (apply_lp_awards.told) then q.amount else j._amount end,
-      reason = case when j.payload is null or 'reason' <> all (apply_lp_awards.told) then q.reason else j._reason end,
-      awarded_at = case when j.payload is null or 'awarded_at' <> all (apply_lp_awards.told) then q.awarded_at else j._awarded_at end,
-      multiplier = case when j.payload is null or 'multiplier' <> all (apply_lp_awards.told) then q.multiplier else j._multiplier end,
-      related_id = case when j.payload is null or 'related_id' <> all (apply_lp_awards.told) then q.related_id else j._related_id end,
+      amount = case when j.payload is null or not apply_lp_awards.told ? 'amount' then q.amount else j._amount end,
+      reason = case when j.payload is null or not apply_lp_awards.told ? 'reason' then q.reason else j._reason end,
+      awarded_at = case when j.payload is null or not apply_lp_awards.told ? 'awarded_at' then q.awarded_at else j._awarded_at end,
+      multiplier = case when j.payload is null or not apply_lp_awards.told ? 'multiplier' then q.multiplier else j._multiplier end,
+      related_id = case when j.payload is null or not apply_lp_awards.told ? 'related_id' then q.related_id else j._related_id end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1002,7 +1010,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'lp_awards') as is_older_than_mirror
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'lp_awards') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.award_id) = (claim._couple_id, claim._award_id)
     left join updated as u on u.n = claim.n
@@ -1017,8 +1025,8 @@ begin
     select
       'lp_awards', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id, 'award_id', _award_id),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'unknown' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -1058,7 +1066,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -1077,17 +1085,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_lp_awards(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_lp_awards(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_memory_puzzles(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_memory_puzzles(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_memory_puzzles.told <@ array['status', 'created_by', 'total_pairs', 'matched_pairs', 'created_at_local', 'expires_at_local']::text[] then
-    raise exception 'table rtdb.memory_puzzles lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_memory_puzzles.told <@ '{"status": "text", "couple_id": "text", "puzzle_id": "text", "created_by": "text", "total_pairs": "integer", "matched_pairs": "integer", "created_at_local": "text", "expires_at_local": "text"}'::jsonb then
+    raise exception 'table rtdb.memory_puzzles lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_memory_puzzles.told) as named
+      where not '{"status": "text", "couple_id": "text", "puzzle_id": "text", "created_by": "text", "total_pairs": "integer", "matched_pairs": "integer", "created_at_local": "text", "expires_at_local": "text"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -1182,12 +1194,12 @@ begin
   updated as (
     update rtdb.memory_puzzles as q
     set
-      status = case when j.payload is null or 'status' <> all (apply_memory_puzzles.told) then q.status else j._status end,
-      created_by = case when j.payload is null or 'created_by' <> all (apply_memory_puzzles.told) then q.created_by else j._created_by end,
-      total_pairs = case when j.payload is null or 'total_pairs' <> all (apply_memory_puzzles.told) then q.total_pairs else j._total_pairs end,
-      matched_pairs = case when j.payload is null or 'matched_pairs' <> all (apply_memory_puzzles.told) then q.matched_pairs else j._matched_pairs end,
-      created_at_local = case when j.payload is null or 'created_at_local' <> all (apply_memory_puzzles.told) then q.created_at_local else j._created_at_local end,
-      expires_at_local = case when j.payload is null or 'expires_at_local' <> all (apply_memory_puzzles.told) then q.expires_at_local else j._expires_at_local end,
+      status = case when j.payload is null or not apply_memory_puzzles.told ? 'status' then q.status else j._status end,
+      created_by = case when j.payload is null or not apply_memory_puzzles.told ? 'created_by' then q.created_by else j._created_by end,
+      total_pairs = case when j.payload is null or not apply_memory_puzzles.told ? 'total_pairs' then q.total_pairs else j._total_pairs end,
+      matched_pairs = case when j.payload is null or not apply_memory_puzzles.told ? 'matched_pairs' then q.matched_pairs else j._matched_pairs end,
+      created_at_local = case when j.payload is null or not apply_memory_puzzles.told ? 'created_at_local' then q.created_at_local else j._created_at_local end,
+      expires_at_local = case when j.payload is null or not apply_memory_puzzles.told ? 'expires_at_local' then q.expires_at_local else j._expires_at_local end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1219,7 +1231,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'memory_puzzles') as is_older_than_mirror
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'memory_puzzles') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.puzzle_id) = (claim._couple_id, claim._puzzle_id)
     left join updated as u on u.n = claim.n
@@ -1234,8 +1246,8 @@ begin
     select
       'memory_puzzles', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id, 'puzzle_id', _puzzle_id),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'unknown' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -1275,7 +1287,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -1294,17 +1306,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_memory_puzzles(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_memory_puzzles(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_quest_completions(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_quest_completions(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_quest_completions.told <@ array['partner_id', 'completed_at']::text[] then
-    raise exception 'table rtdb.quest_completions lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_quest_completions.told <@ '{"user_id": "text", "date_key": "date", "quest_id": "text", "couple_id": "text", "partner_id": "text", "completed_at": "timestamp with time zone"}'::jsonb then
+    raise exception 'table rtdb.quest_completions lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_quest_completions.told) as named
+      where not '{"user_id": "text", "date_key": "date", "quest_id": "text", "couple_id": "text", "partner_id": "text", "completed_at": "timestamp with time zone"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -1399,8 +1415,8 @@ begin
   updated as (
     update rtdb.quest_completions as q
     set
-      partner_id = case when j.payload is null or 'partner_id' <> all (apply_quest_completions.told) then q.partner_id else j._partner_id end,
-      completed_at = case when j.payload is null or 'completed_at' <> all (apply_quest_completions.told) then q.completed_at else j._completed_at end,
+      partner_id = case when j.payload is null or not apply_quest_completions.told ? 'partner_id' then q.partner_id else j._partner_id end,
+      completed_at = case when j.payload is null or not apply_quest_completions.told ? 'completed_at' then q.completed_at else j._completed_at end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1432,7 +1448,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'quest_completions') as is_older_than_mirror
+      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'quest_completions') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.date_key, i.quest_id, i.user_id) = (claim._couple_id, claim._date_key, claim._quest_id, claim._user_id)
     left join updated as u on u.n = claim.n
@@ -1447,8 +1463,8 @@ begin
     select
       'quest_completions', ref, _couple_id, _date_key, jsonb_build_object('couple_id', _couple_id, 'date_key', _date_key, 'quest_id', _quest_id, 'user_id', _user_id),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'before_mirroring' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -1488,7 +1504,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -1507,17 +1523,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_quest_completions(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_quest_completions(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_quiz_progression(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_quiz_progression(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_quiz_progression.told <@ array['created_at', 'current_track', 'current_position', 'last_completed_at', 'total_quizzes_completed', 'has_completed_all_tracks']::text[] then
-    raise exception 'table rtdb.quiz_progression lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_quiz_progression.told <@ '{"couple_id": "text", "created_at": "timestamp with time zone", "current_track": "integer", "current_position": "integer", "last_completed_at": "timestamp with time zone", "total_quizzes_completed": "integer", "has_completed_all_tracks": "boolean"}'::jsonb then
+    raise exception 'table rtdb.quiz_progression lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_quiz_progression.told) as named
+      where not '{"couple_id": "text", "created_at": "timestamp with time zone", "current_track": "integer", "current_position": "integer", "last_completed_at": "timestamp with time zone", "total_quizzes_completed": "integer", "has_completed_all_tracks": "boolean"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -1612,12 +1632,12 @@ begin
   updated as (
     update rtdb.quiz_progression as q
     set
-      created_at = case when j.payload is null or 'created_at' <> all (apply_quiz_progression.told) then q.created_at else j._created_at end,
-      current_track = case when j.payload is null or 'current_track' <> all (apply_quiz_progression.told) then q.current_track else j._current_track end,
-      current_position = case when j.payload is null or 'current_position' <> all (apply_quiz_progression.told) then q.current_position else j._current_position end,
-      last_completed_at = case when j.payload is null or 'last_completed_at' <> all (apply_quiz_progression.told) then q.last_completed_at else j._last_completed_at end,
-      total_quizzes_completed = case when j.payload is null or 'total_quizzes_completed' <> all (apply_quiz_progression.told) then q.total_quizzes_completed else j._total_quizzes_completed end,
-      has_completed_all_tracks = case when j.payload is null or 'has_completed_all_tracks' <> all (apply_quiz_progression.told) then q.has_completed_all_tracks else j._has_completed_all_tracks end,
+      created_at = case when j.payload is null or not apply_quiz_progression.told ? 'created_at' then q.created_at else j._created_at end,
+      current_track = case when j.payload is null or not apply_quiz_progression.told ? 'current_track' then q.current_track else j._current_track end,
+      current_position = case when j.payload is null or not apply_quiz_progression.told ? 'current_position' then q.current_position else j._current_position end,
+      last_completed_at = case when j.payload is null or not apply_quiz_progression.told ? 'last_completed_at' then q.last_completed_at else j._last_completed_at end,
+      total_quizzes_completed = case when j.payload is null or not apply_quiz_progression.told ? 'total_quizzes_completed' then q.total_quizzes_completed else j._total_quizzes_completed end,
+      has_completed_all_tracks = case when j.payload is null or not apply_quiz_progression.told ? 'has_completed_all_tracks' then q.has_completed_all_tracks else j._has_completed_all_tracks end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1649,7 +1669,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'quiz_progression') as is_older_than_mirror
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'quiz_progression') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id) = (claim._couple_id)
     left join updated as u on u.n = claim.n
@@ -1664,8 +1684,8 @@ begin
     select
       'quiz_progression', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'unknown' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -1705,7 +1725,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -1724,17 +1744,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_quiz_progression(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_quiz_progression(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_quiz_sessions(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_quiz_sessions(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_quiz_sessions.told <@ array['status', 'lp_earned', 'created_at', 'expires_at', 'format_type', 'completed_at', 'initiated_by', 'is_daily_quest', 'subject_user_id', 'match_percentage', 'alignment_matches']::text[] then
-    raise exception 'table rtdb.quiz_sessions lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_quiz_sessions.told <@ '{"status": "text", "couple_id": "text", "lp_earned": "integer", "created_at": "timestamp with time zone", "expires_at": "timestamp with time zone", "session_id": "text", "format_type": "text", "completed_at": "timestamp with time zone", "initiated_by": "text", "is_daily_quest": "boolean", "subject_user_id": "text", "match_percentage": "integer", "alignment_matches": "integer"}'::jsonb then
+    raise exception 'table rtdb.quiz_sessions lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_quiz_sessions.told) as named
+      where not '{"status": "text", "couple_id": "text", "lp_earned": "integer", "created_at": "timestamp with time zone", "expires_at": "timestamp with time zone", "session_id": "text", "format_type": "text", "completed_at": "timestamp with time zone", "initiated_by": "text", "is_daily_quest": "boolean", "subject_user_id": "text", "match_percentage": "integer", "alignment_matches": "integer"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -1829,17 +1853,17 @@ begin
   updated as (
     update rtdb.quiz_sessions as q
     set
-      status = case when j.payload is null or 'status' <> all (apply_quiz_sessions.told) then q.status else j._status end,
-      lp_earned = case when j.payload is null or 'lp_earned' <> all (apply_quiz_sessions.told) then q.lp_earned else j._lp_earned end,
-      created_at = case when j.payload is null or 'created_at' <> all (apply_quiz_sessions.told) then q.created_at else j._created_at end,
-      expires_at = case when j.payload is null or 'expires_at' <> all (apply_quiz_sessions.told) then q.expires_at else j._expires_at end,
-      format_type = case when j.payload is null or 'format_type' <> all (apply_quiz_sessions.told) then q.format_type else j._format_type end,
-      completed_at = case when j.payload is null or 'completed_at' <> all (apply_quiz_sessions.told) then q.completed_at else j._completed_at end,
-      initiated_by = case when j.payload is null or 'initiated_by' <> all (apply_quiz_sessions.told) then q.initiated_by else j._initiated_by end,
-      is_daily_quest = case when j.payload is null or 'is_daily_quest' <> all (apply_quiz_sessions.told) then q.is_daily_quest else j._is_daily_quest end,
-      subject_user_id = case when j.payload is null or 'subject_user_id' <> all (apply_quiz_sessions.told) then q.subject_user_id else j._subject_user_id end,
-      match_percentage = case when j.payload is null or 'match_percentage' <> all (apply_quiz_sessions.told) then q.match_percentage else j._match_percentage end,
-      alignment_matches = case when j.payload is null or 'alignment_matches' <> all (apply_quiz_sessions.told) then q.alignment_matches else j._alignment_matches end,
+      status = case when j.payload is null or not apply_quiz_sessions.told ? 'status' then q.status else j._status end,
+      lp_earned = case when j.payload is null or not apply_quiz_sessions.told ? 'lp_earned' then q.lp_earned else j._lp_earned end,
+      created_at = case when j.payload is null or not apply_quiz_sessions.told ? 'created_at' then q.created_at else j._created_at end,
+      expires_at = case when j.payload is null or not apply_quiz_sessions.told ? 'expires_at' then q.expires_at else j._expires_at end,
+      format_type = case when j.payload is null or not apply_quiz_sessions.told ? 'format_type' then q.format_type else j._format_type end,
+      completed_at = case when j.payload is null or not apply_quiz_sessions.told ? 'completed_at' then q.completed_at else j._completed_at end,
+      initiated_by = case when j.payload is null or not apply_quiz_sessions.told ? 'initiated_by' then q.initiated_by else j._initiated_by end,
+      is_daily_quest = case when j.payload is null or not apply_quiz_sessions.told ? 'is_daily_quest' then q.is_daily_quest else j._is_daily_quest end,
+      subject_user_id = case when j.payload is null or not apply_quiz_sessions.told ? 'subject_user_id' then q.subject_user_id else j._subject_user_id end,
+      match_percentage = case when j.payload is null or not apply_quiz_sessions.told ? 'match_percentage' then q.match_percentage else j._match_percentage end,
+      alignment_matches = case when j.payload is null or not apply_quiz_sessions.told ? 'alignment_matches' then q.alignment_matches else j._alignment_matches end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -1871,7 +1895,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'quiz_sessions') as is_older_than_mirror
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'quiz_sessions') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.session_id) = (claim._couple_id, claim._session_id)
     left join updated as u on u.n = claim.n
@@ -1886,8 +1910,8 @@ begin
     select
       'quiz_sessions', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id, 'session_id', _session_id),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'unknown' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -1927,7 +1951,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -1946,17 +1970,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_quiz_sessions(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_quiz_sessions(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_steps(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_steps(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_steps.told <@ array['goal', 'claimed', 'lp_earned', 'claimed_at', 'claimed_by', 'updated_at']::text[] then
-    raise exception 'table rtdb.steps lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_steps.told <@ '{"goal": "integer", "claimed": "boolean", "date_key": "date", "couple_id": "text", "lp_earned": "integer", "claimed_at": "timestamp with time zone", "claimed_by": "text", "updated_at": "timestamp with time zone"}'::jsonb then
+    raise exception 'table rtdb.steps lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_steps.told) as named
+      where not '{"goal": "integer", "claimed": "boolean", "date_key": "date", "couple_id": "text", "lp_earned": "integer", "claimed_at": "timestamp with time zone", "claimed_by": "text", "updated_at": "timestamp with time zone"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -2051,12 +2079,12 @@ begin
   updated as (
     update rtdb.steps as q
     set
-      goal = case when j.payload is null or 'goal' <> all (apply_steps.told) then q.goal else j._goal end,
-      claimed = case when j.payload is null or 'claimed' <> all (apply_steps.told) then q.claimed else j._claimed end,
-      lp_earned = case when j.payload is null or 'lp_earned' <> all (apply_steps.told) then q.lp_earned else j._lp_earned end,
-      claimed_at = case when j.payload is null or 'claimed_at' <> all (apply_steps.told) then q.claimed_at else j._claimed_at end,
-      claimed_by = case when j.payload is null or 'claimed_by' <> all (apply_steps.told) then q.claimed_by else j._claimed_by end,
-      updated_at = case when j.payload is null or 'updated_at' <> all (apply_steps.told) then q.updated_at else j._updated_at end,
+      goal = case when j.payload is null or not apply_steps.told ? 'goal' then q.goal else j._goal end,
+      claimed = case when j.payload is null or not apply_steps.told ? 'claimed' then q.claimed else j._claimed end,
+      lp_earned = case when j.payload is null or not apply_steps.told ? 'lp_earned' then q.lp_earned else j._lp_earned end,
+      claimed_at = case when j.payload is null or not apply_steps.told ? 'claimed_at' then q.claimed_at else j._claimed_at end,
+      claimed_by = case when j.payload is null or not apply_steps.told ? 'claimed_by' then q.claimed_by else j._claimed_by end,
+      updated_at = case when j.payload is null or not apply_steps.told ? 'updated_at' then q.updated_at else j._updated_at end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -2088,7 +2116,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'steps') as is_older_than_mirror
+      claim.held_event_time is null and claim._date_key <= (select (p.began_at at time zone 'UTC')::date + 1 from mirror.paths as p where p.path = 'steps') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.date_key) = (claim._couple_id, claim._date_key)
     left join updated as u on u.n = claim.n
@@ -2103,8 +2131,8 @@ begin
     select
       'steps', ref, _couple_id, _date_key, jsonb_build_object('couple_id', _couple_id, 'date_key', _date_key),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'before_mirroring' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -2144,7 +2172,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -2163,17 +2191,21 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_steps(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_steps(jsonb,text,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.apply_you_or_me_sessions(claims jsonb, lock_wait text, told text[])
+CREATE OR REPLACE FUNCTION mirror.apply_you_or_me_sessions(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
  LANGUAGE plpgsql
  SET search_path TO ''
 AS $function$
 #variable_conflict use_column
 begin
-  if not apply_you_or_me_sessions.told <@ array['status', 'user_id', 'lp_earned', 'created_at', 'partner_id', 'completed_at', 'initiated_by', 'is_completed', 'subject_user_id']::text[] then
-    raise exception 'table rtdb.you_or_me_sessions lacks columns of the declaration' using errcode = 'undefined_column';
+  if not apply_you_or_me_sessions.told <@ '{"status": "text", "user_id": "text", "couple_id": "text", "lp_earned": "integer", "created_at": "timestamp with time zone", "partner_id": "text", "session_id": "text", "completed_at": "timestamp with time zone", "initiated_by": "text", "is_completed": "boolean", "subject_user_id": "text"}'::jsonb then
+    raise exception 'table rtdb.you_or_me_sessions lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each(apply_you_or_me_sessions.told) as named
+      where not '{"status": "text", "user_id": "text", "couple_id": "text", "lp_earned": "integer", "created_at": "timestamp with time zone", "partner_id": "text", "session_id": "text", "completed_at": "timestamp with time zone", "initiated_by": "text", "is_completed": "boolean", "subject_user_id": "text"}'::jsonb @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -2268,15 +2300,15 @@ begin
   updated as (
     update rtdb.you_or_me_sessions as q
     set
-      status = case when j.payload is null or 'status' <> all (apply_you_or_me_sessions.told) then q.status else j._status end,
-      user_id = case when j.payload is null or 'user_id' <> all (apply_you_or_me_sessions.told) then q.user_id else j._user_id end,
-      lp_earned = case when j.payload is null or 'lp_earned' <> all (apply_you_or_me_sessions.told) then q.lp_earned else j._lp_earned end,
-      created_at = case when j.payload is null or 'created_at' <> all (apply_you_or_me_sessions.told) then q.created_at else j._created_at end,
-      partner_id = case when j.payload is null or 'partner_id' <> all (apply_you_or_me_sessions.told) then q.partner_id else j._partner_id end,
-      completed_at = case when j.payload is null or 'completed_at' <> all (apply_you_or_me_sessions.told) then q.completed_at else j._completed_at end,
-      initiated_by = case when j.payload is null or 'initiated_by' <> all (apply_you_or_me_sessions.told) then q.initiated_by else j._initiated_by end,
-      is_completed = case when j.payload is null or 'is_completed' <> all (apply_you_or_me_sessions.told) then q.is_completed else j._is_completed end,
-      subject_user_id = case when j.payload is null or 'subject_user_id' <> all (apply_you_or_me_sessions.told) then q.subject_user_id else j._subject_user_id end,
+      status = case when j.payload is null or not apply_you_or_me_sessions.told ? 'status' then q.status else j._status end,
+      user_id = case when j.payload is null or not apply_you_or_me_sessions.told ? 'user_id' then q.user_id else j._user_id end,
+      lp_earned = case when j.payload is null or not apply_you_or_me_sessions.told ? 'lp_earned' then q.lp_earned else j._lp_earned end,
+      created_at = case when j.payload is null or not apply_you_or_me_sessions.told ? 'created_at' then q.created_at else j._created_at end,
+      partner_id = case when j.payload is null or not apply_you_or_me_sessions.told ? 'partner_id' then q.partner_id else j._partner_id end,
+      completed_at = case when j.payload is null or not apply_you_or_me_sessions.told ? 'completed_at' then q.completed_at else j._completed_at end,
+      initiated_by = case when j.payload is null or not apply_you_or_me_sessions.told ? 'initiated_by' then q.initiated_by else j._initiated_by end,
+      is_completed = case when j.payload is null or not apply_you_or_me_sessions.told ? 'is_completed' then q.is_completed else j._is_completed end,
+      subject_user_id = case when j.payload is null or not apply_you_or_me_sessions.told ? 'subject_user_id' then q.subject_user_id else j._subject_user_id end,
       payload = j.payload,
       origin = 'rtdb',
       event_id = j.event_id,
@@ -2308,7 +2340,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'you_or_me_sessions') as is_older_than_mirror
+      claim.held_event_time is null and (select p.first_pass_at is null from mirror.paths as p where p.path = 'you_or_me_sessions') as may_be_older
     from judged as claim
     left join inserted as i on (i.couple_id, i.session_id) = (claim._couple_id, claim._session_id)
     left join updated as u on u.n = claim.n
@@ -2323,8 +2355,8 @@ begin
     select
       'you_or_me_sessions', ref, _couple_id, null::date, jsonb_build_object('couple_id', _couple_id, 'session_id', _session_id),
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then 'unknown' else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -2364,7 +2396,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -2383,7 +2415,7 @@ begin
   ) as late;
 end
 $function$;
-grant execute on function mirror.apply_you_or_me_sessions(jsonb,text,text[]) to quest_mirror_writer;
+grant execute on function mirror.apply_you_or_me_sessions(jsonb,text,jsonb) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.as_evidence(value jsonb)
  RETURNS jsonb
@@ -2502,7 +2534,7 @@ declare
   --                 retention), foreign (it comes from another RTDB), contended (see `held`), dropped
   --                 (a trigger on the table left the update out)
   --   lag_ms        from the write in RTDB until now
-  --   missed_event  an event before this one did not arrive (not: the leaf is older than the mirror)
+  --   missed_event  an event before this one did not arrive (not: the leaf may be older than the mirror)
   --   row_event_id  the event that the row showed before
   --   row_payload, behind_ms  what a stale claim lost against (as evidence), and by how much
   --   before_hash, payload_hash  of a claim that did not win: the states it leads from and to, for
@@ -2513,7 +2545,7 @@ declare
   --
   -- The words that open the statement are matched in functions/src/postgres.
   template constant text := $template$
-create or replace function mirror.{function}(claims jsonb, lock_wait text, told text[])
+create or replace function mirror.{function}(claims jsonb, lock_wait text, told jsonb)
 returns table (
   n integer,
   verdict text,
@@ -2530,8 +2562,12 @@ set search_path = ''
 as $body$
 #variable_conflict use_column
 begin
-  if not {function}.told <@ {other columns} then
-    raise exception 'table {table} lacks columns of the declaration' using errcode = 'undefined_column';
+  if not {function}.told <@ {column types} then
+    raise exception 'table {table} lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each({function}.told) as named
+      where not {column types} @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -2658,7 +2694,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and {may be older} as is_older_than_mirror
+      claim.held_event_time is null and {may be older} as may_be_older
     from judged as claim
     left join inserted as i on ({i.key}) = ({claim.key})
     left join updated as u on u.n = claim.n
@@ -2673,8 +2709,8 @@ begin
     select
       {path}, ref, {claimed shard}, {claimed day}, {key object},
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then {cause of older} else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -2714,7 +2750,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -2737,9 +2773,14 @@ $body$
   others constant text[] := array(select jsonb_object_keys(declared.other_columns));
   columns constant text[] := declared.key_columns || others;
   relation constant regclass := declared.relation;
+  lacking constant text := mirror.lacking_columns(relation, columns);
   statement text := template;
   slot record;
 begin
+  if lacking is not null then
+    raise exception '% lacks columns: %; declare_path says what it has', relation, lacking
+      using errcode = 'undefined_column';
+  end if;
   -- A claim has the table's columns under names with `_` before them, which no column has: so that one
   -- may be called as any of the claim's own fields.
   for slot in
@@ -2748,7 +2789,11 @@ begin
       ('{function}', quote_ident('apply_' || declared.path)),
       ('{path}', quote_literal(declared.path)),
       ('{table}', relation::text),
-      ('{other columns}', format('array[%s]::text[]', mirror.name_list(others, '%L'))),
+      ('{column types}', (
+        select format('%L::jsonb', jsonb_object_agg(a.attname, format_type(a.atttypid, null)))
+        from pg_catalog.pg_attribute as a
+        where a.attrelid = relation and a.attname = any (columns)
+      )),
       ('{column definitions}', (
         select string_agg(
           concat_ws(
@@ -2767,7 +2812,7 @@ begin
       ('{assignments}', (
         select coalesce(string_agg(
           format(
-            '%1$I = case when j.payload is null or %1$L <> all (%2$I.told) then q.%1$I else j._%1$s end,',
+            '%1$I = case when j.payload is null or not %2$I.told ? %1$L then q.%1$I else j._%1$s end,',
             name, 'apply_' || declared.path
           ),
           E'\n      ' order by place
@@ -2787,7 +2832,12 @@ begin
         'jsonb_build_object(%s)', mirror.name_list(declared.key_columns, '%1$L, _%1$s')
       )),
       -- Only a leaf of a day up to the first can have stood before the mirror; the phone's date may be a
-      -- day ahead of the server's. Without a day nothing tells, until all was read once.
+      -- day ahead of the server's. Without a day nothing tells, until all was read once: the first event of
+      -- an old leaf looks like the second of a new one.
+      (
+        '{cause of older}',
+        case when declared.day_column is null then '''unknown''' else '''before_mirroring''' end
+      ),
       ('{may be older}', (
         -- Of the path alone, so that a statement asks once and not for each claim.
         select case
@@ -2804,12 +2854,18 @@ begin
   loop
     statement := replace(statement, slot.name, slot.content);
   end loop;
-  execute statement;
+  begin
+    execute statement;
+  exception when invalid_function_definition then
+    -- Replacing can't change the columns of the result. What was granted is granted below.
+    execute format('drop function mirror.%I(jsonb, text, jsonb)', 'apply_' || declared.path);
+    execute statement;
+  end;
   execute format(
-    'revoke all on function mirror.%I(jsonb, text, text[]) from public', 'apply_' || declared.path
+    'revoke all on function mirror.%I(jsonb, text, jsonb) from public', 'apply_' || declared.path
   );
   execute format(
-    'grant execute on function mirror.%I(jsonb, text, text[]) to quest_mirror_writer',
+    'grant execute on function mirror.%I(jsonb, text, jsonb) to quest_mirror_writer',
     'apply_' || declared.path
   );
 end
@@ -3016,14 +3072,27 @@ declare
     where i.indrelid = relation and i.indisprimary
     order by k.place
   );
-  lacking constant text := (
+  lacking constant text := mirror.lacking_columns(relation, key_columns || columns || version_columns);
+  misplaced constant text := (
     select string_agg(wanted.name, ', ' order by wanted.place)
-    from unnest(key_columns || columns || version_columns) with ordinality as wanted (name, place)
-    where not exists (
-      select
-      from pg_catalog.pg_attribute as a
-      where a.attrelid = relation and a.attname = wanted.name and not a.attisdropped
-    )
+    from unnest(columns) with ordinality as wanted (name, place)
+    where wanted.name = any (key_columns || version_columns)
+      or array_position(columns, wanted.name) < wanted.place
+  );
+  -- Two texts may be one value of any other type; and only these two types are sorted as the writers do.
+  odd_keys constant text := (
+    select string_agg(a.attname, ', ' order by a.attname)
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation
+      and a.attname = any (key_columns)
+      and a.atttypid <> all (array['text', 'date']::regtype[])
+  );
+  generated constant text := (
+    select string_agg(a.attname, ', ' order by a.attname)
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation
+      and a.attname = any (key_columns || columns)
+      and (a.attgenerated <> '' or a.attidentity <> '')
   );
   unordered constant text := (
     select string_agg(a.attname, ', ' order by a.attname)
@@ -3038,15 +3107,23 @@ declare
     from unnest(visible_to) as viewer (rule)
     where viewer.rule <> 'couple' and viewer.rule <> all (key_columns || columns)
   );
+  odd_viewers constant text := (
+    select string_agg(a.attname, ', ' order by a.attname)
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation
+      and a.atttypid <> 'text'::regtype
+      and a.attname = any (array_replace(visible_to, 'couple', key_columns[1]))
+  );
   types constant jsonb := (
     select coalesce(jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)), '{}')
     from pg_catalog.pg_attribute as a
     where a.attrelid = relation and a.attname = any (columns)
   );
-  day_column constant text := (
-    select a.attname
+  days constant text[] := array(
+    select a.attname::text
     from pg_catalog.pg_attribute as a
     where a.attrelid = relation and a.attname = any (key_columns) and a.atttypid = 'date'::regtype
+    order by a.attname
   );
   declared mirror.paths;
 begin
@@ -3063,6 +3140,22 @@ begin
       relation, array_to_string(primary_key, ', '), array_to_string(key_columns, ', ')
       using errcode = 'invalid_parameter_value';
   end if;
+  if misplaced is not null then
+    raise exception 'columns of % names one twice, or one that is not its own: %', relation, misplaced
+      using errcode = 'duplicate_column';
+  end if;
+  if odd_keys is not null then
+    raise exception 'the key of % needs text, or a date: %', relation, odd_keys
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if cardinality(days) > 1 then
+    raise exception '% can have one date in its key, not: %', relation, array_to_string(days, ', ')
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if generated is not null then
+    raise exception 'a claim cannot write the generated columns of %: %', relation, generated
+      using errcode = 'invalid_parameter_value';
+  end if;
   if unordered is not null then
     raise exception '% needs collation "C" for: %', relation, unordered
       using errcode = 'invalid_parameter_value';
@@ -3077,11 +3170,14 @@ begin
     raise exception 'visible_to names no column of %: %', relation, unknown_viewers
       using errcode = 'undefined_column';
   end if;
+  if odd_viewers is not null then
+    raise exception 'visible_to needs text in: %', odd_viewers using errcode = 'invalid_parameter_value';
+  end if;
   insert into mirror.paths as known (
     path, ref, relation, key_columns, other_columns, day_column, visible_to, declaration_hash
   )
   values (
-    path, ref, relation::text, key_columns, types, day_column, visible_to,
+    path, ref, relation::text, key_columns, types, days[1], visible_to,
     mirror.declaration_hash(path, ref, columns, visible_to)
   )
   on conflict on constraint paths_pkey do update
@@ -3099,6 +3195,26 @@ begin
 end
 $function$;
 comment on function mirror.declare_path(text,text,text[],text[]) is 'For migrations: records a mirrored path, and makes its functions, policies, grants and triggers.';
+
+CREATE OR REPLACE FUNCTION mirror.falls_into_gap(gap jsonb, event_time timestamp with time zone, from_hash text, to_hash text, is_from_known boolean)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+ SET search_path TO ''
+AS $function$
+  select case
+    when event_time in (bounds.from_time, bounds.to_time) then
+      is_from_known and from_hash is not distinct from gap ->> 'from_hash'
+        or to_hash is not distinct from gap ->> 'to_hash'
+    else event_time > bounds.from_time and event_time < bounds.to_time
+  end
+  from (
+    select
+      (gap ->> 'from_time')::pg_catalog.timestamptz,
+      (gap ->> 'to_time')::pg_catalog.timestamptz
+  ) as bounds (from_time, to_time)
+$function$;
+grant execute on function mirror.falls_into_gap(jsonb,timestamp with time zone,text,text,boolean) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.few_gaps(gaps jsonb, dropped integer)
  RETURNS jsonb
@@ -3232,6 +3348,21 @@ BEGIN ATOMIC
 END;
 grant execute on function mirror.items(jsonb) to quest_mirror_reader;
 
+CREATE OR REPLACE FUNCTION mirror.lacking_columns(relation regclass, names text[])
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select string_agg(wanted.name, ', ' order by wanted.place)
+  from unnest(names) with ordinality as wanted (name, place)
+  where not exists (
+    select
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation and a.attname = wanted.name and not a.attisdropped
+  )
+$function$;
+
 CREATE OR REPLACE FUNCTION mirror.name_list(names text[], pattern text)
  RETURNS text
  LANGUAGE sql
@@ -3249,24 +3380,34 @@ CREATE OR REPLACE FUNCTION mirror.note_direct_write()
  SET search_path TO ''
 AS $function$
 declare
-  written constant pg_catalog.jsonb := coalesce(to_jsonb(new), to_jsonb(old), '{}');
+  was constant pg_catalog.jsonb := to_jsonb(old);
+  now_is constant pg_catalog.jsonb := to_jsonb(new);
+  key_columns constant pg_catalog.text[] := tg_argv[2:];
+  is_moved constant pg_catalog.bool := exists (
+    select from unnest(key_columns) as name where was -> name <> now_is -> name
+  );
 begin
   insert into mirror.direct_writes as last (
     path, shard, day, key, operation, written_by, old_payload, new_payload
   )
-  values (
+  select
     tg_argv[0],
-    written ->> tg_argv[2],
-    (written ->> nullif(tg_argv[1], ''))::pg_catalog.date,
-    case when tg_op = 'TRUNCATE' then '{}' else (
-      select jsonb_object_agg(name, written -> name)
-      from unnest(tg_argv) with ordinality as argument (name, place)
-      where place > 2
+    leaf ->> tg_argv[2],
+    (leaf ->> nullif(tg_argv[1], ''))::pg_catalog.date,
+    case when leaf is null then '{}' else (
+      select jsonb_object_agg(name, leaf -> name) from unnest(key_columns) as name
     ) end,
-    lower(tg_op), session_user,
-    mirror.as_evidence(to_jsonb(old) -> 'payload'),
-    mirror.as_evidence(to_jsonb(new) -> 'payload')
-  )
+    operation, session_user,
+    mirror.as_evidence(old_payload),
+    mirror.as_evidence(new_payload)
+  from (
+    select coalesce(now_is, was), lower(tg_op), was -> 'payload', now_is -> 'payload'
+    where not is_moved
+    union all
+    select was, 'delete', was -> 'payload', null where is_moved
+    union all
+    select now_is, 'insert', null, now_is -> 'payload' where is_moved
+  ) as written (leaf, operation, old_payload, new_payload)
   on conflict (md5(key::pg_catalog.text), path) do update
   set
     operation = excluded.operation,

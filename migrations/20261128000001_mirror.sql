@@ -135,6 +135,33 @@ as $$
   from jsonb_array_elements(gaps) with ordinality as kept (gap, n)
 $$;
 
+-- Whether an event lies in a gap of a missed event: between its two instants; or at one of them, where an
+-- event of the same instant may stand on either side, if it leads from the gap's first state or to its last.
+create function mirror.falls_into_gap(
+  gap jsonb,
+  event_time timestamptz,
+  from_hash text,
+  to_hash text,
+  is_from_known boolean
+)
+returns boolean
+language sql
+stable parallel safe
+set search_path = ''
+as $$
+  select case
+    when event_time in (bounds.from_time, bounds.to_time) then
+      is_from_known and from_hash is not distinct from gap ->> 'from_hash'
+        or to_hash is not distinct from gap ->> 'to_hash'
+    else event_time > bounds.from_time and event_time < bounds.to_time
+  end
+  from (
+    select
+      (gap ->> 'from_time')::pg_catalog.timestamptz,
+      (gap ->> 'to_time')::pg_catalog.timestamptz
+  ) as bounds (from_time, to_time)
+$$;
+
 revoke all on function mirror.as_evidence(jsonb, integer) from public;
 revoke all on function mirror.as_evidence(jsonb) from public;
 revoke all on function mirror.value_hash(jsonb) from public;
@@ -143,6 +170,9 @@ grant execute on function mirror.as_evidence(jsonb, integer) to quest_mirror_wri
 grant execute on function mirror.as_evidence(jsonb) to quest_mirror_writer, quest_mirror_api;
 grant execute on function mirror.value_hash(jsonb) to quest_mirror_writer, quest_mirror_api;
 grant execute on function mirror.few_gaps(jsonb, integer) to quest_mirror_writer, quest_mirror_api;
+revoke all on function mirror.falls_into_gap(jsonb, timestamptz, text, text, boolean) from public;
+grant execute on function mirror.falls_into_gap(jsonb, timestamptz, text, text, boolean)
+  to quest_mirror_writer;
 
 -- ---------------------------------------------------------------------------------------------------
 -- What is mirrored, and from where.
@@ -168,9 +198,11 @@ create table mirror.paths (
   removed_at timestamptz,
 
   constraint paths_pkey primary key (path),
-  constraint paths_ref_once unique (ref),
   constraint paths_path_is_name check (path ~ '^[a-z][a-z0-9_]{0,39}$')
 );
+
+-- A path that is mirrored no more gives its ref to another.
+create unique index paths_ref_once on mirror.paths (ref) where removed_at is null;
 
 comment on table mirror.paths is 'The mirrored paths, as their migrations declare them.';
 
@@ -278,8 +310,8 @@ create index divergence_log_ref on mirror.divergence_log using hash (ref);
 -- md5: an escaped id may be longer than an index entry.
 create index divergence_log_day on mirror.divergence_log (md5(shard), day);
 
--- Reader: a refused write, to find out whether its shard has a hundred open rows already.
-create index divergence_log_refused on mirror.divergence_log (md5(shard), kind)
+-- Reader: a refused write, to find out whether its shard has a hundred open rows of its path already.
+create index divergence_log_refused on mirror.divergence_log (md5(shard), kind, path)
   where resolved_at is null and kind in ('invalid_payload', 'write_rejected', 'foreign_user');
 
 -- Reader: the dashboard's divergences of the last hours, resolved ones too. Rows are appended in
@@ -475,8 +507,9 @@ comment on table mirror.direct_writes is
 
 -- The mirror's own writers set mirror.writer to 'on' for their transaction; whoever writes without
 -- it went past the mirror. Evidence, not a lock: a person who must write by hand may. Arguments of the
--- trigger: the path, its day column or '', and its key columns, the shard first. Types are named in
--- full here and in what it calls, or a writer's temporary domain would run code as the owner.
+-- trigger: the path, its day column or '', and its key columns, the shard first. An update that changes
+-- the key is two leaves' matter: one is gone, one is new. Types are named in full here and in what it
+-- calls, or a writer's temporary domain would run code as the owner.
 create function mirror.note_direct_write()
 returns trigger
 language plpgsql
@@ -485,24 +518,34 @@ security definer
 set search_path = ''
 as $$
 declare
-  written constant pg_catalog.jsonb := coalesce(to_jsonb(new), to_jsonb(old), '{}');
+  was constant pg_catalog.jsonb := to_jsonb(old);
+  now_is constant pg_catalog.jsonb := to_jsonb(new);
+  key_columns constant pg_catalog.text[] := tg_argv[2:];
+  is_moved constant pg_catalog.bool := exists (
+    select from unnest(key_columns) as name where was -> name <> now_is -> name
+  );
 begin
   insert into mirror.direct_writes as last (
     path, shard, day, key, operation, written_by, old_payload, new_payload
   )
-  values (
+  select
     tg_argv[0],
-    written ->> tg_argv[2],
-    (written ->> nullif(tg_argv[1], ''))::pg_catalog.date,
-    case when tg_op = 'TRUNCATE' then '{}' else (
-      select jsonb_object_agg(name, written -> name)
-      from unnest(tg_argv) with ordinality as argument (name, place)
-      where place > 2
+    leaf ->> tg_argv[2],
+    (leaf ->> nullif(tg_argv[1], ''))::pg_catalog.date,
+    case when leaf is null then '{}' else (
+      select jsonb_object_agg(name, leaf -> name) from unnest(key_columns) as name
     ) end,
-    lower(tg_op), session_user,
-    mirror.as_evidence(to_jsonb(old) -> 'payload'),
-    mirror.as_evidence(to_jsonb(new) -> 'payload')
-  )
+    operation, session_user,
+    mirror.as_evidence(old_payload),
+    mirror.as_evidence(new_payload)
+  from (
+    select coalesce(now_is, was), lower(tg_op), was -> 'payload', now_is -> 'payload'
+    where not is_moved
+    union all
+    select was, 'delete', was -> 'payload', null where is_moved
+    union all
+    select now_is, 'insert', null, now_is -> 'payload' where is_moved
+  ) as written (leaf, operation, old_payload, new_payload)
   on conflict (md5(key::pg_catalog.text), path) do update
   set
     operation = excluded.operation,
@@ -804,9 +847,28 @@ $$;
 
 revoke all on function mirror.name_list(text[], text) from public;
 
--- Makes mirror.apply_<path>(claims jsonb, lock_wait text, told text[]), which upserts a batch of claims
--- about rows, at most one for each row, given in key order. `told` are the other columns that the claims
--- bring: what they leave out stays as it is, and one that the table lacks fails.
+-- Which of these columns a table has not, joined by commas; null = it has them all.
+create function mirror.lacking_columns(relation regclass, names text[])
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+  select string_agg(wanted.name, ', ' order by wanted.place)
+  from unnest(names) with ordinality as wanted (name, place)
+  where not exists (
+    select
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation and a.attname = wanted.name and not a.attisdropped
+  )
+$$;
+
+revoke all on function mirror.lacking_columns(regclass, text[]) from public;
+
+-- Makes mirror.apply_<path>(claims jsonb, lock_wait text, told jsonb), which upserts a batch of claims
+-- about rows, at most one for each row, given in key order. `told` are the columns that the claims
+-- bring, with their types: what they leave out stays as it is, and one that the table lacks, or has by
+-- another type, fails every claim, so that nothing is lost until it is there.
 create function mirror.build_apply_function(declared mirror.paths)
 returns void
 language plpgsql
@@ -820,7 +882,7 @@ declare
   --                 retention), foreign (it comes from another RTDB), contended (see `held`), dropped
   --                 (a trigger on the table left the update out)
   --   lag_ms        from the write in RTDB until now
-  --   missed_event  an event before this one did not arrive (not: the leaf is older than the mirror)
+  --   missed_event  an event before this one did not arrive (not: the leaf may be older than the mirror)
   --   row_event_id  the event that the row showed before
   --   row_payload, behind_ms  what a stale claim lost against (as evidence), and by how much
   --   before_hash, payload_hash  of a claim that did not win: the states it leads from and to, for
@@ -831,7 +893,7 @@ declare
   --
   -- The words that open the statement are matched in functions/src/postgres.
   template constant text := $template$
-create or replace function mirror.{function}(claims jsonb, lock_wait text, told text[])
+create or replace function mirror.{function}(claims jsonb, lock_wait text, told jsonb)
 returns table (
   n integer,
   verdict text,
@@ -848,8 +910,12 @@ set search_path = ''
 as $body$
 #variable_conflict use_column
 begin
-  if not {function}.told <@ {other columns} then
-    raise exception 'table {table} lacks columns of the declaration' using errcode = 'undefined_column';
+  if not {function}.told <@ {column types} then
+    raise exception 'table {table} lacks columns of the declaration, or has others by their names: %', (
+      select string_agg(named.key || ' ' || (named.value #>> '{}'), ', ')
+      from jsonb_each({function}.told) as named
+      where not {column types} @> jsonb_build_object(named.key, named.value)
+    ) using errcode = 'undefined_column';
   end if;
   perform set_config('lock_timeout', lock_wait, true);
   -- Tells the mirror's own writes from direct ones.
@@ -976,7 +1042,7 @@ begin
         and claim.held_origin is distinct from 'client'
         and claim.event_time > coalesce(claim.held_read_at, '-infinity')
         as is_gap,
-      claim.held_event_time is null and {may be older} as is_older_than_mirror
+      claim.held_event_time is null and {may be older} as may_be_older
     from judged as claim
     left join inserted as i on ({i.key}) = ({claim.key})
     left join updated as u on u.n = claim.n
@@ -991,8 +1057,8 @@ begin
     select
       {path}, ref, {claimed shard}, {claimed day}, {key object},
       'missed_event',
-      case when is_older_than_mirror then 'before_mirroring' else 'unknown' end,
-      case when is_older_than_mirror then 'info' else 'warning' end,
+      case when may_be_older then {cause of older} else 'unknown' end,
+      case when may_be_older then 'info' else 'warning' end,
       'trigger',
       mirror.as_evidence(before_payload),
       mirror.as_evidence(held_payload),
@@ -1032,7 +1098,7 @@ begin
     n,
     verdict,
     (extract(epoch from clock_timestamp() - event_time) * 1000)::double precision as lag_ms,
-    verdict = 'applied' and is_gap and not is_older_than_mirror as missed_event,
+    verdict = 'applied' and is_gap and not may_be_older as missed_event,
     held_event_id as row_event_id,
     case when verdict = 'stale' then mirror.as_evidence(held_payload) end as row_payload,
     case
@@ -1055,9 +1121,14 @@ $body$
   others constant text[] := array(select jsonb_object_keys(declared.other_columns));
   columns constant text[] := declared.key_columns || others;
   relation constant regclass := declared.relation;
+  lacking constant text := mirror.lacking_columns(relation, columns);
   statement text := template;
   slot record;
 begin
+  if lacking is not null then
+    raise exception '% lacks columns: %; declare_path says what it has', relation, lacking
+      using errcode = 'undefined_column';
+  end if;
   -- A claim has the table's columns under names with `_` before them, which no column has: so that one
   -- may be called as any of the claim's own fields.
   for slot in
@@ -1066,7 +1137,11 @@ begin
       ('{function}', quote_ident('apply_' || declared.path)),
       ('{path}', quote_literal(declared.path)),
       ('{table}', relation::text),
-      ('{other columns}', format('array[%s]::text[]', mirror.name_list(others, '%L'))),
+      ('{column types}', (
+        select format('%L::jsonb', jsonb_object_agg(a.attname, format_type(a.atttypid, null)))
+        from pg_catalog.pg_attribute as a
+        where a.attrelid = relation and a.attname = any (columns)
+      )),
       ('{column definitions}', (
         select string_agg(
           concat_ws(
@@ -1085,7 +1160,7 @@ begin
       ('{assignments}', (
         select coalesce(string_agg(
           format(
-            '%1$I = case when j.payload is null or %1$L <> all (%2$I.told) then q.%1$I else j._%1$s end,',
+            '%1$I = case when j.payload is null or not %2$I.told ? %1$L then q.%1$I else j._%1$s end,',
             name, 'apply_' || declared.path
           ),
           E'\n      ' order by place
@@ -1105,7 +1180,12 @@ begin
         'jsonb_build_object(%s)', mirror.name_list(declared.key_columns, '%1$L, _%1$s')
       )),
       -- Only a leaf of a day up to the first can have stood before the mirror; the phone's date may be a
-      -- day ahead of the server's. Without a day nothing tells, until all was read once.
+      -- day ahead of the server's. Without a day nothing tells, until all was read once: the first event of
+      -- an old leaf looks like the second of a new one.
+      (
+        '{cause of older}',
+        case when declared.day_column is null then '''unknown''' else '''before_mirroring''' end
+      ),
       ('{may be older}', (
         -- Of the path alone, so that a statement asks once and not for each claim.
         select case
@@ -1122,12 +1202,18 @@ begin
   loop
     statement := replace(statement, slot.name, slot.content);
   end loop;
-  execute statement;
+  begin
+    execute statement;
+  exception when invalid_function_definition then
+    -- Replacing can't change the columns of the result. What was granted is granted below.
+    execute format('drop function mirror.%I(jsonb, text, jsonb)', 'apply_' || declared.path);
+    execute statement;
+  end;
   execute format(
-    'revoke all on function mirror.%I(jsonb, text, text[]) from public', 'apply_' || declared.path
+    'revoke all on function mirror.%I(jsonb, text, jsonb) from public', 'apply_' || declared.path
   );
   execute format(
-    'grant execute on function mirror.%I(jsonb, text, text[]) to quest_mirror_writer',
+    'grant execute on function mirror.%I(jsonb, text, jsonb) to quest_mirror_writer',
     'apply_' || declared.path
   );
 end
@@ -1300,14 +1386,27 @@ declare
     where i.indrelid = relation and i.indisprimary
     order by k.place
   );
-  lacking constant text := (
+  lacking constant text := mirror.lacking_columns(relation, key_columns || columns || version_columns);
+  misplaced constant text := (
     select string_agg(wanted.name, ', ' order by wanted.place)
-    from unnest(key_columns || columns || version_columns) with ordinality as wanted (name, place)
-    where not exists (
-      select
-      from pg_catalog.pg_attribute as a
-      where a.attrelid = relation and a.attname = wanted.name and not a.attisdropped
-    )
+    from unnest(columns) with ordinality as wanted (name, place)
+    where wanted.name = any (key_columns || version_columns)
+      or array_position(columns, wanted.name) < wanted.place
+  );
+  -- Two texts may be one value of any other type; and only these two types are sorted as the writers do.
+  odd_keys constant text := (
+    select string_agg(a.attname, ', ' order by a.attname)
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation
+      and a.attname = any (key_columns)
+      and a.atttypid <> all (array['text', 'date']::regtype[])
+  );
+  generated constant text := (
+    select string_agg(a.attname, ', ' order by a.attname)
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation
+      and a.attname = any (key_columns || columns)
+      and (a.attgenerated <> '' or a.attidentity <> '')
   );
   unordered constant text := (
     select string_agg(a.attname, ', ' order by a.attname)
@@ -1322,15 +1421,23 @@ declare
     from unnest(visible_to) as viewer (rule)
     where viewer.rule <> 'couple' and viewer.rule <> all (key_columns || columns)
   );
+  odd_viewers constant text := (
+    select string_agg(a.attname, ', ' order by a.attname)
+    from pg_catalog.pg_attribute as a
+    where a.attrelid = relation
+      and a.atttypid <> 'text'::regtype
+      and a.attname = any (array_replace(visible_to, 'couple', key_columns[1]))
+  );
   types constant jsonb := (
     select coalesce(jsonb_object_agg(a.attname, format_type(a.atttypid, a.atttypmod)), '{}')
     from pg_catalog.pg_attribute as a
     where a.attrelid = relation and a.attname = any (columns)
   );
-  day_column constant text := (
-    select a.attname
+  days constant text[] := array(
+    select a.attname::text
     from pg_catalog.pg_attribute as a
     where a.attrelid = relation and a.attname = any (key_columns) and a.atttypid = 'date'::regtype
+    order by a.attname
   );
   declared mirror.paths;
 begin
@@ -1347,6 +1454,22 @@ begin
       relation, array_to_string(primary_key, ', '), array_to_string(key_columns, ', ')
       using errcode = 'invalid_parameter_value';
   end if;
+  if misplaced is not null then
+    raise exception 'columns of % names one twice, or one that is not its own: %', relation, misplaced
+      using errcode = 'duplicate_column';
+  end if;
+  if odd_keys is not null then
+    raise exception 'the key of % needs text, or a date: %', relation, odd_keys
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if cardinality(days) > 1 then
+    raise exception '% can have one date in its key, not: %', relation, array_to_string(days, ', ')
+      using errcode = 'invalid_parameter_value';
+  end if;
+  if generated is not null then
+    raise exception 'a claim cannot write the generated columns of %: %', relation, generated
+      using errcode = 'invalid_parameter_value';
+  end if;
   if unordered is not null then
     raise exception '% needs collation "C" for: %', relation, unordered
       using errcode = 'invalid_parameter_value';
@@ -1361,11 +1484,14 @@ begin
     raise exception 'visible_to names no column of %: %', relation, unknown_viewers
       using errcode = 'undefined_column';
   end if;
+  if odd_viewers is not null then
+    raise exception 'visible_to needs text in: %', odd_viewers using errcode = 'invalid_parameter_value';
+  end if;
   insert into mirror.paths as known (
     path, ref, relation, key_columns, other_columns, day_column, visible_to, declaration_hash
   )
   values (
-    path, ref, relation::text, key_columns, types, day_column, visible_to,
+    path, ref, relation::text, key_columns, types, days[1], visible_to,
     mirror.declaration_hash(path, ref, columns, visible_to)
   )
   on conflict on constraint paths_pkey do update

@@ -39,6 +39,24 @@ test('the last write of a leaf is noted, with who made it and both values', asyn
   expect(await noted()).toEqual([{ ...PLACE, operation: 'delete', ...deleted }]);
 });
 
+test('a key that changes is one leaf that is gone and one that is new', async () => {
+  await database.query(INSERT);
+  await database.query(`update rtdb.quest_completions set quest_id = '"new"', couple_id = 'c_d'`);
+  const key = { ...KEY, quest_id: '"new"', couple_id: 'c_d' };
+  const rows = await noted();
+  expect(rows).toHaveLength(2);
+  expect(rows).toEqual(
+    expect.arrayContaining([
+      { ...PLACE, operation: 'delete', old_payload: true, new_payload: null, is_mine: true },
+      {
+        ...{ ...PLACE, key, shard: 'c_d', operation: 'insert' },
+        ...{ old_payload: null, new_payload: true, is_mine: true },
+      },
+    ]),
+  );
+  await database.query('delete from rtdb.quest_completions');
+});
+
 test('a TRUNCATE is one row of its path, without a key', async () => {
   await database.query(INSERT);
   await database.query('truncate rtdb.quest_completions');

@@ -1,5 +1,6 @@
+import { dailyQuests } from '../../functions/src/paths/daily-quests';
 import { cloneDatabase, type TestDatabase } from '../support/database';
-import { mirrorOn, REF, type TestMirror, writeOf } from '../support/mirror';
+import { mirrorOn, mirrorPathOn, REF, type TestMirror, writeOf } from '../support/mirror';
 
 /** What a row of the log tells of the event that made it: enough to find the leaf and its writer. */
 describe('a divergence of the mirror', () => {
@@ -229,5 +230,65 @@ describe('a divergence of the mirror', () => {
     const later = '2025-11-19T12:00:02Z';
     await under.mirror(writeOf({ id: 'e3', before: false, after: null, time: later, ...partner }));
     expect(await rows()).toEqual([]);
+  });
+});
+
+/** What one path's books hold is nothing to another's. */
+describe('two paths of one shard', () => {
+  const SHARD = 'daily_quests/alice_bob';
+  let database: TestDatabase;
+  let completions: TestMirror;
+  let quests: TestMirror;
+
+  beforeAll(async () => {
+    database = await cloneDatabase();
+    completions = mirrorOn(database.url);
+    quests = mirrorPathOn(dailyQuests, database.url, () => null);
+  });
+
+  afterAll(async () => {
+    await Promise.all([completions.store.close(), quests.store.close()]);
+    await database.drop();
+  });
+
+  test('a hundred refused rows of one leave the other its own', async () => {
+    await Promise.all(
+      Array.from({ length: 101 }, (_, n) => {
+        const ref = `${SHARD}/2025-11-19/completions/q${n}/bob`;
+        return completions.mirror(writeOf({ id: `c${n}`, ref, after: 'no' }));
+      }),
+    );
+    const ref = `${SHARD}/2025-02-30/quests`;
+    await quests.mirror(writeOf({ id: 'd1', ref, after: [1] }));
+    const ownRows = await database.query(
+      `select path, count(*)::integer as rows, count(*) filter (where ref = $1)::integer as summaries
+       from mirror.divergence_log where kind = 'invalid_payload' group by path order by path`,
+      [SHARD],
+    );
+    expect(ownRows).toEqual([
+      { path: 'daily_quests', rows: 1, summaries: 0 },
+      { path: 'quest_completions', rows: 101, summaries: 1 },
+    ]);
+  });
+
+  test('a late event of one resolves no gap of the other, though the ref is the same', async () => {
+    await database.query(
+      `insert into mirror.divergence_log (path, ref, kind, cause, severity, detected_by, detail)
+       select path, $1, 'missed_event', 'unknown', 'warning', 'trigger', jsonb_build_object(
+         'gaps', jsonb_build_array(jsonb_build_object(
+           'from_hash', null, 'from_time', '-infinity', 'to_hash', null, 'to_time', 'infinity'
+         ))
+       )
+       from unnest('{daily_quests,quest_completions}'::text[]) as path`,
+      [REF],
+    );
+    const time = '2025-11-19T12:00:05Z';
+    await completions.mirror(writeOf({ id: 'e2', after: 5, before: null, time }));
+    await completions.mirror(writeOf({ id: 'e1', after: null, before: null }));
+    const open = await database.query(
+      `select path from mirror.divergence_log
+       where kind = 'missed_event' and resolved_at is null`,
+    );
+    expect(open).toEqual([{ path: 'daily_quests' }]);
   });
 });

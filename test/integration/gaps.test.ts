@@ -15,10 +15,11 @@ const hashOf = (value: number) => hash('sha256', String(value)).slice(0, 32);
 describe('events that are missing, late, or seem to be', () => {
   let database: TestDatabase;
   let under: TestMirror;
+  let rtdb: unknown = null;
 
   beforeAll(async () => {
     database = await cloneDatabase();
-    under = mirrorOn(database.url);
+    under = mirrorOn(database.url, () => rtdb);
   });
 
   beforeEach(() => database.query('truncate rtdb.quest_completions, mirror.divergence_log'));
@@ -56,6 +57,39 @@ describe('events that are missing, late, or seem to be', () => {
     expect(await divergences()).toMatchObject([
       { ...missed, cause: 'race', severity: 'info', is_resolved: true },
       { kind: 'out_of_order', is_resolved: false },
+    ]);
+  });
+
+  test.each([
+    ['in the order of writing but the last', [1, 2]],
+    ['backwards', [2, 1]],
+  ])('writes of one instant fill the gap before the last of them: %s', async (_order, late) => {
+    // Times without a fraction: what a phone writes within a second is of one instant.
+    const write = (n: number) => writeOf({ id: `e${n}`, before: n === 1 ? null : n - 1, after: n });
+    rtdb = 3;
+    await under.mirror(write(3));
+    expect(await divergences()).toMatchObject([{ kind: 'missed_event', is_resolved: false }]);
+    for (const n of late) await under.mirror(write(n));
+    expect(await row()).toMatchObject({ payload: 3 });
+    expect(await divergences()).toMatchObject([{ kind: 'missed_event', is_resolved: true }]);
+  });
+
+  test('a write of the same instant that leads elsewhere fills no gap', async () => {
+    rtdb = 3;
+    await under.mirror(writeOf({ id: 'e3', before: 2, after: 3 }));
+    await under.mirror(writeOf({ id: 'e1', before: 5, after: 6 }));
+    expect(await divergences()).toMatchObject([{ kind: 'missed_event', is_resolved: false }]);
+  });
+
+  test('a late event fills no gap of another path', async () => {
+    const second = { before: true, after: null, time: '2025-11-19T12:00:01Z' };
+    await under.mirror(writeOf({ id: 'e1' }));
+    await under.mirror(writeOf({ id: 'e3', before: null, after: 5, time: '2025-11-19T12:00:02Z' }));
+    await database.query(`update mirror.divergence_log set path = 'former'`);
+    await under.mirror(writeOf({ id: 'e2', ...second }));
+    expect(await divergences()).toMatchObject([
+      { kind: 'missed_event', is_resolved: false },
+      { kind: 'out_of_order' },
     ]);
   });
 

@@ -117,9 +117,9 @@ test('a sample is bounded, follows the literals, and leaves the canary out', asy
   const reads: string[] = [];
   const tree = exportedTree(root);
   const counted: TreeSource = {
-    keysOf: (path, most) => {
+    keysOf: (path, most, end) => {
       reads.push(path.join('/'));
-      return tree.keysOf(path, most);
+      return tree.keysOf(path, most, end);
     },
     valueAt: (path) => {
       reads.push(path.join('/'));

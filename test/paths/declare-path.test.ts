@@ -57,10 +57,53 @@ describe('mirror.declare_path refuses', () => {
     await expect(declare(wrong)).rejects.toThrow(message);
   });
 
+  test.each<[string, string[]]>([
+    ['of the key', ['amount', 'b']],
+    ['of every table', ['amount', 'payload']],
+    ['said before', ['amount', 'amount']],
+  ])('a column that is one %s', async (_case, columns) => {
+    await expect(declare({ ...table, columns })).rejects.toThrow(
+      `columns of rtdb.sound names one twice, or one that is not its own: ${columns[1]}`,
+    );
+  });
+
+  test.each(['integer', 'varchar(10)', 'uuid', 'timestamptz'])('a key of %s', async (type) => {
+    const odd: Table = { name: `key_${type.slice(0, 4)}`, key: ['a', 'b'] };
+    await createTable(odd);
+    await database.query(`alter table rtdb.${odd.name} alter b type ${type} using null`);
+    await expect(declare(odd)).rejects.toThrow('needs text, or a date: b');
+  });
+
+  test('two dates in one key', async () => {
+    const dated: Table = { name: 'dated', key: ['a', 'b'] };
+    await createTable(dated);
+    await database.query(
+      'alter table rtdb.dated alter a type date using null, alter b type date using null',
+    );
+    await expect(declare(dated)).rejects.toThrow('one date in its key, not: a, b');
+  });
+
+  test('a column that Postgres fills itself', async () => {
+    const made: Table = { name: 'made', key: ['a'], columns: ['amount'] };
+    await createTable({ ...made, columns: [] });
+    await database.query('alter table rtdb.made add amount integer generated always as (1) stored');
+    await expect(declare(made)).rejects.toThrow('generated columns of rtdb.made: amount');
+  });
+
   test('viewers that are no column', async () => {
     await expect(declare(table, ['couple', 'user_id'])).rejects.toThrow(
       'visible_to names no column of rtdb.sound: user_id',
     );
+  });
+
+  test('viewers that are no text', async () => {
+    await expect(declare(table, ['couple', 'amount'])).rejects.toThrow(
+      'visible_to needs text in: amount',
+    );
+    const days: Table = { name: 'days', key: ['a'] };
+    await createTable(days);
+    await database.query('alter table rtdb.days alter a type date using null');
+    await expect(declare(days, ['couple'])).rejects.toThrow('visible_to needs text in: a');
   });
 
   test('a key that is ordered by a language’s rules', async () => {
@@ -92,6 +135,10 @@ describe('mirror.declare_path refuses', () => {
     await Promise.all([createTable(first), createTable(second)]);
     await declare(first);
     await expect(declare(second, [], refOf(first))).rejects.toThrow('paths_ref_once');
+    // Under another name, once the first is mirrored no more.
+    await database.query(`update mirror.paths set removed_at = now() where path = 'first_path'`);
+    await declare(second, [], refOf(first));
+    await expect(declare(first)).rejects.toThrow('paths_ref_once');
   });
 
   test('and whoever isn’t the owner of the schema', async () => {
@@ -105,6 +152,45 @@ describe('mirror.declare_path refuses', () => {
     );
     expect(row).toEqual({ may: false });
   });
+});
+
+test('a path that was removed gives its ref up, until another has it', async () => {
+  const old: Table = { name: 'old_name', key: ['a'] };
+  const renamed: Table = { name: 'new_name', key: ['a'] };
+  await Promise.all([createTable(old), createTable(renamed)]);
+  await declare(old);
+  await database.query(`update mirror.paths set removed_at = now() where path = 'old_name'`);
+  await declare(renamed, [], refOf(old));
+  await expect(declare(old)).rejects.toThrow('paths_ref_once');
+  await database.query(`update mirror.paths set removed_at = now() where path = 'new_name'`);
+  await declare(old);
+  const mirrored = await database.query(
+    `select path from mirror.paths where ref = $1 and removed_at is null`,
+    [refOf(old)],
+  );
+  expect(mirrored).toEqual([{ path: 'old_name' }]);
+});
+
+test('rebuilding replaces an apply function that answers with other columns', async () => {
+  const table: Table = { name: 'rebuilt', key: ['a'] };
+  await createTable(table);
+  await declare(table);
+  await database.query(
+    `drop function mirror.apply_rebuilt(jsonb, text, jsonb);
+     create function mirror.apply_rebuilt(claims jsonb, lock_wait text, told jsonb)
+     returns table (n integer, verdict text) language sql as 'select 1, ''of old'''`,
+  );
+  await database.query('select mirror.rebuild_paths()');
+  const mayCall = `array(
+    select rolname::text from pg_roles as r
+    where rolname like 'quest_mirror_%' and has_function_privilege(r.rolname, p.oid, 'execute')
+  )`;
+  const [rebuilt, other] = await database.query(
+    `select pg_get_function_result(oid) as result, ${mayCall} as callers
+     from pg_proc as p where proname in ('apply_rebuilt', 'apply_lp_awards') order by proname desc`,
+  );
+  expect(rebuilt).toEqual(other);
+  expect(rebuilt).toMatchObject({ callers: ['quest_mirror_writer'] });
 });
 
 /** What the apply function calls things itself. */
@@ -184,23 +270,57 @@ test('all of them at once', async () => {
   expect(known?.hash).toBe(declarationHash(declared));
 });
 
-test('a column that the table lacks fails the events, and says so', async () => {
-  const table: Table = { name: 'narrow', key: ['a'], columns: [] };
+test.each([
+  ['that the table lacks', 'narrow', [], 'amount integer'],
+  ['that has another type in the table', 'worded', ['amount'], 'amount integer'],
+])('a column %s fails the events, and says so', async (_case, name, columns, said) => {
+  const table: Table = { name, key: ['a'], columns };
   await createTable(table);
+  for (const column of columns) {
+    await database.query(`alter table rtdb.${name} alter column ${column} type text`);
+  }
   await declare(table);
-  const wider = definePath({
-    ...{ name: 'narrow', trigger: 'mirrorNarrow', ref: 'narrow/{a}' },
+  const wider = definePath<string, string, string>({
+    ...{ name, trigger: 'mirrorNarrow', ref: `${name}/{a}` },
     columns: { amount: integer((v) => v.amount) },
   });
   const under = mirrorPathOn(wider, database.url, () => null);
-  const event = writeOf({ id: 'e1', ref: 'narrow/k', after: { amount: 1 } });
+  const event = writeOf({ id: 'e1', ref: `${name}/k`, after: { amount: 1 } });
   await expect(under.mirror(event)).rejects.toThrow(
-    'table rtdb.narrow lacks columns of the declaration',
+    `table rtdb.${name} lacks columns of the declaration, or has others by their names: ${said}`,
   );
   await under.store.close();
   expect(await allDivergences(database)).not.toContainEqual(
     expect.objectContaining({ kind: 'write_rejected' }),
   );
+});
+
+test('a day that is no part of the declaration fails the events: any text would become a date', async () => {
+  await database.query(
+    'create table rtdb.daily_steps (like rtdb.steps including all); alter table rtdb.daily_steps rename couple_id to a',
+  );
+  await database.query(`select mirror.declare_path('daily_steps', 'daily_steps/{a}/{dateKey}')`);
+  const undated = definePath({
+    name: 'daily_steps',
+    trigger: 'mirrorDailySteps',
+    ref: 'daily_steps/{a}/{dateKey}',
+  });
+  const under = mirrorPathOn(undated, database.url, () => null);
+  const event = writeOf({ id: 'e1', ref: 'daily_steps/k/today', after: true });
+  await expect(under.mirror(event)).rejects.toThrow('date_key text');
+  await under.store.close();
+});
+
+test('a column that was dropped under its path stops a rebuild, which names it', async () => {
+  const table: Table = { name: 'shrunk', key: ['a'], columns: ['amount', 'kept'] };
+  await createTable(table);
+  await declare(table);
+  await database.query('alter table rtdb.shrunk drop column amount');
+  await expect(database.query('select mirror.rebuild_paths()')).rejects.toThrow(
+    'rtdb.shrunk lacks columns: amount',
+  );
+  await declare({ ...table, columns: ['kept'] });
+  await database.query('select mirror.rebuild_paths()');
 });
 
 test('a column that the declaration lacks keeps what it shows', async () => {

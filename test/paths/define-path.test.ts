@@ -1,6 +1,8 @@
 import { NEVER_MIRROR } from '../../functions/src/app-paths';
 import { ConfigurationError } from '../../functions/src/configuration-error';
 import { createMirror } from '../../functions/src/create-mirror';
+import { parseWrittenEvent } from '../../functions/src/events/written-event';
+import { claimOf } from '../../functions/src/mirror/claim-of';
 import { checkPaths, SERVICES } from '../../functions/src/paths/check-paths';
 import { integer, text } from '../../functions/src/paths/columns';
 import {
@@ -8,6 +10,8 @@ import {
   definePath,
   VERSION_COLUMNS,
 } from '../../functions/src/paths/define-path';
+import type { Json } from '../../functions/src/values/json';
+import { writeOf } from '../support/mirror';
 
 type AnyDeclaration = Declaration<string, string, string>;
 
@@ -38,7 +42,7 @@ test('what is not said has its default', () => {
     ...AWARDS,
     ...{ keyColumns: ['couple_id', 'award_id'], dayColumn: null, columns: {} },
     ...{ visibleTo: [], ignored: [], loadExplainErasure: null },
-    applyStatement: 'select * from mirror.apply_awards($1::jsonb, $2, $3::text[])',
+    applyStatement: 'select * from mirror.apply_awards($1::jsonb, $2, $3::jsonb)',
   });
   expect(define().canary(1_764_000_000_000)).toEqual({ written_ms: 1_764_000_000_000 });
   expect(define({ canary: (ms) => ms }).canary(5)).toBe(5);
@@ -58,10 +62,14 @@ test.each([
 });
 
 const REF = (ref: string) => `ref ${JSON.stringify(ref)}: expected keys and parts such as`;
+const ENDLESS: Json[] = [];
+ENDLESS.push(ENDLESS);
+
+type Refused = [string, Partial<AnyDeclaration>, string];
 const NO_NAME = 'expected [a-z][a-z0-9_]{0,61}';
 
 describe('a declaration that contradicts itself is refused in one line', () => {
-  test.each<[string, Partial<AnyDeclaration>, string]>([
+  test.each<Refused>([
     ['a name in capitals', { name: 'Awards' }, 'name: expected [a-z][a-z0-9_]{0,39}'],
     ['a name with a quote', { name: `a'; --` }, 'name: expected [a-z][a-z0-9_]{0,39}'],
     ['a name of 41 characters', { name: 'a'.repeat(41) }, 'name: expected'],
@@ -88,22 +96,21 @@ describe('a declaration that contradicts itself is refused in one line', () => {
     ['a day that is no part', { day: 'dateKey' }, 'day: expected a part of the ref, not "dateKey"'],
     ['a day that is a column', { day: 'award_id' }, 'day: expected a part'],
     ['a viewer that is nothing', { visibleTo: ['user_id'] }, 'no column "user_id"'],
+    ['a viewer of JavaScript’s', { visibleTo: ['constructor'] }, 'no column "constructor"'],
     ['a viewer that is a part', { visibleTo: ['awardId'] }, 'no column "awardId"'],
     [
-      'a viewer that is a number',
-      { columns: { n: integer(() => 1) }, visibleTo: ['n'] },
-      'visibleTo: expected columns of text, and n is none',
+      'a viewer that is no text',
+      { columns: { amount: integer(() => 1) }, visibleTo: ['amount'] },
+      'visibleTo: expected text in the column amount, not integer',
     ],
-    [
-      'a viewer that is a day',
-      { ref: 'awards/{coupleId}/{dateKey}', day: 'dateKey', visibleTo: ['date_key'] },
-      'visibleTo: expected columns of text, and date_key is none',
-    ],
-    [
-      'a couple where the day comes first',
-      { ref: 'awards/{dateKey}/{coupleId}', day: 'dateKey', visibleTo: 'couple' },
-      'visibleTo: expected a ref that begins with the couple, not with the day',
-    ],
+    ...[['award_id'], ['couple_id', 'award_id']].map(
+      (visibleTo): Refused => [
+        `the day as a viewer beside ${visibleTo.length - 1}`,
+        { day: 'awardId', visibleTo },
+        'visibleTo: the day "awardId" holds no user',
+      ],
+    ),
+    ['a day as the couple', { day: 'coupleId', visibleTo: 'couple' }, 'the day "coupleId" holds'],
     [
       'couple among columns',
       { visibleTo: ['couple', 'award_id'] },
@@ -167,6 +174,16 @@ describe('paths that contradict each other are refused in one line', () => {
 test.each<[string, Partial<AnyDeclaration>, string]>([
   ['always writes the same', { canary: () => true }, 'differs from one millisecond to the next'],
   ['writes nothing', { canary: () => null }, 'differs from one millisecond to the next'],
+  [
+    'throws',
+    {
+      canary: () => {
+        throw new Error('no');
+      },
+    },
+    'differs from one millisecond to the next',
+  ],
+  ['never ends', { canary: () => ENDLESS }, 'differs from one millisecond to the next'],
   ['writes what means "not there"', { isGone: () => true }, 'a value that the path mirrors'],
   ['writes what jsonb can’t hold', { canary: (ms) => `\0${ms}` }, 'a value that the path mirrors'],
 ])('a canary that %s is refused', (_case, change, complaint) => {
@@ -238,6 +255,25 @@ test('so are the day, and the parts that a remark looks at', () => {
   expect(() => definePath({ ...AWARDS, day: 'dateKey' })).toThrow('day');
   // @ts-expect-error: the key has no such part.
   definePath({ ...AWARDS, remark: ({ userId }) => (userId === '' ? foreign : null) });
+});
+
+test('columns of the value before are computed for a burial alone', () => {
+  const seen: unknown[] = [];
+  const path = define({ columns: { amount: integer((v) => seen.push(v.amount) && v.amount) } });
+  const claimed = (before: unknown, after: unknown) => {
+    seen.length = 0;
+    const event = parseWrittenEvent(writeOf({ id: 'e', ref: 'awards/c/a', before, after }), path);
+    if (event.kind === 'invalid') throw new Error('expected a write of a leaf');
+    const { columns, before: known } = claimOf(event, { mirrored: path, retentionDays: 0 });
+    return { columns, known, seen: [...seen] };
+  };
+  expect(claimed({ amount: 1 }, { amount: 2 })).toEqual({
+    columns: { amount: 2 },
+    known: { known: true, payload: { amount: 1 } },
+    seen: [2],
+  });
+  expect(claimed({ amount: 1 }, null)).toMatchObject({ columns: { amount: 1 } });
+  expect(claimed(null, null)).toMatchObject({ columns: { amount: null } });
 });
 
 describe('what a team’s function throws fails no event', () => {

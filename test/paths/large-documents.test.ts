@@ -85,6 +85,9 @@ describe.each([memoryPuzzles, steps])('large documents of $name', (mirrored) => 
       beforeOf(writeAt(ref, true, { before: { filler: 'x'.repeat(bytes) } }));
     expect(update(LARGE)).toEqual({ known: true, hash: expect.stringMatching(/^[0-9a-f]{32}$/) });
     expect(update(8_000)).toMatchObject({ known: true, payload: expect.anything() });
+    const replaced = (bytes: number) => writeAt(ref, true, { before: 'x'.repeat(bytes) });
+    expect(beforeOf(replaced(LARGE))).toHaveProperty('hash');
+    expect(beforeOf(replaced(8_000))).toHaveProperty('payload');
   });
 
   test('that no event skips give no row of a missed one', async () => {

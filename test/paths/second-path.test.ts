@@ -78,7 +78,7 @@ test('a tie is settled by what RTDB holds, columns included', async () => {
 });
 
 test.each([
-  ['before all was read once', null, 'before_mirroring', 'info'],
+  ['before all was read once', null, 'unknown', 'info'],
   ['after that', '2026-11-01T00:00:00Z', 'unknown', 'warning'],
 ])('an event before the first is missed: %s', async (_name, passAt, cause, severity) => {
   await database.query(`update mirror.paths set first_pass_at = $1 where path = 'lp_awards'`, [
@@ -106,6 +106,23 @@ test('what a constraint of the team’s refuses fails alone', async () => {
   expect(outcomes).toMatchObject([{ outcome: 'rejected' }, { outcome: 'applied' }]);
   expect(await rows()).toMatchObject([{ award_id: 'award_2', amount: 10 }]);
   expect(await allDivergences(database)).toMatchObject([{ kind: 'write_rejected' }]);
+});
+
+test('a drift that could not be recorded is recorded by the redelivery', async () => {
+  await database.query(
+    `create function public.fail() returns trigger language plpgsql
+       as $$ begin raise exception 'full' using errcode = 'disk_full'; end $$;
+     create trigger fail before insert on mirror.divergence_log
+       for each row execute function public.fail()`,
+  );
+  const drifting = write('drifting', { after: { amount: 'ten' } });
+  await expect(under.mirror(drifting)).rejects.toThrow('full');
+  await database.query('drop function public.fail cascade');
+  expect(await under.mirror(drifting)).toMatchObject({ outcome: 'duplicate' });
+  expect(await allDivergences(database)).toMatchObject([{ kind: 'value_drift', times_seen: 1 }]);
+  // And by no other event of that day.
+  await under.mirror(write('too', { ref: `${REF}0`, after: { amount: 'ten' } }));
+  expect(await allDivergences(database)).toMatchObject([{ kind: 'value_drift', times_seen: 1 }]);
 });
 
 test('any order and repetition of events ends in the last one’s state', async () => {

@@ -2,6 +2,7 @@ import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
 import { definePath } from '../../functions/src/paths/define-path';
 import { issuesOf, type StandardSchema } from '../../functions/src/paths/standard-schema';
+import { isStorable } from '../../functions/src/values/storable';
 
 const schemaOf = (validate: (value: unknown) => unknown) =>
   ({ '~standard': { version: 1, vendor: 'test', validate } }) as StandardSchema;
@@ -54,5 +55,32 @@ test.each<[string, () => unknown]>([
 test('steps of an issue may be objects, numbers and symbols', () => {
   const path = ['a', 0, { key: 'b' }, Symbol('c')];
   const schema = schemaOf(() => ({ issues: [{ message: 'no', path }] }));
-  expect(issuesOf(schema, true)).toEqual([{ field: 'value.a.0.b.Symbol(c)', message: 'no' }]);
+  expect(issuesOf(schema, true)).toEqual([
+    { field: 'value.a.0.b.Symbol(c)', message: 'no', mayQuote: true },
+  ]);
+});
+
+test.each<[string, unknown]>([
+  ['half of an emoji', 'received "\ud83d'],
+  ['U+0000', 'received "a\u0000b"'],
+  ['no text', 5n],
+  ['nothing', undefined],
+  ['megabytes', 'x'.repeat(2_000_000)],
+])('a complaint with %s can be kept, and is short', (_name, message) => {
+  const [issue] = issuesOf(
+    schemaOf(() => ({ issues: [{ message, path: ['\udc9a'] }] })),
+    true,
+  );
+  expect(isStorable(`${issue?.field}${issue?.message}`)).toBe(true);
+  expect(JSON.stringify(issue).length).toBeLessThan(1_000);
+});
+
+test('of many complaints a few are kept', () => {
+  const issues = Array.from({ length: 50_000 }, (_, n) => ({ message: 'no', path: [n] }));
+  expect(
+    issuesOf(
+      schemaOf(() => ({ issues })),
+      true,
+    ),
+  ).toHaveLength(16);
 });

@@ -79,6 +79,7 @@ test('a deployment as the guide makes it has nothing that fails', async () => {
       status: 'ok',
       finding: 'at most 3 completions under a day, 3 under a couple (1 of 1 couples read)',
     },
+    trees: { status: 'ok' },
     'trigger retry': { status: 'ok' },
     'trigger instance': { status: 'skipped' },
     'trigger region': { status: 'skipped' },
@@ -183,6 +184,7 @@ test('an unreachable RTDB is exit code 2', async () => {
   expect(byName).toMatchObject({
     rtdb: { status: 'fail' },
     'largest fan-out': { status: 'skipped' },
+    trees: { status: 'skipped' },
     grants: { status: 'ok' },
   });
 });

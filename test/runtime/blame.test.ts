@@ -232,7 +232,7 @@ describe('what is missing for every row', () => {
     try {
       expect(await send(runtime.url, event)).toBe(500);
       expect(await runtime.outcomeOf(String(event.id))).toMatchObject({
-        hint: 'function mirror.apply_quest_completions(jsonb, unknown, text[]) does not exist: run `npm run mirror -- migrate`',
+        hint: 'function mirror.apply_quest_completions(jsonb, unknown, jsonb) does not exist: run `npm run mirror -- migrate`',
       });
     } finally {
       await database.query('alter function mirror.apply_away rename to apply_quest_completions');

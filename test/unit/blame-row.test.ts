@@ -62,7 +62,7 @@ test.each(['42P01', 'QM001'])('%s, while others are written: refused', (code) =>
 
 const OWN = 'with claim as materialized (select)';
 const OUTER =
-  'PL/pgSQL function mirror.apply_quest_completions(jsonb,text,text[]) line 5 at RETURN QUERY';
+  'PL/pgSQL function mirror.apply_quest_completions(jsonb,text,jsonb) line 5 at RETURN QUERY';
 
 test.each([
   ['the apply function', failure('42883', { where: undefined })],

@@ -95,6 +95,15 @@ test('a log has no keys that a phone made up', () => {
   });
 });
 
+test('nor what a schema quotes of the value', () => {
+  const issues = [
+    { field: 'value.amount', message: 'received "my secret"', mayQuote: true },
+  ] as const;
+  const line = lineOf({ outcome: 'rejected', issues: [...issues] });
+  expect(line).toMatchObject({ issues: [{ field: 'value' }] });
+  expect(JSON.stringify(line)).not.toContain('my secret');
+});
+
 test.each([
   ['a ref, where it may be shown', { ref: `/${REF}` }, true, { event_id: 'e1', ref: REF }],
   ['its hash elsewhere', { ref: `/${REF}` }, false, { event_id: 'e1', ref_hash: HASH }],

@@ -19,6 +19,6 @@ test('no statement is put together from pieces, but for the name of a path’s f
   expect(statements.length).toBeGreaterThan(3);
   expect(statements.filter((text) => text.includes('${'))).toEqual([
     // biome-ignore lint/suspicious/noTemplateCurlyInString: the source text
-    '`select * from mirror.apply_${name}($1::jsonb, $2, $3::text[])`',
+    '`select * from mirror.apply_${name}($1::jsonb, $2, $3::jsonb)`',
   ]);
 });

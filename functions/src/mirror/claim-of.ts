@@ -55,7 +55,7 @@ export function columnsOf(after: LeafState, before: LeafState | null): JsonObjec
 function beforeOf(before: LeafState | null): Before {
   if (before === null) return { known: false };
   const { payload } = before;
-  return typeof payload === 'object' && sizeOfJson(payload) > MAX_BEFORE_BYTES
+  return sizeOfJson(payload) > MAX_BEFORE_BYTES
     ? { known: true, hash: valueHash(payload) }
     : { known: true, payload };
 }

@@ -17,47 +17,42 @@ export class SaidOnce {
   readonly #said = new Set<string>();
 
   /**
-   * Whether it is to be said now.
+   * Says it, unless that was done. What fails was not said: the event's redelivery says it.
    *
    * @param span as many characters of the instant as tell the spans apart: 10 for a day, 13 for an hour
    */
-  isDue(what: string, at: string, span: 10 | 13): boolean {
+  async say(what: string, at: string, span: 10 | 13, record: () => Promise<void>): Promise<void> {
     const saying = `${at.slice(0, span)} ${what}`;
-    if (this.#said.has(saying)) return false;
+    if (this.#said.has(saying)) return;
     if (this.#said.size >= MAX_REMEMBERED) this.#said.clear();
+    // Now, or all that are on their way would say it.
     this.#said.add(saying);
-    return true;
+    try {
+      await record();
+    } catch (error) {
+      this.#said.delete(saying);
+      throw error;
+    }
   }
 }
 
-/** What people should know of a leaf that is mirrored all the same: its remark, and columns that drift. */
-export function findingsOf(
-  event: LeafEvent,
-  mirrored: MirroredPath,
-  said: SaidOnce,
-  now: string,
-): Divergence[] {
-  const findings = event.after.drifted
-    .filter((column) => said.isDue(`drift ${column}`, now, 10))
-    .map((column) => valueDrift(event, column, mirrored));
+/** The row for what people should know of a leaf that is mirrored all the same; null = nothing. */
+export function remarkOn(event: LeafEvent, mirrored: MirroredPath): Divergence | null {
   const remark = mirrored.remarkOf(event.leaf);
-  if (remark === null) return findings;
+  if (remark === null) return null;
   const { ref, eventId, eventTime } = event;
-  return [
-    ...findings,
-    {
-      ...remark,
-      ...{ ref, eventId, eventTime },
-      place: mirrored.placeOf(event.leaf),
-      rtdbValue: asEvidence(event.after.payload),
-      postgresValue: null,
-      detail: originDetail(event.origin),
-    },
-  ];
+  return {
+    ...remark,
+    ...{ ref, eventId, eventTime },
+    place: mirrored.placeOf(event.leaf),
+    rtdbValue: asEvidence(event.after.payload),
+    postgresValue: null,
+    detail: originDetail(event.origin),
+  };
 }
 
 /** The row for a column that shows nothing: its type can't hold what RTDB has. One a column. */
-function valueDrift(event: LeafEvent, column: string, mirrored: MirroredPath): Divergence {
+export function valueDrift(event: LeafEvent, column: string, mirrored: MirroredPath): Divergence {
   return {
     kind: 'value_drift',
     cause: 'unknown',

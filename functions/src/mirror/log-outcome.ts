@@ -61,10 +61,13 @@ export function eventFields(
     : { event_id, ref_hash: hash('sha256', path).slice(0, 16) };
 }
 
-/** Keys inside a value are the phone's text; the divergence row shows them, a log need not. */
-function withoutUserText({ field, message }: InputIssue): InputIssue {
+/** Keys and texts inside a value are the phone's; the divergence row shows them, a log need not. */
+function withoutUserText({ field, message, mayQuote }: InputIssue): InputIssue {
   const isUserText = field.startsWith('value.') && field !== 'value.completedAt';
-  return { field: isUserText ? 'value' : field, message };
+  return {
+    field: isUserText ? 'value' : field,
+    message: mayQuote === true ? "expected what the path's schema accepts" : message,
+  };
 }
 
 function severityOf(outcome: Outcome): LogSeverity {

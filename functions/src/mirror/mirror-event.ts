@@ -10,7 +10,7 @@ import type { Divergence } from '../postgres/divergence-log';
 import { MAX_LEAF_BYTES, type RtdbReader } from '../rtdb/rtdb-reader';
 import { rtdbIdentity } from '../values/rtdb-identity';
 import { claimOf, columnsOf, retiredNodeOf } from './claim-of';
-import { findingsOf, otherDatabase, type SaidOnce } from './findings';
+import { otherDatabase, remarkOn, type SaidOnce, valueDrift } from './findings';
 import type { MirrorStore } from './mirror-store';
 import { type Ending, type Outcome, RETURNED } from './outcome';
 import {
@@ -87,8 +87,9 @@ async function refuseForeign(
   { said, store }: MirrorContext,
 ): Promise<Outcome> {
   const source = sourceOf(event);
-  if (source !== null && said.isDue(`${source.instance} ${source.host}`, nowText(), 13)) {
-    await store().record(otherDatabase(event, source));
+  if (source !== null) {
+    const record = () => store().record(otherDatabase(event, source));
+    await said.say(`${source.instance} ${source.host}`, nowText(), 13, record);
   }
   const message = 'expected the RTDB that this database mirrors (docs/runbook.md, "Another RTDB")';
   return { outcome: 'rejected', issues: [{ field: 'instance', message }] };
@@ -185,12 +186,18 @@ async function recordFindings(
 ): Promise<void> {
   const { mirrored, explainErasure, rtdb, said } = context;
   const store = context.store();
-  const findings = findingsOf(event, mirrored, said, nowText());
+  const remark = remarkOn(event, mirrored);
+  const findings = remark === null ? [] : [remark];
   // Beyond retention removals are the app's housekeeping, of whole days.
   if (explainErasure !== null && claim.retainedBefore === null && isErasure(event)) {
     findings.push(...(await explainErasure(event, { rtdb, store })));
   }
-  await Promise.all(findings.map((divergence) => store.record(divergence)));
+  const drifts = event.after.drifted.map((column) =>
+    said.say(`drift ${column}`, nowText(), 10, () =>
+      store.record(valueDrift(event, column, mirrored)),
+    ),
+  );
+  await Promise.all([...findings.map((divergence) => store.record(divergence)), ...drifts]);
 }
 
 /** More than an event can bring: none brought it, and none will. */

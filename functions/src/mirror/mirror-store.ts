@@ -63,7 +63,8 @@ export function openMirrorStore(
     apply: (claim) => claims.submit(claim),
     record: (divergence) => divergences.submit(divergence),
     async resolveMissedEvent({ ref, eventTime, before, eventId }, { states }) {
-      const values = [ref, eventTime, states.before, states.after, before.known, eventId];
+      const { before: from, after: to } = states;
+      const values = [ref, eventTime, from, to, before.known, eventId, mirrored.name];
       await statements.run(RESOLVE_MISSED_EVENT, values);
     },
     async isOwn(source) {
@@ -99,12 +100,18 @@ class OwnSource {
   }
 }
 
+/** What the claims bring, by column: with other types a table would refuse each row, or read it wrongly. */
+function columnTypes({ keyColumns, dayColumn, columns }: MirroredPath): Record<string, string> {
+  const keys = keyColumns.map((column) => [column, column === dayColumn ? 'date' : 'text']);
+  return { ...Object.fromEntries(keys), ...columns };
+}
+
 function coalesceClaims(
   mirrored: MirroredPath,
   { connections, statements, own }: StoreParts,
   onBatch: OnBatch,
 ): Coalescer<Claim, ClaimVerdict> {
-  const told = Object.keys(mirrored.columns);
+  const told = JSON.stringify(columnTypes(mirrored));
   const blame = new RowBlame();
   /** How much was written when a batch that failed was sent. */
   const writesBefore = new WeakMap<readonly Claim[], readonly number[]>();

@@ -1,5 +1,5 @@
 import { RtdbReadError, type RtdbRequestOptions, requestRtdb } from '../rtdb/rtdb-request';
-import type { TreeSource } from './sample-tree';
+import { atEnd, type TreeSource } from './sample-tree';
 
 const MOST_BYTES_OF_KEYS = 4_000_000;
 const MOST_BYTES_OF_A_DOCUMENT = 256_000;
@@ -16,19 +16,17 @@ export function rtdbSource(options: RtdbRequestOptions): TreeSource {
     const bounds = { ...options, maxBytes: MOST_BYTES_OF_KEYS };
     const { value, isWhole } = await requestRtdb(path, { shallow: 'true', ...query }, bounds);
     if (isWhole) return value;
-    throw new RtdbReadError(
-      `RTDB lists more than ${MOST_BYTES_OF_KEYS} bytes of keys: give a sample by --sample FILE`,
-    );
+    throw new RtdbReadError(`a node of RTDB has more than ${MOST_BYTES_OF_KEYS} bytes of keys`);
   };
   return {
-    async keysOf(path, most) {
-      const first = { limitToFirst: String(most) };
-      const node = await shallow(path, first).catch((error: unknown) => {
+    async keysOf(path, most, end) {
+      const limit = { [end === 'first' ? 'limitToFirst' : 'limitToLast']: String(most) };
+      const node = await shallow(path, limit).catch((error: unknown) => {
         // The documentation promises no limits together with `shallow`.
         if (!(error instanceof RtdbReadError) || !/answered 400/.test(error.message)) throw error;
         return shallow(path, {});
       });
-      return typeof node === 'object' && node !== null ? Object.keys(node).slice(0, most) : [];
+      return typeof node === 'object' && node !== null ? atEnd(Object.keys(node), most, end) : [];
     },
     async valueAt(path) {
       const bounds = { ...options, maxBytes: MOST_BYTES_OF_A_DOCUMENT };

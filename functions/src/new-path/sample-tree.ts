@@ -2,10 +2,12 @@ import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
 import type { Step } from '../paths/ref-pattern';
 import { canonicalValue } from '../values/rtdb-value';
 
+export type End = 'first' | 'last';
+
 /** Where a sample is read from: RTDB, or an export of it. */
 export interface TreeSource {
-  /** Some keys of a node, `most` at most; none where it is no branch. */
-  keysOf(path: readonly string[], most: number): Promise<readonly string[]>;
+  /** Some keys of a node, `most` at most, from one end of their order; none where it isn't a branch. */
+  keysOf(path: readonly string[], most: number, end: End): Promise<readonly string[]>;
   /** A node's value; null where there is none, undefined where it is too large to be read. */
   valueAt(path: readonly string[]): Promise<unknown>;
 }
@@ -41,14 +43,12 @@ export async function samplePath(steps: readonly Step[], source: TreeSource): Pr
   const siblings = new Set<string>();
   let nodes: string[][] = [[]];
   for (const step of steps) {
-    if ('literal' in step) {
-      if (keys.size > 0) await collectSiblings(nodes, step.literal, source, siblings);
-      nodes = nodes.map((node) => [...node, step.literal]);
-      continue;
+    if ('literal' in step && keys.size > 0) {
+      for (const key of await keysBeside(nodes, source))
+        if (key !== step.literal) siblings.add(key);
     }
-    const most = keys.size === 0 ? SHARDS : KEYS_OF_A_NODE;
-    nodes = await childrenOf(nodes, most, source);
-    keys.set(step.part, new Set(nodes.map((node) => node.at(-1) ?? '')));
+    nodes = await stepDown(nodes, step, keys.size === 0, source);
+    if ('part' in step) keys.set(step.part, new Set(nodes.map((node) => node.at(-1) ?? '')));
   }
   const values = await Promise.all(nodes.map((node) => source.valueAt(node)));
   return {
@@ -59,30 +59,56 @@ export async function samplePath(steps: readonly Step[], source: TreeSource): Pr
   };
 }
 
-async function childrenOf(
+/** Follows steps down likewise, and reads no values. */
+export async function sampleNodes(steps: readonly Step[], source: TreeSource): Promise<string[][]> {
+  let nodes: string[][] = [[]];
+  let isShard = true;
+  for (const step of steps) {
+    nodes = await stepDown(nodes, step, isShard, source);
+    if ('part' in step) isShard = false;
+  }
+  return nodes;
+}
+
+/** Some keys of some of the nodes, evenly spread. */
+export async function keysBeside(
   nodes: readonly string[][],
-  most: number,
+  source: TreeSource,
+): Promise<Set<string>> {
+  const count = Math.min(nodes.length, SHARDS);
+  const looked = Array.from(
+    { length: count },
+    (_, n) => nodes[Math.floor((n * nodes.length) / count)],
+  );
+  const found = await Promise.all(
+    looked.map((node = []) => source.keysOf(node, SIBLINGS_OF_A_NODE, 'first')),
+  );
+  return new Set(found.flat());
+}
+
+async function stepDown(
+  nodes: readonly string[][],
+  step: Step,
+  isShard: boolean,
   source: TreeSource,
 ): Promise<string[][]> {
+  if ('literal' in step) return nodes.map((node) => [...node, step.literal]);
+  const most = isShard ? SHARDS : KEYS_OF_A_NODE;
+  // Below the shard the last keys are the newest, of days and of push ids.
+  const end = isShard ? 'first' : 'last';
   const children = await Promise.all(
     nodes.map(async (node) => {
-      const keys = await source.keysOf(node, most + 1);
-      const kept = keys.filter((key) => key !== CANARY_COUPLE).slice(0, most);
-      return kept.map((key) => [...node, key]);
+      const keys = await source.keysOf(node, most + 1, end);
+      const known = keys.filter((key) => key !== CANARY_COUPLE);
+      return atEnd(known, most, end).map((key) => [...node, key]);
     }),
   );
   return children.flat().slice(0, NODES);
 }
 
-async function collectSiblings(
-  nodes: readonly string[][],
-  literal: string,
-  source: TreeSource,
-  siblings: Set<string>,
-): Promise<void> {
-  const looked = nodes.slice(0, SHARDS);
-  const found = await Promise.all(looked.map((node) => source.keysOf(node, SIBLINGS_OF_A_NODE)));
-  for (const key of found.flat()) if (key !== literal) siblings.add(key);
+/** The first or the last of a list. */
+export function atEnd<T>(list: readonly T[], most: number, end: End): readonly T[] {
+  return end === 'first' ? list.slice(0, most) : list.slice(-most);
 }
 
 /** An export of RTDB, from its root, as JSON that was parsed. */
@@ -96,9 +122,9 @@ export function exportedTree(root: unknown): TreeSource {
     return node ?? null;
   };
   return {
-    async keysOf(path, most) {
+    async keysOf(path, most, end) {
       const node = nodeAt(path);
-      return typeof node === 'object' && node !== null ? Object.keys(node).slice(0, most) : [];
+      return typeof node === 'object' && node !== null ? atEnd(Object.keys(node), most, end) : [];
     },
     async valueAt(path) {
       return nodeAt(path);

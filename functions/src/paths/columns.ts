@@ -60,7 +60,10 @@ export function boolean(read: Read): Column {
   return { type: 'boolean', read };
 }
 
-/** An instant: milliseconds since 1970, or ISO 8601 text with a zone. */
+/**
+ * An instant: milliseconds since 1970, or ISO 8601 text with a zone. A number below 1e11 is most likely
+ * seconds, and shows nothing; `mirror.instant_of` takes the same numbers.
+ */
 export function instant(read: Read): Column {
   return { type: 'timestamp with time zone', read };
 }
@@ -116,6 +119,8 @@ function childrenIn(node: unknown): unknown {
 /** No column holds it. */
 const NOT_A_COUNT = Number.NaN;
 const INT4 = 2 ** 31;
+/** 1973, in milliseconds. */
+const MIN_SANE_MS = 1e11;
 const HAS_ZONE = /(Z|[+-]\d{2}:?\d{2})$/i;
 
 /** What each type makes of a value; undefined = it can't hold that. */
@@ -128,7 +133,7 @@ const HOLDERS: Readonly<Record<ColumnType, (value: unknown) => Json | undefined>
   boolean: (value) => (typeof value === 'boolean' ? value : undefined),
   'timestamp with time zone': (value) => {
     if (typeof value === 'number') {
-      return Number.isFinite(value) ? (instantOfMillis(value) ?? undefined) : undefined;
+      return value >= MIN_SANE_MS ? (instantOfMillis(value) ?? undefined) : undefined;
     }
     if (typeof value !== 'string' || !HAS_ZONE.test(value)) return undefined;
     return normalizeInstant(value) ?? undefined;

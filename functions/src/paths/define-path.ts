@@ -96,9 +96,8 @@ function refuseContradictions<Name extends string, Trigger extends string, Ref e
   declaration: Declaration<Name, Trigger, Ref>,
   steps: readonly Step[],
 ): void {
-  const { name, trigger, columns = {}, visibleTo = [], day } = declaration;
+  const { name, trigger, columns = {}, day } = declaration;
   const parts = partsOf(steps);
-  const dayColumn = day === undefined ? null : columnOfPart(day);
   const names = [...parts.map(({ column }) => column), ...Object.keys(columns)];
   const complain = (complaint: string) => {
     throw new ConfigurationError(complaint);
@@ -122,17 +121,28 @@ function refuseContradictions<Name extends string, Trigger extends string, Ref e
   if (day !== undefined && !parts.some(({ part }) => part === day)) {
     complain(`day: expected a part of the ref, not ${JSON.stringify(day)}`);
   }
-  if (visibleTo === 'couple' && parts[0]?.column === dayColumn) {
-    complain(`visibleTo: expected a ref that begins with the couple, not with the day`);
-  }
+  refuseViewers(declaration, parts, complain);
+}
+
+function refuseViewers<Name extends string, Trigger extends string, Ref extends string>(
+  { columns = {}, visibleTo = [], day }: Declaration<Name, Trigger, Ref>,
+  parts: readonly { column: string }[],
+  complain: (complaint: string) => void,
+): void {
+  const keys = parts.map(({ column }) => column);
+  const viewers = visibleTo === 'couple' ? keys.slice(0, 1) : visibleTo;
   for (const column of visibleTo === 'couple' ? [] : visibleTo) {
     // The rule of that name would win over the column, and show the row to more people.
     if (column === 'couple') complain("visibleTo: expected 'couple', or columns of other names");
-    if (!names.includes(column))
+    const type = Object.hasOwn(columns, column) ? columns[column]?.type : undefined;
+    if (!keys.includes(column) && type === undefined)
       complain(`visibleTo: there is no column ${JSON.stringify(column)}`);
-    if ((columns[column]?.type ?? 'text') !== 'text' || column === dayColumn) {
-      complain(`visibleTo: expected columns of text, and ${column} is none`);
-    }
+    // A subject is text, and so is a part.
+    if (type !== undefined && type !== 'text')
+      complain(`visibleTo: expected text in the column ${column}, not ${type}`);
+  }
+  if (day !== undefined && viewers.includes(columnOfPart(day))) {
+    complain(`visibleTo: the day ${JSON.stringify(day)} holds no user`);
   }
 }
 
@@ -161,7 +171,7 @@ function compiled<Ref extends string>(
     visibleTo: visibleTo === 'couple' ? ['couple'] : visibleTo,
     ignored,
     // The name is checked above: the only SQL that is made of one.
-    applyStatement: `select * from mirror.apply_${name}($1::jsonb, $2, $3::text[])`,
+    applyStatement: `select * from mirror.apply_${name}($1::jsonb, $2, $3::jsonb)`,
     // Not `canary`: such a key is the canary of a path inside this one's documents, and would replace it.
     canary: declaration.canary ?? ((ms) => ({ written_ms: ms })),
     parsePath: pathParser(steps, ref, day, placeOf),

@@ -78,7 +78,7 @@ export interface MirroredPath {
   readonly ignored: readonly string[];
   /**
    * Applies a batch of claims and says who won: $1 the claims as JSON, in key order; $2 how long to
-   * wait for a lock, such as `500ms`; $3 the columns that the claims bring.
+   * wait for a lock, such as `500ms`; $3 the columns that the claims bring, with their types, as JSON.
    */
   readonly applyStatement: string;
   /** What the canary writes, from milliseconds since 1970. */

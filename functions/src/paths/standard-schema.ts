@@ -1,4 +1,5 @@
 import type { InputIssue, Json } from '../values/json';
+import { textEvidence } from '../values/storable';
 
 /**
  * The interface of schema libraries, of zod for one. Source: https://standardschema.dev, version 1.
@@ -20,8 +21,14 @@ interface Issue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
+/** The vendor of the mirror's own schemas, whose messages quote no value. */
+export const OWN_VENDOR = 'quest-mirror';
+
 const NONE: InputIssue[] = [];
 const NO_ISSUES: readonly Issue[] = [];
+/** A document may have as many wrong fields as it has any; a few show what is wrong. */
+const MAX_ISSUES = 16;
+const MAX_TEXT_BYTES = 1_000;
 
 /**
  * What a schema complains of, field by field: `value.a.b`. Never throws: an event that made it throw
@@ -31,7 +38,11 @@ export function issuesOf(schema: StandardSchema | undefined, value: Json): Input
   if (schema === undefined) return NONE;
   try {
     const result = schema['~standard'].validate(value);
-    if (!isPromise(result)) return (result.issues ?? NO_ISSUES).map(asInputIssue);
+    if (!isPromise(result)) {
+      const issues = (result.issues ?? NO_ISSUES).slice(0, MAX_ISSUES).map(asInputIssue);
+      if (schema['~standard'].vendor === OWN_VENDOR) return issues;
+      return issues.map((issue) => ({ ...issue, mayQuote: true }));
+    }
     // Nobody waits for it, so that its rejection mustn't end the process.
     result.then(undefined, () => {});
     return [{ field: 'value', message: 'expected a schema that answers at once' }];
@@ -46,5 +57,9 @@ function isPromise(result: Result | Promise<Result>): result is Promise<Result> 
 
 function asInputIssue({ path = [], message }: Issue): InputIssue {
   const steps = path.map((step) => String(typeof step === 'object' ? step.key : step));
-  return { field: ['value', ...steps].join('.'), message };
+  // It may quote a value, cut where half of an emoji stands, which jsonb refuses.
+  return {
+    field: textEvidence(['value', ...steps].join('.'), MAX_TEXT_BYTES),
+    message: textEvidence(String(message), MAX_TEXT_BYTES),
+  };
 }

@@ -28,8 +28,8 @@ export interface Divergence {
  * is seen again is counted, but not an event that is delivered again (the last 16 ids are known), nor
  * the same overwrite told by another of its leaves.
  *
- * Of one couple's refused writes 100 of a kind have rows of their own; the rest share one, whose ref
- * is the couple's and whose `latest_ref` is the newest leaf's. Statements that run at once may bring
+ * Of a shard's refused writes 100 of a path and kind have rows of their own; the rest share one, whose
+ * ref is the shard's and whose `latest_ref` is the newest leaf's. Statements that run at once may bring
  * a few more.
  *
  * `lock_timeout` is set here because a transaction pooler takes no session settings: a row that
@@ -71,7 +71,7 @@ placed as (
   select
     told.*,
     case when is_new_refusal then
-      row_number() over (partition by shard, kind, is_new_refusal order by ref) + (
+      row_number() over (partition by path, shard, kind, is_new_refusal order by ref) + (
         select count(*)
         from (
           select
@@ -79,6 +79,7 @@ placed as (
           where md5(log.shard) = md5(told.shard)
             and log.shard = told.shard
             and log.kind = told.kind
+            and log.path = told.path
             and log.kind in ('invalid_payload', 'write_rejected', 'foreign_user')
             and log.resolved_at is null
           limit 100

@@ -1,6 +1,6 @@
 /**
  * An event that was missing has come, late: $1 ref, $2 its time, $3 and $4 hashes of the states it led
- * from and to (null = not completed), $5 whether the first of them is known, $6 its id. It splits
+ * from and to (null = not there), $5 whether the first of them is known, $6 its id, $7 its path. It splits
  * the gap that it falls into in two; a gap whose ends agree is none. With the last of them the leaf's
  * `missed_event` is resolved, unless more gaps were met than the row keeps. All is computed from the
  * row at hand, which another late event may have just changed.
@@ -25,9 +25,7 @@ set (detail, resolved_at, cause, severity) = (
       count(piece.gap) = 0 and log.detail -> 'gaps_dropped' is null as is_over
     from jsonb_array_elements(log.detail -> 'gaps') as whole (gap)
     cross join lateral (
-      select
-        (whole.gap ->> 'from_time')::timestamptz < $2::timestamptz
-          and $2::timestamptz < (whole.gap ->> 'to_time')::timestamptz as is_hit
+      select mirror.falls_into_gap(whole.gap, $2::timestamptz, $3, $4, $5) as is_hit
     ) as event
     cross join lateral (
       select whole.gap
@@ -44,13 +42,13 @@ set (detail, resolved_at, cause, severity) = (
 from settings
 where md5(log.ref) = md5($1)
   and log.ref = $1
+  and log.path = $7
   and log.kind = 'missed_event'
   and log.resolved_at is null
   and exists (
     select
     from jsonb_array_elements(log.detail -> 'gaps') as whole (gap)
-    where (whole.gap ->> 'from_time')::timestamptz < $2::timestamptz
-      and $2::timestamptz < (whole.gap ->> 'to_time')::timestamptz
+    where mirror.falls_into_gap(whole.gap, $2::timestamptz, $3, $4, $5)
   )
 `;
 

@@ -7,6 +7,8 @@ export type JsonObject = { [key: string]: Json };
 export interface InputIssue {
   field: string;
   message: string;
+  /** Whether the message is of others, who may quote the input in it: nothing for a log. */
+  mayQuote?: true;
 }
 
 /** What a value is, in words for a message: `null`, `array`, `string`, ... */

@@ -96,12 +96,15 @@ export async function applyRows(
     ...{ payload: value, event_id: `${eventTime}-${n}`, event_time: eventTime },
     ...{ before_known: false, settles_tie: false, detail: {} },
   }));
-  const told = name === 'quest_completions' ? ['partner_id', 'completed_at'] : [];
+  const told =
+    name === 'quest_completions'
+      ? { partner_id: 'text', completed_at: 'timestamp with time zone' }
+      : {};
   const answers = await database.as<{ verdict: string }>(
     { role: 'quest_mirror_writer', claims: null },
     `with applied as materialized (select * from mirror.apply_${name}($1, '1s', $2))
      select verdict from applied order by n`,
-    [JSON.stringify(claims), told],
+    [JSON.stringify(claims), JSON.stringify(told)],
   );
   return answers.map(({ verdict }) => verdict);
 }

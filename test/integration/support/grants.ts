@@ -38,6 +38,7 @@ const CALLS: Record<string, readonly string[]> = {
   as_evidence: ['api', 'writer'],
   canary_row: ['reader', 'writer'],
   claim_by_client: ['api', 'writer'],
+  falls_into_gap: ['writer'],
   few_gaps: ['api', 'writer'],
   is_own_rtdb: ['api', 'writer'],
   note_flag: ['writer'],

@@ -117,7 +117,10 @@ async function readSample(ref: string, source: TreeSource): Promise<Sample> {
     return await samplePath(stepsOfRef(ref), source);
   } catch (error) {
     if (!(error instanceof RtdbReadError)) throw error;
-    throw new ConfigError(`${error.message}; with --no-sample it isn't asked`, { cause: error });
+    throw new ConfigError(
+      `${error.message}; --sample FILE reads an export, and with --no-sample nothing is asked`,
+      { cause: error },
+    );
   }
 }
 

@@ -6,6 +6,7 @@ import { IDENTITY_CHECK } from './identity-check';
 import { RTDB_CHECKS } from './rtdb-checks';
 import { SCHEMA_CHECKS } from './schema-checks';
 import { SETTINGS_CHECKS } from './settings-checks';
+import { TREES_CHECK } from './trees-check';
 
 /** All checks, in order; the first that needs a store shows whether it answers. */
 const CHECKS: readonly Check[] = [
@@ -13,6 +14,7 @@ const CHECKS: readonly Check[] = [
   ...SCHEMA_CHECKS,
   IDENTITY_CHECK,
   ...RTDB_CHECKS,
+  TREES_CHECK,
   ...DEPLOYMENT_CHECKS,
   ...SETTINGS_CHECKS,
 ];

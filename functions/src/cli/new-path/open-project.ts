@@ -45,13 +45,21 @@ async function openWrapper(root: string): Promise<OpenProject> {
     ...(existsSync(own) ? await readMigrationFiles(own) : []),
   ];
   files.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const { paths, neverMirror } = builtPaths(root);
+  const { paths, neverMirror } = pathsOf(root);
   return opened(root, WRAPPER_LAYOUT, files, paths, neverMirror);
 }
 
-/** What its list exports once it is compiled. */
-function builtPaths(root: string): { paths: MirroredPath[]; neverMirror: string[] } {
-  const file = join(root, 'lib', 'paths.js');
+/**
+ * What a wrapper's list exports once it is compiled; elsewhere, what this package mirrors by itself.
+ *
+ * @param folder the working folder
+ * @throws ConfigError where the list isn't compiled
+ */
+export function pathsOf(folder: string): Pick<Project, 'paths' | 'neverMirror'> {
+  if (!existsSync(join(folder, WRAPPER_LAYOUT.list))) {
+    return { paths: PATHS, neverMirror: NEVER_MIRROR };
+  }
+  const file = join(folder, 'lib', 'paths.js');
   if (!existsSync(file)) {
     throw new ConfigError('lib/paths.js is not there: compile src/paths.ts first');
   }

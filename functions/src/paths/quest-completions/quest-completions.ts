@@ -2,7 +2,7 @@ import type { Json } from '../../values/json';
 import { instant, text } from '../columns';
 import { definePath } from '../define-path';
 import type { Remark } from '../mirrored-path';
-import type { StandardSchema } from '../standard-schema';
+import { OWN_VENDOR, type StandardSchema } from '../standard-schema';
 import { COMPLETION_PATTERN } from './completion-path';
 import { issueOfValue, ownTimeOfValue } from './completion-value';
 import { isOfCouple, partnerOf } from './partner';
@@ -11,7 +11,7 @@ import { isOfCouple, partnerOf } from './partner';
 const completionValue: StandardSchema = {
   '~standard': {
     version: 1,
-    vendor: 'quest-mirror',
+    vendor: OWN_VENDOR,
     validate(value) {
       const issue = issueOfValue(value as Json);
       return issue === null ? {} : { issues: [issue] };
