@@ -3127,7 +3127,7 @@ declare
   );
   declared mirror.paths;
 begin
-  -- A bare null in a list that is written as text is no column's name.
+  -- A bare null in a list that is written as text isn't a column's name.
   if array_position(columns || visible_to, null) is not null then
     raise exception 'a list of % holds a null: write "null" for a column of that name', path
       using errcode = 'invalid_name';

@@ -201,7 +201,7 @@ create table mirror.paths (
   constraint paths_path_is_name check (path ~ '^[a-z][a-z0-9_]{0,39}$')
 );
 
--- A path that is mirrored no more gives its ref to another.
+-- Once a path is no longer mirrored, another may have its ref.
 create unique index paths_ref_once on mirror.paths (ref) where removed_at is null;
 
 comment on table mirror.paths is 'The mirrored paths, as their migrations declare them.';
@@ -1441,7 +1441,7 @@ declare
   );
   declared mirror.paths;
 begin
-  -- A bare null in a list that is written as text is no column's name.
+  -- A bare null in a list that is written as text isn't a column's name.
   if array_position(columns || visible_to, null) is not null then
     raise exception 'a list of % holds a null: write "null" for a column of that name', path
       using errcode = 'invalid_name';
@@ -1603,7 +1603,7 @@ $$;
 revoke all on function mirror.count_purgeable(interval, integer) from public;
 
 -- Removes tombstones of a path that no late write can reach any more, max_rows at most, and answers how
--- many it were. Through the mirror's own door, or each would be noted as a direct write.
+-- many there were. Through the mirror's own door, or each would be noted as a direct write.
 create function mirror.purge_tombstones(
   purged_path text,
   older_than interval,

@@ -216,7 +216,7 @@ describe('a path that nobody has declared', () => {
     expect(code).toBe(0);
     expect(out).toContain('new column feeling text; null in rows that are there');
     expect(out).toContain('column mood is no longer declared; the table keeps it');
-    expect(out).toContain('its rows are visible to others than before');
+    expect(out).toContain('who may see its rows changes');
     const [written, ...more] = changedSince(edited);
     expect([written, more]).toEqual([expect.stringMatching(/_invented_moods_changed\.sql$/), []]);
     await Promise.all([expectClean(), squawk(written ?? '')]);

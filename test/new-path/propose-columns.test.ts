@@ -64,8 +64,8 @@ test('names that no column can have are left out, and said', () => {
     payload: 'payload is a reserved name',
     coupleId: "couple_id is another column's name",
     foo_bar: "foo_bar is another column's name",
-    é: 'its name makes no name of a column',
-    '0': 'its name makes no name of a column',
+    é: "its name can't name a column",
+    '0': "its name can't name a column",
     ['x'.repeat(31)]: 'its name is long',
   });
   expect(leftOut).toHaveLength(7);

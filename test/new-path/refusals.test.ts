@@ -30,7 +30,7 @@ test.each([
   ['no part', ['a/b'], 'expected a part such as {coupleId}'],
   ['two parts of one name', ['a/{coupleId}/{couple_id}'], "two of the ref's parts and columns"],
   ['a reserved part', ['a/{payload}'], 'column payload: the name is reserved'],
-  ['no name', ['{coupleId}'], 'no name follows from it: give --name'],
+  ['no name', ['{coupleId}'], 'no name follows from it: choose one with --name'],
   ['a bad name', ['a/{b}', '--name', 'A'], 'name: expected [a-z][a-z0-9_]{0,39}'],
   ['a name that is taken', ['a/{b}', '--name', 'lp_awards'], 'two paths have this name'],
   ['a trigger that is taken', ['a/{b}', '--trigger', 'mirrorLpAward'], 'has the same trigger'],
@@ -43,7 +43,7 @@ test.each([
   ['what is never mirrored', ['pairing_codes/{code}'], 'which is never mirrored'],
   ['a day that is no part', ['a/{b}', '--day', 'c'], 'day: expected a part of the ref'],
   ["nobody's column", ['a/{b}', '--visible-to', 'c'], 'visibleTo: there is no column "c"'],
-  ['a file that is there', ['a/{b}', '--name', 'columns'], 'columns.ts: the file is there'],
+  ['a file that is there', ['a/{b}', '--name', 'columns'], 'columns.ts: the file exists already'],
   ['no export', ['a/{b}', '--sample', 'no-such-file'], '--sample: expected an export of RTDB'],
   [
     'options for a declared path',
@@ -67,7 +67,7 @@ test('Postgres that does not answer is no hindrance, and is said', async () => {
   const env = { DATABASE_URL: 'postgres://u:p@127.0.0.1:9/x' };
   const { code, out } = await newPath(['invented_notes/{coupleId}'], env);
   expect(code).toBe(0);
-  expect(out).toContain('Postgres was not asked for a table of that name: Cannot connect');
+  expect(out).toContain('not checked whether Postgres has a table of that name: Cannot connect');
 });
 
 test('--json tells all that would be written', async () => {
@@ -148,5 +148,12 @@ describe('a declaration and its migrations', () => {
         new Date(),
       ),
     ).toThrow(message);
+  });
+
+  test('a name that follows on one that a migration removed has a table of its own', () => {
+    const removed = `${migrated(',\nlikes bigint', '')}
+      update mirror.paths set removed_at = clock_timestamp() where path = 'notes';`;
+    const renamed = definePath({ ...NOTES, name: 'remarks' });
+    expect(planChange(renamed, project(removed), new Date()).kind).toBe('table');
   });
 });

@@ -109,7 +109,7 @@ const A_PERSON_CAN_MEND_IT: [string, string, string][] = [
     'neither true nor false',
   ],
   ['a number', flag({ defaultValue: { value: 0 }, valueType: 'NUMBER' }), 'neither true nor false'],
-  ['a value that is no text', flag({ defaultValue: { value: false } }), 'neither true nor false'],
+  ["a value that isn't text", flag({ defaultValue: { value: false } }), 'neither true nor false'],
   ['an empty value', flag({ defaultValue: {} }), 'neither true nor false'],
   [
     'an in-app default that is none',

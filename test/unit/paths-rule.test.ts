@@ -71,7 +71,7 @@ test.each<[string, object, object[], string[], string]>([
     [],
     'a personalization',
   ],
-  ['no text', { defaultValue: { value: 5 } }, [], [], 'no text'],
+  ['no text', { defaultValue: { value: 5 } }, [], [], "isn't text"],
   [
     'a percentage',
     { ...value('lp_awards'), conditionalValues: { c: { value: 'steps' } } },

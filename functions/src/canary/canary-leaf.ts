@@ -10,7 +10,7 @@ export interface CanaryLeaf {
   parts: readonly string[];
 }
 
-/** One leaf of each path for ever, so that canaries don't pile up. Pure. */
+/** Always the same leaf of a path, so that canaries don't pile up. Pure. */
 export function canaryLeaf({ ref, dayColumn }: MirroredPath): CanaryLeaf {
   const parts: string[] = [];
   const path = stepsOfRef(ref).map((step) => {

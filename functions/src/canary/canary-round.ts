@@ -11,20 +11,20 @@ const CANARY_PERIOD_MS = 5 * 60_000;
 export interface RoundContext extends CanaryContext {
   /** What the flag says now. */
   flag: FlagRule;
-  /** Told what became of each path's canary; null = none was expected. */
+  /** Receives what became of each path's canary; null = none was expected. */
   onVerdict(path: string, verdict: CanaryVerdict | null): void;
-  /** Told of each path whose canary could not be looked for, or written. */
+  /** Receives each path whose canary could not be looked for, or written. */
   onFailure(path: string, error: unknown): void;
 }
 
-/** The canaries of some paths failed; each was told of by itself. */
+/** The canaries of some paths failed; each was reported by itself. */
 class CanaryRoundError extends Error {
   override name = 'CanaryRoundError';
 }
 
 /**
  * Notes in `mirror.coverage` what the flag says, and lets a canary fly on every path that is on. A part
- * of the couples always has the canary's in it. One path's failure ends no other's flight.
+ * of the couples always has the canary's in it. A path's failure doesn't keep the others' canaries from flying.
  *
  * @throws CanaryRoundError that names the paths which failed; as Postgres does, where the flag can't be
  *   noted

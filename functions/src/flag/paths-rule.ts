@@ -43,7 +43,7 @@ export function pathsOfTemplate(
   const names: string[] = [];
   if (read !== 'in_app_default') {
     if ('complaint' in read) complaints.push(read.complaint);
-    else if (read.text === null) complaints.push('a value that is no text');
+    else if (read.text === null) complaints.push("a value that isn't text");
     else names.push(...namesIn(read.text));
   }
   const unknown = names.filter((name) => !declared.includes(name));

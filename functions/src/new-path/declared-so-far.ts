@@ -51,7 +51,11 @@ export function declaredSoFar(migrations: readonly Migration[]): Map<string, Mig
   for (const { name: file, sql } of migrations) {
     const text = withoutComments(sql);
     noteTables(text, tables);
-    for (const [, name = '', ref = '', rest = ''] of text.matchAll(DECLARE_PATH)) {
+    for (const [, name = '', ref = '', rest = '', removed] of text.matchAll(DECLARE_OR_REMOVE)) {
+      if (removed !== undefined) {
+        paths.delete(removed);
+        continue;
+      }
       const table = tables.get(name) ?? new Map();
       const columns = listArgument(rest, 'columns');
       const visibleTo = listArgument(rest, 'visible_to');
@@ -61,7 +65,7 @@ export function declaredSoFar(migrations: readonly Migration[]): Map<string, Mig
   return paths;
 }
 
-/** What looks like a comment in a quoted text, such as a ref, is none. */
+/** What looks like a comment inside a quoted text, such as a ref, isn't one. */
 function withoutComments(sql: string): string {
   return sql.replace(
     /--.*$|\/\*[\s\S]*?\*\/|(\$\w*\$)([\s\S]*?)\1|'(?:[^']|'')*'/gm,
@@ -73,7 +77,11 @@ function withoutComments(sql: string): string {
 }
 
 const DECLARE_PATH =
-  /select\s+mirror\.declare_path\(\s*'([a-z0-9_]+)'\s*,\s*'((?:[^']|'')+)'([^;]*?)\)\s*;/g;
+  /select\s+mirror\.declare_path\(\s*'([a-z0-9_]+)'\s*,\s*'((?:[^']|'')+)'([^;]*?)\)\s*;/;
+/** Once a path is no longer mirrored, another may have its ref. */
+const REMOVE_PATH =
+  /update\s+mirror\.paths\s+set\s+removed_at\s*=[^;]*?where\s+path\s*=\s*'([a-z0-9_]+)'\s*;/;
+const DECLARE_OR_REMOVE = new RegExp(`${DECLARE_PATH.source}|${REMOVE_PATH.source}`, 'g');
 
 function listArgument(rest: string, name: string): string[] {
   const list = new RegExp(`\\b${name}\\s*=>\\s*'\\{([^}]*)\\}'`).exec(rest)?.[1] ?? '';

@@ -50,7 +50,7 @@ export function createTableMigration(path: TablePath): string {
   );
 }
 
-/** The migration that gives a table the columns that it lacks, and declares its path anew. Pure. */
+/** The migration that gives a table the columns that it lacks, and declares its path again. Pure. */
 export function changePathMigration(path: TablePath, added: readonly AddedColumn[]): string {
   const { name } = path;
   const what =
@@ -147,7 +147,7 @@ function declarePath({ name, ref, columns, visibleTo }: TablePath): string[] {
 
 function listArgument(name: string, names: readonly string[]): string[][] {
   if (names.length === 0) return [];
-  // A bare null in a list is no name.
+  // A bare null in a list isn't a name.
   const values = names.map((value) => (value === 'null' ? '"null"' : value));
   const line = `  ${name} => '{${values.join(',')}}'`;
   // A comma may follow.

@@ -20,7 +20,7 @@ function stampOf(instant: Date): string {
   return instant.toISOString().slice(0, 19).replace(/\D/g, '');
 }
 
-/** A second later; a stamp that is no time of the calendar is a number, and gets the next one. */
+/** A second later; a stamp that isn't a time of the calendar counts as a number, and gets the next one. */
 function secondAfter(stamp: string): string {
   const [, date = '', hour, minute, second] = /^(\d{8})(\d\d)(\d\d)(\d\d)$/.exec(stamp) ?? [];
   const day = date.replace(/^(\d{4})(\d\d)(\d\d)$/, '$1-$2-$3');

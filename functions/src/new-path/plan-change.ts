@@ -43,6 +43,6 @@ function refuseOtherName(
   if (other === undefined) return;
   throw new ConfigurationError(
     `path ${JSON.stringify(name)}: name: expected ${other[0]}, as ${other[1].file} declares its ref; ` +
-      'a path keeps its name',
+      `a path keeps its name, or a migration sets removed_at of ${other[0]} in mirror.paths first`,
   );
 }

@@ -54,7 +54,7 @@ export function draftPath(request: NewPathRequest, project: Project): PathDraft 
   const name = request.name ?? nameOfLiterals(literals, isTaken);
   if (name === null) {
     throw new ConfigurationError(
-      `ref ${JSON.stringify(ref)}: no name follows from it: give --name`,
+      `ref ${JSON.stringify(ref)}: no name follows from it: choose one with --name`,
     );
   }
   const draft: PathDraft = {
@@ -110,7 +110,7 @@ function filesOf(
   const list = { file: layout.list, text: listText, opening: layout.listOpening };
   const declaration = `${layout.declarations}/${fileName}.ts`;
   if (hasFile(declaration)) {
-    throw new ConfigurationError(`${declaration}: the file is there; give the path another --name`);
+    throw new ConfigurationError(`${declaration}: the file exists already; choose another --name`);
   }
   return [
     { file: declaration, text: declarationFile(draft, constant, layout.imports), isNew: true },

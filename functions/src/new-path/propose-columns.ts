@@ -7,7 +7,7 @@ import { snakeCase } from './path-names';
 export interface ProposedColumn {
   column: string;
   type: ColumnType;
-  /** The field that it shows; null = the value itself, which is no object. */
+  /** The field that it shows; null = the value itself, which isn't an object. */
   field: string | null;
 }
 
@@ -87,13 +87,13 @@ function ofFields(fields: ReadonlyMap<string, unknown[]>, taken: readonly string
 function nameIssue(field: string, column: string, taken: readonly string[]): string | null {
   if (field.length > LONGEST_FIELD) return 'its name is long';
   if (field === '__proto__' || !/^[A-Za-z_][\w -]*$/.test(field) || !/^[a-z]/.test(column)) {
-    return 'its name makes no name of a column';
+    return "its name can't name a column";
   }
   if (VERSION_COLUMNS.includes(column)) return `${column} is a reserved name`;
   return taken.includes(column) ? `${column} is another column's name` : null;
 }
 
-/** A local time shows by its name that no instant can be told from it. */
+/** The name of a local time shows that it isn't an instant. */
 function columnOf(field: string, values: readonly unknown[]): string {
   const isLocal =
     values.length > 0 && values.every((value) => kindOf(field, value) === 'local time');

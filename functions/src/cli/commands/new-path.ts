@@ -160,7 +160,9 @@ async function refuseTable(
     if (error instanceof ConfigError) return error.message;
     throw error;
   }
-  throw new ConfigError(`rtdb.${name} is a table or view in Postgres already: give another --name`);
+  throw new ConfigError(
+    `rtdb.${name} is a table or view in Postgres already: choose another with --name`,
+  );
 }
 
 const TABLE = `

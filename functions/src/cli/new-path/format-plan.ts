@@ -32,7 +32,7 @@ export function formatNewPath(answer: NewPathAnswer): string {
     ...siblingLines(siblings),
     ...(database === null
       ? []
-      : [`  Postgres was not asked for a table of that name: ${database}`]),
+      : [`  not checked whether Postgres has a table of that name: ${database}`]),
     ...fileLines(files, dryRun),
     ...(dryRun ? [] : [`Next: ${nextSteps.join('; ')}.`]),
   ]);
@@ -63,7 +63,7 @@ function changeLines(name: string, { change }: Extract<ChangePlan, { kind: 'chan
       (column) => `  column ${column} is declared again; the table still has it`,
     ),
     ...dropped.map((column) => `  column ${column} is no longer declared; the table keeps it`),
-    ...(visibleToChanged ? ['  its rows are visible to others than before'] : []),
+    ...(visibleToChanged ? ['  who may see its rows changes'] : []),
   ];
 }
 
@@ -77,7 +77,7 @@ function siblingLines(siblings: readonly string[]): string[] {
   if (siblings.length === 0) return [];
   const list = siblings.map((sibling) => `'${sibling}'`).join(', ');
   return [
-    `  beside it and mirrored by nobody: ${siblings.join(', ')}; if that is on purpose, say so:`,
+    `  siblings that nobody mirrors: ${siblings.join(', ')}; if that is on purpose, add:`,
     `    ignored: [${list}],`,
   ];
 }

@@ -31,7 +31,7 @@ export async function openProject(folder: string): Promise<OpenProject> {
   if (existsSync(join(folder, WRAPPER_LAYOUT.list))) return openWrapper(folder);
   if (!existsSync(join(repository, REPOSITORY_LAYOUT.list))) {
     throw new ConfigError(
-      `${WRAPPER_LAYOUT.list} is not in the working folder: run it where it is`,
+      `${WRAPPER_LAYOUT.list} is not in the working folder: run this in the folder that has it`,
     );
   }
   const migrations = await readMigrationFiles(join(repository, REPOSITORY_LAYOUT.migrations));
@@ -61,7 +61,7 @@ export function pathsOf(folder: string): Pick<Project, 'paths' | 'neverMirror'> 
   }
   const file = join(folder, 'lib', 'paths.js');
   if (!existsSync(file)) {
-    throw new ConfigError('lib/paths.js is not there: compile src/paths.ts first');
+    throw new ConfigError('lib/paths.js does not exist: compile src/paths.ts first');
   }
   const exported = require(file) as { default?: unknown; neverMirror?: unknown };
   if (!Array.isArray(exported.default)) {
