@@ -49,6 +49,8 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'quest-mirror-wrapper-'));
   for (const [file, text] of Object.entries(FILES)) write(file, text);
   mkdirSync(join(folder, 'node_modules'));
+  // As people do beforehand: it has no file yet.
+  mkdirSync(join(folder, 'migrations'));
   symlinkSync(join(ROOT, 'functions'), join(folder, 'node_modules', 'quest-mirror'), 'junction');
   database = await cloneDatabase();
 });
@@ -159,3 +161,12 @@ process.stdout.write(parsed.text);
   expect(await compile()).toMatchObject({ code: 0, out: '' });
   expect(await run(['lib/index.js'])).toEqual({ code: 0, out: 'a', errors: '' });
 }, 120_000);
+
+test.each([
+  ['exports.default = [undefined]', 'lib/paths.js: expected a list of paths'],
+  ["exports.default = []; exports.neverMirror = 'a'", 'expected neverMirror to be a list of trees'],
+])('a compiled list that is %s is refused in one line', async (text, message) => {
+  write('lib/paths.js', text);
+  const { code, errors } = await newPath('a/{coupleId}', '--dry-run');
+  expect({ code, errors }).toEqual({ code: 2, errors: expect.stringContaining(message) });
+});

@@ -78,7 +78,10 @@ select name, checksum from mirror.schema_migrations order by name collate "C"
 
 /** What the migrations have declared, and not removed. */
 export const MIGRATED_PATHS = `
-select path, declaration_hash as hash from mirror.paths where removed_at is null order by path
+select path, declaration_hash as hash, to_regclass(relation) is not null as has_table
+from mirror.paths
+where removed_at is null
+order by path
 `;
 
 /** When mirroring of completions began (a day of UTC), and whether any event was mirrored. */
@@ -153,7 +156,7 @@ export function parseMigrationHistory(rows: unknown[]) {
   return rows.map((row) => MIGRATION.parse(row));
 }
 
-const MIGRATED_PATH = z.object({ path: z.string(), hash: z.string() });
+const MIGRATED_PATH = z.object({ path: z.string(), hash: z.string(), has_table: z.boolean() });
 
 /** A path by name, and what tells its declaration from another. */
 export type DeclaredHash = z.infer<typeof MIGRATED_PATH>;

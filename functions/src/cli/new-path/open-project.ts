@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { NEVER_MIRROR, PATHS } from '../../app-paths';
 import {
@@ -42,11 +42,16 @@ async function openWrapper(root: string): Promise<OpenProject> {
   const own = join(root, WRAPPER_LAYOUT.migrations);
   const files = [
     ...(await readMigrationFiles(migrationsFolder())),
-    ...(existsSync(own) ? await readMigrationFiles(own) : []),
+    ...(hasMigrations(own) ? await readMigrationFiles(own) : []),
   ];
   files.sort((a, b) => (a.name < b.name ? -1 : 1));
   const { paths, neverMirror } = pathsOf(root);
   return opened(root, WRAPPER_LAYOUT, files, paths, neverMirror);
+}
+
+/** A folder that was made for the first one has none yet. */
+function hasMigrations(folder: string): boolean {
+  return existsSync(folder) && readdirSync(folder).some((file) => file.endsWith('.sql'));
 }
 
 /**
@@ -64,11 +69,20 @@ export function pathsOf(folder: string): Pick<Project, 'paths' | 'neverMirror'> 
     throw new ConfigError('lib/paths.js does not exist: compile src/paths.ts first');
   }
   const exported = require(file) as { default?: unknown; neverMirror?: unknown };
-  if (!Array.isArray(exported.default)) {
+  // What a cycle of imports leaves undefined is found here.
+  if (!Array.isArray(exported.default) || !exported.default.every(isDeclared)) {
     throw new ConfigError('lib/paths.js: expected a list of paths as its default export');
   }
-  const { default: paths, neverMirror } = exported;
-  return { paths, neverMirror: Array.isArray(neverMirror) ? neverMirror : [] };
+  const { default: paths, neverMirror = [] } = exported;
+  // Read as none, a tree that is never to be mirrored could be.
+  if (!Array.isArray(neverMirror)) {
+    throw new ConfigError('lib/paths.js: expected neverMirror to be a list of trees');
+  }
+  return { paths, neverMirror };
+}
+
+function isDeclared(path: Partial<MirroredPath> | null | undefined): path is MirroredPath {
+  return typeof path?.parsePath === 'function';
 }
 
 function opened(
