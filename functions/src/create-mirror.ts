@@ -2,7 +2,6 @@ import './framework-errors';
 import { readBodiesByTurns } from './body-turns';
 import type { canaryFunction } from './canary-function';
 import { type MirrorTrigger, mirrorTrigger } from './mirror-trigger';
-import { checkPaths } from './paths/check-paths';
 import type { DeclaredPath } from './paths/define-path';
 import type { MirroredPath } from './paths/mirrored-path';
 
@@ -36,10 +35,11 @@ export function createMirror<const Paths extends readonly DeclaredPath[]>({
   paths,
   neverMirror = [],
 }: MirrorOptions<Paths>): MirrorFunctions<Paths> {
-  checkPaths(paths, neverMirror);
   const target = process.env.FUNCTION_TARGET;
   const own = paths.find(({ trigger }) => trigger === target);
   if (own !== undefined) readBodiesByTurns();
+  // What is deployed was discovered, and so checked, before.
+  else loadCheck().checkPaths(paths, neverMirror);
   const names = paths.map(({ name }) => name);
   const triggers = (own === undefined ? paths : [own]).map((path: MirroredPath) => [
     path.trigger,
@@ -47,6 +47,10 @@ export function createMirror<const Paths extends readonly DeclaredPath[]>({
   ]);
   const services = own === undefined ? loadServices(paths) : {};
   return { ...services, ...Object.fromEntries(triggers) } as MirrorFunctions<Paths>;
+}
+
+function loadCheck(): typeof import('./paths/check-paths') {
+  return require('./paths/check-paths') as typeof import('./paths/check-paths');
 }
 
 function loadServices(paths: readonly MirroredPath[]): Services {
