@@ -26,7 +26,7 @@ export function claimOf(event: LeafEvent, settings: ClaimSettings): Claim {
     eventTime,
     payload: after.payload,
     columns: columnsOf(after, before),
-    // Beyond retention the row may have outlived its leaf, so it can't tell of a missing event.
+    // Beyond retention the row may have outlived its leaf, so it says nothing about a missing event.
     before: isRetired && !after.gone ? { known: false } : beforeOf(before),
     settlesTie: false,
     retainedBefore:

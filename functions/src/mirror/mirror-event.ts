@@ -75,8 +75,9 @@ function end<Result>(
 
 async function refuse(event: InvalidEvent, context: MirrorContext): Promise<Outcome> {
   const source = sourceOf(event);
-  if (source !== null && !(await context.store().isOwn(source)))
+  if (source !== null && !(await context.store().isOwn(source))) {
     return refuseForeign(event, context);
+  }
   await context.store().record(invalidPayload(event));
   return { outcome: 'rejected', issues: event.issues };
 }

@@ -5,7 +5,7 @@ import { isSameValue } from '../values/same-value';
 import type { MirroredPath } from './mirrored-path';
 import { relationOf, type Step, stepsOfPattern, stepsOfRef } from './ref-pattern';
 
-/** The exported functions that no path may be called like. */
+/** The other exported functions: no trigger may have one of these names. */
 export const SERVICES = [
   'mirrorApi',
   'mirrorCanary',
@@ -15,7 +15,7 @@ export const SERVICES = [
 ] as const;
 
 /** In milliseconds since 1970: any will do. */
-const WHENEVER = 1_763_553_600_000;
+const SOME_TIME_MS = 1_763_553_600_000;
 
 /**
  * Refuses paths that contradict each other, or a tree that is never to be mirrored.
@@ -49,7 +49,7 @@ export function checkPaths(paths: readonly MirroredPath[], neverMirror: readonly
 
 /** What a canary writes has to be mirrored, and each has to be told from the one before. */
 function checkCanary(path: MirroredPath, complain: (complaint: string) => void): void {
-  const [first, next] = [WHENEVER, WHENEVER + 1].map((ms) => canonicalCanary(path, ms));
+  const [first, next] = [SOME_TIME_MS, SOME_TIME_MS + 1].map((ms) => canonicalCanary(path, ms));
   if (first === undefined || next === undefined || isSameValue(first, next)) {
     complain('canary: expected a value that differs from one millisecond to the next');
   }
