@@ -26,8 +26,8 @@ export type MirrorFunctions<Paths extends readonly DeclaredPath[]> = Services & 
 /**
  * The functions to export, for `firebase deploy` to find.
  *
- * An instance runs one function, and the platform names it in FUNCTION_TARGET (discovery names none).
- * Triggers start most often: they do without what the others load, about 45 ms and 8 MB.
+ * An instance runs one function, and the platform names it in FUNCTION_TARGET (discovery names none). It
+ * does without what the others load: for a trigger, which starts most often, about 45 ms and 8 MB.
  *
  * @throws ConfigurationError where declarations contradict each other
  */
@@ -35,30 +35,53 @@ export function createMirror<const Paths extends readonly DeclaredPath[]>({
   paths,
   neverMirror = [],
 }: MirrorOptions<Paths>): MirrorFunctions<Paths> {
-  const target = process.env.FUNCTION_TARGET;
+  const target = process.env.FUNCTION_TARGET ?? '';
   const own = paths.find(({ trigger }) => trigger === target);
-  if (own !== undefined) readBodiesByTurns();
-  // What is deployed was discovered, and so checked, before.
-  else loadCheck().checkPaths(paths, neverMirror);
   const names = paths.map(({ name }) => name);
-  const triggers = (own === undefined ? paths : [own]).map((path: MirroredPath) => [
-    path.trigger,
-    mirrorTrigger(path, names),
-  ]);
-  const services = own === undefined ? loadServices(paths) : {};
-  return { ...services, ...Object.fromEntries(triggers) } as MirrorFunctions<Paths>;
+  const trigger = (path: MirroredPath) => [path.trigger, mirrorTrigger(path, names)] as const;
+  // What is deployed was discovered, and so checked, before.
+  const only = own === undefined ? serviceOf(target, paths) : Object.fromEntries([trigger(own)]);
+  if (own !== undefined) readBodiesByTurns();
+  if (only !== null) return only as MirrorFunctions<Paths>;
+  loadCheck().checkPaths(paths, neverMirror);
+  return {
+    ...loadServices(paths),
+    ...Object.fromEntries(paths.map(trigger)),
+  } as MirrorFunctions<Paths>;
 }
 
 function loadCheck(): typeof import('./paths/check-paths') {
   return require('./paths/check-paths') as typeof import('./paths/check-paths');
 }
 
+const loadReconcile = () =>
+  require('./reconcile-functions') as typeof import('./reconcile-functions');
+const loadApi = () => require('./api-function') as typeof import('./api-function');
+const loadDashboard = () =>
+  require('./dashboard-function') as typeof import('./dashboard-function');
+
+function loadCanary(paths: readonly MirroredPath[]): Pick<Services, 'mirrorCanary'> {
+  const { canaryFunction } = require('./canary-function') as typeof import('./canary-function');
+  return { mirrorCanary: canaryFunction(paths) };
+}
+
+/** The one service that an instance runs, with what shares its file; null = the target is none. */
+function serviceOf(target: string, paths: readonly MirroredPath[]): Partial<Services> | null {
+  switch (target) {
+    case 'mirrorReconcile':
+    case 'mirrorReconcileCouples':
+      return loadReconcile();
+    case 'mirrorApi':
+      return loadApi();
+    case 'mirrorDashboard':
+      return loadDashboard();
+    case 'mirrorCanary':
+      return loadCanary(paths);
+    default:
+      return null;
+  }
+}
+
 function loadServices(paths: readonly MirroredPath[]): Services {
-  const canary = require('./canary-function') as typeof import('./canary-function');
-  return {
-    mirrorCanary: canary.canaryFunction(paths),
-    ...(require('./reconcile-functions') as typeof import('./reconcile-functions')),
-    ...(require('./api-function') as typeof import('./api-function')),
-    ...(require('./dashboard-function') as typeof import('./dashboard-function')),
-  };
+  return { ...loadCanary(paths), ...loadReconcile(), ...loadApi(), ...loadDashboard() };
 }
