@@ -11,7 +11,8 @@ import { startTokenMint, type TokenMint } from '../support/tokens';
 /** What a stranger can do with bodies, on the production runtime: no token is needed for any of it. */
 
 const CLAIM = '/api/sync/daily-quests/completion';
-const MAX_MB = 150;
+/** A quiet run peaks at 140; one body of these that was parsed would take 250 more. */
+const MAX_MB = 190;
 /** Of the API's promise; the attacker shares this machine and this process. */
 const HEALTHY_WITHIN_MS = 3_000;
 
