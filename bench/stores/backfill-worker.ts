@@ -11,7 +11,7 @@ import { openBackfill, runBackfill } from '../../functions/src/completions-only/
 import { leavesOfCouple } from '../../functions/src/completions-only/reconcile/leaves-of-couple';
 import { limitConcurrency } from '../../functions/src/completions-only/reconcile/limit-concurrency';
 import { sortLeaves } from '../../functions/src/completions-only/reconcile/read-completions';
-import { postgresConfig } from '../../functions/src/config';
+import { postgresConfig } from '../../functions/src/deploy/settings';
 import { Connections } from '../../functions/src/postgres/connections';
 import { createRtdbTree } from '../../functions/src/rtdb/rtdb-tree';
 import { coupleIdOf, DAYS, daysOf } from './dataset';

@@ -1,7 +1,7 @@
 import { ROWS_OF_RANGE } from '../../functions/src/completions-only/postgres/completion-rows';
 import { limitConcurrency } from '../../functions/src/completions-only/reconcile/limit-concurrency';
 import { runReconcile } from '../../functions/src/completions-only/reconcile/run-reconcile';
-import { postgresConfig } from '../../functions/src/config';
+import { postgresConfig } from '../../functions/src/deploy/settings';
 import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
 import { Connections } from '../../functions/src/postgres/connections';
 import { createRtdbTree } from '../../functions/src/rtdb/rtdb-tree';

@@ -2,8 +2,9 @@
  * What `import … from 'quest-mirror'` gives: for whoever mirrors paths of their own (docs/paths.md).
  * Triggers load this file at every cold start, so it loads nothing that they don't need.
  */
-export { ConfigurationError } from './configuration-error';
-export { createMirror, type MirrorFunctions, type MirrorOptions } from './create-mirror';
+
+export { createMirror, type MirrorFunctions, type MirrorOptions } from './deploy/create-mirror';
+export { ConfigurationError } from './errors/configuration-error';
 export {
   bigint,
   boolean,

@@ -7,7 +7,7 @@ export interface PlatformModel {
   jitter: number;
   /** After this the platform gives an event up. */
   retentionS: number;
-  /** The trigger's limits: functions/src/mirror-trigger.ts. */
+  /** The trigger's limits: functions/src/deploy/mirror-trigger.ts. */
   maxInstances: number;
   concurrency: number;
   /** What one instance mirrors with Postgres there. */

@@ -1,4 +1,4 @@
-import { RECORD_COVERAGE_GAP } from '../../functions/src/postgres/coverage';
+import { RECORD_COVERAGE_GAP } from '../../functions/src/coverage/coverage';
 import type { Statements } from '../../functions/src/postgres/statements';
 import { instantOfMillis } from '../../functions/src/values/event-time';
 
@@ -24,8 +24,9 @@ export class FlagSwitch {
   /** Writes the interval to `mirror.coverage`, as an instance would that saw the flag change. */
   async recordCoverage(statements: Statements): Promise<void> {
     if (this.#offAt === null) return;
-    const values = ['flag_off', this.#offAt, this.#onAt ?? presentInstant()];
-    await statements.run(RECORD_COVERAGE_GAP, [...values, JSON.stringify({ simulated: true })]);
+    const [from, to] = [this.#offAt, this.#onAt ?? presentInstant()];
+    const evidence = { simulated: true };
+    await RECORD_COVERAGE_GAP.run(statements, { reason: 'flag_off', from, to, evidence });
   }
 }
 

@@ -1,11 +1,5 @@
 import { Client } from 'pg';
-import {
-  type FlagNote,
-  flagNoteValues,
-  NOTE_FLAG,
-  parseWasFlagOff,
-  WAS_FLAG_OFF,
-} from '../../functions/src/postgres/coverage';
+import { type FlagNote, NOTE_FLAG, WAS_FLAG_OFF } from '../../functions/src/coverage/coverage';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 
 let database: TestDatabase;
@@ -30,7 +24,7 @@ function note(seen: FlagNote['seen'], more: Partial<FlagNote> = {}) {
     ...{ path: null, seen, since: ago(5), offSince: null, version: 0 },
     evidence: { by: 'mirror' },
   };
-  return database.query(NOTE_FLAG, flagNoteValues({ ...note, ...more }));
+  return NOTE_FLAG.run(database.statements, { ...note, ...more });
 }
 
 /** Seen from when the test began: on a busy machine it may take a while. */
@@ -131,7 +125,7 @@ test('outages and canaries are left alone', async () => {
 
 test('whether the flag was off at an instant', async () => {
   const wasOff = async (at: Date) =>
-    parseWasFlagOff(await database.query(WAS_FLAG_OFF, [at, 'lp_awards']));
+    (await WAS_FLAG_OFF.one(database.statements, { at, path: 'lp_awards' })).wasOff;
   await note('percent', { since: ago(100) });
   await note('off', { since: ago(50) });
   expect(await wasOff(ago(60))).toBe(false);
@@ -143,7 +137,7 @@ test('whether the flag was off at an instant', async () => {
 
 test('one path has intervals of its own, beside those of the flag', async () => {
   const wasOff = async (path: string) =>
-    parseWasFlagOff(await database.query(WAS_FLAG_OFF, [ago(10), path]));
+    (await WAS_FLAG_OFF.one(database.statements, { at: ago(10), path })).wasOff;
   await atOnce(() => note('off', { path: 'lp_awards', since: ago(30), version: 2 }));
   await note('on', { since: ago(30), version: 2 });
   expect([await wasOff('lp_awards'), await wasOff('quest_completions')]).toEqual([true, false]);
@@ -164,12 +158,11 @@ test('the login of the functions may note', async () => {
   const client = await database.pool.connect();
   try {
     await client.query('begin; set local role quest_mirror_writer');
-    await client.query(
-      NOTE_FLAG,
-      flagNoteValues({
-        ...{ path: null, seen: 'off', since: ago(5), offSince: ago(9), version: 1, evidence: {} },
-      }),
-    );
+    const statements = {
+      run: async (text: string, values: unknown[]) => (await client.query(text, values)).rows,
+    };
+    const seen = { path: null, seen: 'off', since: ago(5), offSince: ago(9) };
+    await NOTE_FLAG.run(statements, { ...seen, version: 1, evidence: {} });
     const { rows } = await client.query('select reason from mirror.coverage');
     expect(rows).toHaveLength(2);
   } finally {

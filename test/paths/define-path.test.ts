@@ -1,8 +1,8 @@
 import { NEVER_MIRROR } from '../../functions/src/app-paths';
-import { ConfigurationError } from '../../functions/src/configuration-error';
-import { createMirror } from '../../functions/src/create-mirror';
-import { parseWrittenEvent } from '../../functions/src/events/written-event';
+import { createMirror } from '../../functions/src/deploy/create-mirror';
+import { ConfigurationError } from '../../functions/src/errors/configuration-error';
 import { claimOf } from '../../functions/src/mirror/claim-of';
+import { parseWrittenEvent } from '../../functions/src/mirror/written-event';
 import { checkPaths, SERVICES } from '../../functions/src/paths/check-paths';
 import { integer, text } from '../../functions/src/paths/columns';
 import {

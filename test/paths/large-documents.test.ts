@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { parseWrittenEvent, type WrittenEvent } from '../../functions/src/events/written-event';
 import { claimOf } from '../../functions/src/mirror/claim-of';
+import { parseWrittenEvent, type WrittenEvent } from '../../functions/src/mirror/written-event';
 import { memoryPuzzles } from '../../functions/src/paths/memory-puzzles';
 import { steps } from '../../functions/src/paths/steps';
 import type { JsonValue } from '../support/cloud-event';

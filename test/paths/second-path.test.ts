@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { WrittenEvent } from '../../functions/src/events/written-event';
+import type { WrittenEvent } from '../../functions/src/mirror/written-event';
 import { lpAwards } from '../../functions/src/paths/lp-awards';
 import { eachTwiceInAnyOrder } from '../app/support/any-order';
 import { cloneDatabase, type TestDatabase } from '../support/database';

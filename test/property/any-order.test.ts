@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { WrittenEvent } from '../../functions/src/events/written-event';
+import type { WrittenEvent } from '../../functions/src/mirror/written-event';
 import { parseCompletionValue } from '../../functions/src/paths/quest-completions/completion-value';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';

@@ -3,7 +3,7 @@ import type {
   RunSummary,
 } from '../../functions/src/completions-only/reconcile/reconcile';
 import { runReconcile } from '../../functions/src/completions-only/reconcile/run-reconcile';
-import type { WrittenEvent } from '../../functions/src/events/written-event';
+import type { WrittenEvent } from '../../functions/src/mirror/written-event';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import type { TestDatabase } from '../support/database';

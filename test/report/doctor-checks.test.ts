@@ -1,4 +1,5 @@
 import { PATHS } from '../../functions/src/app-paths';
+import type { TableAccess } from '../../functions/src/cli/doctor/access-catalog';
 import { grantsCheck, rowSecurityCheck } from '../../functions/src/cli/doctor/access-checks';
 import {
   poolerCheck,
@@ -23,7 +24,6 @@ import {
 import { loginCheck } from '../../functions/src/cli/doctor/schema-checks';
 import { parametersCheck } from '../../functions/src/cli/doctor/settings-checks';
 import { declarationHash } from '../../functions/src/paths/define-path';
-import type { TableAccess } from '../../functions/src/postgres/access-catalog';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 
 const SERVER = 'postgres://u:p@db.example.com:5432/q';

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { PARAMETERS } from '../../functions/src/parameters';
+import { PARAMETERS } from '../../functions/src/deploy/parameters';
 
 /** Where secrets may be, and that none is where it may not. The manifest: test/deploy/manifest.test.ts. */
 

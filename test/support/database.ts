@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Client, Pool, type QueryResultRow } from 'pg';
+import type { Statements } from '../../functions/src/postgres/statements';
 
 /** How global-setup.ts tells the jest workers where the server is. */
 export const SERVER_URL_VARIABLE = 'QUEST_TEST_SERVER_URL';
@@ -14,6 +15,8 @@ export interface TestDatabase {
   pool: Pool;
   /** One statement's rows. */
   query<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  /** For the code under test. */
+  statements: Statements;
   /** Closes the pool and removes the database, whoever is still connected. */
   drop(): Promise<void>;
 }
@@ -40,6 +43,7 @@ export async function cloneDatabase(): Promise<TestDatabase> {
       const { rows } = await pool.query<Row>(text, values);
       return rows;
     },
+    statements: { run: async (text, values) => (await pool.query(text, values)).rows },
     drop: async () => {
       await pool.end();
       await onServer(serverUrl, (client) => client.query(`drop database ${name} with (force)`));

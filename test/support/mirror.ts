@@ -1,8 +1,8 @@
-import type { WrittenEvent } from '../../functions/src/events/written-event';
 import { SaidOnce } from '../../functions/src/mirror/findings';
 import { type MirrorContext, mirrorEvent } from '../../functions/src/mirror/mirror-event';
 import { type MirrorStore, openMirrorStore } from '../../functions/src/mirror/mirror-store';
 import { type Outcome, RETURNED } from '../../functions/src/mirror/outcome';
+import type { WrittenEvent } from '../../functions/src/mirror/written-event';
 import type { MirroredPath } from '../../functions/src/paths/mirrored-path';
 import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
 import { clientConfig } from '../../functions/src/postgres/client-config';

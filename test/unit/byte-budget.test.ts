@@ -1,4 +1,4 @@
-import { ByteBudget } from '../../functions/src/byte-budget';
+import { ByteBudget } from '../../functions/src/runtime/byte-budget';
 
 test('what fits begins at once, the rest in the order of asking', async () => {
   const budget = new ByteBudget(10);

@@ -10,7 +10,7 @@ import type {
   RowReading,
 } from '../../functions/src/completions-only/reconcile/compare-leaf';
 import type { Mismatch } from '../../functions/src/completions-only/reconcile/mismatch';
-import type { CoverageReason } from '../../functions/src/postgres/coverage';
+import type { CoverageReason } from '../../functions/src/coverage/coverage';
 
 /** Each rule's evidence, and what is next to it and no evidence; what produces it: causes.test.ts. */
 

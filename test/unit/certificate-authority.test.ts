@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { generate } from 'selfsigned';
-import { read } from '../../functions/src/config';
+import { read } from '../../functions/src/deploy/settings';
 import { parseAuthority } from '../../functions/src/postgres/certificate-authority';
 import { type Certificate, certificateFor } from '../support/tls-postgres';
 

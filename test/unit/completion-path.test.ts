@@ -1,4 +1,4 @@
-import { pathOfRef } from '../../functions/src/events/event-ref';
+import { pathOfRef } from '../../functions/src/mirror/event-ref';
 import {
   completionPath,
   parseCompletionPath,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { Client } from 'pg';
-import { postgresConfig } from '../../functions/src/config';
+import { postgresConfig } from '../../functions/src/deploy/settings';
 import { parseDatabaseUrl } from '../../functions/src/postgres/database-url';
 
 /** One grammar for everything that reads the URL, and what other readers make of the same text. */

@@ -4,7 +4,7 @@ import {
   recentDays,
 } from '../../functions/src/completions-only/reconcile/date-range';
 import { daysOfGaps } from '../../functions/src/completions-only/reconcile/gap-days';
-import type { CoverageInterval } from '../../functions/src/postgres/coverage';
+import type { CoverageInterval } from '../../functions/src/coverage/coverage';
 
 const NOW = new Date('2026-11-25T12:00:00Z');
 

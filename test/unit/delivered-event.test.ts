@@ -1,4 +1,4 @@
-import { readDeliveredEvent } from '../../functions/src/events/delivered-event';
+import { readDeliveredEvent } from '../../functions/src/mirror/delivered-event';
 import { completionEvent } from '../support/cloud-event';
 
 test.each([undefined, null, 17, 'text', true, [], {}])(

@@ -1,4 +1,4 @@
-import { recordOutages } from '../../functions/src/mirror/outage-recorder';
+import { recordOutages } from '../../functions/src/coverage/outage-recorder';
 
 const START = Date.parse('2025-11-19T12:00:00Z');
 

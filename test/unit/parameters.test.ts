@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { complaintOf, read, rtdbConfig } from '../../functions/src/config';
-import { PARAMETERS, type Parameter, type ParameterName } from '../../functions/src/parameters';
+import {
+  PARAMETERS,
+  type Parameter,
+  type ParameterName,
+} from '../../functions/src/deploy/parameters';
+import { complaintOf, read, rtdbConfig } from '../../functions/src/deploy/settings';
 import { identityOf } from '../../functions/src/rtdb/rtdb-database';
 
 /** The table of parameters is the one place that names them. In the manifest: test/deploy/. */

@@ -1,4 +1,4 @@
-import { apiSettings, readSettings } from '../../functions/src/config';
+import { apiSettings, readSettings } from '../../functions/src/deploy/settings';
 
 test('a parameter that is not set, or set to nothing, has its default', () => {
   const defaults = {

@@ -1,5 +1,5 @@
-import { pathOfRef } from '../../functions/src/events/event-ref';
-import { parseWrittenEvent } from '../../functions/src/events/written-event';
+import { pathOfRef } from '../../functions/src/mirror/event-ref';
+import { parseWrittenEvent } from '../../functions/src/mirror/written-event';
 import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
 import { REF, writeOf } from '../support/mirror';
 

@@ -1,6 +1,12 @@
 import { Hono } from 'hono';
-import { deadline, orAborted } from '../deadline';
 import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
+import { blameOf } from '../postgres/sqlstate';
+import { deadline, orAborted } from '../runtime/deadline';
+import { MAX_BODY_BYTES } from '../runtime/request-body';
+import { instantOfMillis } from '../values/event-time';
+import { keyIssues } from '../values/rtdb-key';
+import { authenticate } from './authenticate';
+import { coupleIdOf, parseClaimBody } from './claim-body';
 import {
   CLAIM_BY_CLIENT,
   clientClaimValues,
@@ -8,13 +14,7 @@ import {
   parseClientVerdict,
   parseShownCompletions,
   ROWS_OF_DAY,
-} from '../postgres/client-claims';
-import { blameOf } from '../postgres/sqlstate';
-import { MAX_BODY_BYTES } from '../request-body';
-import { instantOfMillis } from '../values/event-time';
-import { keyIssues } from '../values/rtdb-key';
-import { authenticate } from './authenticate';
-import { coupleIdOf, parseClaimBody } from './claim-body';
+} from './client-claims';
 import {
   type CompareDayContext,
   compareDay,

@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { ByteBudget } from '../byte-budget';
 import { parseCompletionPage } from '../completions-only/postgres/completion-rows';
 import { LOG_FINDINGS } from '../completions-only/postgres/reconcile-findings';
 import { compareSides, type Difference } from '../completions-only/reconcile/compare-sides';
@@ -8,13 +7,14 @@ import { findingsOf } from '../completions-only/reconcile/findings-of';
 import { leavesOfCouple } from '../completions-only/reconcile/leaves-of-couple';
 import type { Mismatch } from '../completions-only/reconcile/mismatch';
 import { timeOf } from '../completions-only/reconcile/time-of';
-import { orAborted } from '../deadline';
 import { completionPath } from '../paths/quest-completions/completion-path';
-import { parseSeenRefs, REFS_SEEN_LATELY, ROWS_OF_DAY, wholeRows } from '../postgres/client-claims';
 import type { Statements } from '../postgres/statements';
 import type { RtdbTree } from '../rtdb/rtdb-tree';
+import { ByteBudget } from '../runtime/byte-budget';
+import { orAborted } from '../runtime/deadline';
 import { instantOfMillis } from '../values/event-time';
 import { escapeText } from '../values/storable';
+import { parseSeenRefs, REFS_SEEN_LATELY, ROWS_OF_DAY, wholeRows } from './client-claims';
 
 /** An event takes some milliseconds: a difference is looked at twice before it is called one. */
 const SECOND_LOOK_AFTER_MS = 300;

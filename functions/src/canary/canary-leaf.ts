@@ -28,7 +28,7 @@ function partOf(column: string, dayColumn: string | null, hasCouple: boolean): s
   return hasCouple ? 'canary' : CANARY_COUPLE;
 }
 
-/** The parameters of CANARY_ROW. */
-export function canaryRowValues(mirrored: MirroredPath): unknown[] {
-  return [mirrored.name, canaryLeaf(mirrored).parts];
+/** What CANARY_ROW takes. */
+export function canaryRowOf(mirrored: MirroredPath): { path: string; key: readonly string[] } {
+  return { path: mirrored.name, key: canaryLeaf(mirrored).parts };
 }

@@ -1,7 +1,7 @@
+import { type FlagNote, NOTE_FLAG } from '../coverage/coverage';
 import { type FlagRule, modeOfPath } from '../flag/flag-rule';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { stepsOfRef } from '../paths/ref-pattern';
-import { type FlagNote, flagNoteValues, NOTE_FLAG } from '../postgres/coverage';
 import { type CanaryContext, lookForCanary, writeCanary } from './fly-canary';
 import type { CanaryVerdict } from './judge-canary';
 
@@ -34,7 +34,7 @@ export async function flyRound(
   context: RoundContext,
 ): Promise<void> {
   const { flag, statements, onVerdict, onFailure } = context;
-  await statements.run(NOTE_FLAG, flagNoteValues(noteOf(null, flag, context)));
+  await NOTE_FLAG.run(statements, noteOf(null, flag, context));
   const failed: string[] = [];
   /** Those for which the step went well. */
   const each = async (
@@ -53,7 +53,7 @@ export async function flyRound(
     return some.filter((_, place) => went[place]);
   };
   const flying = await each(paths, async (path) => {
-    await statements.run(NOTE_FLAG, flagNoteValues(noteOf(path.name, flag, context)));
+    await NOTE_FLAG.run(statements, noteOf(path.name, flag, context));
     const isOn = modeOfPath(flag, path.name) !== 'off';
     onVerdict(path.name, isOn ? await lookForCanary(path, context) : null);
     return isOn;

@@ -1,4 +1,8 @@
+import { WAS_FLAG_OFF } from '../coverage/coverage';
 import type { MirroredPath } from '../paths/mirrored-path';
+import type { Statements } from '../postgres/statements';
+import type { Json } from '../values/json';
+import { canonicalValue } from '../values/rtdb-value';
 import {
   CANARY_ROW,
   CLOSE_CANARY_GAP,
@@ -6,15 +10,9 @@ import {
   NOTE_ARRIVAL,
   NOTE_CANARY,
   OPEN_CANARY_GAP,
-  parseCanaryRow,
-  parseLastCanary,
   RECORD_CANARY_GAP,
-} from '../postgres/canaries';
-import { parseWasFlagOff, WAS_FLAG_OFF } from '../postgres/coverage';
-import type { Statements } from '../postgres/statements';
-import type { Json } from '../values/json';
-import { canonicalValue } from '../values/rtdb-value';
-import { canaryLeaf, canaryRowValues } from './canary-leaf';
+} from './canaries';
+import { canaryLeaf, canaryRowOf } from './canary-leaf';
 import { type CanaryVerdict, judgeCanary } from './judge-canary';
 
 /** RTDB, as far as canaries need it. Paths are literal keys, not encoded. */
@@ -58,7 +56,7 @@ export async function writeCanary(
   { statements, perch, now }: CanaryContext,
 ): Promise<void> {
   const ms = Math.floor(now());
-  await statements.run(NOTE_CANARY, [mirrored.name, new Date(ms).toISOString()]);
+  await NOTE_CANARY.run(statements, { path: mirrored.name, writtenAt: new Date(ms) });
   await perch.write(canaryLeaf(mirrored).path, valueAt(mirrored, ms));
 }
 
@@ -66,10 +64,11 @@ async function verdictOn(
   mirrored: MirroredPath,
   { statements, perch, now }: CanaryContext,
 ): Promise<CanaryVerdict> {
-  const writtenMs = parseLastCanary(await statements.run(LAST_CANARY, [mirrored.name]));
-  if (writtenMs === null) return { verdict: 'first' };
+  const last = await LAST_CANARY.first(statements, { path: mirrored.name });
+  if (last === null) return { verdict: 'first' };
+  const writtenMs = Math.round(last.writtenMs);
   const held = canonicalValue(await perch.read(canaryLeaf(mirrored).path));
-  const row = parseCanaryRow(await statements.run(CANARY_ROW, canaryRowValues(mirrored)));
+  const row = await CANARY_ROW.first(statements, canaryRowOf(mirrored));
   return judgeCanary({
     writtenMs,
     expected: valueAt(mirrored, writtenMs),
@@ -86,7 +85,7 @@ function valueAt({ canary }: MirroredPath, ms: number): Json {
 
 /** Also for a minute after it is on again: the instances don't all look at once. */
 async function wasOff(path: string, atMs: number, statements: Statements): Promise<boolean> {
-  return parseWasFlagOff(await statements.run(WAS_FLAG_OFF, [new Date(atMs).toISOString(), path]));
+  return (await WAS_FLAG_OFF.one(statements, { at: new Date(atMs), path })).wasOff;
 }
 
 async function noteVerdict(
@@ -96,16 +95,17 @@ async function noteVerdict(
 ): Promise<void> {
   if (verdict.verdict === 'first') return;
   if (verdict.verdict === 'lost') {
-    const since = new Date(verdict.sinceMs).toISOString();
-    await statements.run(OPEN_CANARY_GAP, [path, since, JSON.stringify({ lost: true })]);
+    const from = new Date(verdict.sinceMs);
+    await OPEN_CANARY_GAP.run(statements, { path, from, evidence: { lost: true } });
     return;
   }
-  const { lagMs, writtenMs } = verdict;
-  const times = [writtenMs, writtenMs + lagMs].map((ms) => new Date(ms).toISOString());
-  await statements.run(NOTE_ARRIVAL, [path, ...times, lagMs]);
-  await statements.run(CLOSE_CANARY_GAP, [path]);
+  const { lagMs } = verdict;
+  const from = new Date(verdict.writtenMs);
+  const to = new Date(verdict.writtenMs + lagMs);
+  await NOTE_ARRIVAL.run(statements, { path, writtenAt: from, arrivedAt: to, lagMs });
+  await CLOSE_CANARY_GAP.run(statements, { path });
   if (verdict.verdict === 'late') {
-    const detail = JSON.stringify({ late: true, lag_ms: lagMs });
-    await statements.run(RECORD_CANARY_GAP, [path, ...times, detail]);
+    const evidence = { late: true, lag_ms: lagMs };
+    await RECORD_CANARY_GAP.run(statements, { path, from, to, evidence });
   }
 }

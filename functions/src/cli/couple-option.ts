@@ -1,5 +1,5 @@
+import { UsageError } from '../errors/usage-error';
 import { MAX_KEY_BYTES, REFUSED_IN_KEY } from '../values/rtdb-key';
-import { UsageError } from './errors';
 
 /**
  * Collects the couples that `--couple` names. One that can't be a key of RTDB is refused at once: a

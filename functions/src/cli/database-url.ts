@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { postgresConfig } from '../config';
-import { settingText } from '../values/setting-text';
+import { settingText } from '../deploy/setting-text';
+import { postgresConfig } from '../deploy/settings';
 import type { CommandContext } from './context';
 
 /** The owner's, who migrates and repairs; the functions have a secret of their own. */

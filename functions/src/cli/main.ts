@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { ConfigurationError } from '../configuration-error';
+import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigError, UsageError } from '../errors/usage-error';
 import { RtdbReadError } from '../rtdb/rtdb-request';
 import { registerBackfill } from './commands/backfill';
 import { registerDoctor } from './commands/doctor';
@@ -12,7 +13,6 @@ import { registerReconcile } from './commands/reconcile';
 import { registerRepair } from './commands/repair';
 import { registerReport } from './commands/report';
 import { type CommandContext, type ExitCode, type ExitWith, processContext } from './context';
-import { ConfigError, UsageError } from './errors';
 import { forTerminal, printable } from './printable';
 
 /** Adds a verb to the program. */

@@ -1,9 +1,9 @@
-import { postgresConfig } from '../config';
+import { postgresConfig } from '../deploy/settings';
+import { ConfigError } from '../errors/usage-error';
 import { connectReasonInFull } from '../postgres/connect-reason';
 import { Connections } from '../postgres/connections';
 import { ConnectError } from '../postgres/sqlstate';
 import type { CommandContext } from './context';
-import { ConfigError } from './errors';
 
 /**
  * Connections as the functions make them (TLS verified, `DATABASE_CA`), closed when `work` ends.

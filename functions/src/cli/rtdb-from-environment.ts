@@ -1,8 +1,8 @@
-import { rtdbConfig } from '../config';
-import { ConfigurationError } from '../configuration-error';
+import { rtdbConfig } from '../deploy/settings';
+import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigError } from '../errors/usage-error';
 import type { RtdbRequestOptions } from '../rtdb/rtdb-request';
 import type { CommandContext } from './context';
-import { ConfigError } from './errors';
 
 const EMULATOR_HINT =
   '; of an emulator: set FIREBASE_DATABASE_EMULATOR_HOST to its host:port, as npm start prints it';

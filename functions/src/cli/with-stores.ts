@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { expectOwnRtdb } from '../own-rtdb';
-import { ADOPT_RTDB } from '../postgres/identity';
 import type { Statements } from '../postgres/statements';
+import { ADOPT_RTDB } from '../rtdb/identity';
+import { expectOwnRtdb } from '../rtdb/own-rtdb';
 import { identityOf } from '../rtdb/rtdb-database';
 import { createRtdbTree, type RtdbTree } from '../rtdb/rtdb-tree';
 import type { CommandContext } from './context';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { orAborted } from '../deadline';
+import { orAborted } from '../runtime/deadline';
 import { errorText } from '../values/error-text';
 import { type FlagRule, ruleOfParameter, ruleOfTemplate } from './flag-rule';
 import { pathsOfTemplate } from './paths-rule';

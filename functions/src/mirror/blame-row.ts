@@ -1,6 +1,6 @@
-import type { Claim } from '../postgres/claims';
 import { blameOf, isMissingForAll } from '../postgres/sqlstate';
 import { millisOf } from '../values/event-time';
+import type { Claim } from './claims';
 
 /** Postgres refuses this one row, and would on every retry. */
 export class RowRefused extends Error {

@@ -1,11 +1,11 @@
-import type { LeafEvent } from '../events/written-event';
 import type { DatedNode, LeafState, MirroredPath } from '../paths/mirrored-path';
-import type { Before, Claim } from '../postgres/claims';
+import { rtdbIdentity } from '../rtdb/rtdb-identity';
 import { type JsonObject, sizeOfJson } from '../values/json';
 import { valueHash } from '../values/jsonb-text';
-import { rtdbIdentity } from '../values/rtdb-identity';
+import type { Before, Claim } from './claims';
 import { originDetail } from './refusals';
 import { isBeyondRetention, retentionBound } from './retention';
+import type { LeafEvent } from './written-event';
 
 /** The value before a write doubles a claim; from this size on a hash of it tells as much. */
 const MAX_BEFORE_BYTES = 8_192;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { outsideRequest } from '../outside-request';
+import { outsideRequest } from '../runtime/outside-request';
 
 /** How a {@link Coalescer} batches and sends. */
 export interface CoalescerOptions<Item, Result> {

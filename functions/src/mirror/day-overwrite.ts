@@ -1,4 +1,4 @@
-import type { LeafEvent } from '../events/written-event';
+import type { Divergence } from '../divergences/divergence-log';
 import type { LogPlace } from '../paths/mirrored-path';
 import {
   type CompletionKey,
@@ -6,18 +6,14 @@ import {
   dayPath,
 } from '../paths/quest-completions/completion-path';
 import { partnerOf } from '../paths/quest-completions/partner';
-import type { Divergence } from '../postgres/divergence-log';
-import {
-  ERASED_SIBLINGS,
-  type ErasedTogether,
-  parseErasedTogether,
-} from '../postgres/erased-siblings';
 import { millisOf } from '../values/event-time';
 import type { JsonObject } from '../values/json';
 import { asEvidence } from '../values/storable';
 import { createDayReader, type DayFacts } from './day-reader';
+import { ERASED_SIBLINGS, type ErasedTogether, parseErasedTogether } from './erased-siblings';
 import type { ExplainErasure } from './mirror-event';
 import { originDetail } from './refusals';
+import type { LeafEvent } from './written-event';
 
 /**
  * Looks whether a removed completion was erased by a write of its day: what RTDB shows of the day now,

@@ -1,10 +1,10 @@
-import type { InvalidEvent, LeafEvent } from '../events/written-event';
+import type { Divergence } from '../divergences/divergence-log';
 import type { MirroredPath } from '../paths/mirrored-path';
-import type { Divergence } from '../postgres/divergence-log';
+import type { RtdbIdentity } from '../rtdb/rtdb-identity';
 import { typeName } from '../values/json';
-import type { RtdbIdentity } from '../values/rtdb-identity';
 import { asEvidence, textEvidence } from '../values/storable';
 import { originDetail } from './refusals';
+import type { InvalidEvent, LeafEvent } from './written-event';
 
 /** More of them are not remembered: a path has a few columns, and a function one other database at most. */
 const MAX_REMEMBERED = 1_000;

@@ -1,10 +1,10 @@
 import { write } from 'firebase-functions/logger';
-import { ConfigurationError } from '../configuration-error';
-import type { WrittenEvent } from '../events/written-event';
+import { ConfigurationError } from '../errors/configuration-error';
 import { setupHint } from '../postgres/setup-hint';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { millisOf, normalizeInstant } from '../values/event-time';
 import { eventFields, type LogSettings } from './log-outcome';
+import type { WrittenEvent } from './written-event';
 
 /**
  * One line for each attempt that fails, and that the platform repeats: why, and how old the event is

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 import { type LogEntry, type LogSeverity, write } from 'firebase-functions/logger';
-import { pathOfRef } from '../events/event-ref';
-import type { WrittenEvent } from '../events/written-event';
 import type { InputIssue } from '../values/json';
+import { pathOfRef } from './event-ref';
 import type { Outcome } from './outcome';
 import type { RoutineLines } from './routine-lines';
+import type { WrittenEvent } from './written-event';
 
 export interface LogSettings {
   /** The path's name: the label of all lines and metrics. */

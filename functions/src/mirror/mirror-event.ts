@@ -1,15 +1,9 @@
-import {
-  type InvalidEvent,
-  type LeafEvent,
-  parseWrittenEvent,
-  type WrittenEvent,
-} from '../events/written-event';
+import type { Divergence } from '../divergences/divergence-log';
 import type { MirroredPath, ParsedState } from '../paths/mirrored-path';
-import type { Claim, ClaimVerdict } from '../postgres/claims';
-import type { Divergence } from '../postgres/divergence-log';
+import { rtdbIdentity } from '../rtdb/rtdb-identity';
 import { MAX_LEAF_BYTES, type RtdbReader } from '../rtdb/rtdb-reader';
-import { rtdbIdentity } from '../values/rtdb-identity';
 import { claimOf, columnsOf, retiredNodeOf } from './claim-of';
+import type { Claim, ClaimVerdict } from './claims';
 import { otherDatabase, remarkOn, type SaidOnce, valueDrift } from './findings';
 import type { MirrorStore } from './mirror-store';
 import { type Ending, type Outcome, RETURNED } from './outcome';
@@ -21,6 +15,12 @@ import {
   unsettledTie,
 } from './refusals';
 import { recordRejection, rejectWrite } from './reject-write';
+import {
+  type InvalidEvent,
+  type LeafEvent,
+  parseWrittenEvent,
+  type WrittenEvent,
+} from './written-event';
 
 /** What mirroring an event of one path needs from outside. */
 export interface MirrorContext {

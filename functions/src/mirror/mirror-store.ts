@@ -1,22 +1,22 @@
 import type { ClientConfig } from 'pg';
-import type { MirroredPath } from '../paths/mirrored-path';
-import { type Claim, type ClaimVerdict, claimsParameter, parseVerdicts } from '../postgres/claims';
-import { Connections } from '../postgres/connections';
-import { type FlagNote, flagNoteValues, NOTE_FLAG } from '../postgres/coverage';
+import { type FlagNote, NOTE_FLAG } from '../coverage/coverage';
+import { type RecordedStatements, recordOutages } from '../coverage/outage-recorder';
 import {
   type Divergence,
   divergencesParameter,
   RECORD_DIVERGENCES,
-} from '../postgres/divergence-log';
-import { IS_OWN_RTDB, parseIsOwn } from '../postgres/identity';
-import { RESOLVE_MISSED_EVENT } from '../postgres/missed-events';
+} from '../divergences/divergence-log';
+import { RESOLVE_MISSED_EVENT } from '../divergences/missed-events';
+import type { MirroredPath } from '../paths/mirrored-path';
+import { Connections } from '../postgres/connections';
 import { blameOf, isMissingForAll } from '../postgres/sqlstate';
+import { IS_OWN_RTDB, parseIsOwn } from '../rtdb/identity';
+import type { RtdbIdentity } from '../rtdb/rtdb-identity';
 import { sizeOfJson } from '../values/json';
-import type { RtdbIdentity } from '../values/rtdb-identity';
 import { compareUtf8 } from '../values/utf8-order';
 import { RowBlame, RowRefused } from './blame-row';
+import { type Claim, type ClaimVerdict, claimsParameter, parseVerdicts } from './claims';
 import { Coalescer } from './coalescer';
-import { type RecordedStatements, recordOutages } from './outage-recorder';
 import { type OnBatch, reportBatch } from './report-batch';
 
 /** Where the mirror writes. Every method rejects as Postgres, or the connection to it, does. */
@@ -75,7 +75,7 @@ export function openMirrorStore(
     },
     read: (text, values) => statements.run(text, values),
     async noteFlag(note) {
-      await statements.run(NOTE_FLAG, flagNoteValues(note));
+      await NOTE_FLAG.run(statements, note);
     },
     close: () => connections.close(),
   };

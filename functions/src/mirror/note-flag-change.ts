@@ -1,6 +1,6 @@
 import { write } from 'firebase-functions/logger';
+import type { FlagNote } from '../coverage/coverage';
 import type { FlagChange, FlagWatch } from '../flag/flag-watch';
-import type { FlagNote } from '../postgres/coverage';
 import { sqlstateOf } from '../postgres/sqlstate';
 import type { HeldStore } from './held-store';
 

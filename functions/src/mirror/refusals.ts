@@ -1,9 +1,9 @@
-import type { EventOrigin, InvalidEvent, LeafEvent } from '../events/written-event';
+import type { Divergence } from '../divergences/divergence-log';
 import type { DatedNode, LogPlace, MirroredPath } from '../paths/mirrored-path';
-import type { ClaimVerdict } from '../postgres/claims';
-import type { Divergence } from '../postgres/divergence-log';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import { asEvidence, textEvidence } from '../values/storable';
+import type { ClaimVerdict } from './claims';
+import type { EventOrigin, InvalidEvent, LeafEvent } from './written-event';
 
 /** Longer than any ref and key of RTDB: only an event that is none of its own has such. */
 const MAX_REF_BYTES = 4_096;

@@ -1,9 +1,9 @@
-import type { LeafEvent } from '../events/written-event';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { RowRefused } from './blame-row';
 import type { MirrorContext } from './mirror-event';
 import type { Outcome } from './outcome';
 import { writeRejected } from './refusals';
+import type { LeafEvent } from './written-event';
 
 /** Records a row that Postgres refuses; any other failure is thrown, so that the event is retried. */
 export async function rejectWrite(

@@ -12,3 +12,153 @@ export interface Statements {
 
 /** What a `jsonb` column holds, as pg parsed it: `z.json()` would drop a key named `__proto__`. */
 export const jsonColumn = z.custom<Json>();
+
+/** What a parameter takes, by its type in Postgres. */
+interface ParameterValues {
+  text: string;
+  'text[]': readonly string[];
+  integer: number;
+  'integer[]': readonly number[];
+  bigint: number | string;
+  'bigint[]': readonly (number | string)[];
+  'double precision': number;
+  boolean: boolean;
+  /** `YYYY-MM-DD` */
+  date: string;
+  /** An instant; text keeps microseconds, a `Date` has none. */
+  timestamptz: string | Date;
+  interval: string;
+  jsonb: Json;
+}
+
+/** A parameter's type in Postgres; with `?` it may be null. */
+export type ParameterType = keyof ParameterValues | `${keyof ParameterValues}?`;
+
+type ParameterValue<Type extends ParameterType> = Type extends keyof ParameterValues
+  ? ParameterValues[Type]
+  : Type extends `${infer Some extends keyof ParameterValues}?`
+    ? ParameterValues[Some] | null
+    : never;
+
+type Parameters = Readonly<Record<string, ParameterType>>;
+type Given<Params extends Parameters> = {
+  readonly [Name in keyof Params]: ParameterValue<Params[Name]>;
+};
+/** Left out where there are none. */
+type Arguments<Params extends Parameters> = keyof Params extends never
+  ? [given?: Record<string, never>, signal?: AbortSignal]
+  : [given: Given<Params>, signal?: AbortSignal];
+
+interface QueryParts<Params extends Parameters, Shape extends z.ZodRawShape> {
+  /** Constant, with `$1`, `$2` … in the order of `params`. */
+  text: string;
+  params: Params;
+  /** The columns of its rows, named in camelCase; the statement names them in snake_case. */
+  row: Shape;
+}
+
+/** One statement with what goes in and what comes out. Each method rejects as {@link Statements.run} does. */
+export class Query<Params extends Parameters, Shape extends z.ZodRawShape> {
+  readonly text: string;
+  readonly params: Params;
+  /** Of a row, as the statement names them. */
+  readonly columns: readonly string[];
+  readonly #row: z.ZodObject<Shape>;
+  /** The names of a row's columns: in the statement, and in the code. */
+  readonly #names: readonly (readonly [column: string, name: string])[];
+
+  constructor({ text, params, row }: QueryParts<Params, Shape>) {
+    this.text = text;
+    this.params = params;
+    this.#row = z.object(row);
+    this.#names = Object.keys(row).map((name) => [snakeCase(name), name] as const);
+    this.columns = this.#names.map(([column]) => column);
+  }
+
+  /** All rows. */
+  async all(
+    statements: Statements,
+    ...[given, signal]: Arguments<Params>
+  ): Promise<z.output<z.ZodObject<Shape>>[]> {
+    const rows = await statements.run(this.text, this.#values(given), signal);
+    return rows.map((row) => this.#parse(row));
+  }
+
+  /** The one row of a statement that has one. */
+  async one(
+    statements: Statements,
+    ...given: Arguments<Params>
+  ): Promise<z.output<z.ZodObject<Shape>>> {
+    const [row, ...more] = await this.all(statements, ...given);
+    if (row === undefined || more.length > 0) {
+      throw new Error(`expected one row from Postgres, got ${row === undefined ? 0 : 'more'}`);
+    }
+    return row;
+  }
+
+  /** The first row; null where there is none. */
+  async first(
+    statements: Statements,
+    ...given: Arguments<Params>
+  ): Promise<z.output<z.ZodObject<Shape>> | null> {
+    const [row = null] = await this.all(statements, ...given);
+    return row;
+  }
+
+  /** For a statement whose rows nobody needs; how many they were. */
+  async run(statements: Statements, ...[given, signal]: Arguments<Params>): Promise<number> {
+    return (await statements.run(this.text, this.#values(given), signal)).length;
+  }
+
+  #values(given: Given<Params> | Record<string, never> | undefined): unknown[] {
+    const values = (given ?? {}) as Readonly<Record<string, unknown>>;
+    return Object.entries(this.params).map(([name, type]) => encoded(values[name], type));
+  }
+
+  #parse(row: unknown): z.output<z.ZodObject<Shape>> {
+    const columns = row as Readonly<Record<string, unknown>>;
+    const named: Record<string, unknown> = {};
+    for (const [column, name] of this.#names) named[name] = columns[column];
+    return this.#row.parse(named);
+  }
+}
+
+/** What a query takes. */
+export type GivenOf<Some> = Some extends Query<infer Params, z.ZodRawShape> ? Given<Params> : never;
+
+/** What a query's rows hold. */
+export type RowOf<Some> =
+  Some extends Query<Parameters, infer Shape> ? z.output<z.ZodObject<Shape>> : never;
+
+/** Every query that was made: a test prepares each on the real schema. */
+export const QUERIES: Query<Parameters, z.ZodRawShape>[] = [];
+
+/**
+ * One typed statement. Its text is constant: nothing is ever put into it.
+ *
+ * @example
+ * const LAST_CANARY = query({
+ *   text: 'select max(lag_ms) as lag_ms from mirror.canaries where path = $1',
+ *   params: { path: 'text' },
+ *   row: { lagMs: z.number().nullable() },
+ * });
+ * const { lagMs } = await LAST_CANARY.one(statements, { path: 'steps' });
+ */
+export function query<const Params extends Parameters, Shape extends z.ZodRawShape>(
+  parts: QueryParts<Params, Shape>,
+): Query<Params, Shape> {
+  const made = new Query(parts);
+  QUERIES.push(made as unknown as Query<Parameters, z.ZodRawShape>);
+  return made;
+}
+
+function encoded(value: unknown, type: ParameterType): unknown {
+  if (value === null) return null;
+  // pg would write an array as one of Postgres', and a Date in the zone of this machine.
+  if (type === 'jsonb' || type === 'jsonb?') return JSON.stringify(value);
+  return value instanceof Date ? value.toISOString() : value;
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}

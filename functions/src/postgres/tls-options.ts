@@ -1,5 +1,5 @@
 import type { ClientConfig } from 'pg';
-import { ConfigurationError } from '../configuration-error';
+import { ConfigurationError } from '../errors/configuration-error';
 
 const THIS_MACHINE = ['localhost', '127.0.0.1', '::1'];
 

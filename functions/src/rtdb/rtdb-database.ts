@@ -1,5 +1,5 @@
-import { ConfigurationError } from '../configuration-error';
-import type { RtdbIdentity } from '../values/rtdb-identity';
+import { ConfigurationError } from '../errors/configuration-error';
+import type { RtdbIdentity } from './rtdb-identity';
 
 /** Where a database's REST API answers. */
 export interface RtdbDatabase {

@@ -1,5 +1,5 @@
-import { ByteBudget } from '../byte-budget';
-import { orAborted } from '../deadline';
+import { ByteBudget } from '../runtime/byte-budget';
+import { orAborted } from '../runtime/deadline';
 import { bodyUpTo } from './body-up-to';
 
 /** A place in RTDB, as an event names it. */

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { orAborted } from '../deadline';
+import { orAborted } from '../runtime/deadline';
 import { errorText } from '../values/error-text';
 import type { Json } from '../values/json';
 import { bodyUpTo } from './body-up-to';

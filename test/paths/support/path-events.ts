@@ -1,5 +1,5 @@
 import { PATHS } from '../../../functions/src/app-paths';
-import type { WrittenEvent } from '../../../functions/src/events/written-event';
+import type { WrittenEvent } from '../../../functions/src/mirror/written-event';
 import type { MirroredPath } from '../../../functions/src/paths/mirrored-path';
 import { APP_PATHS, appFixture } from '../../app/support/app-fixtures';
 import { expectedRows } from '../../app/support/expected-rows';

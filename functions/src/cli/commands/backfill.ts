@@ -16,12 +16,12 @@ import {
   tryBackfill,
 } from '../../completions-only/reconcile/backfill';
 import { daysOfGaps } from '../../completions-only/reconcile/gap-days';
+import { UsageError } from '../../errors/usage-error';
 import type { Statements } from '../../postgres/statements';
 import { formatBackfill, formatBacklog } from '../backfill/format-backfill';
 import type { CommandContext } from '../context';
 import { coupleOption } from '../couple-option';
 import { dateRangeOption } from '../date-range-option';
-import { UsageError } from '../errors';
 import { wholeNumber } from '../options';
 import { jsonLine } from '../printable';
 import { createProgress, type Progress } from '../progress';

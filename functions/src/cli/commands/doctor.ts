@@ -1,13 +1,13 @@
 import type { Command } from 'commander';
-import { postgresConfig, read, rtdbConfig } from '../../config';
-import { ConfigurationError } from '../../configuration-error';
-import { settingText } from '../../values/setting-text';
+import { settingText } from '../../deploy/setting-text';
+import { postgresConfig, read, rtdbConfig } from '../../deploy/settings';
+import { ConfigurationError } from '../../errors/configuration-error';
+import { ConfigError, UsageError } from '../../errors/usage-error';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { type Doctor, fail, skipped } from '../doctor/check';
 import { type Deployment, discoverDeployment } from '../doctor/deployment';
 import { type Examination, examine } from '../doctor/examine';
-import { ConfigError, UsageError } from '../errors';
 import { withPostgres } from '../open-postgres';
 import { wholeNumber } from '../options';
 import { jsonLine, printable } from '../printable';

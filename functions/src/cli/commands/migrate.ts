@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { read } from '../../config';
+import { read } from '../../deploy/settings';
 import type { CommandContext } from '../context';
 import { databaseUrlFrom, withDatabaseUrlOption } from '../database-url';
 import { migrationsFolder } from '../folders';

@@ -1,14 +1,14 @@
 import type { Command } from 'commander';
+import { settingText } from '../../deploy/setting-text';
+import { ConfigError, UsageError } from '../../errors/usage-error';
 import { planChange } from '../../new-path/plan-change';
 import { draftPath, type NewPathRequest, planNewPath } from '../../new-path/plan-new-path';
 import { EMPTY_SAMPLE, type Sample, samplePath, type TreeSource } from '../../new-path/sample-tree';
 import type { MirroredPath } from '../../paths/mirrored-path';
 import { stepsOfRef } from '../../paths/ref-pattern';
 import { RtdbReadError } from '../../rtdb/rtdb-request';
-import { settingText } from '../../values/setting-text';
 import type { CommandContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
-import { ConfigError, UsageError } from '../errors';
 import { formatChange, formatNewPath } from '../new-path/format-plan';
 import { type OpenProject, openProject, writeFiles } from '../new-path/open-project';
 import { openSample } from '../new-path/open-sample';

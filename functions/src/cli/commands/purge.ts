@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { UsageError } from '../../errors/usage-error';
 import { CLAIMABLE_DAYS } from '../../paths/quest-completions/claimable-days';
+import type { Statements } from '../../postgres/statements';
 import {
   COUNT_PURGEABLE,
   COUNT_PURGEABLE_TOMBSTONES,
@@ -14,11 +16,9 @@ import {
   parsePurgeablePaths,
   parsePurgeableTombstones,
   parseRemovedTombstones,
-} from '../../postgres/purge';
-import type { Statements } from '../../postgres/statements';
+} from '../../purge/purge';
 import type { CommandContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
-import { UsageError } from '../errors';
 import { withPostgres } from '../open-postgres';
 
 interface PurgeOptions {

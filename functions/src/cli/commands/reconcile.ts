@@ -14,10 +14,10 @@ import type {
   ReconcileRequest,
 } from '../../completions-only/reconcile/reconcile';
 import { workOn } from '../../completions-only/reconcile/run-reconcile';
+import { UsageError } from '../../errors/usage-error';
 import type { Statements } from '../../postgres/statements';
 import type { CommandContext } from '../context';
 import { coupleOption } from '../couple-option';
-import { UsageError } from '../errors';
 import { wholeNumber } from '../options';
 import { jsonLine, printable } from '../printable';
 import { createProgress } from '../progress';

@@ -5,12 +5,12 @@ import {
   type RepairStep,
   repair,
 } from '../../completions-only/reconcile/repair';
-import { read } from '../../config';
+import { read } from '../../deploy/settings';
+import { UsageError } from '../../errors/usage-error';
 import { type CompletionKey, completionPath } from '../../paths/quest-completions/completion-path';
 import type { CommandContext } from '../context';
 import { coupleOption } from '../couple-option';
 import { dateRangeOption } from '../date-range-option';
-import { UsageError } from '../errors';
 import { parseRef } from '../explain/parse-ref';
 import { wholeNumber } from '../options';
 import { jsonLine } from '../printable';

@@ -1,4 +1,4 @@
-import type { TableAccess } from '../../postgres/access-catalog';
+import type { TableAccess } from './access-catalog';
 import { type Diagnosis, fail, ok } from './check';
 
 const COMPLETIONS = 'rtdb.quest_completions';

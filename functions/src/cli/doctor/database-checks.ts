@@ -1,6 +1,6 @@
 import type { ClientConfig } from 'pg';
-import { parseServerAndLogin, SERVER_AND_LOGIN } from '../../postgres/access-catalog';
 import { isTooOld } from '../migrate/server-version';
+import { parseServerAndLogin, SERVER_AND_LOGIN } from './access-catalog';
 import { type Check, type Diagnosis, fail, ok, warn } from './check';
 import { type PoolerMode, probePooler } from './pooler';
 

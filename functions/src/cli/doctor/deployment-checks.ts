@@ -1,4 +1,4 @@
-import { read } from '../../config';
+import { read } from '../../deploy/settings';
 import { requestRtdb } from '../../rtdb/rtdb-request';
 import { type Check, type Diagnosis, type Doctor, fail, ok, skipped } from './check';
 import { type Deployment, resolve } from './deployment';

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { ConfigurationError } from '../../configuration-error';
-import { ConfigError } from '../errors';
+import { ConfigurationError } from '../../errors/configuration-error';
+import { ConfigError } from '../../errors/usage-error';
 import { printable } from '../printable';
 
 /** What the `.env` files of a deployment set, and for which project. */

@@ -1,6 +1,6 @@
-import { type KnownIdentity, parseIdentity, READ_IDENTITY } from '../../postgres/identity';
+import { type KnownIdentity, parseIdentity, READ_IDENTITY } from '../../rtdb/identity';
 import { identityOf } from '../../rtdb/rtdb-database';
-import { nameOfRtdb, type RtdbIdentity } from '../../values/rtdb-identity';
+import { nameOfRtdb, type RtdbIdentity } from '../../rtdb/rtdb-identity';
 import { type Check, type Diagnosis, fail, ok, skipped } from './check';
 
 /** Whether the RTDB that is named is the one which the database mirrors. Pure. */

@@ -1,12 +1,8 @@
+import { ConfigError } from '../../errors/usage-error';
 import { declarationHash } from '../../paths/define-path';
 import type { MirroredPath } from '../../paths/mirrored-path';
-import {
-  type DeclaredHash,
-  MIGRATED_PATHS,
-  parseMigratedPaths,
-} from '../../postgres/access-catalog';
-import { ConfigError } from '../errors';
 import { pathsOf } from '../new-path/open-project';
+import { type DeclaredHash, MIGRATED_PATHS, parseMigratedPaths } from './access-catalog';
 import { type Check, type Diagnosis, fail, ok, skipped } from './check';
 
 const WRITE_AND_MIGRATE =

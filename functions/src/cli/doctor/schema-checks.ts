@@ -1,3 +1,7 @@
+import { sqlstateOf } from '../../postgres/sqlstate';
+import { migrationsFolder } from '../folders';
+import { readMigrationFiles } from '../migrate/migration-files';
+import { planMigrations } from '../migrate/plan-migrations';
 import {
   BEGINNING,
   MIGRATION_HISTORY,
@@ -8,14 +12,10 @@ import {
   SERVER_AND_LOGIN,
   type ServerAndLogin,
   TABLE_ACCESS,
-} from '../../postgres/access-catalog';
-import { parseTriggers, TRIGGERS_WITHOUT_SEARCH_PATH } from '../../postgres/other-triggers';
-import { sqlstateOf } from '../../postgres/sqlstate';
-import { migrationsFolder } from '../folders';
-import { readMigrationFiles } from '../migrate/migration-files';
-import { planMigrations } from '../migrate/plan-migrations';
+} from './access-catalog';
 import { grantsCheck, rowSecurityCheck } from './access-checks';
 import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from './check';
+import { parseTriggers, TRIGGERS_WITHOUT_SEARCH_PATH } from './other-triggers';
 import { PATHS_CHECK } from './paths-check';
 
 const MIGRATE = 'run `npm run mirror -- migrate` as the owner of the tables';

@@ -1,8 +1,8 @@
+import { UsageError } from '../../errors/usage-error';
 import {
   type CompletionLeaf,
   parseCompletionPath,
 } from '../../paths/quest-completions/completion-path';
-import { UsageError } from '../errors';
 import { printable } from '../printable';
 
 /**

@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { NEVER_MIRROR, PATHS } from '../../app-paths';
+import { ConfigError } from '../../errors/usage-error';
 import {
   type PlannedFile,
   type Project,
@@ -9,7 +10,6 @@ import {
   WRAPPER_LAYOUT,
 } from '../../new-path/project';
 import type { MirroredPath } from '../../paths/mirrored-path';
-import { ConfigError } from '../errors';
 import { migrationsFolder, PACKAGE_FOLDER } from '../folders';
 import { type MigrationFile, readMigrationFiles } from '../migrate/migration-files';
 

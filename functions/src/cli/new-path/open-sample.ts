@@ -1,9 +1,9 @@
 import { readFileSync, statSync } from 'node:fs';
-import { read, rtdbConfig } from '../../config';
+import { read, rtdbConfig } from '../../deploy/settings';
+import { ConfigError } from '../../errors/usage-error';
 import { rtdbSource } from '../../new-path/rtdb-source';
 import { exportedTree, type TreeSource } from '../../new-path/sample-tree';
 import type { CommandContext } from '../context';
-import { ConfigError } from '../errors';
 
 /** Where a sample comes from; null = there is none. */
 export interface OpenSample {

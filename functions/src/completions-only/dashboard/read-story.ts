@@ -1,10 +1,10 @@
-import { within } from '../../deadline';
 import {
   type CompletionLeaf,
   parseCompletionPath,
 } from '../../paths/quest-completions/completion-path';
 import type { Statements } from '../../postgres/statements';
 import type { RtdbTree } from '../../rtdb/rtdb-tree';
+import { within } from '../../runtime/deadline';
 import { DIVERGENCE_REF, parseDivergenceRef } from '../postgres/divergence-pages';
 import { DIVERGENCES_OF_LEAF, parseLeafDivergences } from '../postgres/leaf-evidence';
 import {

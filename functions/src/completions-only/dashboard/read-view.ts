@@ -1,6 +1,6 @@
-import { canaryRowValues } from '../../canary/canary-leaf';
+import { CANARY_ROW } from '../../canary/canaries';
+import { canaryRowOf } from '../../canary/canary-leaf';
 import { questCompletions } from '../../paths/quest-completions/quest-completions';
-import { CANARY_ROW, parseCanaryRow } from '../../postgres/canaries';
 import type { Statements } from '../../postgres/statements';
 import {
   COUNT_DIVERGENCES,
@@ -67,8 +67,8 @@ export async function readVerdict(statements: Statements): Promise<Verdict> {
   const { minSample } = GATE_DEFAULTS;
   const question = { windowMs: WINDOW_MS, threshold: THRESHOLD, minSample, asOf: null };
   const gate = await readGate(statements, question);
-  const canary = await statements.run(CANARY_ROW, canaryRowValues(questCompletions));
-  return { gate, canaryAgeMs: parseCanaryRow(canary)?.ageMs ?? null };
+  const canary = await CANARY_ROW.first(statements, canaryRowOf(questCompletions));
+  return { gate, canaryAgeMs: canary?.ageMs ?? null };
 }
 
 /** One page of the filtered table. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { COVERAGE_REASON, type CoverageInterval } from '../../postgres/coverage';
+import { COVERAGE_REASON, type CoverageInterval } from '../../coverage/coverage';
 import { jsonColumn } from '../../postgres/statements';
 
 /**

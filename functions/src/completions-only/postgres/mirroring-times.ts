@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { COVERAGE_REASON, type CoverageInterval } from '../../postgres/coverage';
+import { COVERAGE_REASON, type CoverageInterval } from '../../coverage/coverage';
 
 /** When mirroring of completions began (a day of UTC), and when it was not fully on, merged. */
 export const MIRRORING_TIMES = `

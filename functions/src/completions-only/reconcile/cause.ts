@@ -1,6 +1,6 @@
+import type { CoverageInterval, CoverageReason } from '../../coverage/coverage';
 import { isBeyondRetention } from '../../mirror/retention';
 import { completionPath, parseCompletionPath } from '../../paths/quest-completions/completion-path';
-import type { CoverageInterval, CoverageReason } from '../../postgres/coverage';
 import { instantOfMillis, millisOf } from '../../values/event-time';
 import type { JsonObject } from '../../values/json';
 import { isSameValue } from '../../values/same-value';

@@ -1,5 +1,5 @@
+import { EXPLAIN_MISSED_EVENTS } from '../../divergences/missed-events';
 import { CANARY_COUPLE } from '../../paths/quest-completions/canary-couple';
-import { EXPLAIN_MISSED_EVENTS } from '../../postgres/missed-events';
 import { LOG_LATE, RESOLVE_GONE } from '../postgres/reconcile-findings';
 import { MARK_CLOSED } from '../postgres/reconcile-runs';
 import { countHours } from './count-hours';

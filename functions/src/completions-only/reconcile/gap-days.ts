@@ -1,4 +1,4 @@
-import type { CoverageInterval } from '../../postgres/coverage';
+import type { CoverageInterval } from '../../coverage/coverage';
 import type { DateRange } from './read-sides';
 
 const HOUR_MS = 3_600_000;

@@ -1,7 +1,7 @@
-import { canaryRowValues } from '../../canary/canary-leaf';
+import { CANARY_ROW } from '../../canary/canaries';
+import { canaryRowOf } from '../../canary/canary-leaf';
 import { CANARY_COUPLE } from '../../paths/quest-completions/canary-couple';
 import { questCompletions } from '../../paths/quest-completions/quest-completions';
-import { CANARY_ROW, parseCanaryRow } from '../../postgres/canaries';
 import type { Statements } from '../../postgres/statements';
 import { LAG_OF_WINDOW, type Lag, parseLag } from '../postgres/mirror-lag';
 import {
@@ -46,13 +46,13 @@ export async function readReport(
   const [lag, divergences, canary] = await Promise.all([
     statements.run(LAG_OF_WINDOW, [fromAt, toAt, CANARY_COUPLE]),
     statements.run(OPEN_DIVERGENCES, [toAt, 'quest_completions']),
-    statements.run(CANARY_ROW, canaryRowValues(questCompletions)),
+    CANARY_ROW.first(statements, canaryRowOf(questCompletions)),
   ]);
   return {
     gate,
     lag: parseLag(lag),
     divergences: parseOpenDivergences(divergences),
-    canaryAgeMs: parseCanaryRow(canary)?.ageMs ?? null,
+    canaryAgeMs: canary?.ageMs ?? null,
     witnesses: withWitnesses ? await readWitnesses(statements, gate) : null,
   };
 }

@@ -1,19 +1,19 @@
 import { getApp, getApps, initializeApp } from 'firebase-admin/app';
 import { getFunctions } from 'firebase-admin/functions';
 import { info, warn } from 'firebase-functions/logger';
-import { DATABASE_CLOCK, parseClock } from './completions-only/postgres/reconcile-runs';
-import { recentDays } from './completions-only/reconcile/date-range';
-import type { ReconcileContext } from './completions-only/reconcile/reconcile';
-import { doTask, parseTask, startTasks } from './completions-only/reconcile/reconcile-tasks';
-import { postgresConfig, readSettings, regionOf, rtdbConfig } from './config';
-import { expectOwnRtdb } from './own-rtdb';
-import { Connections } from './postgres/connections';
-import { failingLoggably } from './postgres/loggable-failure';
-import { sqlstateOf } from './postgres/sqlstate';
-import type { Statements } from './postgres/statements';
-import { identityOf } from './rtdb/rtdb-database';
-import { createRtdbTree } from './rtdb/rtdb-tree';
-import { nameOf } from './web-response';
+import { DATABASE_CLOCK, parseClock } from '../completions-only/postgres/reconcile-runs';
+import { recentDays } from '../completions-only/reconcile/date-range';
+import type { ReconcileContext } from '../completions-only/reconcile/reconcile';
+import { doTask, parseTask, startTasks } from '../completions-only/reconcile/reconcile-tasks';
+import { Connections } from '../postgres/connections';
+import { failingLoggably } from '../postgres/loggable-failure';
+import { sqlstateOf } from '../postgres/sqlstate';
+import type { Statements } from '../postgres/statements';
+import { expectOwnRtdb } from '../rtdb/own-rtdb';
+import { identityOf } from '../rtdb/rtdb-database';
+import { createRtdbTree } from '../rtdb/rtdb-tree';
+import { nameOf } from '../runtime/web-response';
+import { postgresConfig, readSettings, regionOf, rtdbConfig } from './settings';
 
 /** A shard reads by slices, several at once: more than a mirror instance needs. */
 const CONNECTIONS = 2;

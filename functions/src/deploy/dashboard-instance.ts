@@ -4,18 +4,24 @@ import type { ReadableStream as WebStream } from 'node:stream/web';
 import { error as logError, write } from 'firebase-functions/logger';
 import type { Request as PlatformRequest } from 'firebase-functions/v2/https';
 import type { Hono } from 'hono';
-import { createDashboard } from './completions-only/dashboard/app';
-import { isLocal } from './completions-only/dashboard/local-only';
-import { readPageAssets } from './completions-only/dashboard/page-assets';
-import { postgresConfig, readSettings, rtdbConfig } from './config';
-import { ConfigurationError } from './configuration-error';
-import { expectOwnRtdb, onlyOwn } from './own-rtdb';
-import { ReadOnlyTransactions } from './postgres/read-only-transactions';
-import { sqlstateOf } from './postgres/sqlstate';
-import { arrivalOf, endUnread, hasBody } from './request-body';
-import { identityOf } from './rtdb/rtdb-database';
-import { createRtdbTree } from './rtdb/rtdb-tree';
-import { logNotConfigured, nameOf, type PlatformResponse, urlOf, writeHead } from './web-response';
+import { createDashboard } from '../completions-only/dashboard/app';
+import { isLocal } from '../completions-only/dashboard/local-only';
+import { readPageAssets } from '../completions-only/dashboard/page-assets';
+import { ConfigurationError } from '../errors/configuration-error';
+import { ReadOnlyTransactions } from '../postgres/read-only-transactions';
+import { sqlstateOf } from '../postgres/sqlstate';
+import { expectOwnRtdb, onlyOwn } from '../rtdb/own-rtdb';
+import { identityOf } from '../rtdb/rtdb-database';
+import { createRtdbTree } from '../rtdb/rtdb-tree';
+import { arrivalOf, endUnread, hasBody } from '../runtime/request-body';
+import {
+  logNotConfigured,
+  nameOf,
+  type PlatformResponse,
+  urlOf,
+  writeHead,
+} from '../runtime/web-response';
+import { postgresConfig, readSettings, rtdbConfig } from './settings';
 
 /** The page's parts are read side by side. */
 const CONNECTIONS = 3;

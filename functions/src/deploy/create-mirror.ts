@@ -1,9 +1,9 @@
-import './framework-errors';
-import { readBodiesByTurns } from './body-turns';
+import '../runtime/framework-errors';
+import type { DeclaredPath } from '../paths/define-path';
+import type { MirroredPath } from '../paths/mirrored-path';
+import { readBodiesByTurns } from '../runtime/body-turns';
 import type { canaryFunction } from './canary-function';
 import { type MirrorTrigger, mirrorTrigger } from './mirror-trigger';
-import type { DeclaredPath } from './paths/define-path';
-import type { MirroredPath } from './paths/mirrored-path';
 
 /** What a team mirrors. */
 export interface MirrorOptions<Paths extends readonly DeclaredPath[]> {
@@ -50,8 +50,8 @@ export function createMirror<const Paths extends readonly DeclaredPath[]>({
   } as MirrorFunctions<Paths>;
 }
 
-function loadCheck(): typeof import('./paths/check-paths') {
-  return require('./paths/check-paths') as typeof import('./paths/check-paths');
+function loadCheck(): typeof import('../paths/check-paths') {
+  return require('../paths/check-paths') as typeof import('../paths/check-paths');
 }
 
 const loadReconcile = () =>

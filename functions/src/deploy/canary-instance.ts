@@ -1,17 +1,17 @@
 import { write } from 'firebase-functions/logger';
-import { flyRound } from './canary/canary-round';
-import type { CanaryVerdict } from './canary/judge-canary';
-import { postgresConfig, readSettings, rtdbConfig } from './config';
-import type { FlagRule } from './flag/flag-rule';
-import { createLook } from './flag-instance';
-import { expectOwnRtdb } from './own-rtdb';
-import type { MirroredPath } from './paths/mirrored-path';
-import { Connections } from './postgres/connections';
-import { failingLoggably, loggableFailure } from './postgres/loggable-failure';
-import { sqlstateOf } from './postgres/sqlstate';
-import { identityOf } from './rtdb/rtdb-database';
-import { requestRtdb } from './rtdb/rtdb-request';
-import { nameOf } from './web-response';
+import { flyRound } from '../canary/canary-round';
+import type { CanaryVerdict } from '../canary/judge-canary';
+import type { FlagRule } from '../flag/flag-rule';
+import { createLook } from '../flag/open-flag';
+import type { MirroredPath } from '../paths/mirrored-path';
+import { Connections } from '../postgres/connections';
+import { failingLoggably, loggableFailure } from '../postgres/loggable-failure';
+import { sqlstateOf } from '../postgres/sqlstate';
+import { expectOwnRtdb } from '../rtdb/own-rtdb';
+import { identityOf } from '../rtdb/rtdb-database';
+import { requestRtdb } from '../rtdb/rtdb-request';
+import { nameOf } from '../runtime/web-response';
+import { postgresConfig, readSettings, rtdbConfig } from './settings';
 
 /** Paths are looked at side by side. */
 const CONNECTIONS = 2;

@@ -1,7 +1,7 @@
-import { ConfigurationError } from './configuration-error';
-import { parseAuthority } from './postgres/certificate-authority';
-import { parseDatabaseUrl } from './postgres/database-url';
-import { parseRtdbUrl } from './rtdb/rtdb-database';
+import { ConfigurationError } from '../errors/configuration-error';
+import { parseAuthority } from '../postgres/certificate-authority';
+import { parseDatabaseUrl } from '../postgres/database-url';
+import { parseRtdbUrl } from '../rtdb/rtdb-database';
 
 /** One setting, by whatever name it has in the environment. */
 export interface Parameter<Value> {

@@ -1,6 +1,6 @@
 import { error as logError } from 'firebase-functions/logger';
 import type { Request as PlatformRequest } from 'firebase-functions/v2/https';
-import { ConfigurationError } from './configuration-error';
+import { ConfigurationError } from '../errors/configuration-error';
 
 export type PlatformResponse = NonNullable<PlatformRequest['res']>;
 

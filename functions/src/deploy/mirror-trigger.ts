@@ -5,11 +5,11 @@ import {
   onValueWritten,
 } from 'firebase-functions/v2/database';
 import { onCustomEventPublished } from 'firebase-functions/v2/eventarc';
-import { DATABASE_URL, MAX_INSTANCES, RTDB_INSTANCE, RTDB_REGION } from './config';
 import type { MirrorInstance } from './mirror-instance';
+import { DATABASE_URL, MAX_INSTANCES, RTDB_INSTANCE, RTDB_REGION } from './settings';
 // Loaded now, not with the instance: at the first event it would keep that event's context for ever.
-import './outside-request';
-import type { MirroredPath } from './paths/mirrored-path';
+import '../runtime/outside-request';
+import type { MirroredPath } from '../paths/mirrored-path';
 
 /** A function that mirrors the writes of a path, as the SDK deploys it. */
 export type MirrorTrigger = CloudFunction<DatabaseEvent<Change<DataSnapshot>>>;

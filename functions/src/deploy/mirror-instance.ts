@@ -1,22 +1,22 @@
-import { postgresConfig, read, readSettings } from './config';
-import { readDeliveredEvent } from './events/delivered-event';
-import type { WrittenEvent } from './events/written-event';
-import type { FlagWatch } from './flag/flag-watch';
-import { openFlag } from './flag-instance';
-import { SaidOnce } from './mirror/findings';
-import { HeldStore } from './mirror/held-store';
-import { logBatch } from './mirror/log-batch';
-import { logFailure } from './mirror/log-failure';
-import { type LogSettings, logOutcome } from './mirror/log-outcome';
-import { type MirrorContext, mirrorEvent } from './mirror/mirror-event';
-import { openMirrorStore } from './mirror/mirror-store';
-import { noteFlagChanges } from './mirror/note-flag-change';
-import type { Outcome } from './mirror/outcome';
-import { RoutineLines } from './mirror/routine-lines';
-import type { MirroredPath } from './paths/mirrored-path';
-import { loggableFailure } from './postgres/loggable-failure';
-import { accessTokenFor } from './rtdb/access-token';
-import { createRtdbReader } from './rtdb/rtdb-reader';
+import type { FlagWatch } from '../flag/flag-watch';
+import { openFlag } from '../flag/open-flag';
+import { readDeliveredEvent } from '../mirror/delivered-event';
+import { SaidOnce } from '../mirror/findings';
+import { HeldStore } from '../mirror/held-store';
+import { logBatch } from '../mirror/log-batch';
+import { logFailure } from '../mirror/log-failure';
+import { type LogSettings, logOutcome } from '../mirror/log-outcome';
+import { type MirrorContext, mirrorEvent } from '../mirror/mirror-event';
+import { openMirrorStore } from '../mirror/mirror-store';
+import { noteFlagChanges } from '../mirror/note-flag-change';
+import type { Outcome } from '../mirror/outcome';
+import { RoutineLines } from '../mirror/routine-lines';
+import type { WrittenEvent } from '../mirror/written-event';
+import type { MirroredPath } from '../paths/mirrored-path';
+import { loggableFailure } from '../postgres/loggable-failure';
+import { accessTokenFor } from '../rtdb/access-token';
+import { createRtdbReader } from '../rtdb/rtdb-reader';
+import { postgresConfig, read, readSettings } from './settings';
 
 /** Handles the events of one mirrored path. */
 export interface MirrorInstance {

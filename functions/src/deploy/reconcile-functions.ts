@@ -1,6 +1,6 @@
 import { onSchedule } from 'firebase-functions/v2/scheduler';
 import { onTaskDispatched } from 'firebase-functions/v2/tasks';
-import { DATABASE_URL, RTDB_REGION } from './config';
+import { DATABASE_URL, RTDB_REGION } from './settings';
 
 /** Loaded at the first invocation, and once: discovery needs no Postgres client. */
 let instance: typeof import('./reconcile-instance') | undefined;

@@ -1,6 +1,6 @@
 import { onRequest } from 'firebase-functions/v2/https';
-import { DATABASE_URL, RTDB_REGION } from './config';
-import { hideBodies } from './request-body';
+import { hideBodies } from '../runtime/request-body';
+import { DATABASE_URL, RTDB_REGION } from './settings';
 
 hideBodies('mirrorDashboard');
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Leaf, MirroredPath } from '../paths/mirrored-path';
+import { jsonColumn } from '../postgres/statements';
+import type { RtdbIdentity } from '../rtdb/rtdb-identity';
 import type { Json, JsonObject } from '../values/json';
-import type { RtdbIdentity } from '../values/rtdb-identity';
-import { jsonColumn } from './statements';
 
 /** The value before a write: to find out whether an event is missing. */
 export type Before =

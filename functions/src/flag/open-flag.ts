@@ -1,9 +1,9 @@
-import { type FlagRule, ruleOfParameter } from './flag/flag-rule';
-import { FlagWatch, type FlagWatchOptions } from './flag/flag-watch';
-import { createFlagLog } from './flag/log-flag';
-import { lookAtRemoteConfig, REMOTE_CONFIG } from './flag/look-at-remote-config';
-import { outsideRequest } from './outside-request';
-import { accessTokenFor } from './rtdb/access-token';
+import { accessTokenFor } from '../rtdb/access-token';
+import { outsideRequest } from '../runtime/outside-request';
+import { type FlagRule, ruleOfParameter } from './flag-rule';
+import { FlagWatch, type FlagWatchOptions } from './flag-watch';
+import { createFlagLog } from './log-flag';
+import { lookAtRemoteConfig, REMOTE_CONFIG } from './look-at-remote-config';
 
 /**
  * Whether there is a Remote Config to look at: on Google's platform, or where a base URL names another

@@ -1,18 +1,24 @@
 import { error as logError, write } from 'firebase-functions/logger';
 import type { Request as PlatformRequest } from 'firebase-functions/v2/https';
 import type { Hono } from 'hono';
-import { createApi } from './api/app';
-import { type ProblemStatus, problem, unavailable } from './api/problem';
-import { createTokenVerifier } from './api/token-verifier';
-import { apiSettings, postgresConfig, readSettings, rtdbConfig } from './config';
-import { ConfigurationError } from './configuration-error';
-import { expectOwnRtdb, onlyOwn } from './own-rtdb';
-import { Connections } from './postgres/connections';
-import { sqlstateOf } from './postgres/sqlstate';
-import { arrivalOf, endUnread, takeBody } from './request-body';
-import { identityOf } from './rtdb/rtdb-database';
-import { createRtdbTree } from './rtdb/rtdb-tree';
-import { logNotConfigured, nameOf, type PlatformResponse, urlOf, writeHead } from './web-response';
+import { createApi } from '../api/app';
+import { type ProblemStatus, problem, unavailable } from '../api/problem';
+import { createTokenVerifier } from '../api/token-verifier';
+import { ConfigurationError } from '../errors/configuration-error';
+import { Connections } from '../postgres/connections';
+import { sqlstateOf } from '../postgres/sqlstate';
+import { expectOwnRtdb, onlyOwn } from '../rtdb/own-rtdb';
+import { identityOf } from '../rtdb/rtdb-database';
+import { createRtdbTree } from '../rtdb/rtdb-tree';
+import { arrivalOf, endUnread, takeBody } from '../runtime/request-body';
+import {
+  logNotConfigured,
+  nameOf,
+  type PlatformResponse,
+  urlOf,
+  writeHead,
+} from '../runtime/web-response';
+import { apiSettings, postgresConfig, readSettings, rtdbConfig } from './settings';
 
 let app: Hono | null = null;
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RtdbIdentity } from '../values/rtdb-identity';
+import type { RtdbIdentity } from './rtdb-identity';
 
 /** $1 instance, $2 host: whether that is the RTDB which this database mirrors; the first asked about is. */
 export const IS_OWN_RTDB = 'select mirror.is_own_rtdb($1, $2) as is_own';

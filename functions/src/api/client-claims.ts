@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { CompletionLeaf } from '../paths/quest-completions/completion-path';
-import { jsonColumn } from './statements';
+import { jsonColumn } from '../postgres/statements';
 
 /** An old phone's second write: migrations/20261128000002_quest_completions.sql. */
 export const CLAIM_BY_CLIENT = `

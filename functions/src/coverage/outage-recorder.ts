@@ -1,4 +1,4 @@
-import { RECORD_COVERAGE_GAP } from '../postgres/coverage';
+import { RECORD_COVERAGE_GAP } from './coverage';
 import { isOutage } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
 
@@ -38,10 +38,10 @@ export function recordOutages(statements: Statements, now = () => Date.now()): R
     if (now() - writtenAt < LEAST_BETWEEN_MS) return;
     outage = null;
     writtenAt = now();
-    const [from, to] = [new Date(met.from), new Date(met.to)].map((date) => date.toISOString());
-    const values = ['outage', from, to, JSON.stringify({ failures: met.failures })];
+    const [from, to] = [new Date(met.from), new Date(met.to)];
+    const evidence = { failures: met.failures };
     // Not worth failing an event for: it would be delivered again.
-    await statements.run(RECORD_COVERAGE_GAP, values).catch(() => {
+    await RECORD_COVERAGE_GAP.run(statements, { reason: 'outage', from, to, evidence }).catch(() => {
       outage = merged(met, outage);
       writtenAt = Number.NEGATIVE_INFINITY;
     });

@@ -1,6 +1,6 @@
 import { onSchedule, type ScheduleFunction } from 'firebase-functions/v2/scheduler';
-import { DATABASE_URL, RTDB_REGION } from './config';
-import type { MirroredPath } from './paths/mirrored-path';
+import type { MirroredPath } from '../paths/mirrored-path';
+import { DATABASE_URL, RTDB_REGION } from './settings';
 
 /** Loaded at the first round, and once: discovery needs no Postgres client. */
 let instance: typeof import('./canary-instance') | undefined;

@@ -1,8 +1,8 @@
-import { ConfigurationError } from './configuration-error';
-import { IS_OWN_RTDB, parseIdentity, parseIsOwn, READ_IDENTITY } from './postgres/identity';
-import type { Statements } from './postgres/statements';
-import type { RtdbTree } from './rtdb/rtdb-tree';
-import { nameOfRtdb, type RtdbIdentity } from './values/rtdb-identity';
+import { ConfigurationError } from '../errors/configuration-error';
+import type { Statements } from '../postgres/statements';
+import { IS_OWN_RTDB, parseIdentity, parseIsOwn, READ_IDENTITY } from './identity';
+import { nameOfRtdb, type RtdbIdentity } from './rtdb-identity';
+import type { RtdbTree } from './rtdb-tree';
 
 /** The settings name another RTDB than the database mirrors. Their names are no secret. */
 class OtherRtdbError extends ConfigurationError {
