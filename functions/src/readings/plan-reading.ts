@@ -1,7 +1,8 @@
 import { instantOfMillis, millisOf } from '../values/event-time';
 import type { Json, JsonObject } from '../values/json';
-import { fullEveryMs, type ReadingKind } from './decide-reading';
+import type { ReadingKind } from './decide-reading';
 import { everyMsFor, type ProofTimes } from './proof-times';
+import { fullEveryMs } from './reading-times';
 import type { NodeMember, ShardNode } from './shard-node';
 import type { ShardState } from './shard-state';
 
@@ -67,7 +68,7 @@ const ORDER: readonly ReadingKind[] = ['full', 'whole', 'touched', 'suspects'];
 export function dueKind(
   { path }: NodeMember,
   shard: string,
-  { reading, readAt, pathBooks, moved, suspects }: ShardState,
+  { reading, readAt, pathBooks, moved, direct }: ShardState,
   times: ProofTimes,
   shards: number,
 ): ReadingKind {
@@ -77,8 +78,8 @@ export function dueKind(
   if (nowMs >= millisOf(reading.full_at) + fullEveryMs(times, path, shard)) return 'full';
   if (nowMs >= millisOf(reading.read_at) + everyMsFor(times, shards)) return 'whole';
   const seenAt = lastOf(reading.read_at, reading.touched_at);
-  if (moved === null || moved.some(([, at]) => at > seenAt)) return 'touched';
-  return suspects.length > 0 ? 'suspects' : 'touched';
+  const isTouched = moved?.some(([, at]) => at > seenAt) ?? true;
+  return isTouched || direct.some(({ at }) => at > seenAt) ? 'touched' : 'suspects';
 }
 
 function planMember(
