@@ -227,7 +227,7 @@ begin
   )
   update mirror.listings as l
   set
-    began_at = coalesce(l.began_at, clock_timestamp()),
+    began_at = coalesce(l.began_at, statement_timestamp()),
     after_key = case when l.began_at is null then null else l.after_key end
   from known
   where l.path = known.path
@@ -384,7 +384,8 @@ $$;
 -- Begins a reading of one shard, of paths that share its node: what is known of it, by path. All instants are
 -- of this database's clock.
 --   reading   its row in mirror.readings; null = it has none
---   path_books   began_at, first_pass_at, gap_at, restored_at (the last restore or TRUNCATE)
+--   path_books   began_at, first_pass_at, gap_at (the end of the last gap in mirroring), restored_at (the last
+--             restore or TRUNCATE)
 --   open      the divergences of readings that are open: id, ref, kind, cause, day, key, keys, seen (what told its
 --             values), written_after, written_before
 --   settled   refs whose divergence was resolved since the last whole reading by a repair, a backfill or a claim
@@ -430,14 +431,20 @@ begin
       'began_at', declared.began_at,
       'first_pass_at', declared.first_pass_at,
       'gap_at', (
-        select nullif(l.gap_at, '-infinity') from mirror.listings as l where l.path = declared.path
+        select max(c.to_at)
+        from mirror.coverage as c
+        where c.reason in ('flag_off', 'percent')
+          and (c.path is null or c.path = declared.path)
+          and c.to_at <= began_at
       ),
       'restored_at', (
         select max(ended.at)
         from (
           select c.to_at
           from mirror.coverage as c
-          where c.reason = 'restored' and (c.path is null or c.path = declared.path)
+          where c.reason = 'restored'
+            and (c.path is null or c.path = declared.path)
+            and c.to_at <= began_at
           union all
           select d.written_at
           from mirror.direct_writes as d

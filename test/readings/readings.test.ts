@@ -120,3 +120,73 @@ test('a row of a backfill that no reading saw missing is logged as one that was'
     { ref: ref('q2'), kind: 'missing_in_postgres', resolved_by: 'backfill', has_lower_bound: true },
   ]);
 });
+
+test('a lost update of an old day is found by the next full reading, with its bounds', async () => {
+  const old = '2026-01-05';
+  await proof.rtdb.rest.set(leaf('q1', old), true);
+  await mirror('q1', { day: old });
+  await work();
+  await proof.rtdb.rest.set(leaf('q1', old), 1_767_600_000_000);
+  await due();
+  await work();
+  expect(await log()).toEqual([]);
+  await proof.database.query('update mirror.readings set is_full_due = true, due_at = now()');
+  await work();
+  expect(await log()).toMatchObject([{ kind: 'value_mismatch', has_lower_bound: true }]);
+});
+
+test('columns that do not follow from the payload differ', async () => {
+  await proof.rtdb.rest.set(leaf('q1'), true);
+  await mirror('q1');
+  await proof.database.query(
+    `update rtdb.quest_completions set partner_id = 'stranger', completed_at = '2023-01-01'`,
+  );
+  await work();
+  expect(await log()).toMatchObject([{ ref: ref('q1'), kind: 'column_mismatch' }]);
+});
+
+test('what lies at odd places is a difference, and one shard that RTDB cannot hold fails nobody', async () => {
+  await proof.rtdb.rest.set(['daily_quests', 'a_b', '20261127', 'completions', 'q1', 'a'], true);
+  await proof.rtdb.rest.set(['daily_quests', 'a_b', TODAY, 'completions', 'q2'], true);
+  await proof.rtdb.rest.set(['daily_quests', 'a_b', '2569-11-27', 'completions', 'q3', 'a'], true);
+  await proof.database.query(
+    `insert into rtdb.quest_completions (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time)
+     values ('a.b_c#d', $1, 'q', 'a', now(), 'true', 'rtdb', now()), ('', $1, 'q', 'a', now(), 'true', 'rtdb', now()),
+       ('a_b', $1, 'x/y', 'a', now(), 'true', 'rtdb', now()), ('a_b', $1, 'x', 'y/a', now(), 'true', 'rtdb', now())`,
+    [TODAY],
+  );
+  const done = await work();
+  expect(done.failures).toEqual([]);
+  const found = await proof.database.query(
+    'select shard, kind, keys, ref from mirror.divergence_log order by shard, kind, ref',
+  );
+  expect(found).toMatchObject([
+    { shard: '', kind: 'missing_in_rtdb' },
+    { shard: 'a.b_c#d', kind: 'missing_in_rtdb' },
+    { shard: 'a_b', kind: 'invalid_payload' },
+    { shard: 'a_b', kind: 'invalid_payload' },
+    { shard: 'a_b', kind: 'invalid_payload' },
+    { shard: 'a_b', kind: 'missing_in_rtdb' },
+    { shard: 'a_b', kind: 'missing_in_rtdb' },
+  ]);
+});
+
+test('of a shard with more than a hundred differences one row stands for all, until few are left', async () => {
+  const quests = Object.fromEntries(Array.from({ length: 130 }, (_, n) => [`q${n}`, { a: true }]));
+  await proof.rtdb.rest.set(['daily_quests', 'a_b', TODAY, 'completions'], quests);
+  await work();
+  expect(await log()).toMatchObject([{ kind: 'missing_in_postgres', keys: 130 }]);
+  expect(await reading()).toMatchObject({ keys: 130, in_flight: 0 });
+  for (let n = 0; n < 20; n += 1) await mirror(`q${n}`, { origin: 'backfill' });
+  await due();
+  await work();
+  expect(await log()).toMatchObject([
+    { keys: 110, resolved_by: null },
+    { keys: 20, resolved_by: 'backfill' },
+  ]);
+  for (let n = 20; n < 128; n += 1) await mirror(`q${n}`, { origin: 'backfill' });
+  await due();
+  await work();
+  const open = (await log()).filter((row) => row.resolved_by === null);
+  expect(open).toMatchObject([{ ref: ref('q128') }, { ref: ref('q129') }]);
+});

@@ -206,8 +206,9 @@ class Desk {
   #takeDifferent(key: ComparedKey, kind: DifferenceKind, suspect: Suspect | undefined): void {
     const open = this.#openOf(key.ref, kind);
     if (open !== undefined && open.seen === seenOf(key)) this.#keep(open);
-    else if (this.#isBulk) this.#openKey(key, kind, this.#lastLook(key, kind), this.#now);
-    else if (suspect === undefined) this.#suspect(key, kind);
+    else if (this.#isBulk || (this.looked.kind === 'full' && this.#isShared(kind))) {
+      this.#openKey(key, kind, this.#lastLook(key, kind), this.#now);
+    } else if (suspect === undefined) this.#suspect(key, kind);
     else if (!this.#isRipe(suspect)) this.#suspects.push(suspect);
     else if (hasStoodStill(key.row, suspect)) {
       // It differs in another way than it did: that difference is over.
@@ -216,6 +217,11 @@ class Desk {
     } else this.#lookAgain(key.row, suspect);
     // Until it is known how it differs by now, what is open stays so.
     for (const other of this.#openAt(key.ref)) this.#leaveOpen(other);
+  }
+
+  /** Whether a row stands for keys of this kind: which of them is nowhere written. */
+  #isShared(kind: string): boolean {
+    return this.looked.state.open.some((open) => open.kind === kind && isShared(open));
   }
 
   /** Whether its last look is long enough ago for the next one. */
@@ -258,6 +264,7 @@ class Desk {
   #isUntoldFill(row: Row, ref: string, suspect: Suspect | undefined): boolean {
     const { state } = this.looked;
     if (row.origin === 'rtdb' || this.#settled.has(ref)) return false;
+    if (this.#isShared('missing_in_postgres')) return false;
     const last = suspect === undefined ? this.#known('read_at') : suspect.written_after;
     if (last !== null) return row.mirroredAt > last;
     const { first_pass_at: passed } = state.pathBooks;

@@ -110,7 +110,10 @@ const COUNT_SHARDS = query({
 export async function workQueue(context: QueueContext): Promise<WorkDone> {
   const nodes = shardNodes(context.paths);
   await findDue(nodes, context);
-  return readDue(nodes, context);
+  const done = await readDue(nodes, context);
+  for (const { name } of context.paths)
+    await NOTE_FIRST_PASS.run(context.statements, { path: name });
+  return done;
 }
 
 /** Makes due what has changed: rows, gaps that ended, and shards that either store holds. */
@@ -126,7 +129,6 @@ export async function findDue(nodes: readonly ShardNode[], context: QueueContext
     if (context.isOver()) return;
     await listNode(node, shardsOf, context);
   }
-  for (const { name } of context.paths) await NOTE_FIRST_PASS.run(statements, { path: name });
 }
 
 async function listNode(
