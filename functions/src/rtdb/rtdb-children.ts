@@ -57,11 +57,11 @@ const PLAIN_KEY = /^[!#-~][ -~]*$/;
  * All keys of a node, by pages, in memory for one; each once, and in no order that is promised. Nothing
  * where it is no branch.
  *
- * The reference says that `shallow` takes no filters; firebase-tools asks for it with `limitToFirst` and
- * a bare `startAfter` all the same, to remove large nodes. So each page is looked at: where a server
+ * The guide says that `shallow` can't be used with filters; firebase-tools asks for it with
+ * `limitToFirst` all the same, to remove large nodes, and has a bare `startAfter` beside it. So each page is looked at: where a server
  * refuses it, or doesn't go on after the last key, the rest comes from one long `shallow` answer.
  *
- * Source: https://firebase.google.com/docs/reference/rest/database (shallow);
+ * Source: https://firebase.google.com/docs/database/rest/retrieve-data#shallow;
  * https://github.com/firebase/firebase-tools, src/database/listRemote.ts
  *
  * @throws RtdbReadError

@@ -6,8 +6,9 @@ import type { Json } from '../values/json';
 import type { RtdbDatabase } from './rtdb-database';
 
 /**
- * What requests cost. RTDB bills what leaves it at the session layer: bodies as they are sent, heads, and
- * about 3.5 KB for the handshake of each connection. So a compressed body counts as compressed.
+ * What requests cost. RTDB bills all traffic that leaves it at the session layer (layer 5), heads and
+ * encryption included, about 3.5 KB for the handshake of each connection. The page doesn't name
+ * compression, but what leaves at that layer is compressed already: `wireBytes`, not `bytes`.
  *
  * Source: https://firebase.google.com/docs/database/usage/billing
  */
