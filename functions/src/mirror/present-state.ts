@@ -1,4 +1,4 @@
-import { type Reading, type RtdbAccess, RtdbReadError, requestRtdb } from '../rtdb/rtdb-client';
+import type { Reading, RtdbAccess } from '../rtdb/rtdb-client';
 import { type AccessToken, databaseOfEvent, type RtdbOrigin } from '../rtdb/rtdb-database';
 import { ByteBudget } from '../runtime/byte-budget';
 
@@ -57,10 +57,17 @@ export function createPresentState(
     if (database === null) throw new Error('the event names no database to read');
     const access: RtdbAccess = { database, accessToken, timeoutMs, tries: 1, budget };
     const path = location.path.split('/');
+    // Loaded at the first read: most instances have none, and the first event is not to wait for it.
+    const { requestRtdb, RtdbReadError } =
+      require('../rtdb/rtdb-client') as typeof import('../rtdb/rtdb-client');
     return requestRtdb(access, {
       ...{ path, maxBytes },
       ...(shallow ? { query: { shallow: 'true' } } : {}),
-    }).catch(withoutWords);
+    }).catch((error: unknown) => {
+      if (!(error instanceof RtdbReadError) || error.status === null) throw error;
+      // The platform logs what is thrown, and RTDB's own words may name a path, with its ids.
+      throw new Error(`RTDB answered ${error.status} to a read`);
+    });
   };
 
   return {
@@ -76,10 +83,4 @@ export function createPresentState(
       }
     },
   };
-}
-
-/** The platform logs what is thrown, and RTDB's own words may name a path, with its ids. */
-function withoutWords(error: unknown): never {
-  const { status } = error instanceof RtdbReadError ? error : { status: null };
-  throw status === null ? error : new Error(`RTDB answered ${status} to a read`);
 }
