@@ -7,9 +7,9 @@ import { type ReadingContext, type ReadingOutcome, readShard } from './read-shar
 import { type ShardNode, shardNodes } from './shard-node';
 import { FAIL_READING } from './shard-state';
 
-/** RTDB's shards, page by page: the keys after one, in RTDB's order; fewer than asked for = that was all. */
+/** RTDB's shards, page by page; those after one of them, in RTDB's order. */
 export interface ShardList {
-  listKeys(path: readonly string[], after: string | null, most: number): Promise<string[]>;
+  pagesOfKeys(path: readonly string[], after: string | null): AsyncIterable<string[]>;
 }
 
 export interface QueueContext extends Omit<ReadingContext, 'shardsOf'> {
@@ -146,16 +146,14 @@ async function listNode(
   if (listing === undefined) return;
   const { beganAt } = listing;
   const fullAgainS = everyMs / 1_000;
-  let after = listing.afterKey;
-  for (;;) {
-    if (context.isOver()) return;
-    const page = await rtdb.listKeys(root, after, PAGE);
-    after = page.at(-1) ?? after;
+  for await (const page of rtdb.pagesOfKeys(root, listing.afterKey)) {
+    const lastKey = page.at(-1) ?? null;
     const shards = page.filter((shard) => shard !== CANARY_COUPLE);
     for (const path of names) {
-      await NOTE_LISTED.run(statements, { path, beganAt, shards, lastKey: after, fullAgainS });
+      await NOTE_LISTED.run(statements, { path, beganAt, shards, lastKey, fullAgainS });
     }
-    if (page.length < PAGE) break;
+    // The next worker goes on from here.
+    if (context.isOver()) return;
   }
   for (const path of names) {
     await noteRows(path, context);
