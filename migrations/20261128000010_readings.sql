@@ -157,6 +157,21 @@ begin
 end
 $$;
 
+-- Gives back shards that a worker took and did not come to.
+create function mirror.give_back(given_paths text[], given_shards text[])
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update mirror.readings as r
+  set taken_until = null
+  from unnest(given_paths, given_shards) as given (path, shard)
+  where (r.path, r.shard) = (given.path, given.shard collate "C");
+end
+$$;
+
 -- Makes due the shards of which a row or a direct write says that something was written since the last
 -- time: within the hour, once an hour at most. A shard that is not known yet is due at once.
 create function mirror.note_touched(touched_path text, canary_shard text, least_between interval)
@@ -841,7 +856,7 @@ begin
     from pg_catalog.pg_proc as p
     where p.pronamespace = 'mirror'::regnamespace
       and p.proname in (
-        'take_due', 'note_touched', 'begin_listing', 'note_listed', 'end_listing', 'note_rows',
+        'take_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed', 'end_listing', 'note_rows',
         'note_gaps', 'note_first_pass', 'begin_reading', 'rows_of', 'log_reading', 'set_reading', 'fail_reading'
       )
   loop

@@ -95,6 +95,12 @@ const TAKE_DUE = query({
   row: { path: z.string(), shard: z.string() },
 });
 
+const GIVE_BACK = query({
+  text: 'select mirror.give_back($1, $2)',
+  params: { paths: 'text[]', shards: 'text[]' },
+  row: {},
+});
+
 const COUNT_SHARDS = query({
   text: 'select path, count(*)::integer as shards from mirror.readings group by path',
   params: {},
@@ -192,6 +198,7 @@ async function readDue(nodes: readonly ShardNode[], context: QueueContext): Prom
     }
   };
   await Promise.all(Array.from({ length: context.concurrency }, worker));
+  await giveBack(taken, context);
   done.isIdle = !context.isOver();
   return done;
 }
@@ -218,6 +225,20 @@ async function takeDue(
     if (node !== undefined) taken.set(`${node.root.join('/')}/${shard}`, { node, shard });
   }
   return [...taken.values()];
+}
+
+async function giveBack(
+  taken: readonly { node: ShardNode; shard: string }[],
+  { statements }: QueueContext,
+): Promise<void> {
+  if (taken.length === 0) return;
+  const given = taken.flatMap(({ node, shard }) =>
+    node.members.map(({ path }) => ({ path: path.name, shard })),
+  );
+  await GIVE_BACK.run(statements, {
+    paths: given.map(({ path }) => path),
+    shards: given.map(({ shard }) => shard),
+  });
 }
 
 async function readOne(
