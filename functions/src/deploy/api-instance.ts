@@ -4,7 +4,7 @@ import type { Hono } from 'hono';
 import { createApi } from '../api/app';
 import { type ProblemStatus, problem, unavailable } from '../api/problem';
 import { createTokenVerifier } from '../api/token-verifier';
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import { Connections } from '../postgres/connections';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { expectOwnRtdb, onlyOwn } from '../rtdb/own-rtdb';

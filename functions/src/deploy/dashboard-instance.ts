@@ -7,7 +7,7 @@ import type { Hono } from 'hono';
 import { createDashboard } from '../completions-only/dashboard/app';
 import { isLocal } from '../completions-only/dashboard/local-only';
 import { readPageAssets } from '../completions-only/dashboard/page-assets';
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import { ReadOnlyTransactions } from '../postgres/read-only-transactions';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { expectOwnRtdb, onlyOwn } from '../rtdb/own-rtdb';

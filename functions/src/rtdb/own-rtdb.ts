@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import type { Statements } from '../postgres/statements';
 import { IS_OWN_RTDB, parseIdentity, parseIsOwn, READ_IDENTITY } from './identity';
 import { nameOfRtdb, type RtdbIdentity } from './rtdb-identity';
@@ -7,6 +7,16 @@ import type { RtdbTree } from './rtdb-tree';
 /** The settings name another RTDB than the database mirrors. Their names are no secret. */
 class OtherRtdbError extends ConfigurationError {
   override name = 'OtherRtdbError';
+
+  constructor(named: RtdbIdentity, own: RtdbIdentity) {
+    const [settings, database] = [named, own].map(nameOfRtdb);
+    super(`this database mirrors the RTDB ${database}, and the settings name ${settings}`, {
+      code: 'OTHER_RTDB',
+      remedy:
+        'set RTDB_INSTANCE and RTDB_REGION, RTDB_URL or FIREBASE_DATABASE_EMULATOR_HOST to that one ' +
+        '(or see docs/runbook.md, "Another RTDB")',
+    });
+  }
 }
 
 /**
@@ -31,11 +41,7 @@ export async function expectOwnRtdb(
 
 function refuseOther(named: RtdbIdentity, known: RtdbIdentity): void {
   if (named.instance === known.instance && named.host === known.host) return;
-  throw new OtherRtdbError(
-    `this database mirrors the RTDB ${nameOfRtdb(known)}, and the settings name ${nameOfRtdb(named)}: ` +
-      'set RTDB_INSTANCE and RTDB_REGION, RTDB_URL or FIREBASE_DATABASE_EMULATOR_HOST to that one ' +
-      '(or see docs/runbook.md, "Another RTDB")',
-  );
+  throw new OtherRtdbError(named, known);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { MirrorError } from '../errors/mirror-error';
 import { orAborted } from '../runtime/deadline';
 import { errorText } from '../values/error-text';
 import type { Json } from '../values/json';
@@ -7,8 +8,12 @@ import type { RtdbDatabase } from './rtdb-database';
 import type { AccessToken } from './rtdb-reader';
 
 /** RTDB did not give what was asked for; the message is fit for a person and holds no secret. */
-export class RtdbReadError extends Error {
+export class RtdbReadError extends MirrorError {
   override name = 'RtdbReadError';
+
+  constructor(problem: string, options: ErrorOptions = {}) {
+    super(problem, { code: 'RTDB_NOT_READ', ...options });
+  }
 }
 
 /** An answer of RTDB's REST API. */

@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
-import { settingText } from '../../deploy/setting-text';
-import { ConfigError, UsageError } from '../../errors/usage-error';
+import { ConfigurationError, UsageError } from '../../errors/mirror-error';
 import { planChange } from '../../new-path/plan-change';
 import { draftPath, type NewPathRequest, planNewPath } from '../../new-path/plan-new-path';
 import { EMPTY_SAMPLE, type Sample, samplePath, type TreeSource } from '../../new-path/sample-tree';
 import type { MirroredPath } from '../../paths/mirrored-path';
 import { stepsOfRef } from '../../paths/ref-pattern';
+import { ConnectError } from '../../postgres/connect-error';
 import { RtdbReadError } from '../../rtdb/rtdb-request';
+import { settingText } from '../../values/setting-text';
 import type { CommandContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { formatChange, formatNewPath } from '../new-path/format-plan';
@@ -117,10 +118,10 @@ async function readSample(ref: string, source: TreeSource): Promise<Sample> {
     return await samplePath(stepsOfRef(ref), source);
   } catch (error) {
     if (!(error instanceof RtdbReadError)) throw error;
-    throw new ConfigError(
-      `${error.message}; --sample FILE reads an export, and with --no-sample nothing is asked`,
-      { cause: error },
-    );
+    throw new ConfigurationError(error.message, {
+      remedy: '--sample FILE reads an export, and with --no-sample nothing is asked',
+      cause: error,
+    });
   }
 }
 
@@ -157,12 +158,12 @@ async function refuseTable(
     );
     if (table === undefined) return null;
   } catch (error) {
-    if (error instanceof ConfigError) return error.message;
+    if (error instanceof ConnectError) return error.message;
     throw error;
   }
-  throw new ConfigError(
-    `rtdb.${name} is a table or view in Postgres already: choose another with --name`,
-  );
+  throw new ConfigurationError(`rtdb.${name} is a table or view in Postgres already`, {
+    remedy: 'choose another name with --name',
+  });
 }
 
 const TABLE = `

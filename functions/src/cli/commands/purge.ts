@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { UsageError } from '../../errors/usage-error';
+import { UsageError } from '../../errors/mirror-error';
 import { CLAIMABLE_DAYS } from '../../paths/quest-completions/claimable-days';
 import type { Statements } from '../../postgres/statements';
 import {

@@ -1,9 +1,8 @@
-import { ConfigError } from '../../errors/usage-error';
 import { declarationHash } from '../../paths/define-path';
 import type { MirroredPath } from '../../paths/mirrored-path';
 import { pathsOf } from '../new-path/open-project';
 import { type DeclaredHash, MIGRATED_PATHS, parseMigratedPaths } from './access-catalog';
-import { type Check, type Diagnosis, fail, ok, skipped } from './check';
+import { type Check, type Diagnosis, fail, isNotReady, ok, skipped } from './check';
 
 const WRITE_AND_MIGRATE =
   "run `npm run mirror -- new-path` with the path's ref, then `npm run mirror -- migrate`";
@@ -37,7 +36,7 @@ export const PATHS_CHECK: Check = {
     try {
       return pathsCheck(pathsOf(process.cwd()).paths, migrated);
     } catch (error) {
-      if (error instanceof ConfigError) return skipped(error.message);
+      if (isNotReady(error)) return skipped(error.message);
       throw error;
     }
   },

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, DatabaseError } from 'pg';
+import { MigrationError } from './migration-error';
 
 /**
  * Runs `work` in a transaction that holds the migration lock, and commits it. The lock is a row of the
@@ -15,7 +16,9 @@ export async function withMigrationLock<T>(
   await ensureLock(client, deadline);
   while (!(await beginWithLock(client))) {
     if (Date.now() > deadline) {
-      throw new Error(`Another migration has held the lock for ${waitMs / 1000} s; try again.`);
+      throw new MigrationError(`Another migration has held the lock for ${waitMs / 1000} s`, {
+        remedy: 'try again',
+      });
     }
     await pause();
   }

@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { ConfigError } from '../../errors/usage-error';
+import { ConfigurationError } from '../../errors/mirror-error';
 
 /** As `server_version_num` has it. Tested: 15 and 18. */
 const OLDEST_VERSION = 150_000;
@@ -12,7 +12,7 @@ export function isTooOld(versionNumber: number): boolean {
 /**
  * Before the first migration, which an older server would refuse with a syntax error.
  *
- * @throws ConfigError in one line
+ * @throws ConfigurationError in one line
  */
 export async function refuseOldServer(client: Client): Promise<void> {
   const { rows } = await client.query<{ version: string; number: number }>(
@@ -21,5 +21,7 @@ export async function refuseOldServer(client: Client): Promise<void> {
   );
   const [server] = rows;
   if (!server || !isTooOld(server.number)) return;
-  throw new ConfigError(`The server is Postgres ${server.version}; the mirror needs 15 or newer.`);
+  throw new ConfigurationError(
+    `The server is Postgres ${server.version}; the mirror needs 15 or newer.`,
+  );
 }
