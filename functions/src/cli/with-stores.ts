@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import type { Statements } from '../postgres/statements';
-import { ADOPT_RTDB } from '../rtdb/identity';
-import { expectOwnRtdb } from '../rtdb/own-rtdb';
+import { ADOPT_RTDB, expectOwnRtdb } from '../rtdb/own-rtdb';
 import { identityOf } from '../rtdb/rtdb-database';
 import { createRtdbTree, type RtdbTree } from '../rtdb/rtdb-tree';
 import type { CommandContext } from './context';
@@ -38,7 +37,7 @@ export function withStores<T>(
   const rtdb = rtdbFromEnvironment(env);
   const named = identityOf(rtdb.database);
   return withPostgres(env, databaseUrlEnv, async (statements) => {
-    if (adoptRtdb) await statements.run(ADOPT_RTDB, [named.instance, named.host]);
+    if (adoptRtdb) await ADOPT_RTDB.run(statements, named);
     await expectOwnRtdb(statements, named, firstUse);
     return work(statements, createRtdbTree(rtdb));
   });

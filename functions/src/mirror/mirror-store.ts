@@ -10,7 +10,7 @@ import { RESOLVE_MISSED_EVENT } from '../divergences/missed-events';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { Connections } from '../postgres/connections';
 import { blameOf, isMissingForAll } from '../postgres/sqlstate';
-import { IS_OWN_RTDB, parseIsOwn } from '../rtdb/identity';
+import { IS_OWN_RTDB } from '../rtdb/own-rtdb';
 import type { RtdbIdentity } from '../rtdb/rtdb-identity';
 import { sizeOfJson } from '../values/json';
 import { compareUtf8 } from '../values/utf8-order';
@@ -69,7 +69,7 @@ export function openMirrorStore(
     },
     async isOwn(source) {
       if (own.is(source)) return true;
-      const isOwn = parseIsOwn(await statements.run(IS_OWN_RTDB, [source.instance, source.host]));
+      const { isOwn } = await IS_OWN_RTDB.one(statements, source);
       if (isOwn) own.set(source);
       return isOwn;
     },

@@ -1,8 +1,43 @@
+import { z } from 'zod';
 import { ConfigurationError } from '../errors/mirror-error';
-import type { Statements } from '../postgres/statements';
-import { IS_OWN_RTDB, parseIdentity, parseIsOwn, READ_IDENTITY } from './identity';
+import { query, type RowOf, type Statements } from '../postgres/statements';
 import { nameOfRtdb, type RtdbIdentity } from './rtdb-identity';
 import type { RtdbTree } from './rtdb-tree';
+
+/** Whether that is the RTDB which this database mirrors; the first that is asked about is. */
+export const IS_OWN_RTDB = query({
+  text: 'select mirror.is_own_rtdb($1, $2) as is_own',
+  params: { instance: 'text', host: 'text' },
+  row: { isOwn: z.boolean() },
+});
+
+/** Which RTDB this database mirrors, and since when. No row until its first use. */
+export const OWN_RTDB = query({
+  text: `
+select instance, host, to_char(set_at at time zone 'UTC', 'YYYY-MM-DD') as set_on
+from mirror.identity
+`,
+  params: {},
+  row: {
+    instance: z.string(),
+    host: z.string(),
+    /** `YYYY-MM-DD`, UTC. */
+    setOn: z.string(),
+  },
+});
+export type OwnRtdb = RowOf<typeof OWN_RTDB>;
+
+/** From now on this database mirrors that RTDB. For owners. */
+export const ADOPT_RTDB = query({
+  text: `
+insert into mirror.identity (instance, host)
+values ($1, $2)
+on conflict on constraint identity_pkey do update
+set instance = excluded.instance, host = excluded.host, set_at = clock_timestamp()
+`,
+  params: { instance: 'text', host: 'text' },
+  row: {},
+});
 
 /** The settings name another RTDB than the database mirrors. Their names are no secret. */
 class OtherRtdbError extends ConfigurationError {
@@ -31,10 +66,10 @@ export async function expectOwnRtdb(
   named: RtdbIdentity,
   firstUse: 'set' | 'leave' = 'set',
 ): Promise<void> {
-  const known = parseIdentity(await statements.run(READ_IDENTITY, []));
+  const known = await OWN_RTDB.first(statements);
   if (known !== null) return refuseOther(named, known);
   if (firstUse === 'leave') return;
-  if (parseIsOwn(await statements.run(IS_OWN_RTDB, [named.instance, named.host]))) return;
+  if ((await IS_OWN_RTDB.one(statements, named)).isOwn) return;
   // Somebody else was first, this moment.
   await expectOwnRtdb(statements, named, 'leave');
 }

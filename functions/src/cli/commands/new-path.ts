@@ -6,6 +6,7 @@ import { EMPTY_SAMPLE, type Sample, samplePath, type TreeSource } from '../../ne
 import type { MirroredPath } from '../../paths/mirrored-path';
 import { stepsOfRef } from '../../paths/ref-pattern';
 import { ConnectError } from '../../postgres/connect-error';
+import { query } from '../../postgres/statements';
 import { RtdbReadError } from '../../rtdb/rtdb-request';
 import { settingText } from '../../values/setting-text';
 import type { CommandContext } from '../context';
@@ -15,6 +16,16 @@ import { type OpenProject, openProject, writeFiles } from '../new-path/open-proj
 import { openSample } from '../new-path/open-sample';
 import { withPostgres } from '../open-postgres';
 import { jsonLine } from '../printable';
+
+/** A table or view of schema `rtdb`. */
+const TABLE = query({
+  text: `
+select from pg_catalog.pg_class as c
+where c.relname = $1::text and c.relnamespace = to_regnamespace('rtdb')
+`,
+  params: { name: 'text' },
+  row: {},
+});
 
 interface NewPathOptions {
   databaseUrlEnv: string;
@@ -153,10 +164,10 @@ async function refuseTable(
 ): Promise<string | null> {
   if (settingText(env[databaseUrlEnv]) === '') return `${databaseUrlEnv} is not set`;
   try {
-    const [table] = await withPostgres(env, databaseUrlEnv, (statements) =>
-      statements.run(TABLE, [name]),
+    const table = await withPostgres(env, databaseUrlEnv, (statements) =>
+      TABLE.first(statements, { name }),
     );
-    if (table === undefined) return null;
+    if (table === null) return null;
   } catch (error) {
     if (error instanceof ConnectError) return error.message;
     throw error;
@@ -165,7 +176,3 @@ async function refuseTable(
     remedy: 'choose another name with --name',
   });
 }
-
-const TABLE = `
-select from pg_catalog.pg_class as c
-where c.relname = $1 and c.relnamespace = to_regnamespace('rtdb')`;
