@@ -149,7 +149,7 @@ export const QUERIES: Query<Parameters, z.ZodRawShape>[] = [];
  *
  * @example
  * const LAST_CANARY = query({
- *   text: 'select max(lag_ms) as lag_ms from mirror.canaries where path = $1',
+ *   text: 'select max(lag_ms) as lag_ms from canaries where path = $1',
  *   params: { path: 'text' },
  *   row: { lagMs: z.number().nullable() },
  * });
