@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Statements } from '../postgres/statements';
-import { ADOPT_RTDB, expectOwnRtdb } from '../rtdb/own-rtdb';
 import { identityOf } from '../rtdb/rtdb-database';
+import { ADOPT_RTDB, expectOwnRtdb } from '../rtdb/rtdb-identity';
 import { createRtdbTree, type RtdbTree } from '../rtdb/rtdb-tree';
 import type { CommandContext } from './context';
 import { withDatabaseUrlOption } from './database-url';
@@ -37,7 +37,8 @@ export function withStores<T>(
   const rtdb = rtdbFromEnvironment(env);
   const named = identityOf(rtdb.database);
   return withPostgres(env, databaseUrlEnv, async (statements) => {
-    if (adoptRtdb) await ADOPT_RTDB.run(statements, named);
+    const { instance, host } = named;
+    if (adoptRtdb) await ADOPT_RTDB.run(statements, { instance, host });
     await expectOwnRtdb(statements, named, firstUse);
     return work(statements, createRtdbTree(rtdb));
   });

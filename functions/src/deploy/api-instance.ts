@@ -7,9 +7,9 @@ import { createTokenVerifier } from '../api/token-verifier';
 import { ConfigurationError } from '../errors/mirror-error';
 import { Connections } from '../postgres/connections';
 import { sqlstateOf } from '../postgres/sqlstate';
-import { expectOwnRtdb, onlyOwn } from '../rtdb/own-rtdb';
 import { identityOf } from '../rtdb/rtdb-database';
-import { createRtdbTree } from '../rtdb/rtdb-tree';
+import { expectOwnRtdb } from '../rtdb/rtdb-identity';
+import { createRtdbTree, onlyOwn } from '../rtdb/rtdb-tree';
 import { arrivalOf, endUnread, takeBody } from '../runtime/request-body';
 import {
   logNotConfigured,

@@ -10,9 +10,9 @@ import { readPageAssets } from '../completions-only/dashboard/page-assets';
 import { ConfigurationError } from '../errors/mirror-error';
 import { ReadOnlyTransactions } from '../postgres/read-only-transactions';
 import { sqlstateOf } from '../postgres/sqlstate';
-import { expectOwnRtdb, onlyOwn } from '../rtdb/own-rtdb';
 import { identityOf } from '../rtdb/rtdb-database';
-import { createRtdbTree } from '../rtdb/rtdb-tree';
+import { expectOwnRtdb } from '../rtdb/rtdb-identity';
+import { createRtdbTree, onlyOwn } from '../rtdb/rtdb-tree';
 import { arrivalOf, endUnread, hasBody } from '../runtime/request-body';
 import {
   logNotConfigured,

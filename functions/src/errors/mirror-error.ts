@@ -1,15 +1,17 @@
-/** Which error it is, for programs and logs. The codes stay as they are; docs/errors.md says what each means. */
-export type ErrorCode =
-  | 'BAD_USAGE'
-  | 'BAD_CONFIGURATION'
-  | 'PROJECT_NOT_READY'
-  | 'OTHER_RTDB'
-  | 'POSTGRES_UNREACHABLE'
-  | 'POSTGRES_FAILED'
-  | 'RTDB_NOT_READ'
-  | 'CANNOT_TELL'
-  | 'MIGRATION_FAILED'
-  | 'CANARY_ROUND_FAILED';
+/** Which error it is, for programs and logs. They stay as they are; docs/errors.md says what each means. */
+export const ERROR_CODES = [
+  'BAD_USAGE',
+  'BAD_CONFIGURATION',
+  'PROJECT_NOT_READY',
+  'OTHER_RTDB',
+  'POSTGRES_UNREACHABLE',
+  'POSTGRES_FAILED',
+  'RTDB_NOT_READ',
+  'CANNOT_TELL',
+  'MIGRATION_FAILED',
+  'CANARY_ROUND_FAILED',
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
 
 interface ErrorParts {
   code: ErrorCode;

@@ -74,3 +74,23 @@ export function createRtdbTree(options: RtdbRequestOptions): RtdbTree {
     },
   };
 }
+
+/**
+ * A tree that is read only once it is known to be the one which the database mirrors.
+ *
+ * @param check rejects where it isn't; asked until it held
+ */
+export function onlyOwn(tree: RtdbTree, check: () => Promise<void>): RtdbTree {
+  let holds = false;
+  const checked = async (): Promise<void> => {
+    if (!holds) await check();
+    holds = true;
+  };
+  return {
+    usage: tree.usage,
+    listCouples: () => checked().then(() => tree.listCouples()),
+    readDays: (...asked) => checked().then(() => tree.readDays(...asked)),
+    readCompletions: (...asked) => checked().then(() => tree.readCompletions(...asked)),
+    readLeaf: (...asked) => checked().then(() => tree.readLeaf(...asked)),
+  };
+}

@@ -1,10 +1,14 @@
-import { OWN_RTDB, type OwnRtdb } from '../../rtdb/own-rtdb';
 import { identityOf } from '../../rtdb/rtdb-database';
-import { nameOfRtdb, type RtdbIdentity } from '../../rtdb/rtdb-identity';
+import {
+  type KnownIdentity,
+  nameOfRtdb,
+  RTDB_IDENTITY,
+  type RtdbIdentity,
+} from '../../rtdb/rtdb-identity';
 import { type Check, type Diagnosis, fail, ok, skipped } from './check';
 
 /** Whether the RTDB that is named is the one which the database mirrors. Pure. */
-function identityCheck(known: OwnRtdb | null, named: RtdbIdentity): Diagnosis {
+function identityCheck(known: KnownIdentity | null, named: RtdbIdentity): Diagnosis {
   if (known === null) {
     return ok(`of none yet: the first event, run or canary makes it ${nameOfRtdb(named)}`);
   }
@@ -23,5 +27,5 @@ export const IDENTITY_CHECK: Check = {
   run: async ({ rtdb, statements }) =>
     'problem' in rtdb
       ? skipped(rtdb.problem)
-      : identityCheck(await OWN_RTDB.first(statements), identityOf(rtdb.database)),
+      : identityCheck(await RTDB_IDENTITY.first(statements), identityOf(rtdb.database)),
 };
