@@ -4,7 +4,7 @@ import { ConfigurationError, ERROR_CODES } from '../../functions/src/errors/mirr
 
 test('every code of an error is documented, and none that is not there', () => {
   const page = readFileSync(join(__dirname, '..', '..', 'docs', 'errors.md'), 'utf8');
-  const documented = [...page.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, code]) => code);
+  const documented = [...page.matchAll(/^\| `([A-Z_]+)` +\|/gm)].map(([, code]) => code);
   expect(documented.toSorted()).toEqual(ERROR_CODES.toSorted());
 });
 
