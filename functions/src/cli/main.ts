@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigurationError, UsageError } from '../errors/mirror-error';
 import { ConnectError } from '../postgres/connect-error';
-import { RtdbReadError } from '../rtdb/rtdb-request';
+import { RtdbReadError } from '../rtdb/rtdb-client';
 import { registerBackfill } from './commands/backfill';
 import { registerDoctor } from './commands/doctor';
 import { registerExplain } from './commands/explain';

@@ -1,6 +1,6 @@
 import { rtdbConfig } from '../deploy/settings';
 import { ConfigurationError } from '../errors/mirror-error';
-import type { RtdbRequestOptions } from '../rtdb/rtdb-request';
+import type { RtdbAccess } from '../rtdb/rtdb-client';
 import type { CommandContext } from './context';
 
 const EMULATOR_REMEDY =
@@ -13,7 +13,7 @@ const EMULATOR_REMEDY =
  *
  * @throws ConfigurationError that names the variable and what was expected
  */
-export function rtdbFromEnvironment(env: CommandContext['env']): RtdbRequestOptions {
+export function rtdbFromEnvironment(env: CommandContext['env']): RtdbAccess {
   try {
     return rtdbConfig(env);
   } catch (error) {

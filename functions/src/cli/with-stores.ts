@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
+import { createRtdbTree, type RtdbTree } from '../completions-only/rtdb-tree';
 import type { Statements } from '../postgres/statements';
 import { identityOf } from '../rtdb/rtdb-database';
 import { ADOPT_RTDB, expectOwnRtdb } from '../rtdb/rtdb-identity';
-import { createRtdbTree, type RtdbTree } from '../rtdb/rtdb-tree';
 import type { CommandContext } from './context';
 import { withDatabaseUrlOption } from './database-url';
 import { withPostgres } from './open-postgres';

@@ -4,12 +4,12 @@ import type { Hono } from 'hono';
 import { createApi } from '../api/app';
 import { type ProblemStatus, problem, unavailable } from '../api/problem';
 import { createTokenVerifier } from '../api/token-verifier';
+import { createRtdbTree, onlyOwn } from '../completions-only/rtdb-tree';
 import { ConfigurationError } from '../errors/mirror-error';
 import { Connections } from '../postgres/connections';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { identityOf } from '../rtdb/rtdb-database';
 import { expectOwnRtdb } from '../rtdb/rtdb-identity';
-import { createRtdbTree, onlyOwn } from '../rtdb/rtdb-tree';
 import { arrivalOf, endUnread, takeBody } from '../runtime/request-body';
 import {
   logNotConfigured,

@@ -7,7 +7,7 @@ import type { MirroredPath } from '../../paths/mirrored-path';
 import { stepsOfRef } from '../../paths/ref-pattern';
 import { ConnectError } from '../../postgres/connect-error';
 import { query } from '../../postgres/statements';
-import { RtdbReadError } from '../../rtdb/rtdb-request';
+import { RtdbReadError } from '../../rtdb/rtdb-client';
 import { settingText } from '../../values/setting-text';
 import type { CommandContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
