@@ -1,4 +1,3 @@
-import type { ExplainErasure } from '../mirror/mirror-event';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import type { ColumnType } from './columns';
 
@@ -55,6 +54,9 @@ export interface Remark {
   severity: 'info';
 }
 
+/** `day_overwrite`: a write of the day of a completion. */
+export type ErasedBy = 'day_overwrite';
+
 /**
  * One path of RTDB that is mirrored into a table: all that the write path knows of it, made by
  * `definePath`. Pure, and read at every event: nothing here may throw.
@@ -98,6 +100,6 @@ export interface MirroredPath {
   /** The dated node that retention removes whole; null where the path has no day. */
   datedNodeOf(leaf: Leaf): DatedNode | null;
   remarkOf(leaf: Leaf): Remark | null;
-  /** Loads what looks into removals that nobody may have meant; null where the path has none. */
-  readonly loadExplainErasure: (() => ExplainErasure) | null;
+  /** What may erase a leaf that nobody meant to remove, so that its removals are looked into. */
+  readonly erasedBy: ErasedBy | null;
 }

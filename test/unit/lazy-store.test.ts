@@ -1,10 +1,10 @@
-import { HeldStore } from '../../functions/src/mirror/held-store';
+import { LazyStore } from '../../functions/src/mirror/lazy-store';
 import type { MirrorStore } from '../../functions/src/mirror/mirror-store';
 
-/** Stores that know only whether they were closed; that is all a holder asks of them. */
+/** Stores that know only whether they were closed; that is all it asks of them. */
 function harness(close: () => Promise<void> = async () => {}) {
   const opened: { closed: number }[] = [];
-  const held = new HeldStore(() => {
+  const lazy = new LazyStore(() => {
     const state = { closed: 0 };
     opened.push(state);
     return {
@@ -14,45 +14,45 @@ function harness(close: () => Promise<void> = async () => {}) {
       },
     } as MirrorStore;
   });
-  return { held, opened };
+  return { lazy, opened };
 }
 
 test('the first event opens the store, and the others share it', async () => {
-  const { held, opened } = harness();
+  const { lazy, opened } = harness();
   expect(opened).toEqual([]);
-  held.enter();
-  const store = held.get();
-  held.enter();
-  expect(held.get()).toBe(store);
-  expect(held.leave(true)).toBeUndefined();
-  expect(held.leave(true)).toBeUndefined();
+  lazy.enter();
+  const store = lazy.get();
+  lazy.enter();
+  expect(lazy.get()).toBe(store);
+  expect(lazy.leave(true)).toBeUndefined();
+  expect(lazy.leave(true)).toBeUndefined();
   expect(opened).toEqual([{ closed: 0 }]);
 });
 
 test('once mirroring is off the last event closes the store, and a later one opens another', async () => {
-  const { held, opened } = harness();
-  held.enter();
-  held.enter();
-  const store = held.get();
-  expect(held.leave(false)).toBeUndefined();
+  const { lazy, opened } = harness();
+  lazy.enter();
+  lazy.enter();
+  const store = lazy.get();
+  expect(lazy.leave(false)).toBeUndefined();
   expect(opened).toEqual([{ closed: 0 }]);
-  await expect(held.leave(false)).resolves.toBeUndefined();
+  await expect(lazy.leave(false)).resolves.toBeUndefined();
   expect(opened).toEqual([{ closed: 1 }]);
-  held.enter();
-  expect(held.get()).not.toBe(store);
+  lazy.enter();
+  expect(lazy.get()).not.toBe(store);
   expect(opened).toEqual([{ closed: 1 }, { closed: 0 }]);
 });
 
 test('with nothing opened there is nothing to close or to wait for', () => {
-  const { held, opened } = harness();
-  held.enter();
-  expect(held.leave(false)).toBeUndefined();
+  const { lazy, opened } = harness();
+  lazy.enter();
+  expect(lazy.leave(false)).toBeUndefined();
   expect(opened).toEqual([]);
 });
 
 test('a store that does not close well fails no event', async () => {
-  const { held } = harness(() => Promise.reject(new Error('away')));
-  held.enter();
-  held.get();
-  await expect(held.leave(false)).resolves.toBeUndefined();
+  const { lazy } = harness(() => Promise.reject(new Error('away')));
+  lazy.enter();
+  lazy.get();
+  await expect(lazy.leave(false)).resolves.toBeUndefined();
 });
