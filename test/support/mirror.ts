@@ -1,6 +1,7 @@
+import { createDayOverwrite } from '../../functions/src/mirror/day-overwrite';
 import type { DeliveredEvent } from '../../functions/src/mirror/delivered-event';
 import { SaidOnce } from '../../functions/src/mirror/event-divergences';
-import { explainErasureOf, mirrorEvent } from '../../functions/src/mirror/mirror-event';
+import { mirrorEvent } from '../../functions/src/mirror/mirror-event';
 import { type MirrorStore, openMirrorStore } from '../../functions/src/mirror/mirror-store';
 import { type MirrorContext, type Outcome, PASSED_ON } from '../../functions/src/mirror/outcome';
 import type { MirroredPath } from '../../functions/src/paths/mirrored-path';
@@ -57,7 +58,7 @@ export function mirrorPathOn(
   const store = openMirrorStore(mirrored, clientConfig(url), options.connectionsMax ?? 1);
   const context: MirrorContext = {
     mirrored,
-    explainErasure: explainErasureOf(mirrored),
+    explainErasure: mirrored.erasureRule === 'quest_day' ? createDayOverwrite() : null,
     isEnabled: options.isEnabled ?? (() => true),
     retentionDays: options.retentionDays ?? 0,
     store: () => store,

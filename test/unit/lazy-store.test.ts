@@ -1,5 +1,4 @@
-import { LazyStore } from '../../functions/src/mirror/lazy-store';
-import type { MirrorStore } from '../../functions/src/mirror/mirror-store';
+import { LazyStore, type MirrorStore } from '../../functions/src/mirror/mirror-store';
 
 /** Stores that know only whether they were closed; that is all it asks of them. */
 function harness(close: () => Promise<void> = async () => {}) {

@@ -1,8 +1,8 @@
 import type { FlagWatch } from '../flag/flag-watch';
 import { openFlag } from '../flag/open-flag';
+import { createDayOverwrite } from '../mirror/day-overwrite';
 import { type DeliveredEvent, readDeliveredEvent } from '../mirror/delivered-event';
 import { SaidOnce } from '../mirror/event-divergences';
-import { LazyStore, noteFlagChanges } from '../mirror/lazy-store';
 import {
   type LogSettings,
   logBatch,
@@ -10,8 +10,8 @@ import {
   logOutcome,
   RoutineLines,
 } from '../mirror/log-lines';
-import { explainErasureOf, mirrorEvent } from '../mirror/mirror-event';
-import { openMirrorStore } from '../mirror/mirror-store';
+import { mirrorEvent } from '../mirror/mirror-event';
+import { LazyStore, noteFlagChanges, openMirrorStore } from '../mirror/mirror-store';
 import type { MirrorContext, Outcome } from '../mirror/outcome';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { loggableFailure } from '../postgres/loggable-failure';
@@ -97,7 +97,7 @@ function openMirror(mirrored: MirroredPath, paths: readonly string[]): OpenMirro
   );
   const context = {
     mirrored,
-    explainErasure: explainErasureOf(mirrored),
+    explainErasure: mirrored.erasureRule === 'quest_day' ? createDayOverwrite() : null,
     isEnabled: (shard: string | null) => flag.isEnabled(shard),
     retentionDays,
     store: () => store.get(),

@@ -1,4 +1,4 @@
-import type { MirroredPath, ParsedState } from '../paths/mirrored-path';
+import type { ParsedState } from '../paths/mirrored-path';
 import { MAX_LEAF_BYTES } from '../rtdb/rtdb-reader';
 import type { ClaimVerdict } from './apply-claims';
 import { type Claim, claimOf, columnsOf, retiredNodeOf } from './claim';
@@ -14,11 +14,9 @@ import {
 } from './event-divergences';
 import { type InvalidEvent, type LeafEvent, parseLeafEvent } from './leaf-event';
 import {
-  type ExplainErasure,
   type MirrorContext,
   type Outcome,
   type OutcomeHandlers,
-  outcomeOf,
   PASSED_ON,
   recordRejection,
   refuseForeign,
@@ -213,9 +211,21 @@ function isErasure({ after, before }: LeafEvent): boolean {
   return after.gone && before?.payload !== null;
 }
 
-/** What looks into a path's removals; null = nothing. Loaded for the path that has it alone. */
-export function explainErasureOf({ erasedBy }: MirroredPath): ExplainErasure | null {
-  if (erasedBy === null) return null;
-  const { createDayOverwrite } = require('./day-overwrite') as typeof import('./day-overwrite');
-  return createDayOverwrite();
+/** What a verdict alone makes of an event. */
+function outcomeOf(verdict: ClaimVerdict, { settlesTie }: Pick<Claim, 'settlesTie'>): Outcome {
+  const { lagMs, batch, missedEvent } = verdict;
+  if (settlesTie && verdict.verdict !== 'stale') return { outcome: 'tied', lagMs, batch };
+  switch (verdict.verdict) {
+    case 'applied':
+      return { outcome: 'applied', lagMs, batch, missedEvent };
+    case 'duplicate':
+    case 'stale':
+      return { outcome: verdict.verdict, lagMs, batch };
+    case 'tied':
+    case 'retained':
+    case 'foreign':
+    case 'contended':
+    case 'dropped':
+      throw new Error(`a claim ended ${verdict.verdict}`);
+  }
 }

@@ -5,9 +5,7 @@ import type { Statements } from '../postgres/statements';
 import { rtdbIdentity } from '../rtdb/rtdb-identity';
 import type { RtdbReader } from '../rtdb/rtdb-reader';
 import type { InputIssue } from '../values/json';
-import type { ClaimVerdict } from './apply-claims';
 import { RowRefused } from './blame-row';
-import type { Claim } from './claim';
 import { otherDatabase, type SaidOnce, writeRejected } from './event-divergences';
 import type { InvalidEvent, LeafEvent } from './leaf-event';
 import type { MirrorStore } from './mirror-store';
@@ -72,28 +70,6 @@ export type ExplainErasure = (
   event: LeafEvent,
   sides: { rtdb: RtdbReader; statements: Statements },
 ) => Promise<Divergence[]>;
-
-/** What a verdict alone makes of an event. */
-export function outcomeOf(
-  verdict: ClaimVerdict,
-  { settlesTie }: Pick<Claim, 'settlesTie'>,
-): Outcome {
-  const { lagMs, batch, missedEvent } = verdict;
-  if (settlesTie && verdict.verdict !== 'stale') return { outcome: 'tied', lagMs, batch };
-  switch (verdict.verdict) {
-    case 'applied':
-      return { outcome: 'applied', lagMs, batch, missedEvent };
-    case 'duplicate':
-    case 'stale':
-      return { outcome: verdict.verdict, lagMs, batch };
-    case 'tied':
-    case 'retained':
-    case 'foreign':
-    case 'contended':
-    case 'dropped':
-      throw new Error(`a claim ended ${verdict.verdict}`);
-  }
-}
 
 /** Another database's write: to take it for one of ours would bury what ours holds. */
 export async function refuseForeign(

@@ -7,7 +7,7 @@ import { findUnstorable, unstorableIssue } from '../values/storable';
 import { EXPECTED_DATE, isRealDate, isSaneDate } from '../values/time-grammar';
 import { type Column, contextOf, holdColumn, type RtdbView } from './columns';
 import type {
-  ErasedBy,
+  ErasureRule,
   Leaf,
   LeafState,
   LogPlace,
@@ -42,8 +42,8 @@ export interface Declaration<Name extends string, Trigger extends string, Ref ex
   ignored?: readonly string[];
   /** What people should know of a leaf that is mirrored all the same. */
   remark?(key: Readonly<Record<Parts<Ref>, string>>): Remark | null;
-  /** What may erase a leaf that nobody meant to remove. */
-  erasedBy?: ErasedBy;
+  /** How the mirror looks into removals that nobody may have meant; default: not at all. */
+  erasureRule?: ErasureRule;
 }
 
 /** A declared path; its names are part of the type, so that a misspelt trigger doesn't compile. */
@@ -186,7 +186,7 @@ function compiled<Ref extends string>(
     placeOf: ({ parts: values }) => placeOf(values),
     datedNodeOf: datedNodeFinder(steps, day, placeOf),
     remarkOf: remark === undefined ? () => null : ({ key }) => orElse(null, () => remark(key)),
-    erasedBy: declaration.erasedBy ?? null,
+    erasureRule: declaration.erasureRule ?? null,
   };
 }
 

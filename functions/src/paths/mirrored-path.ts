@@ -54,8 +54,11 @@ export interface Remark {
   severity: 'info';
 }
 
-/** `day_overwrite`: a write of the day of a completion. */
-export type ErasedBy = 'day_overwrite';
+/**
+ * `quest_day`: a user of this app rewrites a whole day of quests, and erases the completions in it, which
+ * looks like deletions (mirror/day-overwrite.ts).
+ */
+export type ErasureRule = 'quest_day';
 
 /**
  * One path of RTDB that is mirrored into a table: all that the write path knows of it, made by
@@ -100,6 +103,6 @@ export interface MirroredPath {
   /** The dated node that retention removes whole; null where the path has no day. */
   datedNodeOf(leaf: Leaf): DatedNode | null;
   remarkOf(leaf: Leaf): Remark | null;
-  /** What may erase a leaf that nobody meant to remove, so that its removals are looked into. */
-  readonly erasedBy: ErasedBy | null;
+  /** How the mirror looks into removals that nobody may have meant; null = not at all. */
+  readonly erasureRule: ErasureRule | null;
 }

@@ -38,5 +38,5 @@ export const questCompletions = definePath({
   canary: (ms) => ms,
   ignored: ['generatedAt', 'generatedBy', 'dateKey', 'progression'],
   remark: ({ coupleId, userId }) => (isOfCouple(coupleId, userId) ? null : FOREIGN_USER),
-  erasedBy: 'day_overwrite',
+  erasureRule: 'quest_day',
 });
