@@ -41,7 +41,7 @@ test('what is not said has its default', () => {
   expect(define()).toMatchObject({
     ...AWARDS,
     ...{ keyColumns: ['couple_id', 'award_id'], dayColumn: null, columns: {} },
-    ...{ visibleTo: [], ignored: [], loadExplainErasure: null },
+    ...{ visibleTo: [], ignored: [], erasureRule: null },
     applyStatement: 'select * from mirror.apply_awards($1::jsonb, $2, $3::jsonb)',
   });
   expect(define().canary(1_764_000_000_000)).toEqual({ written_ms: 1_764_000_000_000 });

@@ -1,3 +1,4 @@
+import { createDayOverwrite } from '../../functions/src/mirror/day-overwrite';
 import { SaidOnce } from '../../functions/src/mirror/findings';
 import { type MirrorContext, mirrorEvent } from '../../functions/src/mirror/mirror-event';
 import { type MirrorStore, openMirrorStore } from '../../functions/src/mirror/mirror-store';
@@ -58,7 +59,7 @@ export function mirrorPathOn(
   const store = openMirrorStore(mirrored, clientConfig(url), options.connectionsMax ?? 1);
   const context: MirrorContext = {
     mirrored,
-    explainErasure: mirrored.loadExplainErasure?.() ?? null,
+    explainErasure: mirrored.erasureRule === 'quest_day' ? createDayOverwrite() : null,
     isEnabled: options.isEnabled ?? (() => true),
     retentionDays: options.retentionDays ?? 0,
     store: () => store,

@@ -1,13 +1,13 @@
 import { defineBoolean, defineInt, defineSecret, defineString } from 'firebase-functions/params';
 import type { ClientConfig } from 'pg';
-import { FIREBASE_KEYS_URL, type TokenSettings } from '../api/token-settings';
+import type { TokenSettings } from '../api/token-verifier';
 import { ConfigurationError } from '../errors/configuration-error';
 import { clientConfig } from '../postgres/client-config';
 import { accessTokenFor } from '../rtdb/access-token';
 import { rtdbDatabase } from '../rtdb/rtdb-database';
 import type { RtdbRequestOptions } from '../rtdb/rtdb-request';
+import { settingText } from '../values/setting-text';
 import { PARAMETERS, type Parameter, type ParameterName, type ParameterValue } from './parameters';
-import { settingText } from './setting-text';
 
 /**
  * The one reader of settings, for function, command line and doctor. Each reads at an invocation, never
@@ -182,13 +182,24 @@ export function apiSettings(env: Environment): TokenSettings {
   }
   return {
     projectId,
-    firebaseKeysUrl: FIREBASE_KEYS_URL,
     supabaseIssuer: read(env, 'SUPABASE_JWT_ISSUER') ?? null,
     acceptsUnsigned:
       env.FUNCTIONS_EMULATOR === 'true' &&
       Boolean(env.FIREBASE_AUTH_EMULATOR_HOST) &&
       !isDeployed(env),
   };
+}
+
+export const REMOTE_CONFIG = 'https://firebaseremoteconfig.googleapis.com';
+
+/**
+ * Where there is a Remote Config to look at: on Google's platform, or where a base URL names another (the
+ * variable is firebase-admin's). Null = nowhere: emulators and a bare runtime have neither credentials nor a
+ * template, so the parameter decides.
+ */
+export function remoteConfigUrl(env: Environment): string | null {
+  if (env.FIREBASE_REMOTE_CONFIG_URL_BASE) return env.FIREBASE_REMOTE_CONFIG_URL_BASE;
+  return env.K_SERVICE && env.FUNCTIONS_EMULATOR !== 'true' ? REMOTE_CONFIG : null;
 }
 
 /**

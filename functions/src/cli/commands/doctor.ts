@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import { settingText } from '../../deploy/setting-text';
 import { postgresConfig, read, rtdbConfig } from '../../deploy/settings';
 import { ConfigurationError } from '../../errors/configuration-error';
 import { ConfigError, UsageError } from '../../errors/usage-error';
+import { settingText } from '../../values/setting-text';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { type Doctor, fail, skipped } from '../doctor/check';

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { settingText } from '../../deploy/setting-text';
 import { ConfigError, UsageError } from '../../errors/usage-error';
 import { planChange } from '../../new-path/plan-change';
 import { draftPath, type NewPathRequest, planNewPath } from '../../new-path/plan-new-path';
@@ -7,6 +6,7 @@ import { EMPTY_SAMPLE, type Sample, samplePath, type TreeSource } from '../../ne
 import type { MirroredPath } from '../../paths/mirrored-path';
 import { stepsOfRef } from '../../paths/ref-pattern';
 import { RtdbReadError } from '../../rtdb/rtdb-request';
+import { settingText } from '../../values/setting-text';
 import type { CommandContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { formatChange, formatNewPath } from '../new-path/format-plan';
