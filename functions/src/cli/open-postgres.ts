@@ -1,7 +1,7 @@
-import { postgresConfig } from '../deploy/settings';
+import { openPostgres } from '../deploy/from-environment';
 import { ConfigError } from '../errors/usage-error';
 import { connectReasonInFull } from '../postgres/connect-reason';
-import { Connections } from '../postgres/connections';
+import type { Connections } from '../postgres/connections';
 import { ConnectError } from '../postgres/sqlstate';
 import type { CommandContext } from './context';
 
@@ -19,15 +19,13 @@ export async function withPostgres<T>(
   work: (connections: Connections) => Promise<T>,
   connectionsMax = 2,
 ): Promise<T> {
-  const config = postgresConfig(env, urlVariable);
-  const connections = new Connections(config, connectionsMax);
+  const connections = openPostgres(env, connectionsMax, urlVariable);
   try {
     return await work(connections);
   } catch (error) {
     if (!(error instanceof ConnectError)) throw error;
-    const host = `${config.host}:${config.port}`;
-    const reason = connectReasonInFull(error);
-    throw new ConfigError(`Cannot connect to Postgres at ${host}: ${reason}.`, { cause: error });
+    const where = `Cannot connect to Postgres at ${connections.address}`;
+    throw new ConfigError(`${where}: ${connectReasonInFull(error)}.`, { cause: error });
   } finally {
     await connections.close();
   }

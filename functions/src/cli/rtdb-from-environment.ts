@@ -1,7 +1,6 @@
-import { rtdbConfig } from '../deploy/settings';
+import { type NamedRtdb, openRtdb } from '../deploy/from-environment';
 import { ConfigurationError } from '../errors/configuration-error';
 import { ConfigError } from '../errors/usage-error';
-import type { RtdbRequestOptions } from '../rtdb/rtdb-request';
 import type { CommandContext } from './context';
 
 const EMULATOR_HINT =
@@ -14,9 +13,9 @@ const EMULATOR_HINT =
  *
  * @throws ConfigError that names the variable and what was expected
  */
-export function rtdbFromEnvironment(env: CommandContext['env']): RtdbRequestOptions {
+export function rtdbFromEnvironment(env: CommandContext['env']): NamedRtdb {
   try {
-    return rtdbConfig(env);
+    return openRtdb(env);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     const hint = error.message.includes('FIREBASE_DATABASE_EMULATOR_HOST') ? '' : EMULATOR_HINT;

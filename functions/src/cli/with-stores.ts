@@ -1,9 +1,7 @@
 import type { Command } from 'commander';
 import type { Statements } from '../postgres/statements';
 import { ADOPT_RTDB } from '../rtdb/identity';
-import { expectOwnRtdb } from '../rtdb/own-rtdb';
-import { identityOf } from '../rtdb/rtdb-database';
-import { createRtdbTree, type RtdbTree } from '../rtdb/rtdb-tree';
+import type { RtdbTree } from '../rtdb/rtdb-tree';
 import type { CommandContext } from './context';
 import { withDatabaseUrlOption } from './database-url';
 import { withPostgres } from './open-postgres';
@@ -36,10 +34,10 @@ export function withStores<T>(
   firstUse: 'set' | 'leave' = 'set',
 ): Promise<T> {
   const rtdb = rtdbFromEnvironment(env);
-  const named = identityOf(rtdb.database);
   return withPostgres(env, databaseUrlEnv, async (statements) => {
-    if (adoptRtdb) await statements.run(ADOPT_RTDB, [named.instance, named.host]);
-    await expectOwnRtdb(statements, named, firstUse);
-    return work(statements, createRtdbTree(rtdb));
+    const { instance, host } = rtdb.identity;
+    if (adoptRtdb) await statements.run(ADOPT_RTDB, [instance, host]);
+    await rtdb.expectOwn(statements, firstUse);
+    return work(statements, rtdb.tree);
   });
 }

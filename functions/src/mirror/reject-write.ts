@@ -1,15 +1,21 @@
+import type { MirroredPath } from '../paths/mirrored-path';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { RowRefused } from './blame-row';
-import type { MirrorContext } from './mirror-event';
+import type { MirrorStore } from './mirror-store';
 import type { Outcome } from './outcome';
 import { writeRejected } from './refusals';
 import type { LeafEvent } from './written-event';
+
+interface RejectContext {
+  mirrored: MirroredPath;
+  store(): Pick<MirrorStore, 'record'>;
+}
 
 /** Records a row that Postgres refuses; any other failure is thrown, so that the event is retried. */
 export async function rejectWrite(
   event: LeafEvent,
   error: unknown,
-  context: MirrorContext,
+  context: RejectContext,
 ): Promise<Outcome> {
   if (!(error instanceof RowRefused)) throw error;
   const { cause } = error;
@@ -22,7 +28,7 @@ export async function recordRejection(
   event: LeafEvent,
   sqlstate: string | null,
   message: string,
-  context: MirrorContext,
+  context: RejectContext,
 ): Promise<Outcome> {
   await context.store().record(writeRejected(event, sqlstate, message, context.mirrored));
   const issue = sqlstate === null ? message : `SQLSTATE ${sqlstate}`;
