@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Client } from 'pg';
 import { z } from 'zod';
-import { connect } from '../../functions/src/migrate/connect';
+import { connect } from '../../functions/src/cli/migrate/connect';
 
 /** Tables and views of anybody but Postgres itself. */
 const RELATIONS = `

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
+import { applyMigrations } from '../../functions/src/cli/migrate/apply-migrations';
 import { LOG_LATE } from '../../functions/src/completions-only/postgres/reconcile-findings';
 import { recentDays } from '../../functions/src/completions-only/reconcile/date-range';
 import type { RunSummary } from '../../functions/src/completions-only/reconcile/reconcile';
 import { runReconcile } from '../../functions/src/completions-only/reconcile/run-reconcile';
-import { applyMigrations } from '../../functions/src/migrate/apply-migrations';
 import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';

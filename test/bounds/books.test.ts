@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { applyMigrations } from '../../functions/src/migrate/apply-migrations';
+import { applyMigrations } from '../../functions/src/cli/migrate/apply-migrations';
 import type { LocalPostgres } from '../../local/embedded-postgres';
 import { type CloudEvent, completionEvent, send } from '../support/cloud-event';
 import { emptyTables, type Queryable } from '../support/mirror-tables';

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { applyMigrations } from '../../functions/src/migrate/apply-migrations';
+import { applyMigrations } from '../../functions/src/cli/migrate/apply-migrations';
 import type { LocalPostgres } from '../../local/embedded-postgres';
 import { completionEvent, send } from '../support/cloud-event';
 import { eventually } from '../support/eventually';

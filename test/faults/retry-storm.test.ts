@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { applyMigrations } from '../../functions/src/migrate/apply-migrations';
+import { applyMigrations } from '../../functions/src/cli/migrate/apply-migrations';
 import type { LocalPostgres } from '../../local/embedded-postgres';
 import { findFreePort } from '../../local/free-port';
 import { completionEvent, send } from '../support/cloud-event';

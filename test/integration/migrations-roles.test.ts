@@ -1,5 +1,5 @@
 import type { QueryResultRow } from 'pg';
-import { applyMigrations } from '../../functions/src/migrate/apply-migrations';
+import { applyMigrations } from '../../functions/src/cli/migrate/apply-migrations';
 import type { LocalPostgres } from '../../local/embedded-postgres';
 import { startOwnServer } from '../support/own-server';
 import { emptyDatabase, MIGRATIONS, queryOnce } from './support/empty-database';

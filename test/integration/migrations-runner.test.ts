@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { applyMigrations } from '../../functions/src/migrate/apply-migrations';
+import { applyMigrations } from '../../functions/src/cli/migrate/apply-migrations';
 import { emptyDatabase, folderWith, MIGRATIONS, queryOnce } from './support/empty-database';
 
 const FIRST = '20260101000001_first.sql';

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { applyMigrations } from '../../functions/src/migrate/apply-migrations';
+import { applyMigrations } from '../../functions/src/cli/migrate/apply-migrations';
 import { makeCluster } from '../../local/embedded-postgres';
 import { watchOver } from '../../local/watch-over';
 import { SERVER_URL_VARIABLE, TEMPLATE_DATABASE, urlOfDatabase } from './database';

@@ -1,5 +1,5 @@
 import { Client, type QueryResultRow } from 'pg';
-import { applyMigrations } from '../../../functions/src/migrate/apply-migrations';
+import { applyMigrations } from '../../../functions/src/cli/migrate/apply-migrations';
 import { emptyDatabase, MIGRATIONS, queryOnce } from '../../integration/support/empty-database';
 import { createSupabaseRoles, grantLikeSupabase } from '../../integration/support/supabase-roles';
 import type { JsonValue } from '../../support/cloud-event';

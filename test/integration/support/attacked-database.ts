@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { applyMigrations } from '../../../functions/src/migrate/apply-migrations';
+import { applyMigrations } from '../../../functions/src/cli/migrate/apply-migrations';
 import { startOwnServer } from '../../support/own-server';
 import { emptyDatabase, MIGRATIONS, queryOnce } from './empty-database';
 import { createSupabaseRoles, grantLikeSupabase } from './supabase-roles';

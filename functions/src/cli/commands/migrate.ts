@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { read } from '../../deploy/settings';
-import { applyMigrations, type MigrationResult } from '../../migrate/apply-migrations';
 import type { CommandContext } from '../context';
 import { databaseUrlFrom, withDatabaseUrlOption } from '../database-url';
 import { migrationsFolder } from '../folders';
+import { applyMigrations, type MigrationResult } from '../migrate/apply-migrations';
 import { printable } from '../printable';
 
 interface MigrateOptions {

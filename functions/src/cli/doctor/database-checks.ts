@@ -1,5 +1,5 @@
 import type { ClientConfig } from 'pg';
-import { isTooOld } from '../../migrate/server-version';
+import { isTooOld } from '../migrate/server-version';
 import { parseServerAndLogin, SERVER_AND_LOGIN } from './access-catalog';
 import { type Check, type Diagnosis, fail, ok, warn } from './check';
 import { type PoolerMode, probePooler } from './pooler';

@@ -1,7 +1,7 @@
-import { readMigrationFiles } from '../../migrate/migration-files';
-import { planMigrations } from '../../migrate/plan-migrations';
 import { sqlstateOf } from '../../postgres/sqlstate';
 import { migrationsFolder } from '../folders';
+import { readMigrationFiles } from '../migrate/migration-files';
+import { planMigrations } from '../migrate/plan-migrations';
 import {
   BEGINNING,
   MIGRATION_HISTORY,

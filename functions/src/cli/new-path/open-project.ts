@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { dirname, join } from 'node:path';
 import { NEVER_MIRROR, PATHS } from '../../app-paths';
 import { ConfigError } from '../../errors/usage-error';
-import { type MigrationFile, readMigrationFiles } from '../../migrate/migration-files';
 import {
   type PlannedFile,
   type Project,
@@ -12,6 +11,7 @@ import {
 } from '../../new-path/project';
 import type { MirroredPath } from '../../paths/mirrored-path';
 import { migrationsFolder, PACKAGE_FOLDER } from '../folders';
+import { type MigrationFile, readMigrationFiles } from '../migrate/migration-files';
 
 /** A project on the disk. */
 export interface OpenProject extends Project {

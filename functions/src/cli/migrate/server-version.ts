@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { ConfigError } from '../errors/usage-error';
+import { ConfigError } from '../../errors/usage-error';
 
 /** As `server_version_num` has it. Tested: 15 and 18. */
 const OLDEST_VERSION = 150_000;

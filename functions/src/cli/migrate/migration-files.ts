@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError } from '../errors/usage-error';
+import { ConfigError } from '../../errors/usage-error';
 
 export interface MigrationFile {
   /** The file's name, `YYYYMMDDHHMMSS_name.sql`; sorted as text it is the order. */

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
-import { ConfigError } from '../errors/usage-error';
-import { clientConfig } from '../postgres/client-config';
-import { connectReasonInFull } from '../postgres/connect-reason';
+import { ConfigError } from '../../errors/usage-error';
+import { clientConfig } from '../../postgres/client-config';
+import { connectReasonInFull } from '../../postgres/connect-reason';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
