@@ -12,7 +12,14 @@ import { arrivalOf, hasBody, hideBodies } from '../runtime/request-body';
 import { endUnread, logNotConfigured, streamBody, urlOf, writeHead } from '../runtime/web-response';
 import { errorName } from '../values/error-text';
 import { openOwnRtdb } from './from-environment';
-import { DATABASE_URL, postgresConfig, RTDB_REGION, readSettings } from './settings';
+import {
+  DATABASE_URL,
+  isEmulator,
+  postgresConfig,
+  projectOf,
+  RTDB_REGION,
+  readSettings,
+} from './settings';
 
 hideBodies('mirrorDashboard');
 
@@ -42,7 +49,7 @@ function openDashboard(): Hono {
     rtdb: openOwnRtdb(process.env, (expectOwn) =>
       transactions.read((statements) => expectOwn(statements, 'leave')),
     ),
-    projectId: process.env.GCLOUD_PROJECT ?? '',
+    projectId: projectOf(process.env),
     isEnabledHere: readSettings(process.env).mirroringEnabled,
     assets: readPageAssets(),
     onFailure: logFailure,
@@ -73,8 +80,7 @@ async function answer(request: PlatformRequest, response: ServerResponse): Promi
 async function answerOf(request: PlatformRequest): Promise<Response> {
   const arrival = arrivalOf(request);
   const { host } = arrival.headers;
-  const isEmulator = process.env.FUNCTIONS_EMULATOR === 'true';
-  if (isEmulator && !isLocal({ remoteAddress: request.socket.remoteAddress, host })) {
+  if (isEmulator(process.env) && !isLocal({ remoteAddress: request.socket.remoteAddress, host })) {
     return new Response('In the emulator the dashboard answers to localhost only.\n', {
       status: 403,
     });

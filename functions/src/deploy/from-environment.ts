@@ -11,7 +11,13 @@ import type { RtdbRequestOptions } from '../rtdb/rtdb-request';
 import { createRtdbTree, type RtdbTree } from '../rtdb/rtdb-tree';
 import { withoutRequestContext } from '../runtime/request-context';
 import { prepareEvaluation } from './prepare-evaluation';
-import { type Environment, postgresConfig, remoteConfigUrl, rtdbConfig } from './settings';
+import {
+  type Environment,
+  postgresConfig,
+  projectOf,
+  remoteConfigUrl,
+  rtdbConfig,
+} from './settings';
 
 /**
  * Postgres, as functions and verbs open it; it connects at its first statement.
@@ -76,7 +82,7 @@ export function openFlag(
 ): (known: FlagRule | null) => Promise<FlagRule> {
   const log = createFlagLog();
   const baseUrl = remoteConfigUrl(env);
-  const projectId = env.GCLOUD_PROJECT ?? '';
+  const projectId = projectOf(env);
   const accessToken = accessTokenFor(undefined);
   const options = { projectId, accessToken, parameter, paths, prepareEvaluation };
   return async (known) => {

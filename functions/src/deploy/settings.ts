@@ -21,7 +21,7 @@ export const DATABASE_URL = defineSecret('QUEST_MIRROR_DATABASE_URL');
 
 /** All instances in the emulator; a deployment must name one, so that no second one is mirrored by accident. */
 export const RTDB_INSTANCE = defineString('RTDB_INSTANCE', {
-  ...(process.env.FUNCTIONS_EMULATOR === 'true' ? { default: '*' } : {}),
+  ...(isEmulator(process.env) ? { default: '*' } : {}),
   description: PARAMETERS.RTDB_INSTANCE.description,
 });
 
@@ -160,9 +160,19 @@ export function rtdbConfig(env: Environment): RtdbRequestOptions {
     url: read(env, 'RTDB_URL'),
     instance: read(env, 'RTDB_INSTANCE'),
     region: regionOf(env),
-    project: settingText(env.GCLOUD_PROJECT) || settingText(env.GOOGLE_CLOUD_PROJECT) || undefined,
+    project: projectOf(env) || undefined,
   });
   return { database, accessToken: accessTokenFor(emulatorHost) };
+}
+
+/** The id of the project; empty = the environment names none. */
+export function projectOf(env: Environment): string {
+  return settingText(env.GCLOUD_PROJECT) || settingText(env.GOOGLE_CLOUD_PROJECT);
+}
+
+/** Whether this is the functions emulator. */
+export function isEmulator(env: Environment): boolean {
+  return env.FUNCTIONS_EMULATOR === 'true';
 }
 
 /** Where the database is, and the functions beside it. */
@@ -184,9 +194,7 @@ export function apiSettings(env: Environment): TokenSettings {
     projectId,
     supabaseIssuer: read(env, 'SUPABASE_JWT_ISSUER') ?? null,
     acceptsUnsigned:
-      env.FUNCTIONS_EMULATOR === 'true' &&
-      Boolean(env.FIREBASE_AUTH_EMULATOR_HOST) &&
-      !isDeployed(env),
+      isEmulator(env) && Boolean(env.FIREBASE_AUTH_EMULATOR_HOST) && !isDeployed(env),
   };
 }
 
@@ -199,7 +207,7 @@ export const REMOTE_CONFIG = 'https://firebaseremoteconfig.googleapis.com';
  */
 export function remoteConfigUrl(env: Environment): string | null {
   if (env.FIREBASE_REMOTE_CONFIG_URL_BASE) return env.FIREBASE_REMOTE_CONFIG_URL_BASE;
-  return env.K_SERVICE && env.FUNCTIONS_EMULATOR !== 'true' ? REMOTE_CONFIG : null;
+  return env.K_SERVICE && !isEmulator(env) ? REMOTE_CONFIG : null;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Domain } from 'node:domain';
 
-/** What ran when this file was loaded, which is no request: see mirror-trigger.ts. */
+/** What ran when this file was loaded, which is no request: see deploy/create-mirror.ts. */
 const outsideContext = AsyncLocalStorage.snapshot();
 
 /**
