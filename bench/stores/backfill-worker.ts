@@ -11,8 +11,8 @@ import { openBackfill, runBackfill } from '../../functions/src/completions-only/
 import { leavesOfCouple } from '../../functions/src/completions-only/reconcile/leaves-of-couple';
 import { limitConcurrency } from '../../functions/src/completions-only/reconcile/limit-concurrency';
 import { sortLeaves } from '../../functions/src/completions-only/reconcile/read-completions';
+import { createRtdbTree } from '../../functions/src/completions-only/rtdb-tree';
 import { openPostgres } from '../../functions/src/deploy/from-environment';
-import { createRtdbTree } from '../../functions/src/rtdb/rtdb-tree';
 import { coupleIdOf, DAYS, daysOf } from './dataset';
 import { peakMb, type WorkerReport } from './worker-report';
 

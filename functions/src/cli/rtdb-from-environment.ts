@@ -1,4 +1,4 @@
-import { type NamedRtdb, openRtdb } from '../deploy/from-environment';
+import { type OwnRtdb, openRtdb } from '../deploy/from-environment';
 import { ConfigurationError } from '../errors/configuration-error';
 import { ConfigError } from '../errors/usage-error';
 import type { CommandContext } from './context';
@@ -13,7 +13,7 @@ const EMULATOR_HINT =
  *
  * @throws ConfigError that names the variable and what was expected
  */
-export function rtdbFromEnvironment(env: CommandContext['env']): NamedRtdb {
+export function rtdbFromEnvironment(env: CommandContext['env']): OwnRtdb {
   try {
     return openRtdb(env);
   } catch (error) {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import { createRtdbTree, type RtdbTree } from '../completions-only/rtdb-tree';
 import type { Statements } from '../postgres/statements';
-import { ADOPT_RTDB } from '../rtdb/identity';
-import type { RtdbTree } from '../rtdb/rtdb-tree';
+import { ADOPT_RTDB } from '../rtdb/rtdb-identity';
 import type { CommandContext } from './context';
 import { withDatabaseUrlOption } from './database-url';
 import { withPostgres } from './open-postgres';
@@ -36,8 +36,8 @@ export function withStores<T>(
   const rtdb = rtdbFromEnvironment(env);
   return withPostgres(env, databaseUrlEnv, async (statements) => {
     const { instance, host } = rtdb.identity;
-    if (adoptRtdb) await statements.run(ADOPT_RTDB, [instance, host]);
+    if (adoptRtdb) await ADOPT_RTDB.run(statements, { instance, host });
     await rtdb.expectOwn(statements, firstUse);
-    return work(statements, rtdb.tree);
+    return work(statements, createRtdbTree(rtdb));
   });
 }

@@ -5,12 +5,13 @@ import type { Hono } from 'hono';
 import { createApi } from '../api/app';
 import { type ProblemStatus, problem, unavailable } from '../api/problem';
 import { createTokenVerifier } from '../api/token-verifier';
+import { createRtdbTree, onlyOwn } from '../completions-only/rtdb-tree';
 import { ConfigurationError } from '../errors/configuration-error';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { arrivalOf, hideBodies, takeBody } from '../runtime/request-body';
 import { endUnread, logNotConfigured, urlOf, writeHead } from '../runtime/web-response';
 import { errorName } from '../values/error-text';
-import { openOwnRtdb, openPostgres } from './from-environment';
+import { openPostgres, openRtdb } from './from-environment';
 import { apiSettings, DATABASE_URL, RTDB_REGION, readSettings } from './settings';
 
 hideBodies('mirrorApi');
@@ -34,9 +35,10 @@ let app: Hono | null = null;
 function openApi(): Hono {
   const { connectionsMax, retentionDays } = readSettings(process.env);
   const statements = openPostgres(process.env, connectionsMax);
+  const rtdb = openRtdb(process.env);
   return createApi({
     statements,
-    rtdb: openOwnRtdb(process.env, (expectOwn) => expectOwn(statements)),
+    rtdb: onlyOwn(createRtdbTree(rtdb), () => rtdb.expectOwn(statements)),
     retentionDays,
     verifyToken: createTokenVerifier(apiSettings(process.env)),
     onFailure: logFailure,

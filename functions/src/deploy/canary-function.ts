@@ -7,7 +7,7 @@ import type { MirroredPath } from '../paths/mirrored-path';
 import type { Connections } from '../postgres/connections';
 import { failingLoggably, loggableFailure } from '../postgres/loggable-failure';
 import { sqlstateOf } from '../postgres/sqlstate';
-import { requestRtdb } from '../rtdb/rtdb-request';
+import { readRtdb } from '../rtdb/rtdb-client';
 import { errorName } from '../values/error-text';
 import { openFlag, openPostgres, openRtdb } from './from-environment';
 import { DATABASE_URL, RTDB_REGION, readSettings } from './settings';
@@ -42,8 +42,7 @@ function createRound(paths: readonly MirroredPath[]): () => Promise<void> {
   let look: ReturnType<typeof openFlag> | null = null;
   let flag: FlagRule | null = null;
   return async () => {
-    const rtdb = openRtdb(process.env);
-    const options = { ...rtdb.options, timeoutMs: RTDB_TIMEOUT_MS };
+    const rtdb = { ...openRtdb(process.env), timeoutMs: RTDB_TIMEOUT_MS };
     statements ??= openPostgres(process.env, CONNECTIONS);
     await rtdb.expectOwn(statements);
     look ??= openFlag(process.env, readSettings(process.env).mirroringEnabled, names);
@@ -51,9 +50,9 @@ function createRound(paths: readonly MirroredPath[]): () => Promise<void> {
     flag = await look(flag);
     await flyRound(paths, {
       statements,
-      perch: {
-        read: async (path) => (await requestRtdb(path, {}, options)).value,
-        write: async (path, value) => void (await requestRtdb(path, {}, options, value)),
+      rtdb: {
+        read: (path) => readRtdb(rtdb, { path }),
+        write: async (path, value) => void (await readRtdb(rtdb, { path, value })),
       },
       flag,
       now: () => Date.now(),

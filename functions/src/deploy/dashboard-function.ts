@@ -5,13 +5,14 @@ import type { Hono } from 'hono';
 import { createDashboard } from '../completions-only/dashboard/app';
 import { isLocal } from '../completions-only/dashboard/local-only';
 import { readPageAssets } from '../completions-only/dashboard/page-assets';
+import { createRtdbTree, onlyOwn } from '../completions-only/rtdb-tree';
 import { ConfigurationError } from '../errors/configuration-error';
 import { ReadOnlyTransactions } from '../postgres/read-only-transactions';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { arrivalOf, hasBody, hideBodies } from '../runtime/request-body';
 import { endUnread, logNotConfigured, streamBody, urlOf, writeHead } from '../runtime/web-response';
 import { errorName } from '../values/error-text';
-import { openOwnRtdb } from './from-environment';
+import { openRtdb } from './from-environment';
 import {
   DATABASE_URL,
   isEmulator,
@@ -44,10 +45,11 @@ let app: Hono | null = null;
 
 function openDashboard(): Hono {
   const transactions = new ReadOnlyTransactions(postgresConfig(process.env), CONNECTIONS);
+  const rtdb = openRtdb(process.env);
   return createDashboard({
     transactions,
-    rtdb: openOwnRtdb(process.env, (expectOwn) =>
-      transactions.read((statements) => expectOwn(statements, 'leave')),
+    rtdb: onlyOwn(createRtdbTree(rtdb), () =>
+      transactions.read((statements) => rtdb.expectOwn(statements, 'leave')),
     ),
     projectId: projectOf(process.env),
     isEnabledHere: readSettings(process.env).mirroringEnabled,

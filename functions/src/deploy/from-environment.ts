@@ -3,13 +3,11 @@ import { createFlagLog } from '../flag/log-flag';
 import { lookAtRemoteConfig } from '../flag/look-at-remote-config';
 import { Connections } from '../postgres/connections';
 import type { Statements } from '../postgres/statements';
-import { accessTokenFor } from '../rtdb/access-token';
-import { expectOwnRtdb, onlyOwn } from '../rtdb/own-rtdb';
+import type { RtdbAccess } from '../rtdb/rtdb-client';
 import { identityOf } from '../rtdb/rtdb-database';
-import type { RtdbIdentity } from '../rtdb/rtdb-identity';
-import type { RtdbRequestOptions } from '../rtdb/rtdb-request';
-import { createRtdbTree, type RtdbTree } from '../rtdb/rtdb-tree';
+import { expectOwnRtdb, type RtdbIdentity } from '../rtdb/rtdb-identity';
 import { withoutRequestContext } from '../runtime/request-context';
+import { googleToken } from './google-token';
 import { prepareEvaluation } from './prepare-evaluation';
 import {
   type Environment,
@@ -30,14 +28,12 @@ export function openPostgres(env: Environment, max: number, variable?: string): 
   return new Connections(postgresConfig(env, variable), max);
 }
 
-/** The one RTDB that the settings name. */
-export interface NamedRtdb {
-  options: RtdbRequestOptions;
+/** The one RTDB that the settings name, and how it is reached. */
+export interface OwnRtdb extends RtdbAccess {
   identity: RtdbIdentity;
-  /** Read unchecked: `expectOwn` first. */
-  tree: RtdbTree;
   /**
-   * Rejects unless it is the one that the database mirrors; see `expectOwnRtdb`.
+   * To be awaited before anything is read or written: rejects unless the database mirrors this RTDB (see
+   * `expectOwnRtdb`).
    *
    * @param firstUse `leave`: for what only reads
    */
@@ -45,28 +41,14 @@ export interface NamedRtdb {
 }
 
 /** @throws ConfigurationError as `rtdbConfig` does */
-export function openRtdb(env: Environment): NamedRtdb {
-  const options = rtdbConfig(env);
-  const identity = identityOf(options.database);
+export function openRtdb(env: Environment): OwnRtdb {
+  const access = rtdbConfig(env);
+  const identity = identityOf(access.database);
   return {
-    options,
+    ...access,
     identity,
-    tree: createRtdbTree(options),
     expectOwn: (statements, firstUse) => expectOwnRtdb(statements, identity, firstUse),
   };
-}
-
-/**
- * The same for a service that answers requests: its tree checks itself, at its first reading.
- *
- * @param check lets `expectOwn` use the service's statements
- */
-export function openOwnRtdb(
-  env: Environment,
-  check: (expectOwn: NamedRtdb['expectOwn']) => Promise<void>,
-): RtdbTree {
-  const { tree, expectOwn } = openRtdb(env);
-  return onlyOwn(tree, () => check(expectOwn));
 }
 
 /**
@@ -83,7 +65,7 @@ export function openFlag(
   const log = createFlagLog();
   const baseUrl = remoteConfigUrl(env);
   const projectId = projectOf(env);
-  const accessToken = accessTokenFor(undefined);
+  const accessToken = googleToken();
   const options = { projectId, accessToken, parameter, paths, prepareEvaluation };
   return async (known) => {
     const rule =

@@ -17,14 +17,14 @@ import { type MirrorContext, mirrorEvent } from '../mirror/mirror-event';
 import { openMirrorStore } from '../mirror/mirror-store';
 import { noteFlagChanges } from '../mirror/note-flag-change';
 import type { Outcome } from '../mirror/outcome';
+import { createPresentState } from '../mirror/present-state';
 import { RoutineLines } from '../mirror/routine-lines';
 import type { WrittenEvent } from '../mirror/written-event';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { loggableFailure } from '../postgres/loggable-failure';
-import { accessTokenFor } from '../rtdb/access-token';
-import { createRtdbReader } from '../rtdb/rtdb-reader';
 import { readBodiesByTurns } from '../runtime/body-turns';
 import { openFlag } from './from-environment';
+import { googleToken } from './google-token';
 import {
   DATABASE_URL,
   MAX_INSTANCES,
@@ -138,7 +138,7 @@ function openMirror(mirrored: MirroredPath, paths: readonly string[]): OpenMirro
     isEnabled: (shard: string | null) => flag.isEnabled(shard),
     retentionDays,
     store: () => store.get(),
-    rtdb: createRtdbReader(accessTokenFor(emulatorHost), emulatorHost),
+    rtdb: createPresentState(googleToken(), emulatorHost),
     said: new SaidOnce(),
   };
   const log = { path, showsRefs, routineLines: new RoutineLines(appliedSample) };

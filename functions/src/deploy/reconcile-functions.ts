@@ -7,6 +7,7 @@ import { DATABASE_CLOCK, parseClock } from '../completions-only/postgres/reconci
 import { recentDays } from '../completions-only/reconcile/date-range';
 import type { ReconcileContext } from '../completions-only/reconcile/reconcile';
 import { doTask, parseTask, startTasks } from '../completions-only/reconcile/reconcile-tasks';
+import { createRtdbTree } from '../completions-only/rtdb-tree';
 import type { Connections } from '../postgres/connections';
 import { failingLoggably } from '../postgres/loggable-failure';
 import { sqlstateOf } from '../postgres/sqlstate';
@@ -50,7 +51,7 @@ async function reconcileContext(): Promise<ReconcileContext> {
   await rtdb.expectOwn(statements);
   return {
     statements,
-    rtdb: rtdb.tree,
+    rtdb: createRtdbTree(rtdb),
     retentionDays: readSettings(process.env).retentionDays,
     onHoursNotCounted: (error) =>
       warn('hourly arrivals were not counted', {

@@ -3,10 +3,10 @@ import type { ClientConfig } from 'pg';
 import type { TokenSettings } from '../api/token-verifier';
 import { ConfigurationError } from '../errors/configuration-error';
 import { clientConfig } from '../postgres/client-config';
-import { accessTokenFor } from '../rtdb/access-token';
+import type { RtdbAccess } from '../rtdb/rtdb-client';
 import { rtdbDatabase } from '../rtdb/rtdb-database';
-import type { RtdbRequestOptions } from '../rtdb/rtdb-request';
 import { settingText } from '../values/setting-text';
+import { googleToken } from './google-token';
 import { PARAMETERS, type Parameter, type ParameterName, type ParameterValue } from './parameters';
 
 /**
@@ -153,7 +153,7 @@ export function postgresConfig(
  *
  * @throws ConfigurationError that names the parameter
  */
-export function rtdbConfig(env: Environment): RtdbRequestOptions {
+export function rtdbConfig(env: Environment): RtdbAccess {
   const emulatorHost = read(env, 'FIREBASE_DATABASE_EMULATOR_HOST');
   const database = rtdbDatabase({
     emulatorHost,
@@ -162,7 +162,7 @@ export function rtdbConfig(env: Environment): RtdbRequestOptions {
     region: regionOf(env),
     project: projectOf(env) || undefined,
   });
-  return { database, accessToken: accessTokenFor(emulatorHost) };
+  return { database, accessToken: googleToken() };
 }
 
 /** The id of the project; empty = the environment names none. */

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { postgresConfig, read, rtdbConfig } from '../../deploy/settings';
 import { ConfigurationError } from '../../errors/configuration-error';
 import { ConfigError, UsageError } from '../../errors/usage-error';
+import { tokenFor } from '../../rtdb/rtdb-database';
 import { settingText } from '../../values/setting-text';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
@@ -100,7 +101,7 @@ async function deploymentOf(
 async function rtdbOf(env: CommandContext['env']): Promise<Doctor['rtdb']> {
   try {
     const options = rtdbConfig(env);
-    await options.accessToken();
+    await tokenFor(options.database, options.accessToken);
     return options;
   } catch (error) {
     if (error instanceof ConfigurationError) return { problem: error.message };

@@ -1,10 +1,10 @@
 import { PATHS } from '../../app-paths';
+import { googleToken } from '../../deploy/google-token';
 import { PARAMETERS, type ParameterName } from '../../deploy/parameters';
 import { prepareEvaluation } from '../../deploy/prepare-evaluation';
 import { complaintOf, type Environment, REMOTE_CONFIG, read } from '../../deploy/settings';
 import type { FlagRule } from '../../flag/flag-rule';
 import { lookAtRemoteConfig } from '../../flag/look-at-remote-config';
-import { accessTokenFor } from '../../rtdb/access-token';
 import { settingText } from '../../values/setting-text';
 import { printable } from '../printable';
 import { type Check, type Diagnosis, fail, ok, skipped, warn } from './check';
@@ -76,7 +76,7 @@ export const SETTINGS_CHECKS: readonly Check[] = [
         await lookAtRemoteConfig(null, {
           projectId: project,
           baseUrl: env.FIREBASE_REMOTE_CONFIG_URL_BASE || REMOTE_CONFIG,
-          accessToken: accessTokenFor(undefined),
+          accessToken: googleToken(),
           paths: PATHS.map(({ name }) => name),
           parameter: read(values, 'ENABLE_SUPABASE_DUAL_WRITE') ?? true,
           prepareEvaluation,
