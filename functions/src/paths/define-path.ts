@@ -286,7 +286,7 @@ function shownColumns(
   leaf: Leaf | null,
   eventTime: string,
 ): Pick<LeafState, 'columns' | 'drifted'> {
-  const context = contextOf(leaf, eventTime);
+  const context = contextOf(leaf?.key ?? null, eventTime);
   const shown: JsonObject = {};
   let drifted = NO_DRIFT;
   for (const [name, column] of columns) {
