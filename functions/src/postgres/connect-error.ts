@@ -1,4 +1,3 @@
-import type { ClientConfig } from 'pg';
 import { MirrorError } from '../errors/mirror-error';
 
 /** No connection to Postgres could be made: it is away, or refuses us. */
