@@ -11,6 +11,8 @@ const FLOORS = [
   ['coverage', 'divergences'],
   ['flag'],
   ['canary', 'mirror', 'new-path', 'purge'],
+  ['backup', 'readings'],
+  ['backfill', 'explain', 'gate', 'repair'],
   ['completions-only'],
   ['api'],
   ['deploy'],
