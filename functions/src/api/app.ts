@@ -48,7 +48,7 @@ const AGREED_FOR_MS = 2_000;
 
 type Variables = { signal: AbortSignal };
 
-/** The endpoints of docs/openapi.json, on Web requests: no port is needed to test them. */
+/** The endpoints that openapi.ts describes, on Web requests: no port is needed to test them. */
 export function createApi(context: ApiContext): Hono {
   const app = new Hono<{ Variables: Variables }>();
   const comparisons = new SharedAnswers(AGREED_FOR_MS);

@@ -15,6 +15,9 @@ import { registerReport } from './commands/report';
 import { type CommandContext, type ExitCode, type ExitWith, processContext } from './context';
 import { forTerminal, printable } from './printable';
 
+// With `run`, all that the rest of the repository needs of cli/.
+export { type CommandContext, processContext };
+
 /** Adds a verb to the program. */
 export type RegisterCommand = (
   program: Command,

@@ -64,7 +64,7 @@ export function registerReport(
 }
 
 /** Asks the gate and prints what it says. */
-export async function report(
+async function report(
   options: ReportOptions,
   context: CommandContext,
   exitWith: ExitWith,

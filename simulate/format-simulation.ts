@@ -1,5 +1,4 @@
-import { formatRun } from '../../functions/src/cli/reconcile/format-run';
-import { formatTable } from '../table';
+import { formatTable } from '../local/table';
 import { disappointments, EXPECTATIONS, standingCauses } from './expectations';
 import type { Fault } from './faults';
 import type { Simulation } from './simulation';
@@ -10,7 +9,7 @@ export function formatSimulation(simulation: Simulation): string {
   const lines = [
     ...dayLines(simulation),
     '',
-    formatRun(simulation.run).trimEnd(),
+    ...runLines(simulation),
     '',
     ...divergenceLines(simulation),
     ...findings.gaps.map(({ reason, intervals }) => `coverage: ${reason}, intervals ${intervals}`),
@@ -38,6 +37,19 @@ function dayLines(simulation: Simulation): string[] {
     `  outcomes: ${listOf(Object.entries(outcomes))}`,
     `  lag p50 ${millis(findings.lagP50Ms)}, p99 ${millis(findings.lagP99Ms)}`,
   ];
+}
+
+function runLines({ run }: Simulation): string[] {
+  return [
+    `Run ${run.runId}, ${run.fromDate} to ${run.toDate}: ${run.status}`,
+    `  matched ${run.matched}, missing in Postgres ${run.missingInPostgres}, ` +
+      `missing in RTDB ${run.missingInRtdb}, values differ ${run.valueMismatch}, ` +
+      `in flight ${run.inFlight}: ${percentOf(run)}`,
+  ];
+}
+
+function percentOf({ consistency }: Simulation['run']): string {
+  return consistency === null ? 'nothing compared' : `${(consistency * 100).toFixed(2)}%`;
 }
 
 function divergenceLines({ findings }: Simulation): string[] {
@@ -70,7 +82,7 @@ export function formatEachFault(simulations: readonly Simulation[]): string {
     return [
       fault ?? 'none',
       String(counts.emitted),
-      run.consistency === null ? 'nothing compared' : `${(run.consistency * 100).toFixed(2)}%`,
+      percentOf(run),
       listOf([...standingCauses(simulation)]) || '-',
       fault === undefined ? '-' : signOf(fault, simulation),
       disappointments(simulation).length === 0 ? 'ok' : 'FAILED',

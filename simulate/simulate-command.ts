@@ -1,13 +1,9 @@
-import type { RegisterCommand } from '../../functions/src/cli/main';
-import { wholeNumber } from '../../functions/src/cli/options';
-import { UsageError } from '../../functions/src/errors/usage-error';
+import type { RegisterCommand } from '../functions/src/cli/main';
+import { UsageError } from '../functions/src/errors/usage-error';
 import { FAULTS, type Fault } from './faults';
 import type { SimulateOptions } from './run-simulate';
 
-type SimulateArguments = Omit<SimulateOptions, 'faults'> & {
-  faults?: Fault[];
-  outageDrain?: true;
-};
+type SimulateArguments = Omit<SimulateOptions, 'faults'> & { faults?: Fault[] };
 
 /** `mirror simulate`: a day of many couples on the local stack, with faults, and what it left. */
 export const registerSimulate: RegisterCommand = (program, context) => {
@@ -29,23 +25,23 @@ export const registerSimulate: RegisterCommand = (program, context) => {
     )
     .option('--instances <n>', 'function instances', wholeNumber('--instances', 1, 20), 2)
     .option('--each-fault', 'no fault, then each alone (default: 20 couples, rate 20)')
-    .option('--outage-drain', 'only reckon how a backlog drains after Postgres was away')
     .option('--database-url-env <name>', 'environment variable with the URL of an EMPTY database')
     .option('--json', 'print one JSON object')
     .option('--keep', 'keep both stores until Ctrl-C')
-    .action(async ({ outageDrain, faults = [], ...rest }: SimulateArguments) => {
-      const options = { ...rest, faults };
-      if (outageDrain) {
-        const { formatOutages, playOutages } = await import('../outage/outage-table');
-        const rows = playOutages(options.seed);
-        context.writeOut(options.json ? `${JSON.stringify(rows)}\n` : formatOutages(rows));
-        return;
-      }
+    .action(async ({ faults = [], ...rest }: SimulateArguments) => {
       // The local stack is more than all other verbs load together.
       const { runSimulate } = await import('./run-simulate');
-      await runSimulate(options, context);
+      await runSimulate({ ...rest, faults }, context);
     });
 };
+
+function wholeNumber(name: string, least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new UsageError(`${name}: expected a whole number from ${least} to ${most}`);
+  };
+}
 
 function faultList(text: string): Fault[] {
   return text.split(',').map((name) => {

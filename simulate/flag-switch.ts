@@ -1,6 +1,6 @@
-import { RECORD_COVERAGE_GAP } from '../../functions/src/coverage/coverage';
-import type { Statements } from '../../functions/src/postgres/statements';
-import { instantOfMillis } from '../../functions/src/values/event-time';
+import { RECORD_COVERAGE_GAP } from '../functions/src/coverage/coverage';
+import type { Statements } from '../functions/src/postgres/statements';
+import { instantOfMillis } from '../functions/src/values/event-time';
 
 /** ENABLE_SUPABASE_DUAL_WRITE over the day: off from one moment until another. */
 export class FlagSwitch {

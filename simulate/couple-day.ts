@@ -1,4 +1,4 @@
-import type { Json } from '../../functions/src/values/json';
+import type { Json } from '../functions/src/values/json';
 import type { Couple } from './couples';
 import { around, between, type Random } from './seeded-random';
 import type { WorldAction, WorldClaim, WorldWrite } from './world';

@@ -1,5 +1,5 @@
-import type { CompletionLeaf } from '../../functions/src/paths/quest-completions/completion-path';
-import type { Json } from '../../functions/src/values/json';
+import type { CompletionLeaf } from '../functions/src/paths/quest-completions/completion-path';
+import type { Json } from '../functions/src/values/json';
 import { coupleDay } from './couple-day';
 import { type Couple, coupleOf, strayClaim } from './couples';
 import { seededRandom } from './seeded-random';

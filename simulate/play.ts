@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   COMPLETION_PATTERN,
   type CompletionLeaf,
-} from '../../functions/src/paths/quest-completions/completion-path';
-import type { Statements } from '../../functions/src/postgres/statements';
-import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
-import type { LocalPostgres } from '../embedded-postgres';
-import { eventually } from '../eventually';
+} from '../functions/src/paths/quest-completions/completion-path';
+import type { Statements } from '../functions/src/postgres/statements';
+import type { LocalPostgres } from '../local/embedded-postgres';
+import { eventually } from '../local/eventually';
+import { type RtdbStandin, startRtdbStandin } from '../rtdb-standin/server';
 import type { Cleanups } from './cleanups';
 import { claimByClient } from './client-claims';
 import { FLAG_OFF, OUTAGE } from './faults';
@@ -14,7 +14,6 @@ import { FlagSwitch } from './flag-switch';
 import { type FunctionInstance, startInstance } from './function-instance';
 import { KeepAliveHttp } from './keep-alive-http';
 import { Ledger, type Prediction } from './ledger';
-import { causeOutage } from './outage';
 import { playDay } from './phones';
 import { Platform, type PlatformCounts } from './platform';
 import { seededRandom } from './seeded-random';
@@ -151,6 +150,13 @@ async function playWithFaults(
   const failure: unknown = await outage;
   if (failure instanceof Error) throw failure;
   return day;
+}
+
+/** Kills Postgres, as a crash does, and starts it again after so long. */
+async function causeOutage(server: LocalPostgres, durationMs: number): Promise<void> {
+  await server.kill();
+  await delay(durationMs);
+  await server.start();
 }
 
 function asFailure(error: unknown): Error {

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import type { Client } from 'pg';
+import { Client } from 'pg';
 import { z } from 'zod';
-import { connect } from '../../functions/src/cli/migrate/connect';
+import { ConfigError } from '../functions/src/errors/usage-error';
+import { clientConfig } from '../functions/src/postgres/client-config';
+import { connectReasonInFull } from '../functions/src/postgres/connect-reason';
 
 /** Tables and views of anybody but Postgres itself. */
 const RELATIONS = `
@@ -33,8 +35,13 @@ export async function isEmptyDatabase(url: string): Promise<boolean> {
 }
 
 async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = await connect(url);
+  const client = new Client(clientConfig(url));
+  // A connection that breaks between two statements is reported here; the next statement says so.
+  client.on('error', () => {});
   try {
+    await client.connect().catch((cause: unknown) => {
+      throw new ConfigError(`Cannot connect to Postgres: ${connectReasonInFull(cause)}`, { cause });
+    });
     return await work(client);
   } finally {
     await client.end();

@@ -1,22 +1,19 @@
 import { join } from 'node:path';
-import { report } from '../../functions/src/cli/commands/report';
-import type { CommandContext } from '../../functions/src/cli/context';
-import { databaseUrlFrom } from '../../functions/src/cli/database-url';
-import { createProgress } from '../../functions/src/cli/progress';
-import { GATE_DEFAULTS } from '../../functions/src/completions-only/reconcile/gate-defaults';
-import { UsageError } from '../../functions/src/errors/usage-error';
-import { buildFunctionsIfStale } from '../build-functions';
-import { type LocalPostgres, startPostgres } from '../embedded-postgres';
+import { type CommandContext, run } from '../functions/src/cli/main';
+import { settingText } from '../functions/src/deploy/setting-text';
+import { postgresConfig } from '../functions/src/deploy/settings';
+import { UsageError } from '../functions/src/errors/usage-error';
+import { buildFunctionsIfStale } from '../local/build-functions';
+import { type LocalPostgres, startPostgres } from '../local/embedded-postgres';
 import { Cleanups } from './cleanups';
-import { EACH_FAULT, simulateAlone } from './each-fault';
 import { disappointments } from './expectations';
 import type { Fault } from './faults';
 import { formatEachFault, formatSimulation, plainSimulation } from './format-simulation';
 import { createDatabase, isEmptyDatabase } from './scratch-database';
-import { simulate } from './simulate';
+import { EACH_FAULT, simulate, simulateAlone } from './simulate';
 import { environmentOf, type Simulation, type SimulationRequest } from './simulation';
 
-const FUNCTIONS = join(__dirname, '..', '..', 'functions');
+const FUNCTIONS = join(__dirname, '..', 'functions');
 
 export interface SimulateOptions {
   couples?: number;
@@ -84,14 +81,11 @@ async function playOnce(
   const databaseUrl = server
     ? await createDatabase(server.url)
     : await emptyDatabase(context, options.databaseUrlEnv ?? '');
-  const progress = createProgress(context, '% of the day');
-  cleanups.add(() => progress.stop());
-  progress.start(100);
+  const showProgress = progressOn(context, '% of the day');
   const simulation = await simulate({
     ...{ request: requestOf(options, 100, 5), databaseUrl, server, cleanups },
-    onProgress: (fraction) => progress.update(Math.floor(fraction * 100)),
+    onProgress: (fraction) => showProgress(Math.floor(fraction * 100), 100),
   });
-  progress.stop();
   return simulation;
 }
 
@@ -103,15 +97,19 @@ async function playEachFault(
   const server = await ownPostgres(cleanups);
   const request = requestOf(options, 20, 20);
   const simulations: Simulation[] = [];
-  const progress = createProgress(context, 'simulations');
-  cleanups.add(() => progress.stop());
-  progress.start(EACH_FAULT.length);
+  const showProgress = progressOn(context, ` of ${EACH_FAULT.length} simulations`);
   for (const fault of EACH_FAULT) {
     simulations.push(await simulateAlone(fault, request, server, cleanups));
-    progress.update(simulations.length);
+    showProgress(simulations.length, EACH_FAULT.length);
   }
-  progress.stop();
   return simulations;
+}
+
+/** A line that a terminal shows over and over; nothing where nobody watches, or in a test. */
+function progressOn({ isTerminal }: CommandContext, unit: string) {
+  return (done: number, total: number): void => {
+    if (isTerminal) process.stderr.write(`\r${done}${unit}${done < total ? '' : '\n'}`);
+  };
 }
 
 function requestOf(options: SimulateOptions, couples: number, rate: number): SimulationRequest {
@@ -132,7 +130,8 @@ async function ownPostgres(cleanups: Cleanups): Promise<LocalPostgres> {
 
 /** A simulation migrates and fills the database: never one that holds anything. */
 async function emptyDatabase({ env }: CommandContext, name: string): Promise<string> {
-  const url = databaseUrlFrom(env, name);
+  postgresConfig(env, name);
+  const url = settingText(env[name]);
   if (await isEmptyDatabase(url)) return url;
   throw new UsageError(`${name} names a database that is not empty`);
 }
@@ -146,10 +145,10 @@ function textOf(simulations: readonly Simulation[], { json, eachFault }: Simulat
 }
 
 /** What the team would be told. The simulation itself is judged by its books. */
-function printReport({ stores }: Simulation, context: CommandContext): Promise<void> {
+async function printReport({ stores }: Simulation, context: CommandContext): Promise<void> {
   context.writeOut('\nmirror report:\n');
-  const asked = { databaseUrlEnv: 'DATABASE_URL', ...GATE_DEFAULTS };
-  return report(asked, { ...context, env: environmentOf(stores) }, () => {});
+  // Its exit code is the gate's, and no concern of the simulation.
+  await run(['report'], { ...context, env: environmentOf(stores) });
 }
 
 /** Tells where both stores are, in a form that the other verbs can be given. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Statements } from '../../functions/src/postgres/statements';
+import type { Statements } from '../functions/src/postgres/statements';
 
 const FINDINGS = `
 select

@@ -1,4 +1,4 @@
-import type { RunSummary } from '../../functions/src/completions-only/reconcile/reconcile';
+import type { RunSummary } from '../functions/src/completions-only/reconcile/reconcile';
 import type { FaultPlan } from './faults';
 import type { Findings } from './findings';
 import type { Prediction } from './ledger';

@@ -3,11 +3,11 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
-import { eventually } from '../eventually';
-import { findFreePort } from '../free-port';
-import { watchOver } from '../watch-over';
+import { eventually } from '../local/eventually';
+import { findFreePort } from '../local/free-port';
+import { watchOver } from '../local/watch-over';
 
-const ROOT = join(__dirname, '..', '..');
+const ROOT = join(__dirname, '..');
 const FRAMEWORK = join(ROOT, 'node_modules/@google-cloud/functions-framework/build/src/main.js');
 const READY_TIMEOUT_MS = 30_000;
 const STOP_TIMEOUT_MS = 5_000;

@@ -1,18 +1,17 @@
 import {
   type Comparison,
   compareLeaf,
-} from '../../functions/src/completions-only/reconcile/compare-leaf';
+} from '../functions/src/completions-only/reconcile/compare-leaf';
 import {
   type CompletionLeaf,
   completionPath,
-} from '../../functions/src/paths/quest-completions/completion-path';
+} from '../functions/src/paths/quest-completions/completion-path';
 import {
   type CompletionState,
   parseCompletionValue,
-} from '../../functions/src/paths/quest-completions/completion-value';
-import type { Json } from '../../functions/src/values/json';
-import type { DatabaseEvent } from '../../rtdb-standin/triggers/database-event';
-import { valueAfter } from './value-after';
+} from '../functions/src/paths/quest-completions/completion-value';
+import type { Json, JsonObject } from '../functions/src/values/json';
+import type { DatabaseEvent } from '../rtdb-standin/triggers/database-event';
 
 /** An event as RTDB emitted it, and whether the mirror took it. */
 interface LedgerEntry {
@@ -88,4 +87,20 @@ export class Ledger {
       ? { payload: shown.payload, isTombstone: false }
       : { payload: null, isTombstone: true };
   }
+}
+
+/** An event's value after the write: `delta` laid over the value before; null removes. */
+export function valueAfter(before: Json, delta: Json): Json {
+  if (!isObject(before) || !isObject(delta)) return delta;
+  const after: JsonObject = { ...before };
+  for (const [key, change] of Object.entries(delta)) {
+    const value = valueAfter(after[key] ?? null, change);
+    if (value === null) delete after[key];
+    else after[key] = value;
+  }
+  return after;
+}
+
+function isObject(value: Json): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CompletionLeaf } from '../../functions/src/paths/quest-completions/completion-path';
+import type { CompletionLeaf } from '../functions/src/paths/quest-completions/completion-path';
 import type { KeepAliveHttp } from './keep-alive-http';
 
 const PATH = '/api/sync/daily-quests/completion';

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DatabaseEvent } from '../../rtdb-standin/triggers/database-event';
-import { eventRequest } from '../../rtdb-standin/triggers/event-request';
+import type { DatabaseEvent } from '../rtdb-standin/triggers/database-event';
+import { eventRequest } from '../rtdb-standin/triggers/event-request';
 import { type FaultPlan, fateOf } from './faults';
 import type { FunctionInstance } from './function-instance';
 import { KeepAliveHttp } from './keep-alive-http';

@@ -1,23 +1,22 @@
-import { join } from 'node:path';
-import { applyMigrations } from '../../functions/src/cli/migrate/apply-migrations';
-import { LOG_LATE } from '../../functions/src/completions-only/postgres/reconcile-findings';
-import { recentDays } from '../../functions/src/completions-only/reconcile/date-range';
-import type { RunSummary } from '../../functions/src/completions-only/reconcile/reconcile';
-import { runReconcile } from '../../functions/src/completions-only/reconcile/run-reconcile';
-import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
-import { clientConfig } from '../../functions/src/postgres/client-config';
-import { Connections } from '../../functions/src/postgres/connections';
-import type { Statements } from '../../functions/src/postgres/statements';
-import { createRtdbTree } from '../../functions/src/rtdb/rtdb-tree';
-import type { LocalPostgres } from '../embedded-postgres';
-import type { Cleanups } from './cleanups';
-import { LATE_AFTER_SECONDS } from './faults';
+import { LOG_LATE } from '../functions/src/completions-only/postgres/reconcile-findings';
+import { recentDays } from '../functions/src/completions-only/reconcile/date-range';
+import type { RunSummary } from '../functions/src/completions-only/reconcile/reconcile';
+import { runReconcile } from '../functions/src/completions-only/reconcile/run-reconcile';
+import { CANARY_COUPLE } from '../functions/src/paths/quest-completions/canary-couple';
+import { clientConfig } from '../functions/src/postgres/client-config';
+import { Connections } from '../functions/src/postgres/connections';
+import type { Statements } from '../functions/src/postgres/statements';
+import { createRtdbTree } from '../functions/src/rtdb/rtdb-tree';
+import type { LocalPostgres } from '../local/embedded-postgres';
+import { migrate } from '../local/migrate';
+import { Cleanups } from './cleanups';
+import { FAULTS, type Fault, LATE_AFTER_SECONDS } from './faults';
 import { readFindings } from './findings';
 import { NAMESPACE, play } from './play';
+import { createDatabase } from './scratch-database';
 import type { Simulation, SimulationRequest } from './simulation';
 import { worldOf } from './world';
 
-const MIGRATIONS = join(__dirname, '..', '..', 'migrations');
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** Where the caller does not say: the least, and for each action of the day. */
 const LEAST_DAY_MS = 2_500;
@@ -52,7 +51,7 @@ export interface SimulateOptions {
  */
 export async function simulate(options: SimulateOptions): Promise<Simulation> {
   const { request, databaseUrl, cleanups } = options;
-  await applyMigrations({ databaseUrl, directory: MIGRATIONS });
+  await migrate(databaseUrl);
   const statements = new Connections(clientConfig(databaseUrl), 2);
   cleanups.add(() => statements.close());
   const dateKey = new Date().toISOString().slice(0, 10);
@@ -93,4 +92,25 @@ async function reconcileLater(
   await statements.run(LOG_LATE, [first.runId, LATE_AFTER_SECONDS, CANARY_COUPLE]);
   const later = new Date(Date.now() + LOOKS_AGAIN_AFTER_DAYS * DAY_MS);
   return runReconcile(request, { ...context, now: () => later }, null);
+}
+
+/** No fault, and each alone. */
+export const EACH_FAULT: readonly (Fault | null)[] = [null, ...FAULTS];
+
+/** Plays the same world with one fault, or none, on a database of its own. */
+export async function simulateAlone(
+  fault: Fault | null,
+  request: SimulationRequest,
+  server: LocalPostgres,
+  outer: Cleanups,
+): Promise<Simulation> {
+  const cleanups = new Cleanups();
+  outer.add(() => cleanups.run());
+  const plan = { ...request.plan, faults: new Set(fault === null ? [] : [fault]) };
+  const databaseUrl = await createDatabase(server.url);
+  try {
+    return await simulate({ request: { ...request, plan }, databaseUrl, server, cleanups });
+  } finally {
+    await cleanups.run();
+  }
 }
