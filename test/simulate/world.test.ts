@@ -1,4 +1,4 @@
-import { partnerOf } from '../../functions/src/paths/quest-completions/partner';
+import { partnerOf } from '../../functions/src/paths/quest-completions/completion-path';
 import { FAULTS, fateOf } from '../../simulate/faults';
 import { valueAfter } from '../../simulate/ledger';
 import { seededRandom } from '../../simulate/seeded-random';

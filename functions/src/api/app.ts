@@ -5,8 +5,6 @@ import { deadline, orAborted } from '../runtime/deadline';
 import { MAX_BODY_BYTES } from '../runtime/request-body';
 import { instantOfMillis } from '../values/event-time';
 import { keyIssues } from '../values/rtdb-key';
-import { authenticate } from './authenticate';
-import { coupleIdOf, parseClaimBody } from './claim-body';
 import {
   CLAIM_BY_CLIENT,
   clientClaimValues,
@@ -21,12 +19,11 @@ import {
   MAX_BYTES_OF_DAY,
   MAX_ROWS_OF_DAY,
 } from './compare-day';
-import { completionsQuerySchema } from './completions-query';
-import { fieldErrorsOf } from './field-errors';
 import { openApiDocument } from './openapi';
-import { problem, tooManyClaims, unavailable } from './problem';
+import { fieldErrorsOf, problem, tooManyClaims, unavailable } from './problem';
+import { completionsQuerySchema, coupleIdOf, parseClaimBody, rtdbKeySchema } from './requests';
 import { SharedAnswers } from './shared-answers';
-import type { VerifyToken } from './token-verifier';
+import { KeysBusyError, TokenError, type VerifyToken } from './token-verifier';
 
 export interface ApiContext extends CompareDayContext {
   verifyToken: VerifyToken;
@@ -150,5 +147,32 @@ async function readJson(request: Request): Promise<{ json: unknown } | Response>
     return { json: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) };
   } catch {
     return problem(400, { errors: [{ field: 'body', message: 'expected JSON in UTF-8' }] });
+  }
+}
+
+/**
+ * The user of a request's bearer token, or the problem with it. Rejects where the keys can't be read:
+ * that isn't the token's fault. Source of the header's form: RFC 6750.
+ */
+async function authenticate(
+  header: string | undefined,
+  verifyToken: VerifyToken,
+): Promise<string | Response> {
+  const token = /^Bearer +([\w~+/.=-]+) *$/i.exec(header ?? '')?.[1];
+  if (token === undefined) {
+    return problem(401, { headers: { 'www-authenticate': 'Bearer' } });
+  }
+  try {
+    const subject = await verifyToken(token);
+    // It becomes a part of paths; a user whose id RTDB doesn't allow as a key can't have completions.
+    if (rtdbKeySchema.safeParse(subject).success) return subject;
+    return problem(403, { detail: "the token's subject can't be a user's id" });
+  } catch (error) {
+    if (error instanceof KeysBusyError) return unavailable(error.retryAfterSeconds);
+    if (!(error instanceof TokenError)) throw error;
+    return problem(401, {
+      detail: error.message,
+      headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+    });
   }
 }

@@ -2,8 +2,8 @@ import { type FlagNote, NOTE_FLAG } from '../coverage/coverage';
 import { type FlagRule, modeOfPath } from '../flag/flag-rule';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { stepsOfRef } from '../paths/ref-pattern';
-import { type CanaryContext, lookForCanary, writeCanary } from './fly-canary';
 import type { CanaryVerdict } from './judge-canary';
+import { type CanaryContext, lookForCanary, writeCanary } from './path-canary';
 
 /** How long the schedule leaves between two rounds. */
 const CANARY_PERIOD_MS = 5 * 60_000;
@@ -29,7 +29,7 @@ class CanaryRoundError extends Error {
  * @throws CanaryRoundError that names the paths which failed; as Postgres does, where the flag can't be
  *   noted
  */
-export async function flyRound(
+export async function runCanaryRound(
   paths: readonly MirroredPath[],
   context: RoundContext,
 ): Promise<void> {

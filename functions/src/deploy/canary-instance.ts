@@ -1,5 +1,5 @@
 import { write } from 'firebase-functions/logger';
-import { flyRound } from '../canary/canary-round';
+import { runCanaryRound } from '../canary/canary-round';
 import type { CanaryVerdict } from '../canary/judge-canary';
 import type { FlagRule } from '../flag/flag-rule';
 import { createLook } from '../flag/open-flag';
@@ -34,9 +34,9 @@ async function flyAndLog(paths: readonly MirroredPath[]): Promise<void> {
   const options = { ...rtdbConfig(process.env), timeoutMs: RTDB_TIMEOUT_MS };
   connections ??= new Connections(postgresConfig(process.env), CONNECTIONS);
   await expectOwnRtdb(connections, identityOf(options.database));
-  await flyRound(paths, {
+  await runCanaryRound(paths, {
     statements: connections,
-    perch: {
+    rtdb: {
       read: async (path) => (await requestRtdb(path, {}, options)).value,
       write: async (path, value) => void (await requestRtdb(path, {}, options, value)),
     },

@@ -4,8 +4,8 @@ import {
   type CompletionKey,
   completionPath,
   dayPath,
+  partnerOf,
 } from '../paths/quest-completions/completion-path';
-import { partnerOf } from '../paths/quest-completions/partner';
 import { millisOf } from '../values/event-time';
 import type { JsonObject } from '../values/json';
 import { asEvidence } from '../values/storable';

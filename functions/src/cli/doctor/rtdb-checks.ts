@@ -9,8 +9,7 @@ import { createRtdbTree } from '../../rtdb/rtdb-tree';
 import { projectFolder } from '../folders';
 import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from './check';
 import { type FanOut, largestFanOut } from './fan-out';
-import { parseRulesJson } from './rules-json';
-import { asksWho, type Grants, rulesOnPath } from './rules-on-path';
+import { asksWho, type Grants, parseRulesJson, rulesOnPath } from './rules-on-path';
 
 const RULES_FILE = 'database.rules.json';
 

@@ -1,7 +1,10 @@
 import { isBeyondRetention } from '../../mirror/retention';
-import { completionPath, parseCompletionPath } from '../../paths/quest-completions/completion-path';
-import { compareKeys } from '../../paths/quest-completions/key-order';
-import { partnerOf } from '../../paths/quest-completions/partner';
+import {
+  compareKeys,
+  completionPath,
+  parseCompletionPath,
+  partnerOf,
+} from '../../paths/quest-completions/completion-path';
 import type { Statements } from '../../postgres/statements';
 import type { RtdbTree } from '../../rtdb/rtdb-tree';
 import { instantOfMillis } from '../../values/event-time';

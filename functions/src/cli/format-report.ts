@@ -2,11 +2,11 @@ import type {
   CoverageGap,
   FinishedRun,
   RunAttempt,
-} from '../../completions-only/postgres/gate-evidence';
-import { formatRate, type Rate } from '../../completions-only/reconcile/rate';
-import type { MirrorReport, WitnessReport } from '../../completions-only/reconcile/read-report';
-import { printable } from '../printable';
-import { inFlightOf } from './report-json';
+} from '../completions-only/postgres/gate-evidence';
+import { formatRate, type Rate, ratio } from '../completions-only/reconcile/rate';
+import type { GateQuestion } from '../completions-only/reconcile/read-gate';
+import type { MirrorReport, WitnessReport } from '../completions-only/reconcile/read-report';
+import { printable } from './printable';
 
 /** A report in words, the verdict first. */
 export function formatReport(report: MirrorReport): string {
@@ -90,4 +90,39 @@ function listed(title: string, items: readonly string[]): string[] {
 /** `2026-11-23 09:00:05 UTC`. */
 function secondOf(instant: string): string {
   return `${instant.slice(0, 10)} ${instant.slice(11, 19)} UTC`;
+}
+
+/** A report for machines. What there is none of is null. */
+export function reportJson(report: MirrorReport, question: GateQuestion) {
+  const { gate, lag, divergences, canaryAgeMs, witnesses } = report;
+  return {
+    verdict: gate.verdict,
+    sentence: gate.sentence,
+    reasons: gate.reasons,
+    window: { from: gate.window.fromAt, to: gate.window.toAt },
+    threshold: Number(question.threshold.text),
+    minSample: question.minSample,
+    raw: withRatio(gate.raw),
+    explained: withRatio(gate.explained),
+    runs: gate.counted,
+    newestAttempt: gate.facts.newestAttempt,
+    inFlight: inFlightOf(report),
+    standing: gate.facts.standing,
+    lag,
+    divergences,
+    coverage: gate.facts.gaps,
+    canaryAgeMs,
+    ...(witnesses
+      ? { witnesses: { ...witnesses, mirrorAlone: withRatio(witnesses.mirrorAlone) } }
+      : {}),
+  };
+}
+
+/** Keys that differed at first and agreed on being read again. */
+function inFlightOf({ gate }: MirrorReport): number {
+  return gate.counted.reduce((sum, { inFlight }) => sum + inFlight, 0);
+}
+
+function withRatio(rate: Rate) {
+  return { ...rate, rate: ratio(rate) };
 }

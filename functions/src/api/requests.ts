@@ -6,10 +6,26 @@ import {
 } from '../paths/quest-completions/completion-path';
 import { saneInstant } from '../paths/quest-completions/completion-value';
 import { normalizeInstant } from '../values/event-time';
-import { TIME_PATTERN } from '../values/time-grammar';
-import { fieldErrorsOf } from './field-errors';
-import type { FieldError } from './problem';
-import { partnerIdSchema, rtdbKeySchema } from './rtdb-key';
+import { MAX_KEY_BYTES, REFUSED_IN_KEY } from '../values/rtdb-key';
+import { isStorable } from '../values/storable';
+import { DATE_PATTERN, EXPECTED_DATE, isSaneDate, TIME_PATTERN } from '../values/time-grammar';
+import { type FieldError, fieldErrorsOf } from './problem';
+
+/** The other user's id: empty in couples that were paired without one, `_<user id>` in RTDB. */
+const partnerIdSchema = z
+  .string()
+  .refine(
+    (text) => !REFUSED_IN_KEY.test(text),
+    'expected none of . $ # [ ] / and no control characters',
+  )
+  .refine(isStorable, 'expected text without lone surrogates')
+  .refine(
+    (text) => Buffer.byteLength(text) <= MAX_KEY_BYTES,
+    `expected at most ${MAX_KEY_BYTES} bytes of UTF-8`,
+  );
+
+/** A user's or a quest's id, which is a key of RTDB's. */
+export const rtdbKeySchema = partnerIdSchema.min(1, 'expected text, not empty');
 
 /** The body of an old phone's second write (docs/client.md). */
 export const claimBodySchema = z.object({
@@ -81,3 +97,15 @@ const BODY_FIELDS: Record<string, string> = {
 function asBodyField({ field, message }: FieldError): FieldError {
   return { field: BODY_FIELDS[field] ?? 'body', message };
 }
+
+/** The query of the validation read. */
+export const completionsQuerySchema = z.object({
+  partner_id: partnerIdSchema.describe(
+    "The other user of the couple; empty where the couple's id names nobody else",
+  ),
+  date: z
+    .string()
+    .regex(new RegExp(DATE_PATTERN), { error: EXPECTED_DATE, abort: true })
+    .refine((day) => isSaneDate(day, new Date().toISOString()), EXPECTED_DATE)
+    .describe('The day, YYYY-MM-DD'),
+});

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import { coupleIdOf, parseClaimBody } from '../../functions/src/api/claim-body';
-import { rtdbKeySchema } from '../../functions/src/api/rtdb-key';
+import { coupleIdOf, parseClaimBody, rtdbKeySchema } from '../../functions/src/api/requests';
 import { claimableDays } from '../../functions/src/paths/quest-completions/claimable-days';
 
 const NOW = '2025-11-20T06:00:00.000000Z';
