@@ -100,7 +100,7 @@ export function hrefOf(
   return `?${parameters}`;
 }
 
-/** The parameters $1 to $6 of the statements in postgres/divergence-pages.ts. */
+/** The parameters $1 to $6 of the statements in completions-only/postgres/divergence-pages.ts. */
 export function filterValues(filter: DivergenceFilter): unknown[] {
   const { kind, cause, severity, couple, day, state } = filter;
   return [kind, cause, severity, couple, day, state];
