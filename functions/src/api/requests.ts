@@ -5,10 +5,15 @@ import {
   parseCompletionPath,
 } from '../paths/quest-completions/completion-path';
 import { saneInstant } from '../paths/quest-completions/completion-value';
-import { normalizeInstant } from '../values/event-time';
+import {
+  DATE_PATTERN,
+  EXPECTED_DATE,
+  isSaneDate,
+  normalizeInstant,
+  TIME_PATTERN,
+} from '../values/event-time';
 import { MAX_KEY_BYTES, REFUSED_IN_KEY } from '../values/rtdb-key';
 import { isStorable } from '../values/storable';
-import { DATE_PATTERN, EXPECTED_DATE, isSaneDate, TIME_PATTERN } from '../values/time-grammar';
 import { type FieldError, fieldErrorsOf } from './problem';
 
 /** The other user's id: empty in couples that were paired without one, `_<user id>` in RTDB. */

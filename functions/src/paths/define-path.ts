@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 import { ConfigurationError } from '../errors/configuration-error';
 import type { ExplainErasure } from '../mirror/mirror-event';
+import { EXPECTED_DATE, isRealDate, isSaneDate } from '../values/event-time';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import { keyIssues } from '../values/rtdb-key';
 import { canonicalValue } from '../values/rtdb-value';
 import { findUnstorable, unstorableIssue } from '../values/storable';
-import { EXPECTED_DATE, isRealDate, isSaneDate } from '../values/time-grammar';
 import { type Column, contextOf, holdColumn, type RtdbView } from './columns';
 import type { Leaf, LeafState, LogPlace, MirroredPath, ParsedPath, Remark } from './mirrored-path';
 import { columnOfPart, type Parts, type Step, stepsOfRef } from './ref-pattern';

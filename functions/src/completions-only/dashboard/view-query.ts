@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isRealDate } from '../../values/time-grammar';
+import { isRealDate } from '../../values/event-time';
 
 /** What the log knows (migrations/20261128000001_mirror.sql). */
 export const KINDS = [

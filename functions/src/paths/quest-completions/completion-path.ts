@@ -1,6 +1,6 @@
+import { EXPECTED_DATE, isSaneDate } from '../../values/event-time';
 import type { InputIssue } from '../../values/json';
 import { keyIssues } from '../../values/rtdb-key';
-import { EXPECTED_DATE, isSaneDate } from '../../values/time-grammar';
 import { compareUtf8 } from '../../values/utf8-order';
 
 /** The keys of one completion: who completed which quest on which day. */
