@@ -1,5 +1,6 @@
 import { type AddressInfo, createServer } from 'node:net';
-import { applyMigrations, connect } from '../../functions/src/cli/migrate/apply-migrations';
+import { applyMigrations } from '../../functions/src/cli/migrate/apply-migrations';
+import { connect } from '../../functions/src/cli/migrate/connect';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import type { LocalPostgres } from '../../local/embedded-postgres';

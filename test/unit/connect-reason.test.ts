@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { connect } from '../../functions/src/cli/migrate/apply-migrations';
+import { connect } from '../../functions/src/cli/migrate/connect';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { connectReason } from '../../functions/src/postgres/connect-reason';
 import { Connections } from '../../functions/src/postgres/connections';

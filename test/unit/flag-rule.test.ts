@@ -1,5 +1,5 @@
 import { FLAG, type FlagRule, ruleOfTemplate } from '../../functions/src/flag/flag-rule';
-import { prepareEvaluation } from '../../functions/src/flag/look-at-remote-config';
+import { prepareEvaluation } from '../../functions/src/flag/prepare-evaluation';
 import { parseServerTemplate } from '../../functions/src/flag/server-template';
 import {
   CANARY_COUPLE,

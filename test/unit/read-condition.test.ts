@@ -1,5 +1,5 @@
 import { FLAG, ruleOfTemplate } from '../../functions/src/flag/flag-rule';
-import { prepareEvaluation } from '../../functions/src/flag/look-at-remote-config';
+import { prepareEvaluation } from '../../functions/src/flag/prepare-evaluation';
 import { type Reach, readCondition } from '../../functions/src/flag/read-condition';
 import { parseServerTemplate } from '../../functions/src/flag/server-template';
 import type { Json } from '../../functions/src/values/json';

@@ -1,8 +1,8 @@
-import { write } from 'firebase-functions/logger';
 import { accessTokenFor } from '../rtdb/access-token';
 import { outsideRequest } from '../runtime/outside-request';
 import { type FlagRule, ruleOfParameter } from './flag-rule';
 import { FlagWatch, type FlagWatchOptions } from './flag-watch';
+import { createFlagLog } from './log-flag';
 import { lookAtRemoteConfig, REMOTE_CONFIG } from './look-at-remote-config';
 
 /**
@@ -59,25 +59,4 @@ export function openFlag(
     now: Date.now,
     onChanges,
   });
-}
-
-/** Logs what a look saw where it differs from the one before: a line a change, not one a minute. */
-function createFlagLog(): (rule: FlagRule) => void {
-  let last = '';
-  return ({ mode, source, version, paths, complaint }) => {
-    const off = [...paths.off].sort();
-    const ofTemplate = mode === 'percent' ? version : null;
-    const state = JSON.stringify([mode, source, complaint, ofTemplate, off]);
-    if (state === last) return;
-    last = state;
-    write({
-      severity: complaint === null ? 'INFO' : 'WARNING',
-      message: `mirroring is ${mode === 'percent' ? 'on for a part of the couples' : mode}`,
-      flag: mode,
-      flag_source: source,
-      flag_version: version,
-      ...(off.length === 0 ? {} : { flag_paths_off: off }),
-      ...(complaint === null ? {} : { complaint }),
-    });
-  };
 }

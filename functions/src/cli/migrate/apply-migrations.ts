@@ -1,7 +1,6 @@
-import { Client, DatabaseError } from 'pg';
-import { ConfigError } from '../../errors/usage-error';
-import { clientConfig } from '../../postgres/client-config';
-import { connectReasonInFull } from '../../postgres/connect-reason';
+import type { Client } from 'pg';
+import { connect } from './connect';
+import { migrationFailure } from './migration-failure';
 import { type MigrationFile, readMigrationFiles } from './migration-files';
 import { withMigrationLock } from './migration-lock';
 import { planMigrations } from './plan-migrations';
@@ -105,60 +104,5 @@ async function runBesideLock(
     await client.query(file.sql);
   } finally {
     await client.end();
-  }
-}
-
-/** One line: file and line, SQLSTATE, what Postgres says. */
-function migrationFailure(file: MigrationFile, error: unknown): Error {
-  if (!(error instanceof DatabaseError)) {
-    const message = error instanceof Error ? error.message : String(error);
-    return new Error(`${file.name}: ${message}`, { cause: error });
-  }
-  const parts = [
-    `${file.name}${lineOf(file.sql, error.position)}: SQLSTATE ${error.code}: ${error.message}`,
-    // Inside a DO block Postgres gives no position, but says where.
-    error.position ? undefined : error.where?.split('\n')[0],
-    error.hint && `hint: ${error.hint}`,
-    !file.transactional &&
-      'a failed "create index concurrently" may leave an invalid index to drop',
-  ];
-  return new Error(parts.filter(Boolean).join('; '), { cause: error });
-}
-
-/** Postgres counts characters from 1, JavaScript UTF-16 units. */
-function lineOf(sql: string, position: string | undefined): string {
-  if (!position) return '';
-  const before = Array.from(sql).slice(0, Number(position) - 1);
-  return `:${before.filter((character) => character === '\n').length + 1}`;
-}
-
-const CONNECT_TIMEOUT_MS = 10_000;
-
-/**
- * One connection, encrypted and verified as the functions' are; or one clear line about why not. Neither
- * shows the URL, which has a password.
- *
- * @param authority certificates (PEM) that sign the server's: `DATABASE_CA`, read
- * @throws ConfigurationError without any part of the URL
- */
-export async function connect(databaseUrl: string, authority?: string): Promise<Client> {
-  const { host, port, user, password, database, ssl } = clientConfig(databaseUrl, authority);
-  // Without the functions' limit on a statement: a migration may take its time.
-  const client = new Client({
-    ...{ host, port, user, password, database, ssl },
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-  });
-  // A connection that breaks between two statements is reported here; unheard, it ends the process.
-  // The next statement fails, and says so.
-  client.on('error', () => {});
-  try {
-    await client.connect();
-    return client;
-  } catch (error) {
-    await client.end().catch(() => {});
-    throw new ConfigError(
-      `Cannot connect to Postgres at ${host}:${port}: ${connectReasonInFull(error)}.`,
-      { cause: error },
-    );
   }
 }
