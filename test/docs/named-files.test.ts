@@ -11,8 +11,8 @@ const NAMED_IN_SRC = /(?<![\w./@${-])(?:[a-z-]+\/)+[\w-]+\.ts\b/g;
 /** A link to a file beside the page. */
 const LINKED = /\]\((?!https?:|#|mailto:)([^)#\s]+)/g;
 const COMMENT = /^\s*(?:\/?\*|\/\/|--|#).*$|(?<=\s)\/\/\s.*$/gm;
-/** What is made, and what a team has of its own. */
-const NOT_HERE = /^(?:functions\/(?:lib|node_modules|\.)|bench\/results|src\/(?:paths|index))/;
+/** What is made, and what a team's or another's package has of its own. */
+const NOT_HERE = /^(?:functions\/(?:lib|node_modules|\.)|bench\/results|src\/)/;
 
 const files = execFileSync('git', ['ls-files', '-co', '--exclude-standard'], {
   cwd: ROOT,

@@ -6,7 +6,6 @@ import {
   partnerOf,
 } from '../../paths/quest-completions/completion-path';
 import type { Statements } from '../../postgres/statements';
-import type { RtdbTree } from '../../rtdb/rtdb-tree';
 import { instantOfMillis } from '../../values/event-time';
 import { compareUtf8 } from '../../values/utf8-order';
 import {
@@ -19,6 +18,7 @@ import {
   repairsParameter,
   versionsParameter,
 } from '../postgres/repairs';
+import type { RtdbTree } from '../rtdb-tree';
 import { compareSides, type Difference } from './compare-sides';
 import { completedAtOf } from './read-completions';
 import {
