@@ -1,10 +1,11 @@
 import { run } from '../functions/src/cli/main';
+import { UsageError } from '../functions/src/errors/mirror-error';
 
 /**
  * `mirror migrate` on that database, with this checkout's migrations.
  *
  * @returns how many it applied
- * @throws Error with the verb's own line
+ * @throws UsageError where the verb exits 2, else Error, with the verb's own line
  */
 export async function migrate(databaseUrl: string): Promise<number> {
   let out = '';
@@ -18,6 +19,7 @@ export async function migrate(databaseUrl: string): Promise<number> {
       errors += text;
     },
   });
-  if (code !== 0) throw new Error(errors.trim());
+  const line = errors.trim().replace(/^mirror: /, '');
+  if (code !== 0) throw code === 2 ? new UsageError(line) : new Error(line);
   return (JSON.parse(out) as { applied: unknown[] }).applied.length;
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { type CommandContext, run } from '../functions/src/cli/main';
-import { settingText } from '../functions/src/deploy/setting-text';
 import { postgresConfig } from '../functions/src/deploy/settings';
-import { UsageError } from '../functions/src/errors/usage-error';
+import { UsageError } from '../functions/src/errors/mirror-error';
+import { settingText } from '../functions/src/values/setting-text';
 import { buildFunctionsIfStale } from '../local/build-functions';
 import { type LocalPostgres, startPostgres } from '../local/embedded-postgres';
 import { Cleanups } from './cleanups';

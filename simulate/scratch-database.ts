@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { z } from 'zod';
-import { ConfigError } from '../functions/src/errors/usage-error';
 import { clientConfig } from '../functions/src/postgres/client-config';
-import { connectReasonInFull } from '../functions/src/postgres/connect-reason';
+import { connectErrorInFull } from '../functions/src/postgres/connect-error';
 
 /** Tables and views of anybody but Postgres itself. */
 const RELATIONS = `
@@ -27,7 +26,7 @@ export async function createDatabase(serverUrl: string): Promise<string> {
 /**
  * Whether the database holds no table and no view: nothing that a simulation could spoil.
  *
- * @throws ConfigError where it can't be reached
+ * @throws ConnectError where it can't be reached
  */
 export async function isEmptyDatabase(url: string): Promise<boolean> {
   const { rows } = await withClient(url, (client) => client.query(RELATIONS));
@@ -39,8 +38,8 @@ async function withClient<T>(url: string, work: (client: Client) => Promise<T>):
   // A connection that breaks between two statements is reported here; the next statement says so.
   client.on('error', () => {});
   try {
-    await client.connect().catch((cause: unknown) => {
-      throw new ConfigError(`Cannot connect to Postgres: ${connectReasonInFull(cause)}`, { cause });
+    await client.connect().catch((error: unknown) => {
+      throw connectErrorInFull(client, error);
     });
     return await work(client);
   } finally {

@@ -1,5 +1,5 @@
 import type { RegisterCommand } from '../functions/src/cli/main';
-import { UsageError } from '../functions/src/errors/usage-error';
+import { UsageError } from '../functions/src/errors/mirror-error';
 import { FAULTS, type Fault } from './faults';
 import type { SimulateOptions } from './run-simulate';
 

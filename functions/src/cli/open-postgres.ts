@@ -1,8 +1,6 @@
 import { postgresConfig } from '../deploy/settings';
-import { ConfigError } from '../errors/usage-error';
-import { connectReasonInFull } from '../postgres/connect-reason';
+import { ConnectError, connectErrorInFull } from '../postgres/connect-error';
 import { Connections } from '../postgres/connections';
-import { ConnectError } from '../postgres/sqlstate';
 import type { CommandContext } from './context';
 
 /**
@@ -11,7 +9,7 @@ import type { CommandContext } from './context';
  * @param urlVariable the environment variable that holds the Postgres URL
  * @param connectionsMax how many statements may run side by side
  * @throws ConfigurationError as `postgresConfig` does
- * @throws ConfigError where Postgres can't be reached; it names host and port only
+ * @throws ConnectError where Postgres can't be reached; it names host and port only
  */
 export async function withPostgres<T>(
   env: CommandContext['env'],
@@ -24,10 +22,7 @@ export async function withPostgres<T>(
   try {
     return await work(connections);
   } catch (error) {
-    if (!(error instanceof ConnectError)) throw error;
-    const host = `${config.host}:${config.port}`;
-    const reason = connectReasonInFull(error);
-    throw new ConfigError(`Cannot connect to Postgres at ${host}: ${reason}.`, { cause: error });
+    throw error instanceof ConnectError ? connectErrorInFull(config, error) : error;
   } finally {
     await connections.close();
   }

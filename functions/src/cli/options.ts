@@ -1,6 +1,6 @@
 import { dateRangeIssue } from '../completions-only/reconcile/date-range';
 import type { DateRange } from '../completions-only/reconcile/read-sides';
-import { UsageError } from '../errors/usage-error';
+import { UsageError } from '../errors/mirror-error';
 import {
   type CompletionLeaf,
   parseCompletionPath,

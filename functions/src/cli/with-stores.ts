@@ -25,8 +25,8 @@ export function withStoreOptions(command: Command): Command {
  * Both stores, for a verb: Postgres, and the RTDB that it mirrors.
  *
  * @param firstUse `leave`: for a verb that only reads
- * @throws ConfigError, ConfigurationError in one line (exit code 2): settings that are missing or wrong,
- *   Postgres out of reach, another RTDB than the database mirrors
+ * @throws ConfigurationError where settings are missing or wrong, or name another RTDB than the
+ *   database mirrors; ConnectError where Postgres can't be reached
  */
 export function withStores<T>(
   env: CommandContext['env'],

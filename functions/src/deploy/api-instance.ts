@@ -5,7 +5,7 @@ import { createApi } from '../api/app';
 import { type ProblemStatus, problem, unavailable } from '../api/problem';
 import { createTokenVerifier } from '../api/token-verifier';
 import { createRtdbTree, onlyOwn } from '../completions-only/rtdb-tree';
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import { Connections } from '../postgres/connections';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { identityOf } from '../rtdb/rtdb-database';

@@ -8,7 +8,7 @@ import { createDashboard } from '../completions-only/dashboard/app';
 import { isLocal } from '../completions-only/dashboard/local-only';
 import { readPageAssets } from '../completions-only/dashboard/page-assets';
 import { createRtdbTree, onlyOwn } from '../completions-only/rtdb-tree';
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import { ReadOnlyTransactions } from '../postgres/read-only-transactions';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { identityOf } from '../rtdb/rtdb-database';

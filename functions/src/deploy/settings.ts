@@ -1,13 +1,13 @@
 import { defineBoolean, defineInt, defineSecret, defineString } from 'firebase-functions/params';
 import type { ClientConfig } from 'pg';
 import { FIREBASE_KEYS_URL, type TokenSettings } from '../api/token-settings';
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import { clientConfig } from '../postgres/client-config';
 import type { RtdbAccess } from '../rtdb/rtdb-client';
 import { rtdbDatabase } from '../rtdb/rtdb-database';
 import { googleToken } from '../runtime/google-token';
+import { settingText } from '../values/setting-text';
 import { PARAMETERS, type Parameter, type ParameterName, type ParameterValue } from './parameters';
-import { settingText } from './setting-text';
 
 /**
  * The one reader of settings, for function, command line and doctor. Each reads at an invocation, never

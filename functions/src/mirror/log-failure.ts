@@ -1,6 +1,6 @@
 import { write } from 'firebase-functions/logger';
-import { ConfigurationError } from '../errors/configuration-error';
-import { setupHint } from '../postgres/setup-hint';
+import { ConfigurationError } from '../errors/mirror-error';
+import { setupHint } from '../postgres/loggable-failure';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { millisOf, normalizeInstant } from '../values/event-time';
 import { eventFields, type LogSettings } from './log-outcome';

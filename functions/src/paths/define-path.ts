@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import type { ExplainErasure } from '../mirror/mirror-event';
 import { EXPECTED_DATE, isRealDate, isSaneDate } from '../values/event-time';
 import type { InputIssue, Json, JsonObject } from '../values/json';

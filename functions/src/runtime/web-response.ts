@@ -1,6 +1,6 @@
 import { error as logError } from 'firebase-functions/logger';
 import type { Request as PlatformRequest } from 'firebase-functions/v2/https';
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 
 export type PlatformResponse = NonNullable<PlatformRequest['res']>;
 
@@ -26,8 +26,9 @@ export function urlOf(path: string): URL {
  * detail names parameters and what was expected of them, never their values.
  */
 export function logNotConfigured(functionName: string, error: unknown): void {
-  const detail = error instanceof ConfigurationError ? error.message : null;
-  logError(`${functionName} is not configured`, { error: nameOf(error), detail });
+  const [code, detail] =
+    error instanceof ConfigurationError ? [error.code, error.message] : [null, null];
+  logError(`${functionName} is not configured`, { error: nameOf(error), code, detail });
 }
 
 /** What a log may show of any error. */

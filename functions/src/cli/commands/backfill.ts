@@ -18,7 +18,7 @@ import {
 } from '../../completions-only/reconcile/backfill';
 import type { Backlog } from '../../completions-only/reconcile/fill-couples';
 import { daysOfGaps } from '../../completions-only/reconcile/gap-days';
-import { UsageError } from '../../errors/usage-error';
+import { UsageError } from '../../errors/mirror-error';
 import type { Statements } from '../../postgres/statements';
 import type { CommandContext } from '../context';
 import { coupleOption, dateRangeOption, wholeNumber } from '../options';

@@ -1,10 +1,10 @@
 import { PATHS } from '../../app-paths';
 import { PARAMETERS, type ParameterName } from '../../deploy/parameters';
-import { settingText } from '../../deploy/setting-text';
 import { complaintOf, type Environment, read } from '../../deploy/settings';
 import type { FlagRule } from '../../flag/flag-rule';
 import { lookAtRemoteConfig, REMOTE_CONFIG } from '../../flag/look-at-remote-config';
 import { googleToken } from '../../runtime/google-token';
+import { settingText } from '../../values/setting-text';
 import { printable } from '../printable';
 import { type Check, type Diagnosis, fail, ok, skipped, warn } from './check';
 
