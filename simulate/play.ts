@@ -9,6 +9,7 @@ import { eventually } from '../local/eventually';
 import { type RtdbStandin, startRtdbStandin } from '../rtdb-standin/server';
 import type { Cleanups } from './cleanups';
 import { claimByClient } from './client-claims';
+import type { WorldAction } from './couple-day';
 import { FLAG_OFF, OUTAGE } from './faults';
 import { FlagSwitch } from './flag-switch';
 import { type FunctionInstance, startInstance } from './function-instance';
@@ -18,7 +19,6 @@ import { playDay } from './phones';
 import { Platform, type PlatformCounts } from './platform';
 import { seededRandom } from './seeded-random';
 import type { SimulationRequest } from './simulation';
-import type { WorldAction } from './world';
 
 export const NAMESPACE = 'demo-quests-default-rtdb';
 const MAX_BACKLOG = 2_000;

@@ -39,7 +39,7 @@ async function withClient<T>(url: string, work: (client: Client) => Promise<T>):
   client.on('error', () => {});
   try {
     await client.connect().catch((error: unknown) => {
-      throw connectErrorInFull(client, error);
+      throw connectErrorInFull(`${client.host}:${client.port}`, error);
     });
     return await work(client);
   } finally {

@@ -1,6 +1,6 @@
-import { postgresConfig } from '../deploy/settings';
+import { openPostgres } from '../deploy/from-environment';
 import { ConnectError, connectErrorInFull } from '../postgres/connect-error';
-import { Connections } from '../postgres/connections';
+import type { Connections } from '../postgres/connections';
 import type { CommandContext } from './context';
 
 /**
@@ -17,12 +17,11 @@ export async function withPostgres<T>(
   work: (connections: Connections) => Promise<T>,
   connectionsMax = 2,
 ): Promise<T> {
-  const config = postgresConfig(env, urlVariable);
-  const connections = new Connections(config, connectionsMax);
+  const connections = openPostgres(env, connectionsMax, urlVariable);
   try {
     return await work(connections);
   } catch (error) {
-    throw error instanceof ConnectError ? connectErrorInFull(config, error) : error;
+    throw error instanceof ConnectError ? connectErrorInFull(connections.address, error) : error;
   } finally {
     await connections.close();
   }

@@ -1,6 +1,5 @@
-import { rtdbConfig } from '../deploy/settings';
+import { type OwnRtdb, openRtdb } from '../deploy/from-environment';
 import { ConfigurationError } from '../errors/mirror-error';
-import type { RtdbAccess } from '../rtdb/rtdb-client';
 import type { CommandContext } from './context';
 
 const EMULATOR_REMEDY =
@@ -13,9 +12,9 @@ const EMULATOR_REMEDY =
  *
  * @throws ConfigurationError that names the variable and what was expected
  */
-export function rtdbFromEnvironment(env: CommandContext['env']): RtdbAccess {
+export function rtdbFromEnvironment(env: CommandContext['env']): OwnRtdb {
   try {
-    return rtdbConfig(env);
+    return openRtdb(env);
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     if (error.message.includes('FIREBASE_DATABASE_EMULATOR_HOST')) throw error;

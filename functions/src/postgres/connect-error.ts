@@ -1,4 +1,3 @@
-import type { ClientConfig } from 'pg';
 import { MirrorError } from '../errors/mirror-error';
 
 /** No connection to Postgres could be made: it is away, or refuses us. */
@@ -32,13 +31,10 @@ export function connectError(cause: unknown): ConnectError {
   return new ConnectError(`no connection to Postgres: ${connectReason(cause)}`, cause);
 }
 
-/** For a terminal: with host and port, and the server's own words, which may name the user and the database. */
-export function connectErrorInFull(
-  { host, port }: Pick<ClientConfig, 'host' | 'port'>,
-  cause: unknown,
-): ConnectError {
+/** For a terminal: with host:port, and the server's own words, which may name the user and the database. */
+export function connectErrorInFull(address: string, cause: unknown): ConnectError {
   const reason = reasonOf(cause, (_code, message) => message.replace(/\.$/, ''));
-  return new ConnectError(`Cannot connect to Postgres at ${host}:${port}: ${reason}.`, cause);
+  return new ConnectError(`Cannot connect to Postgres at ${address}: ${reason}.`, cause);
 }
 
 /** Why no connection could be made, for a log. */

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { MirrorError } from '../errors/mirror-error';
 import type { ByteBudget } from '../runtime/byte-budget';
 import { orAborted } from '../runtime/deadline';
-import { outsideRequest } from '../runtime/outside-request';
+import { withoutRequestContext } from '../runtime/request-context';
 import { errorText } from '../values/error-text';
 import type { Json } from '../values/json';
 import { type AccessToken, type RtdbDatabase, tokenFor } from './rtdb-database';
@@ -194,7 +194,7 @@ async function send(
     ...(value === undefined ? {} : { value }),
   };
   // Connections outlive the platform's request that opened them.
-  return { response: await outsideRequest(() => answerTo(request)), token };
+  return { response: await withoutRequestContext(() => answerTo(request)), token };
 }
 
 function noToken(cause: unknown): never {

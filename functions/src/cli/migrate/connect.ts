@@ -26,6 +26,6 @@ export async function connect(databaseUrl: string, authority?: string): Promise<
     return client;
   } catch (error) {
     await client.end().catch(() => {});
-    throw connectErrorInFull({ host, port }, error);
+    throw connectErrorInFull(`${host}:${port}`, error);
   }
 }

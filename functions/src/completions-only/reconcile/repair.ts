@@ -1,4 +1,4 @@
-import { isBeyondRetention } from '../../mirror/retention';
+import { isBeyondRetention } from '../../mirror/claim';
 import {
   compareKeys,
   completionPath,
