@@ -1,9 +1,9 @@
 import fc from 'fast-check';
+import { daysOfGaps } from '../../functions/src/backfill/gap-days';
 import {
   dateRangeIssue,
   recentDays,
 } from '../../functions/src/completions-only/reconcile/date-range';
-import { daysOfGaps } from '../../functions/src/completions-only/reconcile/gap-days';
 import type { CoverageInterval } from '../../functions/src/coverage/coverage';
 
 const NOW = new Date('2026-11-25T12:00:00Z');

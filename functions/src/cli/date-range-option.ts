@@ -1,13 +1,22 @@
-import { dateRangeIssue } from '../completions-only/reconcile/date-range';
-import type { DateRange } from '../completions-only/reconcile/read-sides';
 import { UsageError } from '../errors/usage-error';
+import type { DayRange } from '../readings/plan-reading';
+import { isRealDate } from '../values/time-grammar';
 
-/** The days that --from and --to name; both are needed. Throws UsageError that says what is wrong. */
-export function dateRangeOption({ from, to }: { from?: string; to?: string }): DateRange {
-  if (!from || !to)
+/**
+ * The days that --from and --to name, both included; null where neither is given.
+ *
+ * @throws UsageError that says what is wrong
+ */
+export function dateRangeOption({ from, to }: { from?: string; to?: string }): DayRange | null {
+  if (from === undefined && to === undefined) return null;
+  if (!from || !to) {
     throw new UsageError('--from and --to: which days? (YYYY-MM-DD, both included)');
-  const range = { fromDate: from, toDate: to };
-  const issue = dateRangeIssue(range);
-  if (issue !== null) throw new UsageError(`--from, --to: ${issue}`);
-  return range;
+  }
+  for (const date of [from, to]) {
+    if (!isRealDate(date)) {
+      throw new UsageError(`--from, --to: ${date} isn't a calendar date, YYYY-MM-DD`);
+    }
+  }
+  if (from > to) throw new UsageError(`--from, --to: ${from} comes after ${to}`);
+  return { from, to };
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { createRtdbTree, type RtdbTree } from '../completions-only/rtdb-tree';
 import type { Statements } from '../postgres/statements';
+import type { RtdbAccess } from '../rtdb/rtdb-client';
 import { identityOf } from '../rtdb/rtdb-database';
 import { ADOPT_RTDB, expectOwnRtdb } from '../rtdb/rtdb-identity';
 import type { CommandContext } from './context';
@@ -31,7 +32,7 @@ export function withStoreOptions(command: Command): Command {
 export function withStores<T>(
   env: CommandContext['env'],
   { databaseUrlEnv, adoptRtdb }: StoreOptions,
-  work: (statements: Statements, rtdb: RtdbTree) => Promise<T>,
+  work: (statements: Statements, rtdb: RtdbTree, access: RtdbAccess) => Promise<T>,
   firstUse: 'set' | 'leave' = 'set',
 ): Promise<T> {
   const rtdb = rtdbFromEnvironment(env);
@@ -40,6 +41,6 @@ export function withStores<T>(
     const { instance, host } = named;
     if (adoptRtdb) await ADOPT_RTDB.run(statements, { instance, host });
     await expectOwnRtdb(statements, named, firstUse);
-    return work(statements, createRtdbTree(rtdb));
+    return work(statements, createRtdbTree(rtdb), rtdb);
   });
 }

@@ -90,14 +90,11 @@ function isRaised({ routine }: DatabaseError): boolean {
   return routine === 'exec_stmt_raise';
 }
 
-/** An apply function raises where its table lacks what the claims bring. */
+/** An apply function raises where its table lacks what the claims bring, and so do backfill and repair. */
 function isOwnRaise({ where, routine }: DatabaseError): boolean {
-  return (
-    routine === 'exec_stmt_raise' &&
-    where !== undefined &&
-    where.includes('mirror.apply_') &&
-    !where.includes('\n')
-  );
+  if (routine !== 'exec_stmt_raise' || where === undefined) return false;
+  if (where.includes('mirror.refuse_unknown_columns(')) return true;
+  return where.includes('mirror.apply_') && !where.includes('\n');
 }
 
 function blameOfRaised(listed: Blame | undefined): Blame {

@@ -1,13 +1,18 @@
 import type { Command } from 'commander';
-import { readLeafStory } from '../../completions-only/reconcile/leaf-story';
+import { read } from '../../deploy/settings';
+import { leafOfRef } from '../../explain/leaf-of-ref';
+import { type LeafStory, readPostgresSide, tellStory } from '../../explain/leaf-story';
+import { PROOF_TIMES } from '../../readings/proof-times';
+import { rtdbShards } from '../../readings/rtdb-shards';
 import type { CommandContext } from '../context';
 import { formatStory } from '../explain/format-story';
-import { parseRef } from '../explain/parse-ref';
+import { pathsNamed, withPathOption } from '../path-option';
 import { jsonLine } from '../printable';
 import { readStores } from '../read-stores';
 import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
 
 interface ExplainOptions extends StoreOptions {
+  path?: string[];
   json?: true;
 }
 
@@ -15,22 +20,34 @@ interface ExplainOptions extends StoreOptions {
 export function registerExplain(program: Command, context: CommandContext): void {
   const command = program
     .command('explain')
-    .description('tell the story of one completion: both values, versions, divergences, gaps')
-    .argument('<ref>', 'its RTDB path or URL: daily_quests/couple/date/completions/quest/user')
+    .description('tell the story of one leaf: both values, versions, divergences, gaps, readings')
+    .argument('<ref>', 'its RTDB path or URL: lp_awards/couple/award')
     .option('--json', 'print one JSON object');
-  withStoreOptions(command).action((ref: string, options: ExplainOptions) =>
+  withStoreOptions(withPathOption(command)).action((ref: string, options: ExplainOptions) =>
     explain(ref, options, context),
   );
 }
 
 async function explain(
-  ref: string,
+  text: string,
   options: ExplainOptions,
   { env, writeOut }: CommandContext,
 ): Promise<void> {
-  const leaf = parseRef(ref);
+  const named = leafOfRef(text, pathsNamed(options.path), new Date().toISOString());
+  const retentionDays = read(env, 'RETENTION_DAYS') ?? 0;
   const story = await readStores(() =>
-    withStores(env, options, (statements, rtdb) => readLeafStory(leaf, statements, rtdb), 'leave'),
+    withStores(
+      env,
+      options,
+      async (statements, _, access): Promise<LeafStory> => {
+        const [raw, side] = await Promise.all([
+          rtdbShards(access).read(named.ref.split('/')),
+          readPostgresSide(named, statements, PROOF_TIMES),
+        ]);
+        return tellStory(side, raw, retentionDays);
+      },
+      'leave',
+    ),
   );
   writeOut(options.json ? jsonLine(story) : formatStory(story));
 }

@@ -17,11 +17,11 @@ import { workOn } from '../../completions-only/reconcile/run-reconcile';
 import { UsageError } from '../../errors/usage-error';
 import type { Statements } from '../../postgres/statements';
 import type { CommandContext } from '../context';
-import { coupleOption } from '../couple-option';
 import { wholeNumber } from '../options';
 import { jsonLine, printable } from '../printable';
 import { createProgress } from '../progress';
 import { formatRun } from '../reconcile/format-run';
+import { coupleOption } from '../shard-option';
 import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
 
 interface ReconcileOptions extends StoreOptions {
