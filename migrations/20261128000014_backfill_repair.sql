@@ -35,14 +35,14 @@ select mirror.guard('mirror.backfills', array['quest_mirror_writer', 'quest_mirr
 -- makes the shard's reading due, which renews what its shared rows and its keys stand for.
 --   refs   of the leaves that were written
 --   kinds  of the divergences that are over by it
---   found  columns of the log, for those that nobody may have noticed; others than these refs are left out
+--   found_rows  columns of the log, for those that nobody may have noticed; others than these refs are left out
 create function mirror.settle_written(
   written_path text,
   written_shard text,
   writer text,
   refs text[],
   kinds text[],
-  found jsonb
+  found_rows jsonb
 )
 returns void
 language plpgsql
@@ -74,7 +74,7 @@ begin
     written_path, written_shard, writer,
     (
       select coalesce(jsonb_agg(f.told order by f.place), '[]')
-      from jsonb_array_elements(found) with ordinality as f (told, place)
+      from jsonb_array_elements(found_rows) with ordinality as f (told, place)
       where f.told ->> 'ref' = any (refs) and f.told ->> 'ref' <> all (known)
     ),
     '[]', '[]'
@@ -112,8 +112,8 @@ $$;
 -- Inserts leaves of a shard where no row is, given in key order; the version -infinity lets any event win,
 -- and a tombstone stays. Answers, by their place from 0, which were inserted.
 --   leaves  ref, row: the key, what the declaration derives, and the payload
---   found   see mirror.settle_written
-create function mirror.fill_rows(filled_path text, filled_shard text, leaves jsonb, found jsonb)
+--   found_rows  see mirror.settle_written
+create function mirror.fill_rows(filled_path text, filled_shard text, leaves jsonb, found_rows jsonb)
 returns integer[]
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -152,7 +152,7 @@ begin
   perform mirror.settle_written(
     filled_path, filled_shard, 'backfill',
     array(select leaves -> n ->> 'ref' from unnest(inserted) as n),
-    array['missing_in_postgres'], found
+    array['missing_in_postgres'], found_rows
   );
   return inserted;
 end
@@ -166,12 +166,12 @@ $$;
 --   repairs  ref; row: the key, the columns that change, and the payload (null = RTDB holds nothing);
 --            only_columns; has_row, and what it showed: seen_event_time (null = no event made it),
 --            seen_event_id, seen_mirrored_at
---   found    see mirror.settle_written
+--   found_rows  see mirror.settle_written
 create function mirror.repair_rows(
   repaired_path text,
   repaired_shard text,
   repairs jsonb,
-  found jsonb,
+  found_rows jsonb,
   lock_wait text
 )
 returns integer[]
@@ -260,7 +260,7 @@ begin
     array[
       'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'column_mismatch', 'client_only'
     ],
-    found
+    found_rows
   );
   return written;
 end

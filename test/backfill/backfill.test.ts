@@ -88,7 +88,8 @@ test('what has no row is inserted; a row and a tombstone stay as an event left t
   await event('e1', 1, leaf('quest_1'), 7);
   await event('e2', 1, leaf('quest_2'), true);
   await event('e3', 2, leaf('quest_2'), null, true);
-  const { code, out } = await backfill(...RANGE, '--json');
+  const { code, out, errors } = await backfill(...RANGE, '--json');
+  expect(errors).toBe('');
   expect(code).toBe(0);
   expect(JSON.parse(out)).toMatchObject({ shards: 1, keys: 3, inserted: 1, rejected: 0 });
   expect(await rows()).toEqual([
