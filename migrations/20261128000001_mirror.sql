@@ -283,7 +283,7 @@ create table mirror.divergence_log (
   constraint divergence_log_cause_known check (cause in (
     'race', 'rejected', 'flag_disabled', 'before_mirroring', 'fan_out_limit',
     'direct_postgres_write', 'client_without_rtdb', 'retries_exhausted', 'ancestor_overwrite',
-    'retention', 'in_flight', 'other_database', 'unknown'
+    'retention', 'in_flight', 'other_database', 'restored', 'unknown'
   )),
   constraint divergence_log_severity_known check (severity in ('info', 'warning', 'error')),
   constraint divergence_log_detected_by_known
@@ -500,9 +500,6 @@ create table mirror.direct_writes (
 
 -- md5, because a key can be longer than an index entry may be.
 create unique index direct_writes_last on mirror.direct_writes (md5(key::text), path);
-
--- Reader: the causes of a shard's differences.
-create index direct_writes_shard on mirror.direct_writes (md5(shard), day);
 
 comment on table mirror.direct_writes is
   'The last write of each leaf that went past the mirror, for causes of divergence.';

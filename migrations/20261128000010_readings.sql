@@ -118,7 +118,13 @@ from unnest(array['mirror.readings', 'mirror.suspects', 'mirror.listings']) as b
 -- Takes the shards that are due longest, `most` of them, for as long as `lease`: a worker that dies leaves
 -- them to the next. Paths that share the node of a shard are read together: `mates` has, by path, the
 -- others of its node.
-create function mirror.take_due(most integer, lease interval, mates jsonb, only_paths text[])
+create function mirror.take_due(
+  most integer,
+  lease interval,
+  mates jsonb,
+  only_paths text[],
+  only_shards text[]
+)
 returns table (path text, shard text)
 language plpgsql
 security definer
@@ -133,6 +139,7 @@ begin
     where r.due_at <= clock_timestamp()
       and coalesce(r.taken_until, '-infinity') <= clock_timestamp()
       and (only_paths is null or r.path = any (only_paths))
+      and (only_shards is null or r.shard = any (only_shards))
     order by r.due_at
     limit most
     for update skip locked
@@ -156,6 +163,51 @@ begin
   ) as mine
   where (r.path, r.shard) = (mine.path, mine.shard)
   returning r.path, r.shard;
+end
+$$;
+
+-- Makes shards due now: of these paths all, or these shards; in full, if that is asked. Answers the database's clock.
+create function mirror.make_due(wanted_paths text[], wanted_shards text[], in_full boolean)
+returns timestamptz
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  asked_at constant timestamptz := clock_timestamp();
+begin
+  if wanted_shards is not null then
+    insert into mirror.readings (path, shard)
+    select p.path, wanted.shard
+    from mirror.paths as p
+    cross join unnest(wanted_shards) as wanted (shard)
+    where p.path = any (wanted_paths)
+    order by p.path, wanted.shard collate "C"
+    on conflict do nothing;
+  end if;
+  update mirror.readings as r
+  set
+    due_at = least(r.due_at, asked_at),
+    made_due_at = asked_at,
+    is_full_due = r.is_full_due or in_full
+  where r.path = any (wanted_paths)
+    and (wanted_shards is null or r.shard = any (wanted_shards));
+  return asked_at;
+end
+$$;
+
+-- Gives back shards that a worker took and did not come to.
+create function mirror.give_back(given_paths text[], given_shards text[])
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update mirror.readings as r
+  set taken_until = null
+  from unnest(given_paths, given_shards) as given (path, shard)
+  where (r.path, r.shard) = (given.path, given.shard collate "C");
 end
 $$;
 
@@ -844,7 +896,7 @@ begin
     from pg_catalog.pg_proc as p
     where p.pronamespace = 'mirror'::regnamespace
       and p.proname in (
-        'take_due', 'note_touched', 'begin_listing', 'note_listed', 'end_listing', 'note_rows',
+        'take_due', 'make_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed', 'end_listing', 'note_rows',
         'note_gaps', 'note_first_pass', 'begin_reading', 'rows_of', 'log_reading', 'set_reading', 'fail_reading'
       )
   loop

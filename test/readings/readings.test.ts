@@ -57,7 +57,6 @@ const reading = async () => {
 };
 
 const work = () => proof.work({}, [questCompletions]);
-const workWhole = () => proof.work({ everyMs: 0 }, [questCompletions]).then;
 const due = () => proof.database.query('update mirror.readings set due_at = clock_timestamp()');
 
 test('a first pass reads every shard of every path in full, and then nothing is due', async () => {

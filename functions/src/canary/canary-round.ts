@@ -1,9 +1,10 @@
 import { type FlagNote, NOTE_FLAG } from '../coverage/coverage';
+import { MirrorError } from '../errors/mirror-error';
 import { type FlagRule, modeOfPath } from '../flag/flag-rule';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { stepsOfRef } from '../paths/ref-pattern';
-import { type CanaryContext, lookForCanary, writeCanary } from './fly-canary';
 import type { CanaryVerdict } from './judge-canary';
+import { type CanaryContext, lookForCanary, writeCanary } from './path-canary';
 
 /** How long the schedule leaves between two rounds. */
 const CANARY_PERIOD_MS = 5 * 60_000;
@@ -18,8 +19,12 @@ export interface RoundContext extends CanaryContext {
 }
 
 /** The canaries of some paths failed; each was reported by itself. */
-class CanaryRoundError extends Error {
+class CanaryRoundError extends MirrorError {
   override name = 'CanaryRoundError';
+
+  constructor(failed: readonly string[]) {
+    super(`no canary flew on: ${failed.join(', ')}`, { code: 'CANARY_ROUND_FAILED' });
+  }
 }
 
 /**
@@ -29,7 +34,7 @@ class CanaryRoundError extends Error {
  * @throws CanaryRoundError that names the paths which failed; as Postgres does, where the flag can't be
  *   noted
  */
-export async function flyRound(
+export async function runCanaryRound(
   paths: readonly MirroredPath[],
   context: RoundContext,
 ): Promise<void> {
@@ -62,7 +67,7 @@ export async function flyRound(
   for (const sameDepth of byDepth(flying)) {
     await each(sameDepth, (path) => writeCanary(path, context).then(() => true));
   }
-  if (failed.length > 0) throw new CanaryRoundError(`no canary flew on: ${failed.join(', ')}`);
+  if (failed.length > 0) throw new CanaryRoundError(failed);
 }
 
 function noteOf(

@@ -1,10 +1,10 @@
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import { checkPaths } from '../paths/check-paths';
 import { type Column, type ColumnType, json } from '../paths/columns';
 import { definePath } from '../paths/define-path';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { type Step, stepsOfRef } from '../paths/ref-pattern';
-import { isRealDate } from '../values/time-grammar';
+import { isRealDate } from '../values/event-time';
 import { declarationFile, type PathDraft } from './declaration-file';
 import { declaredSoFar, type MigratedPath } from './declared-so-far';
 import { createTableMigration } from './migration-file';
