@@ -106,8 +106,10 @@ create index divergence_log_of_readings on mirror.divergence_log (md5(shard), pa
 
 -- Written by the functions below alone, which run as the owner: the writer may delete nothing.
 grant select on mirror.readings, mirror.suspects, mirror.listings
-  to quest_mirror_writer, quest_mirror_reader;
-select mirror.guard(book::regclass, array['quest_mirror_writer', 'quest_mirror_reader'])
+  to quest_mirror_writer, quest_mirror_api, quest_mirror_reader;
+select mirror.guard(
+  book::regclass, array['quest_mirror_writer', 'quest_mirror_api', 'quest_mirror_reader']
+)
 from unnest(array['mirror.readings', 'mirror.suspects', 'mirror.listings']) as book;
 
 -- ---------------------------------------------------------------------------------------------------
@@ -436,7 +438,7 @@ $$;
 -- Begins a reading of one shard, of paths that share its node: what is known of it, by path. All instants are
 -- of this database's clock.
 --   reading   its row in mirror.readings; null = it has none
---   path_books   began_at, first_pass_at, gap_at (the end of the last gap in mirroring), restored_at (the last
+--   path_books   began_at, first_pass_at, are_columns_due (`repair --columns` is to come), gap_at (the end of the last gap in mirroring), restored_at (the last
 --             restore or TRUNCATE)
 --   open      the divergences of readings that are open: id, ref, kind, cause, day, key, keys, seen (what told its
 --             values), written_after, written_before
@@ -482,6 +484,7 @@ begin
     path_books := jsonb_build_object(
       'began_at', declared.began_at,
       'first_pass_at', declared.first_pass_at,
+      'are_columns_due', declared.columns_due_at is not null,
       'gap_at', (
         select max(c.to_at)
         from mirror.coverage as c
@@ -905,6 +908,10 @@ $$;
 
 grant execute on function mirror.name_list(text[], text)
   to quest_mirror_writer, quest_mirror_reader, quest_mirror_api;
--- Read only: the dashboard tells a leaf's story with them.
+-- Read only: the dashboard tells a leaf's story with them, and the API why a day differs.
 grant execute on function mirror.rows_of(text, text[], date, date, date[], jsonb)
   to quest_mirror_reader, quest_mirror_api;
+grant execute on function mirror.begin_reading(text[], text, interval)
+  to quest_mirror_reader, quest_mirror_api;
+-- It writes what the API may write anyway, and no more.
+grant execute on function mirror.log_reading(text, text, text, jsonb, jsonb, jsonb) to quest_mirror_api;
