@@ -1,14 +1,14 @@
 import {
   type Divergence,
-  divergencesParameter,
   RECORD_DIVERGENCES,
+  rowsOfDivergences,
 } from '../divergences/divergence-log';
 import { type Blame, blameOf, sqlstateOf } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
 import type { ComparedKey } from '../readings/compare-key';
-import type { Difference, Looked } from '../readings/decide-reading';
 import type { ProofTimes } from '../readings/proof-times';
 import type { FoundRow } from '../readings/read-shard';
+import type { Difference, Looked } from '../readings/reading';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import { canonicalValue } from '../values/rtdb-value';
 import { asEvidence, escapeText } from '../values/storable';
@@ -87,8 +87,8 @@ export async function fillShard(looked: Looked, context: FillContext): Promise<B
     unexplained += done.unexplained;
   }
   if (refused.length > 0) {
-    const rows = divergencesParameter(looked.path.name, refused.map(divergenceOf));
-    await context.statements.run(RECORD_DIVERGENCES, [rows, 'backfill']);
+    const divergences = rowsOfDivergences(looked.path.name, refused.map(divergenceOf));
+    await RECORD_DIVERGENCES.run(context.statements, { divergences, detectedBy: 'backfill' });
   }
   return { shards: 0, keys, inserted, rejected: refused.length, differing, unexplained };
 }

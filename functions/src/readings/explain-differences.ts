@@ -1,8 +1,9 @@
 import type { Statements } from '../postgres/statements';
 import { asEvidence, escapeText } from '../values/storable';
 import { seenOf } from './compare-key';
-import { type Difference, keyObject, type Looked } from './decide-reading';
+import { keyObject } from './decide-reading';
 import type { FoundRow } from './read-shard';
+import type { Difference, Looked } from './reading';
 
 /** A row of the log for each difference, in their order. The causes come with their evidence. */
 export async function explainDifferences(
