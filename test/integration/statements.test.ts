@@ -1,5 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { PATHS } from '../../functions/src/app-paths';
+import { applyQueryOf } from '../../functions/src/mirror/apply-claims';
 import { QUERIES } from '../../functions/src/postgres/statements';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { DescribeStatement } from './support/describe-statement';
@@ -12,6 +14,9 @@ for (const file of readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })) {
   if (file.endsWith('.ts')) require(join(SOURCE, file));
 }
 
+/** One for each path; a store makes its own when it is opened. */
+const APPLIES = PATHS.map(applyQueryOf);
+
 let database: TestDatabase;
 
 beforeAll(async () => {
@@ -22,6 +27,7 @@ afterAll(() => database.drop());
 
 test('there are statements to look at', () => {
   expect(statements().length + QUERIES.length).toBeGreaterThan(60);
+  expect(QUERIES).toEqual(expect.arrayContaining(APPLIES));
 });
 
 test.each(statements())('%s fits the schema that the migrations make', async (name, statement) => {

@@ -1,17 +1,18 @@
 import type { FlagWatch } from '../flag/flag-watch';
 import { openFlag } from '../flag/open-flag';
-import { readDeliveredEvent } from '../mirror/delivered-event';
-import { SaidOnce } from '../mirror/findings';
-import { HeldStore } from '../mirror/held-store';
-import { logBatch } from '../mirror/log-batch';
-import { logFailure } from '../mirror/log-failure';
-import { type LogSettings, logOutcome } from '../mirror/log-outcome';
-import { type MirrorContext, mirrorEvent } from '../mirror/mirror-event';
-import { openMirrorStore } from '../mirror/mirror-store';
-import { noteFlagChanges } from '../mirror/note-flag-change';
-import type { Outcome } from '../mirror/outcome';
-import { RoutineLines } from '../mirror/routine-lines';
-import type { WrittenEvent } from '../mirror/written-event';
+import { createDayOverwrite } from '../mirror/day-overwrite';
+import { type DeliveredEvent, readDeliveredEvent } from '../mirror/delivered-event';
+import { SaidOnce } from '../mirror/event-divergences';
+import {
+  type LogSettings,
+  logBatch,
+  logFailure,
+  logOutcome,
+  RoutineLines,
+} from '../mirror/log-lines';
+import { mirrorEvent } from '../mirror/mirror-event';
+import { LazyStore, noteFlagChanges, openMirrorStore } from '../mirror/mirror-store';
+import type { MirrorContext, Outcome } from '../mirror/outcome';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { loggableFailure } from '../postgres/loggable-failure';
 import { accessTokenFor } from '../rtdb/access-token';
@@ -33,7 +34,7 @@ export interface MirrorInstance {
 interface OpenMirror {
   context: MirrorContext;
   flag: FlagWatch;
-  store: HeldStore;
+  store: LazyStore;
   log: LogSettings;
   emulatorHost: string | undefined;
 }
@@ -50,7 +51,7 @@ export function createMirrorInstance(
 ): MirrorInstance {
   let open: OpenMirror | null = null;
 
-  function mirrorAndLog(event: WrittenEvent): Promise<void> {
+  function mirrorAndLog(event: DeliveredEvent): Promise<void> {
     try {
       open ??= openMirror(mirrored, paths);
     } catch (error) {
@@ -84,7 +85,7 @@ function openMirror(mirrored: MirroredPath, paths: readonly string[]): OpenMirro
   const settings = readSettings(process.env);
   const { mirroringEnabled, connectionsMax, retentionDays } = settings;
   const { showsRefs, appliedSample } = settings;
-  const store = new HeldStore(() =>
+  const store = new LazyStore(() =>
     openMirrorStore(mirrored, postgresConfig(process.env), connectionsMax, (batch) =>
       logBatch(mirrored.name, batch),
     ),
@@ -96,7 +97,7 @@ function openMirror(mirrored: MirroredPath, paths: readonly string[]): OpenMirro
   );
   const context = {
     mirrored,
-    explainErasure: mirrored.loadExplainErasure?.() ?? null,
+    explainErasure: mirrored.erasureRule === 'quest_day' ? createDayOverwrite() : null,
     isEnabled: (shard: string | null) => flag.isEnabled(shard),
     retentionDays,
     store: () => store.get(),
@@ -108,7 +109,10 @@ function openMirror(mirrored: MirroredPath, paths: readonly string[]): OpenMirro
   return { context, flag, store, log, emulatorHost };
 }
 
-function mirrorNow(event: WrittenEvent, { context, flag, store, log }: OpenMirror): Promise<void> {
+function mirrorNow(
+  event: DeliveredEvent,
+  { context, flag, store, log }: OpenMirror,
+): Promise<void> {
   store.enter();
   const leave = () => store.leave(flag.mode !== 'off');
   const onFailure = async (error: unknown) => {

@@ -19,7 +19,7 @@ export type MirrorTrigger = CloudFunction<DatabaseEvent<Change<DataSnapshot>>>;
  * again.
  *
  * The SDK deploys it as `onValueWritten`, but the event is read by hand, from what was delivered (see
- * events/delivered-event.ts). `onCustomEventPublished` is the SDK's way to get an event as it came,
+ * mirror/delivered-event.ts). `onCustomEventPublished` is the SDK's way to get an event as it came,
  * with its trace.
  *
  * @param paths the names of all paths
