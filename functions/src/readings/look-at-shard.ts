@@ -197,7 +197,7 @@ function coverageOf({ member, kind, range, days, keys, wantsKeys }: MemberPlan):
   };
 }
 
-function leafOfParts(path: MirroredPath, parts: readonly string[]): Leaf {
+export function leafOfParts(path: MirroredPath, parts: readonly string[]): Leaf {
   const names = stepsOfRef(path.ref).flatMap((step) => ('part' in step ? [step.part] : []));
   return { parts, key: Object.fromEntries(names.map((name, place) => [name, parts[place] ?? ''])) };
 }

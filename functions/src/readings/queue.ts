@@ -6,6 +6,7 @@ import { everyMsFor } from './proof-times';
 import { type ReadingContext, type ReadingOutcome, readShard } from './read-shard';
 import { type ShardNode, shardNodes } from './shard-node';
 import { FAIL_READING } from './shard-state';
+import { tellCauses } from './tell-causes';
 
 /** RTDB's shards, page by page: the keys after one, in RTDB's order; fewer than asked for = that was all. */
 export interface ShardList {
@@ -110,7 +111,9 @@ const COUNT_SHARDS = query({
 export async function workQueue(context: QueueContext): Promise<WorkDone> {
   const nodes = shardNodes(context.paths);
   await findDue(nodes, context);
-  return readDue(nodes, context);
+  const done = await readDue(nodes, context);
+  for (const { name } of context.paths) await tellCauses(name, context);
+  return done;
 }
 
 /** Makes due what has changed: rows, gaps that ended, and shards that either store holds. */

@@ -1,9 +1,8 @@
 import { PATHS } from '../../../functions/src/app-paths';
 import type { MirroredPath } from '../../../functions/src/paths/mirrored-path';
-import type { Difference, Looked } from '../../../functions/src/readings/decide-reading';
 import { PROOF_TIMES, type ProofTimes } from '../../../functions/src/readings/proof-times';
 import { type WorkDone, workQueue } from '../../../functions/src/readings/queue';
-import type { FoundRow, ReadingOutcome } from '../../../functions/src/readings/read-shard';
+import type { ReadingOutcome } from '../../../functions/src/readings/read-shard';
 import { rtdbShards } from '../../../functions/src/readings/rtdb-shards';
 import { cloneDatabase, type TestDatabase } from '../../support/database';
 import { type StandinTree, startStandinTree } from '../../support/standin-tree';
@@ -45,7 +44,6 @@ export async function startProof(): Promise<TestProof> {
         retentionDays: 0,
         paths,
         concurrency: 4,
-        explain: async (differences, looked) => differences.map((one) => unexplained(one, looked)),
         onOutcome: (outcome) => outcomes.push(outcome),
         onFailure: (path, shard, error) => failures.push(`${path} ${shard}: ${error}`),
         isOver: () => false,
@@ -55,26 +53,5 @@ export async function startProof(): Promise<TestProof> {
     async stop() {
       await Promise.all([database.drop(), rtdb.standin.stop()]);
     },
-  };
-}
-
-function unexplained(difference: Difference, { path }: Looked): FoundRow {
-  const { compared, odd } = difference;
-  return {
-    ref: difference.ref,
-    kind: difference.kind,
-    keys: difference.keys,
-    key:
-      compared === null
-        ? null
-        : Object.fromEntries(
-            path.keyColumns.map((column, n) => [column, compared.parts[n] ?? null]),
-          ),
-    cause: odd === null ? 'unknown' : 'rejected',
-    severity: 'error',
-    detail: { seen: 'x' },
-    written_after: difference.writtenAfter,
-    written_before: difference.writtenBefore,
-    resolved_by: difference.resolvedBy,
   };
 }
