@@ -13,10 +13,10 @@ import {
 import { mirrorEvent } from '../mirror/mirror-event';
 import { LazyStore, noteFlagChanges, openMirrorStore } from '../mirror/mirror-store';
 import type { MirrorContext, Outcome } from '../mirror/outcome';
+import { createPresentState } from '../mirror/present-state';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { loggableFailure } from '../postgres/loggable-failure';
-import { accessTokenFor } from '../rtdb/access-token';
-import { createRtdbReader } from '../rtdb/rtdb-reader';
+import { googleToken } from '../runtime/google-token';
 import { postgresConfig, read, readSettings } from './settings';
 
 /** Handles the events of one mirrored path. */
@@ -101,7 +101,7 @@ function openMirror(mirrored: MirroredPath, paths: readonly string[]): OpenMirro
     isEnabled: (shard: string | null) => flag.isEnabled(shard),
     retentionDays,
     store: () => store.get(),
-    rtdb: createRtdbReader(accessTokenFor(emulatorHost), emulatorHost),
+    rtdb: createPresentState(googleToken(), emulatorHost),
     said: new SaidOnce(),
   };
   const routineLines = new RoutineLines(appliedSample);

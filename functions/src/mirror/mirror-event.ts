@@ -1,5 +1,4 @@
 import type { ParsedState } from '../paths/mirrored-path';
-import { MAX_LEAF_BYTES } from '../rtdb/rtdb-reader';
 import type { ClaimVerdict } from './apply-claims';
 import { type Claim, claimOf, columnsOf, retiredNodeOf } from './claim';
 import type { DeliveredEvent } from './delivered-event';
@@ -23,6 +22,7 @@ import {
   rejectWrite,
   sourceOf,
 } from './outcome';
+import { MAX_LEAF_BYTES } from './present-state';
 
 /**
  * Mirrors one write: parse, gate, upsert, outcome. At least once and in any order is how events
@@ -173,7 +173,7 @@ async function settleTie(event: LeafEvent, claim: Claim, context: MirrorContext)
     await context.store().record(unsettledTie(event, mirrored));
     return { outcome: 'rejected', issues: [{ field: 'instance', message: 'expected a database' }] };
   }
-  const reading = await context.rtdb.read(location);
+  const reading = await context.rtdb.readLeaf(location);
   const parsed = reading.isWhole
     ? mirrored.parseValue(reading.value, event.leaf, event.eventTime)
     : TOO_LARGE;

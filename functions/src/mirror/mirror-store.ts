@@ -9,8 +9,7 @@ import type { MirroredPath } from '../paths/mirrored-path';
 import { Connections } from '../postgres/connections';
 import { sqlstateOf } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
-import { IS_OWN_RTDB, parseIsOwn } from '../rtdb/identity';
-import type { RtdbIdentity } from '../rtdb/rtdb-identity';
+import { IS_OWN_RTDB, type RtdbIdentity } from '../rtdb/rtdb-identity';
 import type { ClaimVerdict } from './apply-claims';
 import type { Claim } from './claim';
 import { coalesceClaims, coalesceDivergences, type OnBatch, OwnSource } from './coalesced-writes';
@@ -65,7 +64,8 @@ export function openMirrorStore(
     },
     async isOwn(source) {
       if (own.is(source)) return true;
-      const isOwn = parseIsOwn(await statements.run(IS_OWN_RTDB, [source.instance, source.host]));
+      const { instance, host } = source;
+      const { isOwn } = await IS_OWN_RTDB.one(statements, { instance, host });
       if (isOwn) own.set(source);
       return isOwn;
     },

@@ -3,12 +3,12 @@ import type { MirroredPath } from '../paths/mirrored-path';
 import { sqlstateOf } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
 import { rtdbIdentity } from '../rtdb/rtdb-identity';
-import type { RtdbReader } from '../rtdb/rtdb-reader';
 import type { InputIssue } from '../values/json';
 import { RowRefused } from './blame-row';
 import { otherDatabase, type SaidOnce, writeRejected } from './event-divergences';
 import type { InvalidEvent, LeafEvent } from './leaf-event';
 import type { MirrorStore } from './mirror-store';
+import type { PresentState } from './present-state';
 
 /**
  * What became of one event. Every one of these is an answer: the event is acknowledged. What may
@@ -60,7 +60,7 @@ export interface MirrorContext {
   /** Opened at the first use: with the flag off, nothing connects. */
   store(): MirrorStore;
   /** Reads RTDB now; rejects where it can't. */
-  rtdb: RtdbReader;
+  rtdb: PresentState;
   /** What this instance has said already. */
   said: SaidOnce;
 }
@@ -68,7 +68,7 @@ export interface MirrorContext {
 /** Finds what there is to log of a removal that was mirrored. */
 export type ExplainErasure = (
   event: LeafEvent,
-  sides: { rtdb: RtdbReader; statements: Statements },
+  sides: { rtdb: PresentState; statements: Statements },
 ) => Promise<Divergence[]>;
 
 /** Another database's write: to take it for one of ours would bury what ours holds. */
