@@ -14,7 +14,12 @@ export interface TestProof {
   database: TestDatabase;
   rtdb: StandinTree;
   /** Works the queue until nothing is due. */
-  work(times?: Partial<ProofTimes>, paths?: readonly MirroredPath[]): Promise<Worked>;
+  work(
+    times?: Partial<ProofTimes>,
+    paths?: readonly MirroredPath[],
+    /** Where something is always due: so many readings, and no more. */
+    most?: number,
+  ): Promise<Worked>;
   stop(): Promise<void>;
 }
 
@@ -23,7 +28,7 @@ export interface Worked extends WorkDone {
   failures: string[];
 }
 
-export async function startProof(): Promise<TestProof> {
+export async function startProof({ retentionDays = 0 } = {}): Promise<TestProof> {
   const [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
   const address = rtdb.standin.address;
   const source = rtdbShards({
@@ -34,19 +39,19 @@ export async function startProof(): Promise<TestProof> {
   return {
     database,
     rtdb,
-    async work(times = {}, paths = PATHS) {
+    async work(times = {}, paths = PATHS, most = Number.POSITIVE_INFINITY) {
       const outcomes: ReadingOutcome[] = [];
       const failures: string[] = [];
       const done = await workQueue({
         statements: database.statements,
         rtdb: source,
         times: { ...PROOF_TIMES, graceMs: 0, ...times },
-        retentionDays: 0,
+        retentionDays,
         paths,
         concurrency: 4,
         onOutcome: (outcome) => outcomes.push(outcome),
         onFailure: (path, shard, error) => failures.push(`${path} ${shard}: ${error}`),
-        isOver: () => false,
+        isOver: () => outcomes.length >= most,
       });
       return { ...done, outcomes, failures };
     },
