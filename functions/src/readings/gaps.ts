@@ -31,8 +31,8 @@ with touching as (
     c.from_at, c.to_at, c.detail
   from mirror.coverage as c
   where (c.path is null or c.path = $1)
-    and c.from_at <= $3
-    and coalesce(c.to_at, 'infinity') >= coalesce($2, '-infinity')
+    and c.from_at <= $3::timestamptz
+    and coalesce(c.to_at, 'infinity') >= coalesce($2::timestamptz, '-infinity')
 ),
 intervals as (
   select t.reason, lower(t.span) as from_at, upper(t.span) as to_at, null::jsonb as detail
