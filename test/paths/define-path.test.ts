@@ -1,6 +1,6 @@
 import { NEVER_MIRROR } from '../../functions/src/app-paths';
 import { createMirror } from '../../functions/src/deploy/create-mirror';
-import { ConfigurationError } from '../../functions/src/errors/configuration-error';
+import { ConfigurationError } from '../../functions/src/errors/mirror-error';
 import { claimOf } from '../../functions/src/mirror/claim';
 import { parseLeafEvent } from '../../functions/src/mirror/leaf-event';
 import { checkPaths, SERVICES } from '../../functions/src/paths/check-paths';

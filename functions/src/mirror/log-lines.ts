@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { type LogEntry, type LogSeverity, write } from 'firebase-functions/logger';
-import { ConfigurationError } from '../errors/configuration-error';
-import { setupHint } from '../postgres/setup-hint';
+import { ConfigurationError } from '../errors/mirror-error';
+import { setupHint } from '../postgres/loggable-failure';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { millisOf, normalizeInstant } from '../values/event-time';
 import type { InputIssue } from '../values/json';

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import { keyIssues } from '../values/rtdb-key';
 import { canonicalValue } from '../values/rtdb-value';
@@ -286,7 +286,7 @@ function shownColumns(
   leaf: Leaf | null,
   eventTime: string,
 ): Pick<LeafState, 'columns' | 'drifted'> {
-  const context = contextOf(leaf, eventTime);
+  const context = contextOf(leaf?.key ?? null, eventTime);
   const shown: JsonObject = {};
   let drifted = NO_DRIFT;
   for (const [name, column] of columns) {

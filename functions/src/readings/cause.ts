@@ -95,7 +95,7 @@ export interface Known {
  * How long the platform delivers a failing event again.
  * Source: Firebase documentation, "Retry asynchronous functions".
  */
-export const RETRY_WINDOW_MS = 24 * 60 * 60 * 1000;
+const RETRY_WINDOW_MS = 24 * 60 * 60 * 1000;
 
 /** An instance looks at the flag once in so long: what lies within it of an edge can't be told apart. */
 const EDGE_MS = 60_000;

@@ -31,8 +31,8 @@ export interface Rejudged {
 
 export interface ExplainContext {
   statements: Statements;
-  /** Evaluates Remote Config's conditions, where a percent has to be told. Default: firebase-admin's. */
-  prepare?: PrepareEvaluation;
+  /** Evaluates Remote Config's conditions, where a percent has to be told. */
+  prepareEvaluation: PrepareEvaluation;
 }
 
 const DIRECT = z
@@ -242,7 +242,7 @@ interface Desk {
 async function gather(
   differences: readonly Difference[],
   looked: Looked,
-  { statements, prepare }: ExplainContext,
+  { statements, prepareEvaluation }: ExplainContext,
 ): Promise<Desk> {
   const { path, shard, state } = looked;
   const members = new Map(
@@ -255,7 +255,7 @@ async function gather(
   const [byKey, known, gaps] = await Promise.all([
     keyEvidence(keys, path, statements),
     SHARD_EVIDENCE.one(statements, { path: path.name, shard, days }),
-    readGaps({ path: path.name, from, to: state.readAt }, statements, prepare),
+    readGaps({ path: path.name, from, to: state.readAt }, statements, prepareEvaluation),
   ]);
   const isBornLate = isAfter(state.reading?.first_seen_at, state.pathBooks.first_pass_at);
   const evidence: ShardEvidence = {

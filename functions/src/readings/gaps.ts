@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { COVERAGE_REASON } from '../coverage/coverage';
 import { type FindFirst, ruleOfDetail } from '../flag/flag-rule';
-import { prepareEvaluation } from '../flag/prepare-evaluation';
 import { query, type Statements } from '../postgres/statements';
 import { normalizeInstant } from '../values/event-time';
 import type { Json } from '../values/json';
@@ -66,7 +65,7 @@ export interface GapsOfPath {
 export async function readGaps(
   span: { path: string; from: string | null; to: string },
   statements: Statements,
-  prepare: PrepareEvaluation = prepareEvaluation,
+  prepare: PrepareEvaluation,
 ): Promise<GapsOfPath> {
   const { intervals } = await INTERVALS_OF.one(statements, span);
   // Remote Config's evaluator is loaded where there is a percent to be told.

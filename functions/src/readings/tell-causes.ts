@@ -161,14 +161,17 @@ async function tellFanOut(path: string, statements: Statements): Promise<void> {
   if (told.length > 0) await TELL_CAUSE.run(statements, { told: told.map((one) => ({ ...one })) });
 }
 
-async function tellMissed(path: string, { statements, prepare }: ExplainContext): Promise<void> {
+async function tellMissed(
+  path: string,
+  { statements, prepareEvaluation }: ExplainContext,
+): Promise<void> {
   const missed = await MISSED.all(statements, { path });
   const times = missed.flatMap(({ gaps }) => gaps.flatMap((gap) => [gap.from_time, gap.to_time]));
   const [first, last] = [missed[0], times.sort().at(-1)];
   if (first === undefined || last === undefined) return;
   // Of a row without an event nobody knows since when one was missing.
   const from = times.find((at) => at !== '-infinity') ?? null;
-  const gaps = await readGaps({ path, from, to: last }, statements, prepare);
+  const gaps = await readGaps({ path, from, to: last }, statements, prepareEvaluation);
   const told = missed.flatMap(({ id, shard, gaps: holes, direct, ...row }) => {
     const event: MissedEvent = {
       ...row,

@@ -1,4 +1,5 @@
 import { PATHS } from '../../../functions/src/app-paths';
+import { prepareEvaluation } from '../../../functions/src/deploy/prepare-evaluation';
 import type { MirroredPath } from '../../../functions/src/paths/mirrored-path';
 import { PROOF_TIMES, type ProofTimes } from '../../../functions/src/readings/proof-times';
 import { type WorkDone, workQueue } from '../../../functions/src/readings/queue';
@@ -47,6 +48,7 @@ export async function startProof({ retentionDays = 0 } = {}): Promise<TestProof>
         rtdb: source,
         times: { ...PROOF_TIMES, graceMs: 0, ...times },
         retentionDays,
+        prepareEvaluation,
         paths,
         concurrency: 4,
         onOutcome: (outcome) => outcomes.push(outcome),
