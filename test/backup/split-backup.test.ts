@@ -274,9 +274,14 @@ test('reads a file, gzipped or not, and a pipe that brings single bytes', async 
   expect(await reading).toEqual(expected);
 });
 
+/** With other bytes in place of its checksum. */
+function damaged(zipped: Buffer): Buffer {
+  return Buffer.concat([zipped.subarray(0, -8), Buffer.alloc(8)]);
+}
+
 test.each([
   ['cut-off.gz', gzipSync('{"a":{}}'.padEnd(9_000)).subarray(0, 30), 'its gzip data ends early'],
-  ['damaged.gz', Buffer.concat([gzipSync('{}').subarray(0, 10), Buffer.from('zzzz')]), 'damaged'],
+  ['damaged.gz', damaged(gzipSync('{"a":{}}'.padEnd(9_000))), 'damaged'],
   ['empty.json', Buffer.alloc(0), 'the backup is empty'],
   ['one-byte.json', Buffer.from('{'), 'is cut off'],
 ])('%s is refused in one line', async (name, bytes, complaint) => {

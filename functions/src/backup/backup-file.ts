@@ -61,8 +61,7 @@ function gunzipped(chunks: AsyncIterable<Buffer>): Readable {
 
 /** What Node and zlib say, for a person. */
 function inWords(error: unknown): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  switch (code) {
+  switch ((error as { code?: unknown } | null)?.code) {
     case 'ENOENT':
       return new BackupError('there is no such file', { cause: error });
     case 'EISDIR':

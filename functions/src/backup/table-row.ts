@@ -99,7 +99,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 /** A field's text; null where it is SQL's null. */
-export function unescaped(field: string): string | null {
+function unescaped(field: string): string | null {
   if (field === NULL) return null;
   if (!field.includes('\\')) return field;
   return field.replace(/\\(.?)/gs, (_, letter: string) => {
