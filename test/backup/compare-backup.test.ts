@@ -161,7 +161,8 @@ test('a file too far from RTDB’s order to be followed is refused, not misread'
 
 test('a shard of 100,000 leaves is compared in parts', async () => {
   await database.query(
-    `insert into rtdb.lp_awards (couple_id, award_id, payload, origin, event_id, event_time)
+    `set mirror.writer = 'on';
+     insert into rtdb.lp_awards (couple_id, award_id, payload, origin, event_id, event_time)
      select 'a_b', 'k' || lpad(n::text, 6, '0'), to_jsonb(n), 'rtdb', 'e-' || n, now()
      from generate_series(0, 99999) as n`,
   );
@@ -179,7 +180,8 @@ test('a shard of 100,000 leaves is compared in parts', async () => {
 
 test('a server that goes away fails the comparison, after the rows that came', async () => {
   await database.query(
-    `insert into rtdb.lp_awards (couple_id, award_id, payload, origin, event_id, event_time)
+    `set mirror.writer = 'on';
+     insert into rtdb.lp_awards (couple_id, award_id, payload, origin, event_id, event_time)
      select 'a_b', n, to_jsonb(repeat('x', 1000)), 'rtdb', 'e-' || n, now()
      from generate_series(1, 50000) as n`,
   );

@@ -27,9 +27,10 @@ export class TableRow {
 
   /** RTDB's value as `jsonb` keeps it; null on a tombstone. */
   get payload(): Json {
+    // What most leaves of some paths are.
+    if (this.#rest.startsWith('true\t')) return true;
     const text = unescaped(this.#rest.slice(0, this.#rest.indexOf('\t')));
-    if (text === null) return null;
-    return text === 'true' ? true : JSON.parse(text);
+    return text === null ? null : JSON.parse(text);
   }
 
   get origin(): string {

@@ -152,8 +152,10 @@ export class TreeSplitter {
     const key = this.#texts.plain ?? (this.#parse(bytes, at, end + 1) as string);
     this.#keys[this.#branches.length - 1] = key;
     this.#place = childPlace(place, key);
-    this.#expected = 'colon';
-    return end + 1;
+    // Mostly it stands right there, and each turn of `write` costs.
+    const hasColon = bytes[end + 1] === scan.COLON;
+    this.#expected = hasColon ? 'value' : 'colon';
+    return hasColon ? end + 2 : end + 1;
   }
 
   #readItem(bytes: Buffer, at: number): number {
@@ -204,8 +206,7 @@ export class TreeSplitter {
   #skip(bytes: Buffer, at: number): number {
     const end = this.#value.endIn(bytes, at);
     if (end === -1) return bytes.length;
-    this.#expected = 'comma';
-    return end;
+    return this.#valueEnded(bytes, end);
   }
 
   #collect(bytes: Buffer, at: number): number {
@@ -216,14 +217,14 @@ export class TreeSplitter {
     }
     if (this.#head.length === 0) {
       this.#found(this.#parse(bytes, at, end), end - at);
-      return end;
+      return this.#valueEnded(bytes, end);
     }
     this.#keepHead(bytes.subarray(0, end), at);
     const whole = Buffer.concat(this.#head);
     this.#head = [];
     this.#headBytes = 0;
     this.#found(this.#parse(whole, 0, whole.length, end - whole.length), whole.length);
-    return end;
+    return this.#valueEnded(bytes, end);
   }
 
   #keepHead(part: Buffer, at: number): void {
@@ -236,7 +237,12 @@ export class TreeSplitter {
 
   #found(value: Json, bytes: number): void {
     this.#pieces.add(this.#place as Place, this.#keys, this.#branches.length, value, bytes);
+  }
+
+  #valueEnded(bytes: Buffer, at: number): number {
+    if (bytes[at] === scan.COMMA) return this.#afterValue(scan.COMMA, at);
     this.#expected = 'comma';
+    return at;
   }
 
   /** @param place where it begins, seen from the present chunk */
