@@ -4,7 +4,7 @@ import type { CommandContext } from '../../functions/src/cli/context';
 import { databaseUrlFrom } from '../../functions/src/cli/database-url';
 import { createProgress } from '../../functions/src/cli/progress';
 import { GATE_DEFAULTS } from '../../functions/src/completions-only/reconcile/gate-defaults';
-import { UsageError } from '../../functions/src/errors/usage-error';
+import { UsageError } from '../../functions/src/errors/mirror-error';
 import { buildFunctionsIfStale } from '../build-functions';
 import { type LocalPostgres, startPostgres } from '../embedded-postgres';
 import { Cleanups } from './cleanups';

@@ -6,7 +6,7 @@ import { parseThreshold } from '../../completions-only/reconcile/rate';
 import type { GateQuestion } from '../../completions-only/reconcile/read-gate';
 import { readReport } from '../../completions-only/reconcile/read-report';
 import { parseDurationMs } from '../../completions-only/reconcile/window';
-import { UsageError } from '../../errors/usage-error';
+import { UsageError } from '../../errors/mirror-error';
 import type { Statements } from '../../postgres/statements';
 import { normalizeInstant } from '../../values/event-time';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
