@@ -10,7 +10,7 @@ const FLOORS = [
   ['rtdb'],
   ['coverage', 'divergences'],
   ['flag'],
-  ['canary', 'mirror', 'new-path', 'purge'],
+  ['backup', 'canary', 'mirror', 'new-path', 'purge'],
   ['completions-only'],
   ['api'],
   ['deploy'],

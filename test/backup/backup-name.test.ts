@@ -45,7 +45,11 @@ test('--as-of wins over the name, and is all that a pipe has', () => {
 
 test.each([
   [null, null, 'a backup on stdin has no time'],
-  ['export.json', null, 'the name of the backup has no time: give it with --as-of'],
+  [
+    'export.json',
+    null,
+    'the name of the backup has no time; give it, such as --as-of 2026-11-27T02:15:30Z',
+  ],
   ['export.json', '2026-11-27T02:15:30', '--as-of: expected an instant with its zone'],
   ['export.json', 'yesterday', '--as-of: expected an instant with its zone'],
   [

@@ -1,8 +1,12 @@
-import { ConfigError } from '../errors/usage-error';
+import { ConfigurationError } from '../errors/mirror-error';
 
-/** A backup that can't be used, or only up to a place. Its message is one line for a person. */
-export class BackupError extends ConfigError {
+/** A backup that can't be used, or only up to a place. */
+export class BackupError extends ConfigurationError {
   override name = 'BackupError';
+
+  constructor(problem: string, details: { remedy?: string; cause?: unknown } = {}) {
+    super(problem, { ...details, code: 'BACKUP_NOT_READ' });
+  }
 }
 
 /** @param byte counted from 0, in the JSON as it is without gzip */

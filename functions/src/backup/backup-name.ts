@@ -64,12 +64,9 @@ export function backupTime({ file, asOf, instance }: BackupOrigin): string {
   }
   if (asOf !== null) return givenTime(asOf);
   if (name !== null) return name.takenAt;
-  throw new BackupError(
-    file === null
-      ? 'a backup on stdin has no time: give it with --as-of, such as --as-of 2026-11-27T02:15:30Z'
-      : 'the name of the backup has no time: give it with --as-of, or keep the name that RTDB gave it, ' +
-          'such as 2026-11-27T02:15:30Z_my-project-default-rtdb_data.json.gz',
-  );
+  const problem =
+    file === null ? 'a backup on stdin has no time' : 'the name of the backup has no time';
+  throw new BackupError(problem, { remedy: 'give it, such as --as-of 2026-11-27T02:15:30Z' });
 }
 
 function givenTime(asOf: string): string {

@@ -1,20 +1,12 @@
-import { Client, type ClientConfig } from 'pg';
+import type { ClientConfig } from 'pg';
 import type { MirroredPath } from '../paths/mirrored-path';
+import { type CopyRows, CopySession } from '../postgres/copy-session';
 import { isStorable } from '../values/storable';
 import { BackupError } from './backup-error';
 import type { Tables } from './compare-backup';
-import { type CopyRows, copyRows } from './copy-rows';
 import { COPY_TEXTS } from './copy-texts';
 import type { RowSource } from './shard-pairs';
-import type { TableRow } from './table-row';
-
-/** The session's own, so that a row's text doesn't depend on the server's settings. */
-const BEGIN = `
-begin transaction isolation level repeatable read, read only;
-set local datestyle = 'ISO, YMD';
-set local timezone = 'UTC';
-set local statement_timeout = 0
-`;
+import { parseRow, type TableRow } from './table-row';
 
 /** Tables to compare with, and how to be done with them. */
 export interface OpenTables extends Tables {
@@ -28,63 +20,54 @@ export interface OpenTables extends Tables {
  * @param config as `clientConfig` makes it
  */
 export function openTables(config: ClientConfig): OpenTables {
-  const reading = new Map<MirroredPath, Client>();
-  let lookups: Promise<Client> | null = null;
+  const reading = new Map<MirroredPath, CopySession>();
+  let lookups: Promise<CopySession> | null = null;
   const done = async (path: MirroredPath) => {
-    const client = reading.get(path);
+    const session = reading.get(path);
     reading.delete(path);
-    await client?.end();
+    await session?.close();
   };
   return {
     async open(path) {
-      const client = await connected(config);
-      reading.set(path, client);
-      const { integers, others } = await textsOf(client, path, []);
-      const rows = [integers, others].map((text) => copyRows(client, text, path.keyColumns.length));
+      const session = await CopySession.open(config);
+      reading.set(path, session);
+      const { integers, others } = await textsOf(session, path, []);
+      const rows = [integers, others].map((text) => copyRows(session, text, path));
       return new RowsInTurn(rows);
     },
     async rowsOf(path, shards) {
       // Such a shard is in no table, and no statement can hold it.
       const known = shards.filter(isStorable);
-      lookups ??= connected(config);
-      const client = await lookups;
-      const { some } = await textsOf(client, path, known);
-      return allOf(copyRows(client, some, path.keyColumns.length));
+      lookups ??= CopySession.open(config);
+      const session = await lookups;
+      const { some } = await textsOf(session, path, known);
+      return allOf(copyRows(session, some, path));
     },
     done,
     async close() {
       await Promise.all([...reading.keys()].map(done));
-      await (await lookups)?.end();
+      await (await lookups)?.close();
     },
   };
 }
 
-async function connected(config: ClientConfig): Promise<Client> {
-  // A table takes longer than any statement of an event may.
-  const client = new Client({ ...config, query_timeout: 0 });
-  // Told to whoever waits for rows; unheard, it would end the process.
-  client.on('error', () => {});
-  await client.connect();
-  await client.query(BEGIN);
-  return client;
+async function textsOf(session: CopySession, path: MirroredPath, shards: readonly string[]) {
+  const texts = await COPY_TEXTS.first(session, { path: path.name, shards });
+  if (texts !== null) return texts;
+  throw new BackupError(`the database has no table of the path ${path.name}`, {
+    remedy: 'run `mirror migrate`',
+  });
 }
 
-async function textsOf(client: Client, path: MirroredPath, shards: readonly string[]) {
-  const statements = {
-    run: async (text: string, values: unknown[]) => (await client.query(text, values)).rows,
-  };
-  const texts = await COPY_TEXTS.first(statements, { path: path.name, shards });
-  if (texts !== null) return texts;
-  throw new BackupError(
-    `the database has no table of the path ${path.name}: mirror migrate makes it`,
-  );
+function copyRows(session: CopySession, text: string, path: MirroredPath): CopyRows<TableRow> {
+  return session.copy(text, (line) => parseRow(line, path.keyColumns.length));
 }
 
 /** Several sources, one after the other. */
 class RowsInTurn implements RowSource {
   #present = 0;
 
-  constructor(private readonly sources: readonly CopyRows[]) {}
+  constructor(private readonly sources: readonly CopyRows<TableRow>[]) {}
 
   peek(): TableRow | null | undefined {
     for (;;) {

@@ -1,5 +1,5 @@
-import type { Client, Connection, Submittable } from 'pg';
-import { parseRow, type TableRow } from './table-row';
+import { Client, type ClientConfig, type Connection, type Submittable } from 'pg';
+import type { Statements } from './statements';
 
 /** Rows that may wait: with so many Postgres has to wait too, until they are being taken. */
 const MANY = 2_000;
@@ -15,11 +15,11 @@ type Source = Connection & { query(text: string): void; sendCopyFail(message: st
  * Why not a cursor: it waits a round trip for each batch (DESIGN 15: 7.6 s instead of 3.0 s a million
  * rows at 20 ms). Why not pg-copy-streams: it joins the rows to chunks that have to be split again.
  */
-export class CopyRows implements Submittable {
+export class CopyRows<Row> implements Submittable {
   /** Being taken, and come since. */
-  #rows: TableRow[] = [];
+  #rows: Row[] = [];
   #taken = 0;
-  #arrived: TableRow[] = [];
+  #arrived: Row[] = [];
   #ended = false;
   #failure: Error | null = null;
   #wake: (() => void) | null = null;
@@ -28,11 +28,11 @@ export class CopyRows implements Submittable {
 
   constructor(
     private readonly text: string,
-    private readonly keySize: number,
+    private readonly read: (line: string) => Row,
   ) {}
 
   /** The next row; null = there are no more; undefined = not here yet, wait for `arrival`. */
-  peek(): TableRow | null | undefined {
+  peek(): Row | null | undefined {
     if (this.#taken === this.#rows.length) this.#turn();
     if (this.#taken < this.#rows.length) return this.#rows[this.#taken];
     return this.#ended && this.#failure === null ? null : undefined;
@@ -72,7 +72,7 @@ export class CopyRows implements Submittable {
     const { chunk } = message;
     const size = chunk.at(-1) === 0x0a ? chunk.length - 1 : chunk.length;
     try {
-      this.#arrived.push(parseRow(chunk.toString('utf8', 0, size), this.keySize));
+      this.#arrived.push(this.read(chunk.toString('utf8', 0, size)));
     } catch (error) {
       this.#end(error as Error);
     }
@@ -109,7 +109,44 @@ export class CopyRows implements Submittable {
   }
 }
 
-/** Sends a COPY; its rows come as they are taken. */
-export function copyRows(client: Client, text: string, keySize: number): CopyRows {
-  return client.query(new CopyRows(text, keySize));
+/** What a row's text depends on is the session's own, not the server's. */
+const BEGIN = `
+begin transaction isolation level repeatable read, read only;
+set local datestyle = 'ISO, YMD';
+set local timezone = 'UTC';
+set local statement_timeout = 0
+`;
+
+/** One connection that reads tables by COPY, all as of its first statement. */
+export class CopySession implements Statements {
+  private constructor(private readonly client: Client) {}
+
+  /** Rejects as pg does. */
+  static async open(config: ClientConfig): Promise<CopySession> {
+    // A table takes longer than any statement of an event may.
+    const client = new Client({ ...config, query_timeout: 0 });
+    // Whoever waits for rows is told; unheard, it would end the process.
+    client.on('error', () => {});
+    await client.connect();
+    await client.query(BEGIN);
+    return new CopySession(client);
+  }
+
+  async run(text: string, values: unknown[]): Promise<unknown[]> {
+    return (await this.client.query(text, values)).rows;
+  }
+
+  /**
+   * Sends a `COPY … TO STDOUT`, after those before it; its rows come as they are taken.
+   *
+   * @param read makes a row of a line, without its line feed; what it throws ends the rows
+   */
+  copy<Row>(text: string, read: (line: string) => Row): CopyRows<Row> {
+    return this.client.query(new CopyRows(text, read));
+  }
+
+  /** Ends the connection, whatever is under way. */
+  close(): Promise<void> {
+    return this.client.end();
+  }
 }
