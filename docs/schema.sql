@@ -459,7 +459,6 @@ create table mirror.direct_writes (
   constraint direct_writes_operation_known CHECK ((operation = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text, 'truncate'::text])))
 );
 CREATE UNIQUE INDEX direct_writes_last ON mirror.direct_writes USING btree (md5((key)::text), path);
-CREATE INDEX direct_writes_shard ON mirror.direct_writes USING btree (md5(shard), day);
 alter table mirror.direct_writes enable row level security;
 create policy quest_mirror_api on mirror.direct_writes for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.direct_writes for all to quest_mirror_reader using (true) with check (true);

@@ -499,9 +499,6 @@ create table mirror.direct_writes (
 -- md5, because a key can be longer than an index entry may be.
 create unique index direct_writes_last on mirror.direct_writes (md5(key::text), path);
 
--- Reader: the causes of a shard's differences.
-create index direct_writes_shard on mirror.direct_writes (md5(shard), day);
-
 comment on table mirror.direct_writes is
   'The last write of each leaf that went past the mirror, for causes of divergence.';
 

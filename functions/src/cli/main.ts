@@ -16,6 +16,9 @@ import { type CommandContext, type ExitCode, type ExitWith, processContext } fro
 import { forTerminal, printable } from './printable';
 import { CannotTellError } from './read-stores';
 
+// With `run`, all that the rest of the repository needs of cli/.
+export { type CommandContext, processContext };
+
 /** Adds a verb to the program. */
 export type RegisterCommand = (
   program: Command,

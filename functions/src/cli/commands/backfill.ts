@@ -9,20 +9,19 @@ import { DATABASE_CLOCK, parseClock } from '../../completions-only/postgres/reco
 import {
   type BackfillContext,
   type BackfillRequest,
+  type BackfillSummary,
   type OpenBackfill,
   openBackfill,
   resumeBackfill,
   runBackfill,
   tryBackfill,
 } from '../../completions-only/reconcile/backfill';
+import type { Backlog } from '../../completions-only/reconcile/fill-couples';
 import { daysOfGaps } from '../../completions-only/reconcile/gap-days';
 import { UsageError } from '../../errors/mirror-error';
 import type { Statements } from '../../postgres/statements';
-import { formatBackfill, formatBacklog } from '../backfill/format-backfill';
 import type { CommandContext } from '../context';
-import { coupleOption } from '../couple-option';
-import { dateRangeOption } from '../date-range-option';
-import { wholeNumber } from '../options';
+import { coupleOption, dateRangeOption, wholeNumber } from '../options';
 import { jsonLine } from '../printable';
 import { createProgress, type Progress } from '../progress';
 import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
@@ -142,4 +141,37 @@ function follow(progress: Progress): NonNullable<BackfillContext['onProgress']> 
     isStarted = true;
     progress.update(couples);
   };
+}
+
+/** What a backfill did, for a terminal. */
+function formatBackfill(summary: BackfillSummary, request: BackfillRequest): string {
+  return (
+    `Backfill ${summary.id}, ${daysOf(request)}: inserted ${summary.inserted} of ${summary.leaves} ` +
+    `completions of ${summary.couples} couples; the others have a row.\n${refusals(summary.rejected)}`
+  );
+}
+
+/** What is missing, and what a backfill leaves alone. */
+function formatBacklog(backlog: Backlog, request: BackfillRequest, isDryRun: boolean): string {
+  const missing = isDryRun
+    ? `Of ${backlog.leaves} completions of ${backlog.couples} couples, ${daysOf(request)}, ` +
+      `${backlog.missing} have no row and would be inserted.\n${refusals(backlog.rejected)}`
+    : '';
+  if (backlog.differing === 0) return missing;
+  const first = request.ranges[0]?.fromDate;
+  const last = request.ranges.at(-1)?.toDate;
+  return (
+    `${missing}${backlog.differing} rows show something else than RTDB, and are left alone. ` +
+    `Look at them with: mirror repair --from ${first} --to ${last}\n`
+  );
+}
+
+function daysOf({ ranges }: BackfillRequest): string {
+  return ranges.map(({ fromDate, toDate }) => `${fromDate} to ${toDate}`).join(', ');
+}
+
+function refusals(count: number): string {
+  if (count === 0) return '';
+  const leaves = count === 1 ? '1 leaf is no completion' : `${count} leaves are no completions`;
+  return `${leaves}; the divergence log names what is refused.\n`;
 }

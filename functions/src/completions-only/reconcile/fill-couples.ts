@@ -1,6 +1,5 @@
 import { RECORD_DIVERGENCES } from '../../divergences/divergence-log';
-import { completionPath } from '../../paths/quest-completions/completion-path';
-import { compareKeys } from '../../paths/quest-completions/key-order';
+import { compareKeys, completionPath } from '../../paths/quest-completions/completion-path';
 import { type Blame, blameOf, sqlstateOf } from '../../postgres/sqlstate';
 import {
   type BackfillCounts,

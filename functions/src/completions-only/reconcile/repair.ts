@@ -1,7 +1,10 @@
 import { isBeyondRetention } from '../../mirror/claim';
-import { completionPath, parseCompletionPath } from '../../paths/quest-completions/completion-path';
-import { compareKeys } from '../../paths/quest-completions/key-order';
-import { partnerOf } from '../../paths/quest-completions/partner';
+import {
+  compareKeys,
+  completionPath,
+  parseCompletionPath,
+  partnerOf,
+} from '../../paths/quest-completions/completion-path';
 import type { Statements } from '../../postgres/statements';
 import { instantOfMillis } from '../../values/event-time';
 import { compareUtf8 } from '../../values/utf8-order';
