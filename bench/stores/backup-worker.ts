@@ -7,7 +7,7 @@ import { COPY_TEXTS } from '../../functions/src/backup/copy-texts';
 import { openTables } from '../../functions/src/backup/open-tables';
 import { postgresConfig } from '../../functions/src/deploy/settings';
 import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
-import { isSameValue } from '../../functions/src/values/same-value';
+import { isSameValue } from '../../functions/src/values/rtdb-value';
 import { peakMb, type WorkerReport } from './worker-report';
 
 const [mode, file = ''] = process.argv.slice(2);
