@@ -42,6 +42,8 @@ create table mirror.readings (
   caught_up_at timestamptz,
   -- RTDB's last listing that showed it.
   listed_at timestamptz,
+  -- When a touched row, a listing or a gap made it due: a reading that began before leaves it due.
+  made_due_at timestamptz,
   -- A worker has it until then; one that dies leaves it to the next.
   taken_until timestamptz,
 
@@ -186,11 +188,14 @@ begin
      where moved.shard <> $3
      order by moved.shard
      on conflict (path, shard) do update
-     set due_at = least(
-       r.due_at,
-       greatest(coalesce(greatest(r.touched_at, r.read_at), ''-infinity'') + $4, $5)
-     )
-     where r.due_at > greatest(coalesce(greatest(r.touched_at, r.read_at), ''-infinity'') + $4, $5)',
+     set
+       due_at = least(
+         r.due_at,
+         greatest(coalesce(greatest(r.touched_at, r.read_at), ''-infinity'') + $4, $5)
+       ),
+       made_due_at = $5
+     where coalesce(r.taken_until, ''-infinity'') > $5
+       or r.due_at > greatest(coalesce(greatest(r.touched_at, r.read_at), ''-infinity'') + $4, $5)',
     declared.key_columns[1], declared.relation
   ) using touched_path, since - overlap, canary_shard, least_between, looked_at;
   get diagnostics touched = row_count;
@@ -256,7 +261,7 @@ begin
   on conflict (path, shard) do update set listed_at = excluded.listed_at;
   execute format(
     'update mirror.readings as r
-     set is_full_due = true, due_at = least(r.due_at, clock_timestamp())
+     set is_full_due = true, made_due_at = clock_timestamp(), due_at = least(r.due_at, clock_timestamp())
      where r.path = $1
        and r.shard = any ($2)
        and r.read_at is not null
@@ -279,7 +284,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 begin
   update mirror.readings as r
-  set is_full_due = true, due_at = least(r.due_at, clock_timestamp())
+  set
+    is_full_due = true,
+    made_due_at = clock_timestamp(),
+    due_at = least(r.due_at, clock_timestamp())
   where r.path = listed_path
     and coalesce(r.listed_at, '-infinity') < listing_began
     and r.first_seen_at < listing_began
@@ -359,7 +367,10 @@ begin
   where l.path = noted_path and l.gap_at < gap_end;
   if found then
     update mirror.readings as r
-    set is_full_due = true, due_at = least(r.due_at, clock_timestamp())
+    set
+      is_full_due = true,
+      made_due_at = clock_timestamp(),
+      due_at = least(r.due_at, clock_timestamp())
     where r.path = noted_path and coalesce(r.full_at, '-infinity') < gap_end;
     get diagnostics made_due = row_count;
   end if;
@@ -662,8 +673,8 @@ $$;
 -- Sets a reading: all of it, or nothing where another one was set since it began (it answers false; the
 -- shard stays due). `reading`:
 --   path, shard, kind  whole, full, touched, suspects, or backup
---   read_at            the database's clock when it began; of a backup: the backup's time
---   seen_set_at, seen_due_at  as begin_reading told them
+--   began_at, read_at  the database's clock when it began; of a backup read_at is the backup's time
+--   seen_set_at        as begin_reading told it
 --   read_from, counted_since, caught_up_at, brought, in_flight, due_at, is_full_due
 --   is_gone            neither store holds the shard
 --   found, renewed, resolved, suspects  what becomes of divergences and suspects
@@ -682,7 +693,7 @@ declare
 begin
   select * into told from jsonb_to_record(reading) as r (
     path text, shard text, kind text, read_at timestamptz, seen_set_at timestamptz,
-    seen_due_at timestamptz, read_from date, counted_since timestamptz, caught_up_at timestamptz,
+    began_at timestamptz, read_from date, counted_since timestamptz, caught_up_at timestamptz,
     brought integer, in_flight integer, due_at timestamptz, is_full_due boolean, is_gone boolean,
     found jsonb, renewed jsonb, resolved jsonb, suspects jsonb
   );
@@ -754,16 +765,44 @@ begin
     end,
     failed_at = null,
     error = null,
-    -- Made due again since it began, it stays so.
     due_at = case
-      when r.due_at is distinct from told.seen_due_at then least(r.due_at, told.due_at)
+      when r.made_due_at >= told.began_at then least(r.due_at, told.due_at)
       else told.due_at
     end,
-    is_full_due = told.is_full_due,
-    set_at = case when told.kind = 'backup' then r.set_at else told.read_at end,
+    is_full_due =
+      told.is_full_due or (coalesce(r.made_due_at >= told.began_at, false) and r.is_full_due),
+    set_at = case when told.kind = 'backup' then r.set_at else told.began_at end,
     taken_until = null
   where (r.path, r.shard) = (told.path, told.shard);
   return true;
+end
+$$;
+
+-- Notes that a path's first full pass has ended: every shard that the first listing showed was read in full, or
+-- can't be read.
+create function mirror.note_first_pass(noted_path text)
+returns boolean
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update mirror.paths as p
+  set first_pass_at = clock_timestamp()
+  from mirror.listings as l
+  where p.path = noted_path
+    and p.first_pass_at is null
+    and l.path = p.path
+    and l.listed_at is not null
+    and not exists (
+      select
+      from mirror.readings as r
+      where r.path = p.path
+        and r.first_seen_at <= l.listed_at + interval '1 minute'
+        and r.full_at is null
+        and r.failed_at is null
+    );
+  return found;
 end
 $$;
 
@@ -796,7 +835,7 @@ begin
     where p.pronamespace = 'mirror'::regnamespace
       and p.proname in (
         'take_due', 'note_touched', 'begin_listing', 'note_listed', 'end_listing', 'note_rows',
-        'note_gaps', 'begin_reading', 'rows_of', 'log_reading', 'set_reading', 'fail_reading'
+        'note_gaps', 'note_first_pass', 'begin_reading', 'rows_of', 'log_reading', 'set_reading', 'fail_reading'
       )
   loop
     execute format('revoke all on function %s from public', made);

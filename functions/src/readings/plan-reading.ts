@@ -1,0 +1,180 @@
+import { instantOfMillis, millisOf } from '../values/event-time';
+import type { Json, JsonObject } from '../values/json';
+import { fullEveryMs, type ReadingKind } from './decide-reading';
+import { everyMsFor, type ProofTimes } from './proof-times';
+import type { NodeMember, ShardNode } from './shard-node';
+import type { ShardState } from './shard-state';
+
+/** What is asked of a reading, beyond what is due. */
+export interface ReadingRequest {
+  kind: ReadingKind | 'due';
+  /** Only these days, where the path has one: `--from` and `--to`. */
+  days?: DayRange;
+}
+
+/** Both included, `YYYY-MM-DD`. */
+export interface DayRange {
+  from: string;
+  to: string;
+}
+
+/** What a reading is going to look at, of one path. */
+export interface MemberPlan {
+  member: NodeMember;
+  state: ShardState;
+  kind: ReadingKind;
+  /** Null = none, or the path has no day. */
+  range: DayRange | null;
+  /** Further days. */
+  days: ReadonlySet<string>;
+  /** The keys whose values are wanted, of a path without a day; of suspects: the keys, whatever the path. */
+  keys: ReadonlyMap<string, readonly string[]>;
+  /** Of a path without a day: whether the set of its keys is wanted. */
+  wantsKeys: boolean;
+}
+
+/** More days, or values, one by one would take longer than all of them at once. */
+export const MAX_ONE_BY_ONE = 20;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** What a reading has to look at. A full reading of one path is one of all: its node is read whole. Pure. */
+export function planReading(
+  node: ShardNode,
+  shard: string,
+  states: readonly ShardState[],
+  { kind: asked, days }: ReadingRequest,
+  times: ProofTimes,
+  shardsOf: (path: string) => number,
+): MemberPlan[] {
+  const known = node.members.flatMap((member) => {
+    const state = states.find(({ path }) => path === member.path.name);
+    return state === undefined ? [] : [{ member, state }];
+  });
+  const wanted = known.map(({ member, state }): ReadingKind => {
+    if (days !== undefined) return 'touched';
+    if (asked === 'due') return dueKind(member, shard, state, times, shardsOf(member.path.name));
+    return state.reading?.read_at == null ? 'full' : asked;
+  });
+  const most = ORDER.find((kind) => wanted.includes(kind)) ?? 'whole';
+  const plans = known.map(({ member, state }) => planMember(member, state, most, times, days));
+  const isFull = plans.some(({ kind, member }) => kind === 'full' && member.below.length > 0);
+  return isFull ? plans.map((plan) => ({ ...plan, kind: 'full' })) : plans;
+}
+
+const ORDER: readonly ReadingKind[] = ['full', 'whole', 'touched', 'suspects'];
+
+/** What is due of a shard. Pure. */
+export function dueKind(
+  { path }: NodeMember,
+  shard: string,
+  { reading, readAt, pathBooks, moved, suspects }: ShardState,
+  times: ProofTimes,
+  shards: number,
+): ReadingKind {
+  if (reading?.read_at == null || reading.full_at === null || reading.is_full_due) return 'full';
+  if (pathBooks.gap_at !== null && reading.full_at < pathBooks.gap_at) return 'full';
+  const nowMs = millisOf(readAt);
+  if (nowMs >= millisOf(reading.full_at) + fullEveryMs(times, path, shard)) return 'full';
+  if (nowMs >= millisOf(reading.read_at) + everyMsFor(times, shards)) return 'whole';
+  const seenAt = lastOf(reading.read_at, reading.touched_at);
+  if (moved === null || moved.some(([, at]) => at > seenAt)) return 'touched';
+  return suspects.length > 0 ? 'suspects' : 'touched';
+}
+
+function planMember(
+  member: NodeMember,
+  state: ShardState,
+  kind: ReadingKind,
+  times: ProofTimes,
+  days: DayRange | undefined,
+): MemberPlan {
+  const plan = { member, state, kind, range: null, days: NO_DAYS, keys: NO_KEYS, wantsKeys: false };
+  if (kind === 'full') return plan;
+  if (kind === 'suspects')
+    return { ...plan, keys: keysOf(state.suspects, member), days: daysOf(state.suspects, member) };
+  if (member.aboveDay !== null) return planDays(plan, times, days);
+  const parts = member.below.filter((step) => 'part' in step).length;
+  // Of one document, or of nodes without an order that could be asked for, a part costs as much as all.
+  if (parts !== 1 || state.moved === null) return { ...plan, kind: 'full' };
+  const seenAt = kind === 'whole' ? null : seenAtOf(state);
+  const keys = new Map<string, readonly string[]>();
+  for (const [what, at] of state.moved) {
+    if (typeof what !== 'string' && (seenAt === null || at > seenAt))
+      keys.set(what.join('/'), what);
+  }
+  for (const [id, key] of keysOf([...state.suspects, ...state.direct], member)) keys.set(id, key);
+  if (kind === 'whole') for (const [id, key] of keysOf(state.open, member)) keys.set(id, key);
+  if (keys.size > MAX_ONE_BY_ONE) return { ...plan, kind: 'full' };
+  return { ...plan, keys, wantsKeys: kind === 'whole' };
+}
+
+const NO_DAYS: ReadonlySet<string> = new Set();
+const NO_KEYS: MemberPlan['keys'] = new Map();
+
+function planDays(plan: MemberPlan, times: ProofTimes, asked: DayRange | undefined): MemberPlan {
+  const { state, kind, member } = plan;
+  if (asked !== undefined) return { ...plan, range: asked };
+  const days = daysOf([...state.suspects, ...state.direct], member);
+  if (kind === 'touched') {
+    for (const day of movedDays(state, seenAtOf(state))) days.add(day);
+    return days.size > MAX_ONE_BY_ONE ? { ...plan, kind: 'full' } : { ...plan, days };
+  }
+  const range = wholeRange(state, times);
+  for (const day of movedDays(state, null)) days.add(day);
+  for (const day of daysOf(state.open, member)) days.add(day);
+  for (const day of [...days]) if (day >= range.from && day <= range.to) days.delete(day);
+  if (state.moved === null || days.size > MAX_ONE_BY_ONE) return { ...plan, kind: 'full' };
+  return { ...plan, range, days };
+}
+
+/** From the day on which the last whole reading began, and some days back at least, to tomorrow. */
+export function wholeRange({ reading, readAt }: ShardState, times: ProofTimes): DayRange {
+  const back = dayOf(millisOf(readAt) - times.reconcileDays * DAY_MS);
+  const last = reading?.read_at == null ? back : reading.read_at.slice(0, 10);
+  return { from: [last, back].sort()[0] ?? back, to: dayOf(millisOf(readAt) + DAY_MS) };
+}
+
+function dayOf(ms: number): string {
+  return (instantOfMillis(ms) ?? '').slice(0, 10);
+}
+
+function movedDays({ moved }: ShardState, since: string | null): string[] {
+  return (moved ?? []).flatMap(([what, at]) =>
+    typeof what === 'string' && (since === null || at > since) ? [what] : [],
+  );
+}
+
+function seenAtOf({ reading }: ShardState): string {
+  return lastOf(reading?.read_at ?? '', reading?.touched_at ?? null);
+}
+
+function lastOf(at: string, other: string | null): string {
+  return other !== null && other > at ? other : at;
+}
+
+function daysOf(keyed: readonly { key: JsonObject | null }[], { path }: NodeMember): Set<string> {
+  const days = new Set<string>();
+  if (path.dayColumn === null) return days;
+  for (const { key } of keyed) {
+    const day = key?.[path.dayColumn];
+    if (typeof day === 'string') days.add(day);
+  }
+  return days;
+}
+
+function keysOf(
+  keyed: readonly { key: JsonObject | null }[],
+  { path }: NodeMember,
+): Map<string, readonly string[]> {
+  const keys = new Map<string, readonly string[]>();
+  for (const { key } of keyed) {
+    if (key === null) continue;
+    const parts = path.keyColumns.map((column) => textOf(key[column] ?? null));
+    keys.set(parts.join('/'), parts);
+  }
+  return keys;
+}
+
+function textOf(value: Json): string {
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,88 @@
+import type { Statements } from '../postgres/statements';
+import type { Json } from '../values/json';
+import {
+  type Decision,
+  type Difference,
+  decideReading,
+  type Looked,
+  type ReadingKind,
+} from './decide-reading';
+import { lookAtShard, type ShardSource } from './look-at-shard';
+import { planReading, type ReadingRequest } from './plan-reading';
+import type { ProofTimes } from './proof-times';
+import type { ShardNode } from './shard-node';
+import { BEGIN_READING, SET_READING } from './shard-state';
+
+/** A difference as the log takes it: columns of `mirror.divergence_log`, its cause among them. */
+export type FoundRow = { [column: string]: Json };
+
+export interface ReadingContext {
+  statements: Statements;
+  rtdb: ShardSource;
+  times: ProofTimes;
+  retentionDays: number;
+  /** How many shards a path has; the more there are, the more seldom each is read. */
+  shardsOf(path: string): number;
+  /** Tells why these differ: a row of the log for each, in their order. */
+  explain(differences: readonly Difference[], looked: Looked): Promise<FoundRow[]>;
+}
+
+/** What became of a reading of one path's shard. */
+export interface ReadingOutcome {
+  path: string;
+  shard: string;
+  kind: ReadingKind;
+  /** False: another reading was set since it began; the shard is still due. */
+  isSet: boolean;
+  keys: number;
+  decision: Decision;
+}
+
+/**
+ * Reads a shard of every path of a node, from both stores, and sets what is known of it: one transaction a path.
+ *
+ * @returns rejects as the stores do; then nothing is set
+ */
+export async function readShard(
+  node: ShardNode,
+  shard: string,
+  request: ReadingRequest,
+  context: ReadingContext,
+): Promise<ReadingOutcome[]> {
+  const { statements, times, shardsOf } = context;
+  const states = await BEGIN_READING.all(statements, {
+    paths: node.members.map(({ path }) => path.name),
+    shard,
+    movedWithinDays: times.reconcileDays,
+  });
+  const plans = planReading(node, shard, states, request, times, shardsOf);
+  const looks = await lookAtShard(node, shard, plans, context);
+  return Promise.all(looks.map((looked) => settle(looked, context)));
+}
+
+async function settle(looked: Looked, context: ReadingContext): Promise<ReadingOutcome> {
+  const { path, shard, kind, state, readFrom, compared } = looked;
+  const shards = context.shardsOf(path.name);
+  const decision = decideReading(looked, { times: context.times, shards });
+  const found = await context.explain(decision.opened, looked);
+  const { isSet } = await SET_READING.one(context.statements, {
+    reading: {
+      ...{ path: path.name, shard, kind, found },
+      began_at: state.readAt,
+      read_at: state.readAt,
+      seen_set_at: state.reading?.set_at ?? null,
+      read_from: readFrom,
+      counted_since: decision.countedSince,
+      caught_up_at: decision.caughtUpAt,
+      brought: decision.brought,
+      in_flight: decision.inFlight,
+      due_at: decision.dueAt,
+      is_full_due: decision.isFullDue,
+      is_gone: decision.isGone,
+      renewed: decision.renewed,
+      resolved: decision.resolved,
+      suspects: decision.suspects.map((suspect) => ({ ...suspect })),
+    },
+  });
+  return { path: path.name, shard, kind, isSet, keys: compared.length, decision };
+}

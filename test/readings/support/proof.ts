@@ -1,0 +1,80 @@
+import { PATHS } from '../../../functions/src/app-paths';
+import type { MirroredPath } from '../../../functions/src/paths/mirrored-path';
+import type { Difference, Looked } from '../../../functions/src/readings/decide-reading';
+import { PROOF_TIMES, type ProofTimes } from '../../../functions/src/readings/proof-times';
+import { type WorkDone, workQueue } from '../../../functions/src/readings/queue';
+import type { FoundRow, ReadingOutcome } from '../../../functions/src/readings/read-shard';
+import { rtdbShards } from '../../../functions/src/readings/rtdb-shards';
+import { cloneDatabase, type TestDatabase } from '../../support/database';
+import { type StandinTree, startStandinTree } from '../../support/standin-tree';
+
+const NAMESPACE = 'demo-quests-default-rtdb';
+
+/** Both stores, and a worker that reads what is due. */
+export interface TestProof {
+  database: TestDatabase;
+  rtdb: StandinTree;
+  /** Works the queue until nothing is due. */
+  work(times?: Partial<ProofTimes>, paths?: readonly MirroredPath[]): Promise<Worked>;
+  stop(): Promise<void>;
+}
+
+export interface Worked extends WorkDone {
+  outcomes: ReadingOutcome[];
+  failures: string[];
+}
+
+export async function startProof(): Promise<TestProof> {
+  const [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
+  const address = rtdb.standin.address;
+  const source = rtdbShards({
+    database: { origin: `http://${address}`, namespace: NAMESPACE, instance: NAMESPACE },
+    accessToken: async () => 'owner',
+    firstPauseMs: 5,
+  });
+  return {
+    database,
+    rtdb,
+    async work(times = {}, paths = PATHS) {
+      const outcomes: ReadingOutcome[] = [];
+      const failures: string[] = [];
+      const done = await workQueue({
+        statements: database.statements,
+        rtdb: source,
+        times: { ...PROOF_TIMES, graceMs: 0, ...times },
+        retentionDays: 0,
+        paths,
+        concurrency: 4,
+        explain: async (differences, looked) => differences.map((one) => unexplained(one, looked)),
+        onOutcome: (outcome) => outcomes.push(outcome),
+        onFailure: (path, shard, error) => failures.push(`${path} ${shard}: ${error}`),
+        isOver: () => false,
+      });
+      return { ...done, outcomes, failures };
+    },
+    async stop() {
+      await Promise.all([database.drop(), rtdb.standin.stop()]);
+    },
+  };
+}
+
+function unexplained(difference: Difference, { path }: Looked): FoundRow {
+  const { compared, odd } = difference;
+  return {
+    ref: difference.ref,
+    kind: difference.kind,
+    keys: difference.keys,
+    key:
+      compared === null
+        ? null
+        : Object.fromEntries(
+            path.keyColumns.map((column, n) => [column, compared.parts[n] ?? null]),
+          ),
+    cause: odd === null ? 'unknown' : 'rejected',
+    severity: 'error',
+    detail: { seen: 'x' },
+    written_after: difference.writtenAfter,
+    written_before: difference.writtenBefore,
+    resolved_by: difference.resolvedBy,
+  };
+}
