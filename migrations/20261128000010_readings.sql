@@ -100,8 +100,8 @@ create table mirror.listings (
 
 comment on table mirror.listings is 'How far the proof has listed the shards of each path.';
 
--- Reader: a reading, which renews and resolves what its shard has open.
-create index divergence_log_of_readings on mirror.divergence_log (md5(shard), path)
+-- Readers: a reading, which renews and resolves what its shard has open; the gate, which sums what a path has.
+create index divergence_log_of_readings on mirror.divergence_log (path, md5(shard))
   where resolved_at is null and written_before is not null;
 
 -- Written by the functions below alone, which run as the owner: the writer may delete nothing.

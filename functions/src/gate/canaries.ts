@@ -46,7 +46,10 @@ export function wordOfCanaries(canaries: readonly Canary[]): CanaryWord {
 }
 
 /** How large a steady loss may be that so many canaries would show but once in 20 times; null where none flew. */
-export function steadyLossNotSeen({ flown, came }: Pick<CanaryWord, 'flown' | 'came'>): number | null {
+export function steadyLossNotSeen({
+  flown,
+  came,
+}: Pick<CanaryWord, 'flown' | 'came'>): number | null {
   if (flown === 0) return null;
   const lost = flown - came;
   let [low, high] = [0, 1];

@@ -200,7 +200,8 @@ export async function readEvidence(
         canaryShards: [CANARY_COUPLE, CANARY_DAY],
         windowSeconds,
         newSeconds: times.newShardMs / 1_000,
-        fullSeconds: (times.fullEveryMs[isDated ? 'dated' : 'undated'] * times.fullAgeFactor) / 1_000,
+        fullSeconds:
+          (times.fullEveryMs[isDated ? 'dated' : 'undated'] * times.fullAgeFactor) / 1_000,
       });
       return {
         path,

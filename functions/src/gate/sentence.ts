@@ -44,7 +44,8 @@ export function nextCommand(answer: GateAnswer): string | null {
   if (codes.size === 0 && isEmpty) return 'mirror report';
   const isStale = codes.has('never_verified') || codes.has('verified_too_old');
   // Everything was read: what nobody knows are old values.
-  const isFullDue = !isStale && codes.has('copy_unsure') && paths.every((path) => path.unreadShards === 0);
+  const isFullDue =
+    !isStale && codes.has('copy_unsure') && paths.every((path) => path.unreadShards === 0);
   return isFullDue ? 'mirror reconcile --full' : 'mirror reconcile';
 }
 
@@ -56,7 +57,9 @@ function nextStep(answer: GateAnswer, { windowMs }: Wording): string[] {
     .flatMap((reason) => (reason.code === 'short' ? [millisOf(reason.since) + windowMs] : []));
   const end = instantOfMillis(Math.max(...ends));
   if (command !== 'mirror report') return [`Run \`${command}\`.`];
-  return [`Ask again ${end === null || ends.length === 0 ? 'later' : `after ${minuteOf(end)}`}: \`${command}\`.`];
+  return [
+    `Ask again ${end === null || ends.length === 0 ? 'later' : `after ${minuteOf(end)}`}: \`${command}\`.`,
+  ];
 }
 
 function codesOf(paths: readonly PathAnswer[]): Set<Reason['code']> {

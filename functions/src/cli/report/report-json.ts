@@ -1,38 +1,64 @@
-import { type Rate, ratio } from '../../completions-only/reconcile/rate';
-import type { GateQuestion } from '../../completions-only/reconcile/read-gate';
-import type { MirrorReport } from '../../completions-only/reconcile/read-report';
+import { steadyLossNotSeen } from '../../gate/canaries';
+import type { PathEvidence } from '../../gate/evidence';
+import { EXPLAINED_CAUSES, explainedTally } from '../../gate/explained';
+import type { GateAnswer, JudgedRate } from '../../gate/gate';
+import { boundsOf, plainRate } from '../../gate/rate';
+import { gateSentence, nextCommand } from '../../gate/sentence';
+
+/** All that a report tells. */
+export interface Report {
+  answer: GateAnswer;
+  /** By path; none of what was kept of another time. */
+  evidence: readonly PathEvidence[];
+  threshold: number;
+  maxAgeMs: number;
+  windowMs: number;
+  /** Its name; null = not known yet. */
+  rtdb: string | null;
+  postgres: string;
+  asOf: string | null;
+}
 
 /** A report for machines. What there is none of is null. */
-export function reportJson(report: MirrorReport, question: GateQuestion) {
-  const { gate, lag, divergences, canaryAgeMs, witnesses } = report;
+export function reportJson(report: Report) {
+  const { answer, evidence, threshold, maxAgeMs, windowMs, rtdb, postgres, asOf } = report;
   return {
-    verdict: gate.verdict,
-    sentence: gate.sentence,
-    reasons: gate.reasons,
-    window: { from: gate.window.fromAt, to: gate.window.toAt },
-    threshold: Number(question.threshold.text),
-    minSample: question.minSample,
-    raw: withRatio(gate.raw),
-    explained: withRatio(gate.explained),
-    runs: gate.counted,
-    newestAttempt: gate.facts.newestAttempt,
-    inFlight: inFlightOf(report),
-    standing: gate.facts.standing,
-    lag,
-    divergences,
-    coverage: gate.facts.gaps,
-    canaryAgeMs,
-    ...(witnesses
-      ? { witnesses: { ...witnesses, mirrorAlone: withRatio(witnesses.mirrorAlone) } }
-      : {}),
+    verdict: answer.verdict,
+    sentence: gateSentence(answer, { threshold, windowMs }),
+    next: nextCommand(answer),
+    nothingWritten: answer.isEmpty,
+    ...{ threshold, windowMs, maxAgeMs, asOf, rtdb, postgres },
+    paths: answer.paths.map(({ copy, mirror, obstacles: _, ...path }) => {
+      const known = evidence.find((one) => one.path === path.path);
+      return {
+        ...path,
+        copy: rateJson(copy, known, 'copy'),
+        mirror: rateJson(mirror, known, 'mirror'),
+        ...(known && evidenceJson(known)),
+      };
+    }),
   };
 }
 
-/** Keys that differed at first and agreed on being read again. */
-export function inFlightOf({ gate }: MirrorReport): number {
-  return gate.counted.reduce((sum, { inFlight }) => sum + inFlight, 0);
+function rateJson(rate: JudgedRate, known: PathEvidence | undefined, name: 'copy' | 'mirror') {
+  return {
+    ...rate,
+    rate: plainRate(rate),
+    explained: known ? plainRate(explainedTally(known, name)) : null,
+    leftOut: known ? boundsOf(known[name], known.shards).leftOut : [],
+  };
 }
 
-function withRatio(rate: Rate) {
-  return { ...rate, rate: ratio(rate) };
+function evidenceJson({ failedShards, failedShard, failedError, ...known }: PathEvidence) {
+  const { oldFullShards, causes, gaps, canaries } = known;
+  return {
+    failed:
+      failedShard === null
+        ? null
+        : { shards: failedShards, shard: failedShard, error: failedError },
+    oldFullShards,
+    causes: causes.map((one) => ({ ...one, isExplained: EXPLAINED_CAUSES.has(one.cause) })),
+    gaps,
+    canaries: { ...canaries, steadyLossNotSeen: steadyLossNotSeen(canaries) },
+  };
 }
