@@ -332,7 +332,7 @@ begin
         where d.path = $1
           and d.shard = told.shard
           and md5(d.shard) = md5(told.shard)
-          and (told.key is null or d.key = told.key)
+          and (told.keys > 1 or d.key = told.key)
           and d.written_at > coalesce(told.written_after, '-infinity')
           and d.written_at <= told.written_before
       ) as past
@@ -436,9 +436,11 @@ begin
           else coalesce(o.keys, 0) + coalesce(d.keys, 0)
         end as differing,
         coalesce(l.keys, 0) as lost,
-        r.read_at is null and r.first_seen_at > $10 as is_new,
-        r.shard is not null and (r.read_at is null or r.read_at < $4 or r.failed_at is not null) as is_unread,
-        r.shard is not null and (r.full_at is null or r.full_at < $8) as is_full_old
+        -- Of a shard without a row nothing but a write past the mirror is known.
+        r.shard is not null and r.read_at is null and r.first_seen_at > $10 as is_new,
+        r.shard is not null
+          and (r.failed_at is not null or coalesce(r.read_at < $4, r.read_at is null)) as is_unread,
+        r.shard is not null and coalesce(r.full_at < $8, true) as is_full_old
       from candidates as c
       left join mirror.readings as r on (r.path, r.shard) = ($1, c.shard)
       left join open_by_shard as o on o.shard = c.shard
