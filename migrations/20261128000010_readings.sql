@@ -157,6 +157,21 @@ begin
 end
 $$;
 
+-- Gives back shards that a worker took and did not come to.
+create function mirror.give_back(given_paths text[], given_shards text[])
+returns void
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  update mirror.readings as r
+  set taken_until = null
+  from unnest(given_paths, given_shards) as given (path, shard)
+  where (r.path, r.shard) = (given.path, given.shard collate "C");
+end
+$$;
+
 -- Makes due the shards of which a row or a direct write says that something was written since the last
 -- time: within the hour, once an hour at most. A shard that is not known yet is due at once.
 create function mirror.note_touched(touched_path text, canary_shard text, least_between interval)
@@ -227,7 +242,7 @@ begin
   )
   update mirror.listings as l
   set
-    began_at = coalesce(l.began_at, clock_timestamp()),
+    began_at = coalesce(l.began_at, statement_timestamp()),
     after_key = case when l.began_at is null then null else l.after_key end
   from known
   where l.path = known.path
@@ -384,7 +399,8 @@ $$;
 -- Begins a reading of one shard, of paths that share its node: what is known of it, by path. All instants are
 -- of this database's clock.
 --   reading   its row in mirror.readings; null = it has none
---   path_books   began_at, first_pass_at, gap_at, restored_at (the last restore or TRUNCATE)
+--   path_books   began_at, first_pass_at, gap_at (the end of the last gap in mirroring), restored_at (the last
+--             restore or TRUNCATE)
 --   open      the divergences of readings that are open: id, ref, kind, cause, day, key, keys, seen (what told its
 --             values), written_after, written_before
 --   settled   refs whose divergence was resolved since the last whole reading by a repair, a backfill or a claim
@@ -430,14 +446,20 @@ begin
       'began_at', declared.began_at,
       'first_pass_at', declared.first_pass_at,
       'gap_at', (
-        select nullif(l.gap_at, '-infinity') from mirror.listings as l where l.path = declared.path
+        select max(c.to_at)
+        from mirror.coverage as c
+        where c.reason in ('flag_off', 'percent')
+          and (c.path is null or c.path = declared.path)
+          and c.to_at <= began_at
       ),
       'restored_at', (
         select max(ended.at)
         from (
           select c.to_at
           from mirror.coverage as c
-          where c.reason = 'restored' and (c.path is null or c.path = declared.path)
+          where c.reason = 'restored'
+            and (c.path is null or c.path = declared.path)
+            and c.to_at <= began_at
           union all
           select d.written_at
           from mirror.direct_writes as d
@@ -834,7 +856,7 @@ begin
     from pg_catalog.pg_proc as p
     where p.pronamespace = 'mirror'::regnamespace
       and p.proname in (
-        'take_due', 'note_touched', 'begin_listing', 'note_listed', 'end_listing', 'note_rows',
+        'take_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed', 'end_listing', 'note_rows',
         'note_gaps', 'note_first_pass', 'begin_reading', 'rows_of', 'log_reading', 'set_reading', 'fail_reading'
       )
   loop

@@ -11,9 +11,9 @@ import { openBackfill, runBackfill } from '../../functions/src/completions-only/
 import { leavesOfCouple } from '../../functions/src/completions-only/reconcile/leaves-of-couple';
 import { limitConcurrency } from '../../functions/src/completions-only/reconcile/limit-concurrency';
 import { sortLeaves } from '../../functions/src/completions-only/reconcile/read-completions';
+import { createRtdbTree } from '../../functions/src/completions-only/rtdb-tree';
 import { postgresConfig } from '../../functions/src/deploy/settings';
 import { Connections } from '../../functions/src/postgres/connections';
-import { createRtdbTree } from '../../functions/src/rtdb/rtdb-tree';
 import { coupleIdOf, DAYS, daysOf } from './dataset';
 import { peakMb, type WorkerReport } from './worker-report';
 

@@ -1,10 +1,10 @@
 import { ROWS_OF_RANGE } from '../../functions/src/completions-only/postgres/completion-rows';
 import { limitConcurrency } from '../../functions/src/completions-only/reconcile/limit-concurrency';
 import { runReconcile } from '../../functions/src/completions-only/reconcile/run-reconcile';
+import { createRtdbTree } from '../../functions/src/completions-only/rtdb-tree';
 import { postgresConfig } from '../../functions/src/deploy/settings';
 import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
 import { Connections } from '../../functions/src/postgres/connections';
-import { createRtdbTree } from '../../functions/src/rtdb/rtdb-tree';
 import { COMPLETIONS_PER_COUPLE, DAYS } from './dataset';
 import { peakMb, type WorkerReport } from './worker-report';
 

@@ -4,11 +4,11 @@ import { LOG_LATE } from '../../functions/src/completions-only/postgres/reconcil
 import { recentDays } from '../../functions/src/completions-only/reconcile/date-range';
 import type { RunSummary } from '../../functions/src/completions-only/reconcile/reconcile';
 import { runReconcile } from '../../functions/src/completions-only/reconcile/run-reconcile';
+import { createRtdbTree } from '../../functions/src/completions-only/rtdb-tree';
 import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import type { Statements } from '../../functions/src/postgres/statements';
-import { createRtdbTree } from '../../functions/src/rtdb/rtdb-tree';
 import type { LocalPostgres } from '../embedded-postgres';
 import type { Cleanups } from './cleanups';
 import { LATE_AFTER_SECONDS } from './faults';

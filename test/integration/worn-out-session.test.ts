@@ -41,7 +41,7 @@ const USERS: [string, (statements: Statements) => Promise<unknown>][] = [
     (statements) =>
       writeCanary(questCompletions, {
         statements,
-        perch: { read: async () => null, write: async () => {} },
+        rtdb: { read: async () => null, write: async () => {} },
         now: () => Date.now(),
       }),
   ],

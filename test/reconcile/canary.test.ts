@@ -45,7 +45,7 @@ beforeEach(async () => {
   now = Date.now();
   context = {
     statements: connections,
-    perch: {
+    rtdb: {
       read: (path) => rtdb.rest.get(path),
       write: (path, value) => rtdb.rest.set(path, value),
     },
@@ -250,14 +250,14 @@ test('on for a part of the couples the canaries fly, and the gap lasts', async (
 
 describe('what fails on one path', () => {
   test('RTDB refuses: the others fly, and the round names it', async () => {
-    const perch = {
-      ...context.perch,
+    const refusing = {
+      ...context.rtdb,
       write: async (path: readonly string[], value: unknown) => {
         if (path[0] === 'lp_awards') throw new Error('RTDB answered 401');
         await rtdb.rest.set(path, value);
       },
     };
-    await expect(fly({ perch })).rejects.toThrow('no canary flew on: lp_awards');
+    await expect(fly({ rtdb: refusing })).rejects.toThrow('no canary flew on: lp_awards');
     expect(told).toEqual({ ...all('first'), lp_awards: 'failed' });
     expect(await heldAt('steps')).toEqual({ written_ms: now });
     await deliver(NAMES.filter((name) => name !== 'lp_awards'));

@@ -3,7 +3,7 @@ import { TREES_CHECK, treesCheck } from '../../functions/src/cli/doctor/trees-ch
 import { rtdbSource } from '../../functions/src/new-path/rtdb-source';
 import { findUnmirrored } from '../../functions/src/new-path/unmirrored';
 import { definePath } from '../../functions/src/paths/define-path';
-import type { RtdbRequestOptions } from '../../functions/src/rtdb/rtdb-request';
+import type { RtdbAccess } from '../../functions/src/rtdb/rtdb-client';
 import { appFixture } from '../app/support/app-fixtures';
 import { type Fault, type FaultyRtdb, startFaultyRtdb } from '../support/faulty-rtdb';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
@@ -13,7 +13,7 @@ const COUPLE = 'alice_bob';
 
 let rtdb: StandinTree;
 let proxy: FaultyRtdb;
-let options: RtdbRequestOptions;
+let options: RtdbAccess;
 
 beforeAll(async () => {
   rtdb = await startStandinTree();

@@ -64,8 +64,8 @@ export function mirrorPathOn(
     store: () => store,
     rtdb: {
       isReadable: ({ instance }) => instance !== null,
-      read: async ({ path }) => ({ isWhole: true, value: await readRtdb(path) }),
-      glimpse: async ({ path }) => ({ isWhole: true, value: await readRtdb(path) }),
+      readLeaf: async ({ path }) => ({ isWhole: true, value: await readRtdb(path) }),
+      readEvidence: async ({ path }) => ({ isWhole: true, value: await readRtdb(path) }),
     },
     said: new SaidOnce(),
   };

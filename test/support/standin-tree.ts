@@ -1,4 +1,4 @@
-import { createRtdbTree, type RtdbTree } from '../../functions/src/rtdb/rtdb-tree';
+import { createRtdbTree, type RtdbTree } from '../../functions/src/completions-only/rtdb-tree';
 import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
 import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 

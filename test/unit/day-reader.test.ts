@@ -1,5 +1,6 @@
 import { createDayReader } from '../../functions/src/mirror/day-reader';
-import type { Reading, RtdbReader } from '../../functions/src/rtdb/rtdb-reader';
+import type { PresentState } from '../../functions/src/mirror/present-state';
+import type { Reading } from '../../functions/src/rtdb/rtdb-client';
 
 const DAY = { instance: 'i', databaseHost: 'h', path: 'daily_quests/a_b/2025-11-19' };
 const whole = (value: unknown): Reading => ({ isWhole: true, value });
@@ -7,10 +8,10 @@ const whole = (value: unknown): Reading => ({ isWhole: true, value });
 /** A reader that shows these parts of the day; null where a part can't be read. */
 function rtdbOf(parts: Record<string, Reading | null>) {
   const asked: string[] = [];
-  const reader: RtdbReader = {
+  const reader: PresentState = {
     isReadable: () => true,
-    read: () => Promise.reject(new Error('a leaf')),
-    glimpse: async ({ path }) => {
+    readLeaf: () => Promise.reject(new Error('a leaf')),
+    readEvidence: async ({ path }) => {
       const part = path.slice(DAY.path.length + 1);
       asked.push(part);
       const reading = parts[part];

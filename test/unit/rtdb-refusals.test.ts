@@ -1,19 +1,21 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { requestRtdb } from '../../functions/src/rtdb/rtdb-request';
+import { readRtdb } from '../../functions/src/rtdb/rtdb-client';
 
 /** RTDB's own words about why it refuses, from a server that says them. */
 
-const TOKEN = 'MARKER-ya29.token';
+/** What an emulator is shown; to anybody else but Google no token goes. */
+const TOKEN = 'owner';
+const neverAsked = () => Promise.reject(new Error('asked'));
 const MOVED = 'https://mine.europe-west1.firebasedatabase.app';
 
 async function refusal(status: number, body: string): Promise<string> {
   const server = createServer((_request, response) => response.writeHead(status).end(body));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const database = { origin: `http://127.0.0.1:${port}`, namespace: null, instance: 'mine' };
+  const database = { origin: `http://127.0.0.1:${port}`, namespace: 'mine', instance: 'mine' };
   try {
-    await requestRtdb(['x'], {}, { database, accessToken: async () => TOKEN, firstPauseMs: 1 });
+    await readRtdb({ database, accessToken: neverAsked, firstPauseMs: 1 }, { path: ['x'] });
     return 'it answered';
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
@@ -70,14 +72,11 @@ test('a long text is cut', async () => {
 });
 
 test('credentials that never come are given up with the request', async () => {
-  const database = { origin: 'http://127.0.0.1:9', namespace: null, instance: 'mine' };
-  const asked = requestRtdb(
-    ['x'],
-    {},
-    {
-      ...{ database, timeoutMs: 10, firstPauseMs: 1 },
-      accessToken: () => new Promise<string>(() => {}),
-    },
+  const database = { origin: 'https://mine.firebaseio.com', namespace: null, instance: 'mine' };
+  const accessToken = () => new Promise<string>(() => {});
+  const asked = readRtdb(
+    { database, timeoutMs: 10, firstPauseMs: 1, accessToken },
+    { path: ['x'] },
   );
   await expect(asked).rejects.toThrow("RTDB can't be reached");
 });

@@ -16,14 +16,14 @@ import { canaryLeaf, canaryRowOf } from './canary-leaf';
 import { type CanaryVerdict, judgeCanary } from './judge-canary';
 
 /** RTDB, as far as canaries need it. Paths are literal keys, not encoded. */
-export interface CanaryPerch {
+export interface CanaryRtdb {
   read(path: readonly string[]): Promise<unknown>;
   write(path: readonly string[], value: Json): Promise<void>;
 }
 
 export interface CanaryContext {
   statements: Statements;
-  perch: CanaryPerch;
+  rtdb: CanaryRtdb;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -53,21 +53,21 @@ export async function lookForCanary(
  */
 export async function writeCanary(
   mirrored: MirroredPath,
-  { statements, perch, now }: CanaryContext,
+  { statements, rtdb, now }: CanaryContext,
 ): Promise<void> {
   const ms = Math.floor(now());
   await NOTE_CANARY.run(statements, { path: mirrored.name, writtenAt: new Date(ms) });
-  await perch.write(canaryLeaf(mirrored).path, valueAt(mirrored, ms));
+  await rtdb.write(canaryLeaf(mirrored).path, valueAt(mirrored, ms));
 }
 
 async function verdictOn(
   mirrored: MirroredPath,
-  { statements, perch, now }: CanaryContext,
+  { statements, rtdb, now }: CanaryContext,
 ): Promise<CanaryVerdict> {
   const last = await LAST_CANARY.first(statements, { path: mirrored.name });
   if (last === null) return { verdict: 'first' };
   const writtenMs = Math.round(last.writtenMs);
-  const held = canonicalValue(await perch.read(canaryLeaf(mirrored).path));
+  const held = canonicalValue(await rtdb.read(canaryLeaf(mirrored).path));
   const row = await CANARY_ROW.first(statements, canaryRowOf(mirrored));
   return judgeCanary({
     writtenMs,

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigurationError } from '../errors/configuration-error';
 import { ConfigError, UsageError } from '../errors/usage-error';
-import { RtdbReadError } from '../rtdb/rtdb-request';
+import { RtdbReadError } from '../rtdb/rtdb-client';
 import { registerBackfill } from './commands/backfill';
 import { registerDoctor } from './commands/doctor';
 import { registerExplain } from './commands/explain';

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '../errors/configuration-error';
 import { ConfigError, UsageError } from '../errors/usage-error';
 import { sqlstateOf } from '../postgres/sqlstate';
-import { RtdbReadError } from '../rtdb/rtdb-request';
+import { RtdbReadError } from '../rtdb/rtdb-client';
 import { printable } from './printable';
 
 const HINTS: ReadonlyMap<string, string> = new Map([

@@ -1,7 +1,7 @@
 import { rtdbConfig } from '../deploy/settings';
 import { ConfigurationError } from '../errors/configuration-error';
 import { ConfigError } from '../errors/usage-error';
-import type { RtdbRequestOptions } from '../rtdb/rtdb-request';
+import type { RtdbAccess } from '../rtdb/rtdb-client';
 import type { CommandContext } from './context';
 
 const EMULATOR_HINT =
@@ -14,7 +14,7 @@ const EMULATOR_HINT =
  *
  * @throws ConfigError that names the variable and what was expected
  */
-export function rtdbFromEnvironment(env: CommandContext['env']): RtdbRequestOptions {
+export function rtdbFromEnvironment(env: CommandContext['env']): RtdbAccess {
   try {
     return rtdbConfig(env);
   } catch (error) {

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
+import { createRtdbTree, type RtdbTree } from '../completions-only/rtdb-tree';
 import type { Statements } from '../postgres/statements';
-import { ADOPT_RTDB } from '../rtdb/identity';
-import { expectOwnRtdb } from '../rtdb/own-rtdb';
 import { identityOf } from '../rtdb/rtdb-database';
-import { createRtdbTree, type RtdbTree } from '../rtdb/rtdb-tree';
+import { ADOPT_RTDB, expectOwnRtdb } from '../rtdb/rtdb-identity';
 import type { CommandContext } from './context';
 import { withDatabaseUrlOption } from './database-url';
 import { withPostgres } from './open-postgres';
@@ -38,7 +37,8 @@ export function withStores<T>(
   const rtdb = rtdbFromEnvironment(env);
   const named = identityOf(rtdb.database);
   return withPostgres(env, databaseUrlEnv, async (statements) => {
-    if (adoptRtdb) await statements.run(ADOPT_RTDB, [named.instance, named.host]);
+    const { instance, host } = named;
+    if (adoptRtdb) await ADOPT_RTDB.run(statements, { instance, host });
     await expectOwnRtdb(statements, named, firstUse);
     return work(statements, createRtdbTree(rtdb));
   });

@@ -4,12 +4,12 @@ import type { Hono } from 'hono';
 import { createApi } from '../api/app';
 import { type ProblemStatus, problem, unavailable } from '../api/problem';
 import { createTokenVerifier } from '../api/token-verifier';
+import { createRtdbTree, onlyOwn } from '../completions-only/rtdb-tree';
 import { ConfigurationError } from '../errors/configuration-error';
 import { Connections } from '../postgres/connections';
 import { sqlstateOf } from '../postgres/sqlstate';
-import { expectOwnRtdb, onlyOwn } from '../rtdb/own-rtdb';
 import { identityOf } from '../rtdb/rtdb-database';
-import { createRtdbTree } from '../rtdb/rtdb-tree';
+import { expectOwnRtdb } from '../rtdb/rtdb-identity';
 import { arrivalOf, endUnread, takeBody } from '../runtime/request-body';
 import {
   logNotConfigured,

@@ -7,9 +7,9 @@ import type { MirroredPath } from '../paths/mirrored-path';
 import { Connections } from '../postgres/connections';
 import { failingLoggably, loggableFailure } from '../postgres/loggable-failure';
 import { sqlstateOf } from '../postgres/sqlstate';
-import { expectOwnRtdb } from '../rtdb/own-rtdb';
+import { readRtdb } from '../rtdb/rtdb-client';
 import { identityOf } from '../rtdb/rtdb-database';
-import { requestRtdb } from '../rtdb/rtdb-request';
+import { expectOwnRtdb } from '../rtdb/rtdb-identity';
 import { nameOf } from '../runtime/web-response';
 import { postgresConfig, readSettings, rtdbConfig } from './settings';
 
@@ -31,14 +31,14 @@ export function canaryRound(paths: readonly MirroredPath[]): Promise<void> {
 }
 
 async function flyAndLog(paths: readonly MirroredPath[]): Promise<void> {
-  const options = { ...rtdbConfig(process.env), timeoutMs: RTDB_TIMEOUT_MS };
+  const rtdb = { ...rtdbConfig(process.env), timeoutMs: RTDB_TIMEOUT_MS };
   connections ??= new Connections(postgresConfig(process.env), CONNECTIONS);
-  await expectOwnRtdb(connections, identityOf(options.database));
+  await expectOwnRtdb(connections, identityOf(rtdb.database));
   await flyRound(paths, {
     statements: connections,
-    perch: {
-      read: async (path) => (await requestRtdb(path, {}, options)).value,
-      write: async (path, value) => void (await requestRtdb(path, {}, options, value)),
+    rtdb: {
+      read: (path) => readRtdb(rtdb, { path }),
+      write: async (path, value) => void (await readRtdb(rtdb, { path, value })),
     },
     flag: await lookAtFlag(paths),
     now: () => Date.now(),

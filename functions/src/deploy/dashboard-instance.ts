@@ -7,12 +7,12 @@ import type { Hono } from 'hono';
 import { createDashboard } from '../completions-only/dashboard/app';
 import { isLocal } from '../completions-only/dashboard/local-only';
 import { readPageAssets } from '../completions-only/dashboard/page-assets';
+import { createRtdbTree, onlyOwn } from '../completions-only/rtdb-tree';
 import { ConfigurationError } from '../errors/configuration-error';
 import { ReadOnlyTransactions } from '../postgres/read-only-transactions';
 import { sqlstateOf } from '../postgres/sqlstate';
-import { expectOwnRtdb, onlyOwn } from '../rtdb/own-rtdb';
 import { identityOf } from '../rtdb/rtdb-database';
-import { createRtdbTree } from '../rtdb/rtdb-tree';
+import { expectOwnRtdb } from '../rtdb/rtdb-identity';
 import { arrivalOf, endUnread, hasBody } from '../runtime/request-body';
 import {
   logNotConfigured,

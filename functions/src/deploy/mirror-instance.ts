@@ -10,12 +10,12 @@ import { type MirrorContext, mirrorEvent } from '../mirror/mirror-event';
 import { openMirrorStore } from '../mirror/mirror-store';
 import { noteFlagChanges } from '../mirror/note-flag-change';
 import type { Outcome } from '../mirror/outcome';
+import { createPresentState } from '../mirror/present-state';
 import { RoutineLines } from '../mirror/routine-lines';
 import type { WrittenEvent } from '../mirror/written-event';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { loggableFailure } from '../postgres/loggable-failure';
-import { accessTokenFor } from '../rtdb/access-token';
-import { createRtdbReader } from '../rtdb/rtdb-reader';
+import { googleToken } from '../runtime/google-token';
 import { postgresConfig, read, readSettings } from './settings';
 
 /** Handles the events of one mirrored path. */
@@ -100,7 +100,7 @@ function openMirror(mirrored: MirroredPath, paths: readonly string[]): OpenMirro
     isEnabled: (shard: string | null) => flag.isEnabled(shard),
     retentionDays,
     store: () => store.get(),
-    rtdb: createRtdbReader(accessTokenFor(emulatorHost), emulatorHost),
+    rtdb: createPresentState(googleToken(), emulatorHost),
     said: new SaidOnce(),
   };
   const routineLines = new RoutineLines(appliedSample);

@@ -5,13 +5,13 @@ import { DATABASE_CLOCK, parseClock } from '../completions-only/postgres/reconci
 import { recentDays } from '../completions-only/reconcile/date-range';
 import type { ReconcileContext } from '../completions-only/reconcile/reconcile';
 import { doTask, parseTask, startTasks } from '../completions-only/reconcile/reconcile-tasks';
+import { createRtdbTree } from '../completions-only/rtdb-tree';
 import { Connections } from '../postgres/connections';
 import { failingLoggably } from '../postgres/loggable-failure';
 import { sqlstateOf } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
-import { expectOwnRtdb } from '../rtdb/own-rtdb';
 import { identityOf } from '../rtdb/rtdb-database';
-import { createRtdbTree } from '../rtdb/rtdb-tree';
+import { expectOwnRtdb } from '../rtdb/rtdb-identity';
 import { nameOf } from '../runtime/web-response';
 import { postgresConfig, readSettings, regionOf, rtdbConfig } from './settings';
 

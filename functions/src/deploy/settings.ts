@@ -3,9 +3,9 @@ import type { ClientConfig } from 'pg';
 import { FIREBASE_KEYS_URL, type TokenSettings } from '../api/token-settings';
 import { ConfigurationError } from '../errors/configuration-error';
 import { clientConfig } from '../postgres/client-config';
-import { accessTokenFor } from '../rtdb/access-token';
+import type { RtdbAccess } from '../rtdb/rtdb-client';
 import { rtdbDatabase } from '../rtdb/rtdb-database';
-import type { RtdbRequestOptions } from '../rtdb/rtdb-request';
+import { googleToken } from '../runtime/google-token';
 import { PARAMETERS, type Parameter, type ParameterName, type ParameterValue } from './parameters';
 import { settingText } from './setting-text';
 
@@ -153,7 +153,7 @@ export function postgresConfig(
  *
  * @throws ConfigurationError that names the parameter
  */
-export function rtdbConfig(env: Environment): RtdbRequestOptions {
+export function rtdbConfig(env: Environment): RtdbAccess {
   const emulatorHost = read(env, 'FIREBASE_DATABASE_EMULATOR_HOST');
   const database = rtdbDatabase({
     emulatorHost,
@@ -162,7 +162,7 @@ export function rtdbConfig(env: Environment): RtdbRequestOptions {
     region: regionOf(env),
     project: settingText(env.GCLOUD_PROJECT) || settingText(env.GOOGLE_CLOUD_PROJECT) || undefined,
   });
-  return { database, accessToken: accessTokenFor(emulatorHost) };
+  return { database, accessToken: googleToken() };
 }
 
 /** Where the database is, and the functions beside it. */

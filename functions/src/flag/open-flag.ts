@@ -1,4 +1,4 @@
-import { accessTokenFor } from '../rtdb/access-token';
+import { googleToken } from '../runtime/google-token';
 import { outsideRequest } from '../runtime/outside-request';
 import { type FlagRule, ruleOfParameter } from './flag-rule';
 import { FlagWatch, type FlagWatchOptions } from './flag-watch';
@@ -28,7 +28,7 @@ export function createLook(
 ): (known: FlagRule | null) => Promise<FlagRule> {
   const log = createFlagLog();
   const baseUrl = remoteConfigUrl(env);
-  const accessToken = accessTokenFor(undefined);
+  const accessToken = googleToken();
   const projectId = env.GCLOUD_PROJECT ?? '';
   return async (known) => {
     const rule =

@@ -1,6 +1,7 @@
-import type { Reading, RtdbLocation, RtdbReader } from '../rtdb/rtdb-reader';
+import type { Reading } from '../rtdb/rtdb-client';
 import type { Json } from '../values/json';
 import { canonicalValue } from '../values/rtdb-value';
+import type { PresentState, RtdbLocation } from './present-state';
 
 /** What RTDB shows of a day, as far as it tells of an overwrite; null = it could not be read. */
 export interface DayFacts {
@@ -11,7 +12,11 @@ export interface DayFacts {
 }
 
 /** Reads the day that a write left; what one write changed shares one reading. */
-export type ReadDay = (day: RtdbLocation, writeTime: string, rtdb: RtdbReader) => Promise<DayFacts>;
+export type ReadDay = (
+  day: RtdbLocation,
+  writeTime: string,
+  rtdb: PresentState,
+) => Promise<DayFacts>;
 
 /** About 100 quests as the app writes them. */
 const MAX_QUESTS_BYTES = 65_536;
@@ -41,12 +46,12 @@ export function createDayReader(): ReadDay {
   };
 }
 
-async function readFacts(day: RtdbLocation, rtdb: RtdbReader): Promise<DayFacts> {
+async function readFacts(day: RtdbLocation, rtdb: PresentState): Promise<DayFacts> {
   const child = (key: string): RtdbLocation => ({ ...day, path: `${day.path}/${key}` });
   const [quests, generatedAt, completions] = await Promise.all([
-    rtdb.glimpse(child('quests'), { maxBytes: MAX_QUESTS_BYTES }),
-    rtdb.glimpse(child('generatedAt'), { maxBytes: MAX_NUMBER_BYTES }),
-    rtdb.glimpse(child('completions'), { shallow: true, maxBytes: MAX_NOTHING_BYTES }),
+    rtdb.readEvidence(child('quests'), { maxBytes: MAX_QUESTS_BYTES }),
+    rtdb.readEvidence(child('generatedAt'), { maxBytes: MAX_NUMBER_BYTES }),
+    rtdb.readEvidence(child('completions'), { shallow: true, maxBytes: MAX_NOTHING_BYTES }),
   ]);
   const stamp = wholeOf(generatedAt);
   return {

@@ -1,12 +1,12 @@
 import type { Divergence } from '../divergences/divergence-log';
 import type { MirroredPath, ParsedState } from '../paths/mirrored-path';
 import { rtdbIdentity } from '../rtdb/rtdb-identity';
-import { MAX_LEAF_BYTES, type RtdbReader } from '../rtdb/rtdb-reader';
 import { claimOf, columnsOf, retiredNodeOf } from './claim-of';
 import type { Claim, ClaimVerdict } from './claims';
 import { otherDatabase, remarkOn, type SaidOnce, valueDrift } from './findings';
 import type { MirrorStore } from './mirror-store';
 import { type Ending, type Outcome, RETURNED } from './outcome';
+import { MAX_LEAF_BYTES, type PresentState } from './present-state';
 import {
   invalidPayload,
   invalidReading,
@@ -33,7 +33,7 @@ export interface MirrorContext {
   /** Opened at the first use: with the flag off, nothing connects. */
   store(): MirrorStore;
   /** Reads RTDB now; rejects where it can't. */
-  rtdb: RtdbReader;
+  rtdb: PresentState;
   /** What this instance has said already. */
   said: SaidOnce;
 }
@@ -41,7 +41,7 @@ export interface MirrorContext {
 /** Finds what there is to log of a removal that was mirrored. */
 export type ExplainErasure = (
   event: LeafEvent,
-  sides: { rtdb: RtdbReader; store: MirrorStore },
+  sides: { rtdb: PresentState; store: MirrorStore },
 ) => Promise<Divergence[]>;
 
 /**
@@ -217,7 +217,7 @@ async function settleTie(event: LeafEvent, claim: Claim, context: MirrorContext)
     await context.store().record(unsettledTie(event, mirrored));
     return { outcome: 'rejected', issues: [{ field: 'instance', message: 'expected a database' }] };
   }
-  const reading = await context.rtdb.read(location);
+  const reading = await context.rtdb.readLeaf(location);
   const parsed = reading.isWhole
     ? mirrored.parseValue(reading.value, event.leaf, event.eventTime)
     : TOO_LARGE;

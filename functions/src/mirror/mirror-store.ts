@@ -10,8 +10,7 @@ import { RESOLVE_MISSED_EVENT } from '../divergences/missed-events';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { Connections } from '../postgres/connections';
 import { blameOf, isMissingForAll } from '../postgres/sqlstate';
-import { IS_OWN_RTDB, parseIsOwn } from '../rtdb/identity';
-import type { RtdbIdentity } from '../rtdb/rtdb-identity';
+import { IS_OWN_RTDB, type RtdbIdentity } from '../rtdb/rtdb-identity';
 import { sizeOfJson } from '../values/json';
 import { compareUtf8 } from '../values/utf8-order';
 import { RowBlame, RowRefused } from './blame-row';
@@ -69,7 +68,8 @@ export function openMirrorStore(
     },
     async isOwn(source) {
       if (own.is(source)) return true;
-      const isOwn = parseIsOwn(await statements.run(IS_OWN_RTDB, [source.instance, source.host]));
+      const { instance, host } = source;
+      const { isOwn } = await IS_OWN_RTDB.one(statements, { instance, host });
       if (isOwn) own.set(source);
       return isOwn;
     },

@@ -1,4 +1,4 @@
-import { RtdbReadError, type RtdbRequestOptions, requestRtdb } from '../rtdb/rtdb-request';
+import { type RtdbAccess, RtdbReadError, readRtdb, requestRtdb } from '../rtdb/rtdb-client';
 import { atEnd, type TreeSource } from './sample-tree';
 
 const MOST_BYTES_OF_KEYS = 4_000_000;
@@ -11,27 +11,26 @@ const MOST_BYTES_OF_A_DOCUMENT = 256_000;
  *
  * @throws RtdbReadError from both
  */
-export function rtdbSource(options: RtdbRequestOptions): TreeSource {
-  const shallow = async (path: readonly string[], query: Record<string, string>) => {
-    const bounds = { ...options, maxBytes: MOST_BYTES_OF_KEYS };
-    const { value, isWhole } = await requestRtdb(path, { shallow: 'true', ...query }, bounds);
-    if (isWhole) return value;
-    throw new RtdbReadError(`a node of RTDB has more than ${MOST_BYTES_OF_KEYS} bytes of keys`);
-  };
+export function rtdbSource(access: RtdbAccess): TreeSource {
+  const shallow = (path: readonly string[], query: Record<string, string>) =>
+    readRtdb(access, {
+      path,
+      query: { shallow: 'true', ...query },
+      maxBytes: MOST_BYTES_OF_KEYS,
+    });
   return {
     async keysOf(path, most, end) {
       const limit = { [end === 'first' ? 'limitToFirst' : 'limitToLast']: String(most) };
       const node = await shallow(path, limit).catch((error: unknown) => {
         // The documentation promises no limits together with `shallow`.
-        if (!(error instanceof RtdbReadError) || !/answered 400/.test(error.message)) throw error;
+        if (!(error instanceof RtdbReadError && error.status === 400)) throw error;
         return shallow(path, {});
       });
       return typeof node === 'object' && node !== null ? atEnd(Object.keys(node), most, end) : [];
     },
     async valueAt(path) {
-      const bounds = { ...options, maxBytes: MOST_BYTES_OF_A_DOCUMENT };
-      const { value, isWhole } = await requestRtdb(path, {}, bounds);
-      return isWhole ? value : undefined;
+      const reading = await requestRtdb(access, { path, maxBytes: MOST_BYTES_OF_A_DOCUMENT });
+      return reading.isWhole ? reading.value : undefined;
     },
   };
 }

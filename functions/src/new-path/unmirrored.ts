@@ -1,6 +1,6 @@
 import type { MirroredPath } from '../paths/mirrored-path';
 import { relationOf, type Step, stepsOfPattern, stepsOfRef } from '../paths/ref-pattern';
-import { RtdbReadError } from '../rtdb/rtdb-request';
+import { RtdbReadError } from '../rtdb/rtdb-client';
 import { keysBeside, sampleNodes, type TreeSource } from './sample-tree';
 
 /** Bounds how many root trees are listed; an app has tens. */

@@ -1,11 +1,13 @@
 import type { MirroredPath } from '../paths/mirrored-path';
-import { instantOfMillis, millisOf } from '../values/event-time';
+import { millisOf } from '../values/event-time';
 import type { Json, JsonObject } from '../values/json';
 import { type ComparedKey, type DifferenceKind, type Row, seenOf } from './compare-key';
 import type { OddPlace } from './leaves-of-node';
-import { everyMsFor, type ProofTimes } from './proof-times';
+import type { ProofTimes } from './proof-times';
+import { caughtUpAt, countedSince, lastLookAt, nextDue } from './reading-times';
 import { refOfParts } from './shard-node';
 import type { OpenDifference, ShardState, Suspect } from './shard-state';
+import { isShared, MAX_ROWS_OF_KIND, shareRows } from './shared-rows';
 
 /**
  * `full`: every value, and odd places. `whole`: the days, or keys, that may have changed since the last whole
@@ -75,18 +77,12 @@ export interface DecideOptions {
   shards: number;
 }
 
-/** More differences of a kind in one shard share a row. */
-const MAX_ROWS_OF_KIND = 100;
-/** The same in the first reading of a shard: what nobody has copied yet is one finding. */
-const MAX_ROWS_OF_FIRST = 3;
-
 /** What becomes of a shard by a reading. Pure. */
 export function decideReading(looked: Looked, options: DecideOptions): Decision {
   const desk = new Desk(looked, options);
   for (const key of looked.compared) desk.take(key);
   desk.takeOdd();
   desk.closeUnseen();
-  desk.shareRows();
   return desk.decision();
 }
 
@@ -119,7 +115,7 @@ class Desk {
     this.#settled = new Set(state.settled);
     this.#suspectByKey = new Map(state.suspects.map((one) => [this.#refOf(one.key), one]));
     this.#countedSince = this.#isWhole
-      ? countedSince(looked, options)
+      ? countedSince(state, options.times)
       : this.#known('counted_since');
   }
 
@@ -127,13 +123,17 @@ class Desk {
     return this.#openByRef.get(ref)?.find((open) => open.kind === kind);
   }
 
+  /** What is open of a key, and not dealt with yet. Odd places are no keys. */
+  #openAt(ref: string): OpenDifference[] {
+    const open = this.#openByRef.get(ref) ?? [];
+    return open.filter(({ id, kind }) => !this.#kept.has(id) && kind !== 'invalid_payload');
+  }
+
   take(key: ComparedKey): void {
     const suspect = this.#suspectByKey.get(key.ref);
     this.#suspectByKey.delete(key.ref);
     if (isDifferent(key)) this.#takeDifferent(key, key.state, suspect);
     else this.#takeAgreeing(key, suspect);
-    // A key that differs in one way now may have differed in another.
-    this.#closeOthers(key);
   }
 
   takeOdd(): void {
@@ -162,7 +162,7 @@ class Desk {
           ? this.looked.kind === 'full'
           : this.looked.covers(this.#partsOf(open.key ?? {}), open.kind);
       if (isCovered) this.#resolve(open, null);
-      else this.#standing.set(open.kind, (this.#standing.get(open.kind) ?? 0) + 1);
+      else this.#leaveOpen(open);
     }
     for (const suspect of this.#suspectByKey.values()) {
       const isCovered = this.looked.covers(this.#partsOf(suspect.key), 'value_mismatch');
@@ -170,34 +170,26 @@ class Desk {
     }
   }
 
-  /** Where a kind has too many, what has no row of its own shares one. */
-  shareRows(): void {
-    const kinds = new Set<Difference['kind']>([
-      ...this.#opened.map(({ kind }) => kind),
-      ...this.looked.state.open.filter(isShared).map(({ kind }) => kind as Difference['kind']),
-    ]);
-    for (const kind of kinds) this.#shareRow(kind);
-  }
-
   decision(): Decision {
-    const { state, kind } = this.looked;
-    const inFlight = this.#suspects.length + this.#restless + this.#restlessBefore();
-    const isEmpty =
-      !this.looked.hasNode && this.looked.compared.length === 0 && this.#standing.size === 0;
-    const hasShared = this.#hasSharedRow();
+    const { state, kind, path, shard, compared, hasNode } = this.looked;
+    const { times, shards } = this.options;
+    const changes = shareRows(
+      { opened: this.#opened, renewed: this.#renewed, resolved: this.#resolved },
+      this.#standing,
+      this.looked,
+    );
+    const isFull = kind === 'full';
+    const set = { isWhole: this.#isWhole, isFull, hasSuspects: this.#suspects.length > 0 };
     return {
-      opened: this.#opened,
-      renewed: this.#renewed,
-      resolved: this.#resolved,
+      ...changes,
       suspects: this.#suspects,
       brought: this.#isWhole ? this.#brought : (state.reading?.brought ?? 0) + this.#brought,
-      inFlight,
+      inFlight: this.#suspects.length + this.#restless + this.#restlessBefore(),
       countedSince: this.#countedSince,
-      caughtUpAt: this.#caughtUpAt(),
-      dueAt: this.#dueAt(),
-      // How many a shared row stands for only a full reading can tell.
-      isFullDue: hasShared || (kind !== 'full' && state.reading?.is_full_due === true),
-      isGone: kind === 'full' && isEmpty,
+      caughtUpAt: caughtUpAt(state, isFull),
+      dueAt: nextDue(state, set, { path, shard, shards }, times),
+      isFullDue: hasSharedRow(changes, state) || (!isFull && state.reading?.is_full_due === true),
+      isGone: isFull && !hasNode && compared.length === 0 && this.#standing.size === 0,
     };
   }
 
@@ -213,20 +205,28 @@ class Desk {
 
   #takeDifferent(key: ComparedKey, kind: DifferenceKind, suspect: Suspect | undefined): void {
     const open = this.#openOf(key.ref, kind);
-    if (open !== undefined && open.seen === seenOf(key)) {
-      this.#keep(open);
-      return;
-    }
-    // It stays open as it is, until it is known whether it differs still.
-    if (open !== undefined) this.#kept.add(open.id);
-    if (this.#isBulk) this.#openKey(key, kind, this.#lastLook(key, kind), this.#now);
-    else if (suspect === undefined) this.#suspect(key, kind);
+    if (open !== undefined && open.seen === seenOf(key)) this.#keep(open);
+    else if (this.#isBulk || (this.looked.kind === 'full' && this.#isShared(kind))) {
+      this.#openKey(key, kind, this.#lastLook(key, kind), this.#now);
+    } else if (suspect === undefined) this.#suspect(key, kind);
+    else if (!this.#isRipe(suspect)) this.#suspects.push(suspect);
     else if (hasStoodStill(key.row, suspect)) {
-      if (open !== undefined) {
-        this.#resolved.push({ id: open.id, by: resolvedBy(key.row, open, this.looked.state) });
-      }
+      // It differs in another way than it did: that difference is over.
+      for (const other of this.#openAt(key.ref)) this.#resolve(other, key.row);
       this.#openKey(key, kind, suspect.written_after, suspect.looked_at);
     } else this.#lookAgain(key.row, suspect);
+    // Until it is known how it differs by now, what is open stays so.
+    for (const other of this.#openAt(key.ref)) this.#leaveOpen(other);
+  }
+
+  /** Whether a row stands for keys of this kind: which of them is nowhere written. */
+  #isShared(kind: string): boolean {
+    return this.looked.state.open.some((open) => open.kind === kind && isShared(open));
+  }
+
+  /** Whether its last look is long enough ago for the next one. */
+  #isRipe({ looked_at: lookedAt, looks }: Suspect): boolean {
+    return millisOf(this.#now) - millisOf(lookedAt) >= this.options.times.graceMs * looks;
   }
 
   #lookAgain(row: Row | null, suspect: Suspect): void {
@@ -237,14 +237,10 @@ class Desk {
 
   #takeAgreeing(key: ComparedKey, suspect: Suspect | undefined): void {
     const { row, state, ref } = key;
-    let wasOpen = false;
-    for (const open of this.#openByRef.get(ref) ?? []) {
-      if (this.#kept.has(open.id) || open.kind === 'invalid_payload') continue;
-      this.#resolve(open, row);
-      wasOpen = true;
-    }
+    const open = this.#openAt(ref);
+    for (const one of open) this.#resolve(one, row);
     if (row === null) return;
-    if (state === 'agrees' && !wasOpen && this.#isUntoldFill(row, ref, suspect)) {
+    if (state === 'agrees' && open.length === 0 && this.#isUntoldFill(row, ref, suspect)) {
       this.#takeFill(key, row, suspect);
     }
     const counts = this.#isWhole || suspect?.looked_at === this.#known('read_at');
@@ -268,6 +264,7 @@ class Desk {
   #isUntoldFill(row: Row, ref: string, suspect: Suspect | undefined): boolean {
     const { state } = this.looked;
     if (row.origin === 'rtdb' || this.#settled.has(ref)) return false;
+    if (this.#isShared('missing_in_postgres')) return false;
     const last = suspect === undefined ? this.#known('read_at') : suspect.written_after;
     if (last !== null) return row.mirroredAt > last;
     const { first_pass_at: passed } = state.pathBooks;
@@ -279,13 +276,6 @@ class Desk {
   #wasBrought(row: Row): boolean {
     if (this.#countedSince === null || row.origin !== 'rtdb') return false;
     return this.#countedSince === '-infinity' || row.mirroredAt > this.#countedSince;
-  }
-
-  #closeOthers({ ref, state }: ComparedKey): void {
-    for (const open of this.#openByRef.get(ref) ?? []) {
-      if (this.#kept.has(open.id)) continue;
-      if (open.kind !== state && isDifferentState(state)) this.#kept.add(open.id);
-    }
   }
 
   #suspect(key: ComparedKey, kind: DifferenceKind): void {
@@ -326,8 +316,12 @@ class Desk {
   }
 
   #keep(open: OpenDifference): void {
-    this.#kept.add(open.id);
     this.#renewed.push({ id: open.id, keys: null });
+    this.#leaveOpen(open);
+  }
+
+  #leaveOpen(open: OpenDifference): void {
+    this.#kept.add(open.id);
     this.#standing.set(open.kind, (this.#standing.get(open.kind) ?? 0) + 1);
   }
 
@@ -345,145 +339,21 @@ class Desk {
 
   #bulk: boolean | undefined;
 
+  #lastLook({ parts, row }: ComparedKey, kind: DifferenceKind): string | null {
+    const { day } = this.looked.path.placeOf({ key: {}, parts });
+    const presence = kind === 'missing_in_postgres' || kind === 'missing_in_rtdb';
+    const at = { day, presence, movedAt: row?.mirroredAt ?? null };
+    return lastLookAt(this.looked.state, at, this.options.times);
+  }
+
   get #now(): string {
     return this.looked.state.readAt;
-  }
-
-  /** When a reading last looked at this key: the write that is missing came later. */
-  #lastLook({ parts, row }: ComparedKey, kind: DifferenceKind): string | null {
-    const { path } = this.looked;
-    const [readAt, fullAt] = [this.#known('read_at'), this.#known('full_at')];
-    if (readAt === null || fullAt === null || fullAt >= readAt) return fullAt ?? readAt;
-    const day = path.placeOf({ key: {}, parts }).day;
-    const from = this.#known('read_from');
-    if (day !== null) return from !== null && day >= from ? readAt : fullAt;
-    const isPresence = kind === 'missing_in_postgres' || kind === 'missing_in_rtdb';
-    const movedSince = millisOf(readAt) - this.options.times.reconcileDays * DAY_MS;
-    const wasRead = row !== null && millisOf(row.mirroredAt) > movedSince;
-    return isPresence || wasRead ? readAt : fullAt;
-  }
-
-  #shareRow(kind: Difference['kind']): void {
-    const shared = this.looked.state.open.find((open) => isShared(open) && open.kind === kind);
-    const own = this.#opened.filter((one) => one.kind === kind && one.resolvedBy === null);
-    const count = this.#standing.get(kind) ?? 0;
-    const isFirst = this.#known('read_at') === null || this.#isSecondLookAtFirst(own);
-    const most = isFirst ? MAX_ROWS_OF_FIRST : MAX_ROWS_OF_KIND;
-    if (this.looked.kind !== 'full' && shared !== undefined) {
-      // What it stands for is known by full readings alone; what is new has rows of its own until then.
-      if (count > MAX_ROWS_OF_KIND) this.#dropOwn(kind);
-      return;
-    }
-    if (count <= most) {
-      if (shared === undefined) return;
-      for (const one of own) {
-        one.writtenAfter = shared.written_after;
-        one.writtenBefore = shared.written_before;
-      }
-      this.#closeShared(shared, shared.keys - own.length);
-      return;
-    }
-    this.#dropOwn(kind);
-    if (shared === undefined) {
-      this.#openShared(kind, own);
-      return;
-    }
-    this.#renewed.push({ id: shared.id, keys: own.length });
-    this.#logShrunk(shared, shared.keys - own.length);
-  }
-
-  /** Whether these were first looked at by the shard's first reading. */
-  #isSecondLookAtFirst(own: readonly Difference[]): boolean {
-    const whole = this.#known('whole_at') ?? [];
-    return (
-      this.looked.kind === 'suspects' &&
-      whole.length === 1 &&
-      own.every(
-        ({ writtenAfter, writtenBefore }) => writtenAfter === null && writtenBefore === whole[0],
-      )
-    );
-  }
-
-  #dropOwn(kind: Difference['kind']): void {
-    const rest = this.#opened.filter((one) => one.kind !== kind || one.resolvedBy !== null);
-    this.#opened.splice(0, this.#opened.length, ...rest);
-  }
-
-  #openShared(kind: Difference['kind'], own: readonly Difference[]): void {
-    const { path, shard } = this.looked;
-    const bounds = own.map(({ writtenAfter }) => writtenAfter);
-    this.#opened.push({
-      ...{ ref: refOfParts(path.ref, [shard]), kind, compared: null, odd: null },
-      keys: own.length,
-      // Of all of them: the earliest that any of them may have been written.
-      writtenAfter: bounds.includes(null) ? null : (bounds.sort()[0] ?? null),
-      writtenBefore: own[0]?.writtenBefore ?? this.#now,
-      resolvedBy: null,
-    });
-  }
-
-  #closeShared(shared: OpenDifference, gone: number): void {
-    this.#kept.add(shared.id);
-    this.#resolved.push({ id: shared.id, by: gone > 0 ? this.#fillOf() : 'gone' });
-  }
-
-  /** What a shared row no longer stands for is a finding of its own, that is over. */
-  #logShrunk(shared: OpenDifference, gone: number): void {
-    if (gone <= 0) return;
-    this.#opened.push({
-      ...{ ref: shared.ref, kind: shared.kind as Difference['kind'], compared: null, odd: null },
-      keys: gone,
-      writtenAfter: shared.written_after,
-      writtenBefore: shared.written_before,
-      resolvedBy: this.#fillOf(),
-    });
-  }
-
-  /** Who filled what a shared row stood for: nobody knows of each key, so the least that speaks for the mirror. */
-  #fillOf(): ResolvedBy {
-    const origins = new Set(this.looked.compared.map(({ row }) => row?.origin));
-    for (const origin of ['backfill', 'repair', 'client'] as const) {
-      if (origins.has(origin)) return origin;
-    }
-    return 'event';
-  }
-
-  #hasSharedRow(): boolean {
-    const opened = this.#opened.some(
-      ({ compared, odd, resolvedBy: by }) => compared === null && odd === null && by === null,
-    );
-    const stays = this.looked.state.open.some(
-      (open) => isShared(open) && !this.#resolved.some(({ id }) => id === open.id),
-    );
-    return opened || stays;
   }
 
   /** Keys that the last whole reading called in flight, and that nobody has looked at since. */
   #restlessBefore(): number {
     if (this.#isWhole) return 0;
     return Math.max(0, (this.#known('in_flight') ?? 0) - this.looked.state.suspects.length);
-  }
-
-  #caughtUpAt(): string | null {
-    const known = this.#known('caught_up_at');
-    const gapAt = this.looked.state.pathBooks.gap_at;
-    if (this.looked.kind !== 'full' || gapAt === null || this.#now < gapAt) return known;
-    return known !== null && known >= gapAt ? known : this.#now;
-  }
-
-  #dueAt(): string {
-    const { times, shards } = this.options;
-    const nowMs = millisOf(this.#now);
-    const lastMs = this.#isWhole ? nowMs : millisOf(this.#known('read_at') ?? this.#now);
-    const fullMs =
-      this.looked.kind === 'full' ? nowMs : millisOf(this.#known('full_at') ?? this.#now);
-    const { path, shard } = this.looked;
-    const dues = [
-      lastMs + everyMsFor(times, shards),
-      fullMs + fullEveryMs(times, path, shard),
-      ...(this.#suspects.length > 0 ? [nowMs + times.graceMs] : []),
-    ];
-    return instantOfMillis(Math.min(...dues)) ?? this.#now;
   }
 
   #refOf(key: JsonObject): string {
@@ -495,19 +365,20 @@ class Desk {
   }
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-
-/** Of odd places none has a key; a shared row stands for several. */
-function isShared({ key, keys, kind }: OpenDifference): boolean {
-  return key === null && (kind !== 'invalid_payload' || keys > 1);
+/** How many a shared row stands for only a full reading can tell: the next one is to be one. */
+function hasSharedRow(
+  { opened, resolved }: Pick<Decision, 'opened' | 'resolved'>,
+  { open }: Pick<ShardState, 'open'>,
+): boolean {
+  const over = new Set(resolved.map(({ id }) => id));
+  return (
+    open.some((one) => isShared(one) && !over.has(one.id)) ||
+    opened.some((one) => one.compared === null && one.odd === null && one.resolvedBy === null)
+  );
 }
 
 function isDifferent(key: ComparedKey): key is ComparedKey & { state: DifferenceKind } {
-  return isDifferentState(key.state);
-}
-
-function isDifferentState(state: ComparedKey['state']): state is DifferenceKind {
-  return state !== 'none' && state !== 'agrees' && state !== 'retained';
+  return key.state !== 'none' && key.state !== 'agrees' && key.state !== 'retained';
 }
 
 function textOf(value: Json): string {
@@ -546,40 +417,4 @@ export function resolvedBy(
 
 function isSameKey(a: JsonObject, b: JsonObject | null): boolean {
   return b !== null && Object.keys(b).every((column) => a[column] === b[column]);
-}
-
-/**
- * Since when a whole reading counts what events brought: the newest whole reading that is a window old, but none
- * before the mirror was caught up with the last gap; '-infinity' for a shard that was born after all was read
- * once; null where nothing tells.
- */
-function countedSince({ state }: Looked, { times }: DecideOptions): string | null {
-  const { reading, readAt, pathBooks } = state;
-  const whole = reading?.whole_at ?? [];
-  const oldest = instantOfMillis(millisOf(readAt) - times.windowMs) ?? '';
-  const aged = whole.filter((at) => at <= oldest).at(-1);
-  const base = aged ?? bornLate(reading, pathBooks.first_pass_at) ?? whole[0] ?? null;
-  const caughtUp = reading?.caught_up_at ?? null;
-  if (base === null || caughtUp === null) return base;
-  return base !== '-infinity' && base > caughtUp ? base : caughtUp;
-}
-
-function bornLate(reading: ShardState['reading'], passedAt: string | null): '-infinity' | null {
-  if (passedAt === null || reading === null || reading.first_seen_at <= passedAt) return null;
-  const isYoung = reading.read_at === null || reading.counted_since === '-infinity';
-  return isYoung ? '-infinity' : null;
-}
-
-/** Less up to a tenth, by the shard: all of them would be due at once, as they were first read. */
-export function fullEveryMs(
-  { fullEveryMs: every }: ProofTimes,
-  { dayColumn }: Pick<MirroredPath, 'dayColumn'>,
-  shard: string,
-): number {
-  let hash = 0;
-  for (let place = 0; place < shard.length; place += 1) {
-    hash = (hash * 31 + shard.charCodeAt(place)) % 1_000_003;
-  }
-  const share = 0.9 + 0.1 * (hash / 1_000_003);
-  return (dayColumn === null ? every.undated : every.dated) * share;
 }

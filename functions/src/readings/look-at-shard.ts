@@ -1,11 +1,11 @@
 import type { Leaf, MirroredPath } from '../paths/mirrored-path';
 import { stepsOfRef } from '../paths/ref-pattern';
 import type { Statements } from '../postgres/statements';
-import { keyIssues } from '../values/rtdb-key';
+import { keyIssues, REFUSED_IN_KEY } from '../values/rtdb-key';
 import { type ComparedKey, compareKey, type Row } from './compare-key';
 import type { Looked } from './decide-reading';
 import { type FoundLeaf, leavesOfNode, type NodeLeaves } from './leaves-of-node';
-import { MAX_ONE_BY_ONE, type MemberPlan, wholeRange } from './plan-reading';
+import { keyId, MAX_ONE_BY_ONE, type MemberPlan, wholeRange } from './plan-reading';
 import type { ProofTimes } from './proof-times';
 import { refOfParts, type ShardNode } from './shard-node';
 import { ROWS_OF } from './shard-state';
@@ -50,7 +50,7 @@ const NOTHING: ShardSource = {
 };
 
 function isHeldKey(key: string): boolean {
-  return keyIssues('key', key).length === 0;
+  return key !== '' && !REFUSED_IN_KEY.test(key) && keyIssues('key', key).length === 0;
 }
 
 interface Sides {
@@ -160,14 +160,14 @@ function lookedAt(
   const { path } = member;
   const options = { path, readAt: state.readAt, retentionDays };
   const covers = coverageOf(plan);
-  const leaves = new Map(found.leaves.map((leaf) => [leaf.leaf.parts.join('\0'), leaf]));
+  const leaves = new Map(found.leaves.map((leaf) => [keyId(leaf.leaf.parts), leaf]));
   const compared: ComparedKey[] = [];
   const take = (leaf: Leaf, ref: string, held: FoundLeaf | null, row: Row | null) => {
     if (kind === 'suspects' && !covers(leaf.parts, 'value_mismatch')) return;
     compared.push(compareKey({ leaf, ref }, held, row, options));
   };
   for (const row of rows) {
-    const id = row.parts.join('\0');
+    const id = keyId(row.parts);
     const held = leaves.get(id) ?? null;
     leaves.delete(id);
     // Both have it, and nothing says that either has changed.
@@ -190,7 +190,7 @@ function coverageOf({ member, kind, range, days, keys, wantsKeys }: MemberPlan):
     if (kind === 'full') return true;
     if (kind === 'suspects' || member.aboveDay === null) {
       if (wantsKeys && difference.startsWith('missing_')) return true;
-      return keys.has(parts.join('/'));
+      return keys.has(keyId(parts));
     }
     const day = parts[dayPlace] ?? '';
     return days.has(day) || (range !== null && day >= range.from && day <= range.to);

@@ -1,7 +1,8 @@
 import { instantOfMillis, millisOf } from '../values/event-time';
 import type { Json, JsonObject } from '../values/json';
-import { fullEveryMs, type ReadingKind } from './decide-reading';
+import type { ReadingKind } from './decide-reading';
 import { everyMsFor, type ProofTimes } from './proof-times';
+import { fullEveryMs } from './reading-times';
 import type { NodeMember, ShardNode } from './shard-node';
 import type { ShardState } from './shard-state';
 
@@ -67,18 +68,20 @@ const ORDER: readonly ReadingKind[] = ['full', 'whole', 'touched', 'suspects'];
 export function dueKind(
   { path }: NodeMember,
   shard: string,
-  { reading, readAt, pathBooks, moved, suspects }: ShardState,
+  { reading, readAt, pathBooks, moved, direct }: ShardState,
   times: ProofTimes,
   shards: number,
 ): ReadingKind {
-  if (reading?.read_at == null || reading.full_at === null || reading.is_full_due) return 'full';
-  if (pathBooks.gap_at !== null && reading.full_at < pathBooks.gap_at) return 'full';
+  const fullAt = reading?.full_at ?? null;
+  if (reading?.read_at == null || fullAt === null || reading.is_full_due) return 'full';
+  const { gap_at: gapAt, restored_at: restoredAt } = pathBooks;
+  if ([gapAt, restoredAt].some((at) => at !== null && fullAt < at)) return 'full';
   const nowMs = millisOf(readAt);
-  if (nowMs >= millisOf(reading.full_at) + fullEveryMs(times, path, shard)) return 'full';
+  if (nowMs >= millisOf(fullAt) + fullEveryMs(times, path, shard)) return 'full';
   if (nowMs >= millisOf(reading.read_at) + everyMsFor(times, shards)) return 'whole';
   const seenAt = lastOf(reading.read_at, reading.touched_at);
-  if (moved === null || moved.some(([, at]) => at > seenAt)) return 'touched';
-  return suspects.length > 0 ? 'suspects' : 'touched';
+  const isTouched = moved?.some(([, at]) => at > seenAt) ?? true;
+  return isTouched || direct.some(({ at }) => at > seenAt) ? 'touched' : 'suspects';
 }
 
 function planMember(
@@ -99,8 +102,7 @@ function planMember(
   const seenAt = kind === 'whole' ? null : seenAtOf(state);
   const keys = new Map<string, readonly string[]>();
   for (const [what, at] of state.moved) {
-    if (typeof what !== 'string' && (seenAt === null || at > seenAt))
-      keys.set(what.join('/'), what);
+    if (typeof what !== 'string' && (seenAt === null || at > seenAt)) keys.set(keyId(what), what);
   }
   for (const [id, key] of keysOf([...state.suspects, ...state.direct], member)) keys.set(id, key);
   if (kind === 'whole') for (const [id, key] of keysOf(state.open, member)) keys.set(id, key);
@@ -170,9 +172,14 @@ function keysOf(
   for (const { key } of keyed) {
     if (key === null) continue;
     const parts = path.keyColumns.map((column) => textOf(key[column] ?? null));
-    keys.set(parts.join('/'), parts);
+    keys.set(keyId(parts), parts);
   }
   return keys;
+}
+
+/** What tells keys apart: no text of Postgres' holds U+0000. */
+export function keyId(parts: readonly string[]): string {
+  return parts.join('\0');
 }
 
 function textOf(value: Json): string {

@@ -7,9 +7,9 @@ import { type ReadingContext, type ReadingOutcome, readShard } from './read-shar
 import { type ShardNode, shardNodes } from './shard-node';
 import { FAIL_READING } from './shard-state';
 
-/** RTDB's shards, page by page: the keys after one, in RTDB's order; fewer than asked for = that was all. */
+/** RTDB's shards, page by page; those after one of them, in RTDB's order. */
 export interface ShardList {
-  listKeys(path: readonly string[], after: string | null, most: number): Promise<string[]>;
+  pagesOfKeys(path: readonly string[], after: string | null): AsyncIterable<string[]>;
 }
 
 export interface QueueContext extends Omit<ReadingContext, 'shardsOf'> {
@@ -95,6 +95,12 @@ const TAKE_DUE = query({
   row: { path: z.string(), shard: z.string() },
 });
 
+const GIVE_BACK = query({
+  text: 'select mirror.give_back($1, $2)',
+  params: { paths: 'text[]', shards: 'text[]' },
+  row: {},
+});
+
 const COUNT_SHARDS = query({
   text: 'select path, count(*)::integer as shards from mirror.readings group by path',
   params: {},
@@ -110,7 +116,10 @@ const COUNT_SHARDS = query({
 export async function workQueue(context: QueueContext): Promise<WorkDone> {
   const nodes = shardNodes(context.paths);
   await findDue(nodes, context);
-  return readDue(nodes, context);
+  const done = await readDue(nodes, context);
+  for (const { name } of context.paths)
+    await NOTE_FIRST_PASS.run(context.statements, { path: name });
+  return done;
 }
 
 /** Makes due what has changed: rows, gaps that ended, and shards that either store holds. */
@@ -126,7 +135,6 @@ export async function findDue(nodes: readonly ShardNode[], context: QueueContext
     if (context.isOver()) return;
     await listNode(node, shardsOf, context);
   }
-  for (const { name } of context.paths) await NOTE_FIRST_PASS.run(statements, { path: name });
 }
 
 async function listNode(
@@ -144,16 +152,14 @@ async function listNode(
   if (listing === undefined) return;
   const { beganAt } = listing;
   const fullAgainS = everyMs / 1_000;
-  let after = listing.afterKey;
-  for (;;) {
-    if (context.isOver()) return;
-    const page = await rtdb.listKeys(root, after, PAGE);
-    after = page.at(-1) ?? after;
+  for await (const page of rtdb.pagesOfKeys(root, listing.afterKey)) {
+    const lastKey = page.at(-1) ?? null;
     const shards = page.filter((shard) => shard !== CANARY_COUPLE);
     for (const path of names) {
-      await NOTE_LISTED.run(statements, { path, beganAt, shards, lastKey: after, fullAgainS });
+      await NOTE_LISTED.run(statements, { path, beganAt, shards, lastKey, fullAgainS });
     }
-    if (page.length < PAGE) break;
+    // The next worker goes on from here.
+    if (context.isOver()) return;
   }
   for (const path of names) {
     await noteRows(path, context);
@@ -192,6 +198,7 @@ async function readDue(nodes: readonly ShardNode[], context: QueueContext): Prom
     }
   };
   await Promise.all(Array.from({ length: context.concurrency }, worker));
+  await giveBack(taken, context);
   done.isIdle = !context.isOver();
   return done;
 }
@@ -218,6 +225,20 @@ async function takeDue(
     if (node !== undefined) taken.set(`${node.root.join('/')}/${shard}`, { node, shard });
   }
   return [...taken.values()];
+}
+
+async function giveBack(
+  taken: readonly { node: ShardNode; shard: string }[],
+  { statements }: QueueContext,
+): Promise<void> {
+  if (taken.length === 0) return;
+  const given = taken.flatMap(({ node, shard }) =>
+    node.members.map(({ path }) => ({ path: path.name, shard })),
+  );
+  await GIVE_BACK.run(statements, {
+    paths: given.map(({ path }) => path),
+    shards: given.map(({ shard }) => shard),
+  });
 }
 
 async function readOne(

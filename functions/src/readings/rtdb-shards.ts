@@ -1,19 +1,21 @@
-import { type RtdbRequestOptions, requestRtdb } from '../rtdb/rtdb-request';
+import { childrenOf, pagesOfKeys } from '../rtdb/rtdb-children';
+import { type RtdbAccess, readRtdb } from '../rtdb/rtdb-client';
 import type { ShardSource } from './look-at-shard';
 import type { ShardList } from './queue';
 
-/** RTDB over REST, for readings. Rejects with RtdbReadError. */
-export function rtdbShards(options: RtdbRequestOptions): ShardSource & ShardList {
-  const ask = async (path: readonly string[], query: Record<string, string> = {}) =>
-    (await requestRtdb(path, query, options)).value;
+/** RTDB over REST, as readings need it. Rejects with RtdbReadError. */
+export function rtdbShards(access: RtdbAccess): ShardSource & ShardList {
   return {
-    read: (path) => ask(path),
-    readRange: (path, from, to) =>
-      ask(path, { orderBy: '"$key"', startAt: JSON.stringify(from), endAt: JSON.stringify(to) }),
-    readKeys: async (path) => Object.keys((await ask(path, { shallow: 'true' })) ?? {}),
-    async listKeys(path, after) {
-      const keys = Object.keys((await ask(path, { shallow: 'true' })) ?? {});
-      return after === null ? keys : [];
+    read: (path) => readRtdb(access, { path }),
+    async readRange(path, from, to) {
+      const children = await childrenOf(access, path, { from, to });
+      return children === null ? null : Object.fromEntries(children);
     },
+    async readKeys(path) {
+      const keys: string[] = [];
+      for await (const page of pagesOfKeys(access, path)) keys.push(...page);
+      return keys;
+    },
+    pagesOfKeys: (path, after) => pagesOfKeys(access, path, undefined, after),
   };
 }

@@ -11,7 +11,7 @@ export interface RtdbDatabase {
   instance: string;
 }
 
-/** What names a database; `config.ts` reads it. */
+/** What settings say of a database. */
 export interface RtdbNames {
   /** `host:port` */
   emulatorHost: string | undefined;
@@ -22,13 +22,42 @@ export interface RtdbNames {
   project: string | undefined;
 }
 
-/** The access token goes to this host: only to Google's. */
-const GOOGLE_HOST = /^([A-Za-z0-9-]+)\.(?:[a-z0-9-]+\.)?(?:firebaseio\.com|firebasedatabase\.app)$/;
+/** What an event says of its database: text from outside. */
+export interface RtdbOrigin {
+  instance: string | null;
+  /** Without the instance, such as `firebaseio.com`. */
+  databaseHost: string | null;
+}
+
+/** Gives an OAuth access token for RTDB's REST API. */
+export type AccessToken = () => Promise<string>;
 
 /**
- * The database that is named: the emulator's, one by its URL, or an instance in its region.
+ * The hosts of Google's databases, and nothing besides the host's name: no user, port or path.
  *
- * Source: https://firebase.google.com/docs/projects/locations#rtdb-locations (hosts by region)
+ * Source: https://firebase.google.com/docs/projects/locations#rtdb-locations
+ */
+const GOOGLE_ORIGIN =
+  /^https:\/\/([A-Za-z0-9-]+)\.(?:[a-z0-9-]+\.)?(?:firebaseio\.com|firebasedatabase\.app)$/;
+
+/**
+ * The one place that decides who gets the access token: a database of Google's, over TLS. An emulator
+ * gets `owner`, which is no secret and makes an administrator of whoever shows it there.
+ *
+ * Source: https://firebase.google.com/docs/database/rest/auth
+ *
+ * @returns null where the database is neither: nothing is to be sent there
+ */
+export function tokenFor(
+  { origin, namespace }: RtdbDatabase,
+  accessToken: AccessToken,
+): Promise<string> | null {
+  if (namespace !== null) return Promise.resolve('owner');
+  return GOOGLE_ORIGIN.test(origin) ? accessToken() : null;
+}
+
+/**
+ * The database that settings name: the emulator's, one by its URL, or an instance in its region.
  *
  * @throws ConfigurationError that names the variable and what was expected
  */
@@ -41,8 +70,7 @@ export function rtdbDatabase(names: RtdbNames): RtdbDatabase {
   }
   const pinned = names.instance?.includes('*') ? undefined : names.instance;
   if (emulatorHost) {
-    const instance = pinned ?? `${names.project ?? 'demo-quests'}-default-rtdb`;
-    return { origin: `http://${emulatorHost}`, namespace: instance, instance };
+    return emulated(emulatorHost, pinned ?? `${names.project ?? 'demo-quests'}-default-rtdb`);
   }
   if (url) return url;
   if (pinned === undefined) {
@@ -55,21 +83,41 @@ export function rtdbDatabase(names: RtdbNames): RtdbDatabase {
   return { origin: `https://${pinned}.${host}`, namespace: null, instance: pinned };
 }
 
-/** What events say of the database that they come from. */
-export function identityOf({ origin, namespace, instance }: RtdbDatabase): RtdbIdentity {
-  if (namespace !== null) return { instance: namespace, host: 'emulator' };
-  return { instance, host: new URL(origin).hostname.slice(instance.length + 1) };
+/**
+ * The database that an event comes from; null where it names none that may be asked.
+ *
+ * @param emulatorHost `host:port` of the database emulator, where there is one
+ */
+export function databaseOfEvent(
+  { instance, databaseHost }: RtdbOrigin,
+  emulatorHost: string | undefined,
+): RtdbDatabase | null {
+  if (instance === null || !/^[A-Za-z0-9-]+$/.test(instance)) return null;
+  if (emulatorHost) return emulated(emulatorHost, instance);
+  const origin = `https://${instance}.${databaseHost}`;
+  const [, named] = GOOGLE_ORIGIN.exec(origin) ?? [];
+  return named === instance ? { origin, namespace: null, instance } : null;
 }
 
 /** @throws ConfigurationError that says what was expected */
 export function parseRtdbUrl(text: string): RtdbDatabase {
   const url = URL.canParse(text) ? new URL(text) : null;
-  const instance = url === null ? undefined : GOOGLE_HOST.exec(url.hostname)?.[1];
+  const [, instance] = GOOGLE_ORIGIN.exec(url?.origin ?? '') ?? [];
   // More than an origin would mean another database, or a part of one: `?ns=`, a path.
-  if (url === null || instance === undefined || url.href !== `https://${url.hostname}/`) {
+  if (url === null || instance === undefined || url.href !== `${url.origin}/`) {
     throw new ConfigurationError(
       'expected an address such as https://my-project-default-rtdb.firebaseio.com',
     );
   }
   return { origin: url.origin, namespace: null, instance };
+}
+
+function emulated(host: string, instance: string): RtdbDatabase {
+  return { origin: `http://${host}`, namespace: instance, instance };
+}
+
+/** What events say of the database that they come from. */
+export function identityOf({ origin, namespace, instance }: RtdbDatabase): RtdbIdentity {
+  if (namespace !== null) return { instance: namespace, host: 'emulator' };
+  return { instance, host: new URL(origin).hostname.slice(instance.length + 1) };
 }

@@ -17,7 +17,9 @@ export function deadline(timeoutMs: number): AbortSignal {
 /** As {@link within}, by the deadline of a signal that others share; rejects with its reason. */
 export function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    const stop = () => reject(signal.reason);
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
     work.then(resolve, reject);
   });
 }

@@ -19,3 +19,26 @@ export function keyIssues(field: string, key: string): InputIssue[] {
   }
   return [];
 }
+
+const INTEGER_LIKE = /^-?0*\d{1,10}$/;
+
+/**
+ * RTDB's order of keys: 32-bit integers first, by their number, then text by UTF-16 unit.
+ *
+ * Source: https://firebase.google.com/docs/database/rest/retrieve-data#how-rest-data-is-ordered
+ *
+ * @returns less than, equal to or greater than 0
+ */
+export function compareRtdbKeys(a: string, b: string): number {
+  const [left, right] = [integerOf(a), integerOf(b)];
+  if (left !== null && right !== null) return left - right || a.length - b.length;
+  if (left !== null) return -1;
+  if (right !== null) return 1;
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
+}
+
+function integerOf(key: string): number | null {
+  const value = INTEGER_LIKE.test(key) ? Number(key) : Number.NaN;
+  return value >= -(2 ** 31) && value < 2 ** 31 ? value : null;
+}

@@ -1,5 +1,6 @@
 import { PATHS } from '../../../functions/src/app-paths';
 import type { MirroredPath } from '../../../functions/src/paths/mirrored-path';
+import { seenOf } from '../../../functions/src/readings/compare-key';
 import type { Difference, Looked } from '../../../functions/src/readings/decide-reading';
 import { PROOF_TIMES, type ProofTimes } from '../../../functions/src/readings/proof-times';
 import { type WorkDone, workQueue } from '../../../functions/src/readings/queue';
@@ -15,7 +16,12 @@ export interface TestProof {
   database: TestDatabase;
   rtdb: StandinTree;
   /** Works the queue until nothing is due. */
-  work(times?: Partial<ProofTimes>, paths?: readonly MirroredPath[]): Promise<Worked>;
+  work(
+    times?: Partial<ProofTimes>,
+    paths?: readonly MirroredPath[],
+    /** Where something is always due: so many readings, and no more. */
+    most?: number,
+  ): Promise<Worked>;
   stop(): Promise<void>;
 }
 
@@ -35,7 +41,7 @@ export async function startProof(): Promise<TestProof> {
   return {
     database,
     rtdb,
-    async work(times = {}, paths = PATHS) {
+    async work(times = {}, paths = PATHS, most = Number.POSITIVE_INFINITY) {
       const outcomes: ReadingOutcome[] = [];
       const failures: string[] = [];
       const done = await workQueue({
@@ -48,7 +54,7 @@ export async function startProof(): Promise<TestProof> {
         explain: async (differences, looked) => differences.map((one) => unexplained(one, looked)),
         onOutcome: (outcome) => outcomes.push(outcome),
         onFailure: (path, shard, error) => failures.push(`${path} ${shard}: ${error}`),
-        isOver: () => false,
+        isOver: () => outcomes.length >= most,
       });
       return { ...done, outcomes, failures };
     },
@@ -72,7 +78,7 @@ function unexplained(difference: Difference, { path }: Looked): FoundRow {
           ),
     cause: odd === null ? 'unknown' : 'rejected',
     severity: 'error',
-    detail: { seen: 'x' },
+    detail: { seen: compared === null ? null : seenOf(compared) },
     written_after: difference.writtenAfter,
     written_before: difference.writtenBefore,
     resolved_by: difference.resolvedBy,

@@ -3,6 +3,7 @@ import { settingText } from '../../deploy/setting-text';
 import { postgresConfig, read, rtdbConfig } from '../../deploy/settings';
 import { ConfigurationError } from '../../errors/configuration-error';
 import { ConfigError, UsageError } from '../../errors/usage-error';
+import { tokenFor } from '../../rtdb/rtdb-database';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { type Doctor, fail, skipped } from '../doctor/check';
@@ -100,7 +101,7 @@ async function deploymentOf(
 async function rtdbOf(env: CommandContext['env']): Promise<Doctor['rtdb']> {
   try {
     const options = rtdbConfig(env);
-    await options.accessToken();
+    await tokenFor(options.database, options.accessToken);
     return options;
   } catch (error) {
     if (error instanceof ConfigurationError) return { problem: error.message };

@@ -6,7 +6,7 @@ import { draftPath, type NewPathRequest, planNewPath } from '../../new-path/plan
 import { EMPTY_SAMPLE, type Sample, samplePath, type TreeSource } from '../../new-path/sample-tree';
 import type { MirroredPath } from '../../paths/mirrored-path';
 import { stepsOfRef } from '../../paths/ref-pattern';
-import { RtdbReadError } from '../../rtdb/rtdb-request';
+import { RtdbReadError } from '../../rtdb/rtdb-client';
 import type { CommandContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { formatChange, formatNewPath } from '../new-path/format-plan';

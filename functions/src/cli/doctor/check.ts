@@ -1,6 +1,6 @@
 import type { ClientConfig } from 'pg';
 import type { Statements } from '../../postgres/statements';
-import type { RtdbRequestOptions } from '../../rtdb/rtdb-request';
+import type { RtdbAccess } from '../../rtdb/rtdb-client';
 import type { CommandContext } from '../context';
 import type { Deployment } from './deployment';
 
@@ -31,7 +31,7 @@ export interface Doctor {
   /** What would be deployed, or why that is not known. */
   deployment: Deployment | Diagnosis;
   /** How RTDB is asked, or why it can't be. */
-  rtdb: RtdbRequestOptions | { problem: string };
+  rtdb: RtdbAccess | { problem: string };
   isEmulator: boolean;
   /** How many couples to look at for the largest fan-out. */
   sample: number;

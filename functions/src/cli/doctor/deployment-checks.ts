@@ -1,8 +1,8 @@
 import { read } from '../../deploy/settings';
-import { requestRtdb } from '../../rtdb/rtdb-request';
+import { readRtdb } from '../../rtdb/rtdb-client';
 import { type Check, type Diagnosis, type Doctor, fail, ok, skipped } from './check';
 import { type Deployment, resolve } from './deployment';
-import { ONE_CHILD } from './rtdb-checks';
+import { ONE_COUPLE } from './rtdb-checks';
 
 const TRIGGER = 'mirrorQuestCompletion';
 
@@ -110,7 +110,7 @@ export const DEPLOYMENT_CHECKS: readonly Check[] = [
     if (named) return regionCheck(trigger, regionOfUrl(named.origin) ?? 'an unknown region');
     if ('problem' in rtdb) return skipped(rtdb.problem);
     // RTDB answers only at the address of its region, and this one is made of RTDB_REGION.
-    await requestRtdb(['daily_quests'], ONE_CHILD, rtdb);
+    await readRtdb(rtdb, ONE_COUPLE);
     return regionCheck(trigger, regionOfUrl(rtdb.database.origin) ?? 'an unknown region');
   }),
   {

@@ -1,6 +1,6 @@
 import { leavesOfCouple } from '../../completions-only/reconcile/leaves-of-couple';
 import { limitConcurrency } from '../../completions-only/reconcile/limit-concurrency';
-import type { RtdbTree } from '../../rtdb/rtdb-tree';
+import type { RtdbTree } from '../../completions-only/rtdb-tree';
 
 /** The most completions that one write could touch, as far as was looked. */
 export interface FanOut {

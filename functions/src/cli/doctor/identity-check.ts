@@ -1,6 +1,10 @@
-import { type KnownIdentity, parseIdentity, READ_IDENTITY } from '../../rtdb/identity';
 import { identityOf } from '../../rtdb/rtdb-database';
-import { nameOfRtdb, type RtdbIdentity } from '../../rtdb/rtdb-identity';
+import {
+  type KnownIdentity,
+  nameOfRtdb,
+  RTDB_IDENTITY,
+  type RtdbIdentity,
+} from '../../rtdb/rtdb-identity';
 import { type Check, type Diagnosis, fail, ok, skipped } from './check';
 
 /** Whether the RTDB that is named is the one which the database mirrors. Pure. */
@@ -23,8 +27,5 @@ export const IDENTITY_CHECK: Check = {
   run: async ({ rtdb, statements }) =>
     'problem' in rtdb
       ? skipped(rtdb.problem)
-      : identityCheck(
-          parseIdentity(await statements.run(READ_IDENTITY, [])),
-          identityOf(rtdb.database),
-        ),
+      : identityCheck(await RTDB_IDENTITY.first(statements), identityOf(rtdb.database)),
 };

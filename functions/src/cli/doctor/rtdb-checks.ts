@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { FAN_OUT_LIMIT } from '../../completions-only/reconcile/fan-out';
+import { createRtdbTree } from '../../completions-only/rtdb-tree';
 import { COMPLETION_PATTERN } from '../../paths/quest-completions/completion-path';
-import { RtdbReadError, type RtdbRequestOptions, requestRtdb } from '../../rtdb/rtdb-request';
-import { createRtdbTree } from '../../rtdb/rtdb-tree';
+import { type RtdbAccess, RtdbReadError, readRtdb } from '../../rtdb/rtdb-client';
 import { projectFolder } from '../folders';
 import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from './check';
 import { type FanOut, largestFanOut } from './fan-out';
@@ -15,7 +15,10 @@ import { asksWho, type Grants, rulesOnPath } from './rules-on-path';
 const RULES_FILE = 'database.rules.json';
 
 /** The least that shows whether the database answers; `shallow` would list every couple. */
-export const ONE_CHILD = { orderBy: '"$key"', limitToFirst: '1' };
+export const ONE_COUPLE = {
+  path: ['daily_quests'],
+  query: { orderBy: '"$key"', limitToFirst: '1' },
+};
 
 const rulesSchema = z.object({
   rules: z.custom<object>((rules) => typeof rules === 'object' && rules !== null),
@@ -85,7 +88,7 @@ export function fanOutCheck({ ofDay, ofCouple, couplesRead, couples }: FanOut): 
 
 const check = (
   name: string,
-  judge: (options: RtdbRequestOptions, doctor: Doctor) => Promise<Diagnosis>,
+  judge: (options: RtdbAccess, doctor: Doctor) => Promise<Diagnosis>,
 ): Check => ({
   name,
   needs: 'rtdb',
@@ -96,10 +99,9 @@ const check = (
 /** A setting's text, judged; skipped where the database has no such endpoint, as emulators do not. */
 const setting = (name: string, key: string, judge: (text: string) => Promise<Diagnosis>): Check =>
   check(name, async (options) => {
-    const asText = { ...options, parse: String };
     try {
-      const { value } = await requestRtdb(['.settings', key], {}, asText);
-      return await judge(String(value));
+      const text = await readRtdb(options, { path: ['.settings', key], parse: String });
+      return await judge(String(text));
     } catch (error) {
       if (error instanceof SyntaxError) {
         return warn("what the database answered can't be read", 'compare it by hand');
@@ -111,7 +113,7 @@ const setting = (name: string, key: string, judge: (text: string) => Promise<Dia
 
 export const RTDB_CHECKS: readonly Check[] = [
   check('rtdb', async (options) => {
-    await requestRtdb(['daily_quests'], ONE_CHILD, options);
+    await readRtdb(options, ONE_COUPLE);
     return ok(`${options.database.instance} answers`);
   }),
   setting('rules', 'rules', async (deployed) =>

@@ -4,7 +4,7 @@ import { settingText } from '../../deploy/setting-text';
 import { complaintOf, type Environment, read } from '../../deploy/settings';
 import type { FlagRule } from '../../flag/flag-rule';
 import { lookAtRemoteConfig, REMOTE_CONFIG } from '../../flag/look-at-remote-config';
-import { accessTokenFor } from '../../rtdb/access-token';
+import { googleToken } from '../../runtime/google-token';
 import { printable } from '../printable';
 import { type Check, type Diagnosis, fail, ok, skipped, warn } from './check';
 
@@ -75,7 +75,7 @@ export const SETTINGS_CHECKS: readonly Check[] = [
         await lookAtRemoteConfig(null, {
           projectId: project,
           baseUrl: env.FIREBASE_REMOTE_CONFIG_URL_BASE || REMOTE_CONFIG,
-          accessToken: accessTokenFor(undefined),
+          accessToken: googleToken(),
           paths: PATHS.map(({ name }) => name),
           parameter: read(values, 'ENABLE_SUPABASE_DUAL_WRITE') ?? true,
           timeoutMs: LOOK_TIMEOUT_MS,

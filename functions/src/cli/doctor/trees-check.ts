@@ -1,7 +1,7 @@
 import { ConfigError } from '../../errors/usage-error';
 import { rtdbSource } from '../../new-path/rtdb-source';
 import { findUnmirrored, type Unmirrored } from '../../new-path/unmirrored';
-import { RtdbReadError } from '../../rtdb/rtdb-request';
+import { RtdbReadError } from '../../rtdb/rtdb-client';
 import { pathsOf } from '../new-path/open-project';
 import { printable } from '../printable';
 import { type Check, type Diagnosis, type Doctor, ok, skipped, warn } from './check';

@@ -3,7 +3,6 @@ import {
   parseCompletionPath,
 } from '../../paths/quest-completions/completion-path';
 import type { Statements } from '../../postgres/statements';
-import type { RtdbTree } from '../../rtdb/rtdb-tree';
 import { within } from '../../runtime/deadline';
 import { DIVERGENCE_REF, parseDivergenceRef } from '../postgres/divergence-pages';
 import { DIVERGENCES_OF_LEAF, parseLeafDivergences } from '../postgres/leaf-evidence';
@@ -13,6 +12,7 @@ import {
   readPostgresSide,
   tellStory,
 } from '../reconcile/leaf-story';
+import type { RtdbTree } from '../rtdb-tree';
 
 type Divergences = LeafStory['divergences'];
 

@@ -1,5 +1,4 @@
 import type { Statements } from '../../postgres/statements';
-import type { RtdbTree } from '../../rtdb/rtdb-tree';
 import { compareUtf8 } from '../../values/utf8-order';
 import {
   ADVANCE_BACKFILL,
@@ -10,6 +9,7 @@ import {
   RESUME_BACKFILL,
   START_BACKFILL,
 } from '../postgres/backfills';
+import type { RtdbTree } from '../rtdb-tree';
 import { type Backlog, countBacklog, fillCouples } from './fill-couples';
 import { limitConcurrency } from './limit-concurrency';
 import { couplesPerSlice, type DateRange, openSides, type Sides } from './read-sides';

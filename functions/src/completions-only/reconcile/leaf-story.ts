@@ -6,7 +6,6 @@ import {
 } from '../../paths/quest-completions/completion-path';
 import { parseCompletionValue } from '../../paths/quest-completions/completion-value';
 import type { Statements } from '../../postgres/statements';
-import type { RtdbTree } from '../../rtdb/rtdb-tree';
 import type { InputIssue, Json } from '../../values/json';
 import { canonicalValue } from '../../values/rtdb-value';
 import { type CoverageGap, parseCoverageGaps } from '../postgres/gate-evidence';
@@ -22,6 +21,7 @@ import {
   RUNS_OF_LEAF,
 } from '../postgres/leaf-evidence';
 import { DATABASE_CLOCK, parseClock } from '../postgres/reconcile-runs';
+import type { RtdbTree } from '../rtdb-tree';
 import { type Comparison, compareLeaf } from './compare-leaf';
 
 /** All that the stores know of one leaf. */

@@ -1,6 +1,5 @@
 import { CANARY_COUPLE } from '../../paths/quest-completions/canary-couple';
 import type { Statements } from '../../postgres/statements';
-import type { RtdbTree } from '../../rtdb/rtdb-tree';
 import { instantOfMillis } from '../../values/event-time';
 import { compareUtf8 } from '../../values/utf8-order';
 import {
@@ -11,6 +10,7 @@ import {
   ROWS_OF_RANGE,
 } from '../postgres/completion-rows';
 import type { CoupleRange } from '../postgres/reconcile-shards';
+import type { RtdbTree } from '../rtdb-tree';
 import { type Leaf, leavesOfCouple } from './leaves-of-couple';
 import { type Limit, limitConcurrency } from './limit-concurrency';
 

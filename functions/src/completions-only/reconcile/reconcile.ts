@@ -1,5 +1,5 @@
 import type { Statements } from '../../postgres/statements';
-import type { RtdbTree } from '../../rtdb/rtdb-tree';
+import type { RtdbTree } from '../rtdb-tree';
 
 /** What a run is asked to compare. */
 export interface ReconcileRequest {

@@ -3,7 +3,6 @@ import { completionPath, parseCompletionPath } from '../../paths/quest-completio
 import { compareKeys } from '../../paths/quest-completions/key-order';
 import { partnerOf } from '../../paths/quest-completions/partner';
 import type { Statements } from '../../postgres/statements';
-import type { RtdbTree } from '../../rtdb/rtdb-tree';
 import { instantOfMillis } from '../../values/event-time';
 import { compareUtf8 } from '../../values/utf8-order';
 import {
@@ -16,6 +15,7 @@ import {
   repairsParameter,
   versionsParameter,
 } from '../postgres/repairs';
+import type { RtdbTree } from '../rtdb-tree';
 import { compareSides, type Difference } from './compare-sides';
 import { completedAtOf } from './read-completions';
 import {
