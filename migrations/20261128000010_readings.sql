@@ -24,9 +24,9 @@ create table mirror.readings (
   full_at timestamptz,
   -- Live rows of all days at the newest whole reading without `client_only`, and its open `missing_in_postgres`.
   keys integer not null default 0,
-  -- Since when `brought` counts; null = nothing tells, as in a first reading.
+  -- Since when differences count; null = nothing tells, as in a first reading.
   counted_since timestamptz,
-  -- Keys that agreed at the newest whole reading, and whose row an event brought since then.
+  -- Keys that agreed at the newest whole reading, and whose row an event brought since then, in the day before it.
   brought integer not null default 0,
   -- Suspects, and keys that neither agreed nor stood still.
   in_flight integer not null default 0,

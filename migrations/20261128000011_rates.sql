@@ -153,7 +153,8 @@ create index direct_writes_written on mirror.direct_writes (path, written_at);
 --                  the last listing of RTDB's; null = nobody knows
 --   unread_shards  shards not read since then, and those that can't be read (failed_shards, and one of them)
 --   copy_rate      of all keys: total, differing, unknown; and the shards that differ most or are heaviest
---   mirror_rate    the same of the keys written in the window before each shard's newest whole reading
+--   mirror_rate    the same of the keys written in the window before each shard's newest whole reading; one that
+--                  may have been lost before it is unknown
 --   causes         differences by kind and cause: keys that are open, and keys that were lost in the window
 --   affected_shards   those with either
 create function mirror.gate_evidence(
@@ -323,7 +324,11 @@ begin
     lost as materialized (
       select
         told.shard, told.ref, max(told.keys - past.writes) as keys, min(told.kind) as kind,
-        min(told.cause) as cause
+        min(told.cause) as cause,
+        -- What is missing may have been written before the window: a day before the reading, to the minute.
+        bool_and(
+          told.written_after is not null and told.written_after < r.read_at - $12
+        ) as is_unsure
       from told
       join mirror.readings as r on (r.path, r.shard) = ($1, told.shard)
       cross join lateral (
@@ -337,7 +342,7 @@ begin
           and d.written_at <= told.written_before
       ) as past
       where (r.read_at >= $3 or (r.read_at >= $4 and r.failed_at is null))
-        and told.written_before > r.counted_since
+        and told.written_before > greatest(r.counted_since, r.read_at - $12)
         and told.written_before <= r.read_at
         and coalesce(told.written_after, '-infinity') >= r.counted_since
         and past.writes < told.keys
@@ -365,7 +370,12 @@ begin
       group by told.shard, told.ref
     ),
     lost_by_shard as materialized (
-      select lost.shard, sum(lost.keys) as keys from lost group by lost.shard
+      select
+        lost.shard,
+        coalesce(sum(lost.keys) filter (where not lost.is_unsure), 0) as keys,
+        coalesce(sum(lost.keys) filter (where lost.is_unsure), 0) as unsure
+      from lost
+      group by lost.shard
     ),
     direct_by_shard as materialized (
       select d.shard, count(*) as keys
@@ -436,6 +446,7 @@ begin
           else coalesce(o.keys, 0) + coalesce(d.keys, 0)
         end as differing,
         coalesce(l.keys, 0) as lost,
+        coalesce(l.unsure, 0) as unsure,
         -- Of a shard without a row nothing but a write past the mirror is known.
         r.shard is not null and r.read_at is null and r.first_seen_at > $10 as is_new,
         r.shard is not null
@@ -476,7 +487,7 @@ begin
           when k.is_unread then greatest(1, coalesce(m.rows, 0), k.in_flight)
           when k.counted_since is null then greatest(coalesce(m.rows, 0), k.in_flight)
           else k.in_flight
-        end as unjudged
+        end + k.unsure as unjudged
       from looked_at as k
       left join moved as m on m.shard = k.shard
     ),
@@ -514,7 +525,7 @@ begin
       from (
         select open.kind, open.cause, open.keys as open, 0 as lost from open
         union all
-        select lost.kind, lost.cause, 0, lost.keys from lost
+        select lost.kind, lost.cause, 0, lost.keys from lost where not lost.is_unsure
       ) as c
       group by c.kind, c.cause
     ),
@@ -582,7 +593,7 @@ begin
   )
   into unread_shards, old_full_shards, affected_shards, copy_rate, mirror_rate, causes
   using judged_path, judged_shard, window_at, verified_to, truncated_at, restores, canary_shards,
-    full_limit, left_out, at - new_within, newcomers;
+    full_limit, left_out, at - new_within, newcomers, window_length;
   return next;
 end
 $$;

@@ -209,6 +209,14 @@ describe('lost keys', () => {
     expect(await lost()).toBe(expected);
   });
 
+  test('one that may have been lost before the window, or in it, is unknown', async () => {
+    await books.shard({ shard: 'couple3_x', counted: '44 hours' });
+    await books.difference({ shard: 'couple3_x', after: '30 hours', before: '20 hours' });
+    await books.difference({ shard: 'couple3_x', after: '40 hours', before: '25 hours' });
+    const { mirror } = await evidence();
+    expect([mirror.differing, mirror.unknown]).toEqual([0, 1]);
+  });
+
   test('all writes of a shard that was first seen after the first pass count', async () => {
     await books.shard({ shard: 'new_x', counted: 'infinity' });
     await books.difference({ shard: 'new_x', after: null });

@@ -552,6 +552,14 @@ export class ModelWorld {
     }
   }
 
+  /** `mirror reconcile`, on demand. */
+  readAll(): void {
+    this.#list();
+    for (const couple of this.couples) {
+      if (couple.seenAt !== null) this.read(couple, couple.readAt === null ? 'full' : 'whole');
+    }
+  }
+
   #tick(): void {
     if (this.isReaderDown) return;
     if (this.now - this.listedAt >= Math.min(this.scenario.everyHours, 6)) this.#list();

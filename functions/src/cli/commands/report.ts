@@ -14,10 +14,8 @@ import {
 } from '../../gate/read-gate';
 import type { Statements } from '../../postgres/statements';
 import { PROOF_TIMES } from '../../readings/proof-times';
-import { parseIdentity, READ_IDENTITY } from '../../rtdb/identity';
-import { expectOwnRtdb } from '../../rtdb/own-rtdb';
 import { identityOf } from '../../rtdb/rtdb-database';
-import { nameOfRtdb } from '../../rtdb/rtdb-identity';
+import { expectOwnRtdb, nameOfRtdb, RTDB_IDENTITY } from '../../rtdb/rtdb-identity';
 import { normalizeInstant } from '../../values/event-time';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
 import { coupleOption } from '../couple-option';
@@ -103,7 +101,7 @@ export async function report(
     withPostgres(env, options.databaseUrlEnv, async (statements) => {
       await expectNamedRtdb(statements, env);
       await expectPaths(statements, question.paths);
-      const identity = parseIdentity(await statements.run(READ_IDENTITY, []));
+      const identity = await RTDB_IDENTITY.first(statements);
       const { host, port, database } = postgresConfig(env, options.databaseUrlEnv);
       return {
         ...(await ask(statements, question, asOf)),
