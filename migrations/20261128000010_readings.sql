@@ -54,6 +54,15 @@ create table mirror.readings (
 -- Reader: the queue.
 create index readings_due on mirror.readings (due_at);
 
+-- Reader of these five: the gate. Since when the shards of a path have been read, and which were not.
+create index readings_read on mirror.readings (path, read_at);
+create index readings_read_in_full on mirror.readings (path, full_at);
+create index readings_unsettled on mirror.readings (path)
+  where failed_at is not null or in_flight > 0 or counted_since is null;
+-- Its heaviest shards.
+create index readings_keys on mirror.readings (path, keys);
+create index readings_brought on mirror.readings (path, brought);
+
 -- Rows are set anew with every reading: room for it on the page, or each would move to another.
 alter table mirror.readings set (fillfactor = 70);
 

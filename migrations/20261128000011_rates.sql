@@ -124,21 +124,6 @@ revoke all on function mirror.sum_readings_removed() from public;
 grant select on mirror.reading_sums to quest_mirror_writer, quest_mirror_reader;
 select mirror.guard('mirror.reading_sums', array['quest_mirror_writer', 'quest_mirror_reader']);
 
--- The reader of each of these is mirror.gate_evidence.
--- Since when the shards of a path are verified, and which were not read since.
-create index readings_read on mirror.readings (path, read_at);
-create index readings_read_in_full on mirror.readings (path, full_at);
-create index readings_unsettled on mirror.readings (path)
-  where failed_at is not null or in_flight > 0 or counted_since is null;
--- Its heaviest shards.
-create index readings_keys on mirror.readings (path, keys);
-create index readings_brought on mirror.readings (path, brought);
--- Differences that a repair, a backfill or a claim made good.
-create index divergence_log_made_good on mirror.divergence_log (path, written_before)
-  where written_before is not null and resolved_by in ('repair', 'backfill', 'client', 'direct');
--- Writes past the mirror since the last readings.
-create index direct_writes_written on mirror.direct_writes (path, written_at);
-
 -- ---------------------------------------------------------------------------------------------------
 -- Evidence.
 
@@ -200,6 +185,9 @@ declare
   failed_known bigint;
   newcomers bigint;
   left_out bigint;
+  -- Of what may be all shards of a path, after a gap or in its first pass, sums do.
+  bulk_unread bigint;
+  old_full record;
 begin
   select p.* into strict declared from mirror.paths as p where p.path = judged_path;
   at := statement_timestamp();
@@ -280,6 +268,16 @@ begin
   );
   -- From 20 shards on, one of each 1,000.
   left_out := case when shards < 20 then 0 else (shards + 999) / 1000 end;
+  bulk_unread := case when judged_shard is null and never_read > 1000 then never_read else 0 end;
+  select
+    count(*) as shards,
+    coalesce(sum(r.keys), 0) as keys,
+    coalesce(sum(greatest(r.keys, 1)), 0) as total
+  into old_full
+  from mirror.readings as r
+  where r.path = judged_path
+    and (r.full_at < full_limit or (r.full_at is null and r.read_at is not null))
+    and judged_shard is null;
 
   execute format($statement$
     with
@@ -330,7 +328,13 @@ begin
           told.written_after is not null and told.written_after < r.read_at - $12
         ) as is_unsure
       from told
-      join mirror.readings as r on (r.path, r.shard) = ($1, told.shard)
+      -- limit: one look-up for each. Planned as a join it may read all readings.
+      cross join lateral (
+        select known.read_at, known.failed_at, known.counted_since
+        from mirror.readings as known
+        where (known.path, known.shard) = ($1, told.shard)
+        limit 1
+      ) as r
       cross join lateral (
         select count(*) as writes
         from mirror.direct_writes as d
@@ -380,7 +384,12 @@ begin
     direct_by_shard as materialized (
       select d.shard, count(*) as keys
       from mirror.direct_writes as d
-      left join mirror.readings as r on (r.path, r.shard) = (d.path, d.shard)
+      left join lateral (
+        select known.read_at, known.touched_at
+        from mirror.readings as known
+        where (known.path, known.shard) = (d.path, d.shard)
+        limit 1
+      ) as r on true
       where d.path = $1
         and d.shard is not null
         and d.shard <> all ($7)
@@ -401,18 +410,25 @@ begin
       union
       (
         select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null and (r.read_at < $4 or r.read_at is null)
+        where r.path = $1 and $2 is null and r.read_at < $4
+      )
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null and r.read_at is null and $13 = 0
       )
       union
       (
         select r.shard from mirror.readings as r
         where r.path = $1 and $2 is null
           and (r.failed_at is not null or r.in_flight > 0 or r.counted_since is null)
+          -- In a path's first pass it is null of all.
+          and (r.failed_at is not null or r.in_flight > 0 or $14 is not null and r.read_at is not null)
       )
       union
       (
         select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null and (r.full_at < $8 or r.full_at is null)
+        where r.path = $1 and $2 is null and r.full_at < $8 order by r.keys desc limit 2 * $9
       )
       union
       (
@@ -453,7 +469,12 @@ begin
           and (r.failed_at is not null or coalesce(r.read_at < $4, r.read_at is null)) as is_unread,
         r.shard is not null and coalesce(r.full_at < $8, true) as is_full_old
       from candidates as c
-      left join mirror.readings as r on (r.path, r.shard) = ($1, c.shard)
+      left join lateral (
+        select known.*
+        from mirror.readings as known
+        where (known.path, known.shard) = ($1, c.shard)
+        limit 1
+      ) as r on true
       left join open_by_shard as o on o.shard = c.shard
       left join lost_by_shard as l on l.shard = c.shard
       left join direct_by_shard as d on d.shard = c.shard
@@ -471,7 +492,7 @@ begin
     ),
     judged as materialized (
       select
-        k.shard, k.read_keys, k.read_brought, k.is_new, k.is_unread, k.is_full_old, k.differing, k.lost,
+        k.shard, k.read_at is not null as is_read, k.read_keys, k.read_brought, k.is_new, k.is_unread, k.is_full_old, k.differing, k.lost,
         greatest(
           k.read_keys + k.odd,
           k.differing + case when k.is_unread or k.is_full_old then 0 else k.in_flight end,
@@ -493,7 +514,7 @@ begin
     ),
     tallied as materialized (
       select
-        j.shard, j.read_keys, j.read_brought, j.is_unread, j.is_full_old, j.differing, j.lost,
+        j.shard, j.is_read, j.read_keys, j.read_brought, j.is_unread, j.is_full_old, j.differing, j.lost,
         j.total,
         case when j.is_unknown then j.total - j.differing else j.in_flight end as unknown,
         j.brought + j.lost + j.unjudged as written,
@@ -541,17 +562,31 @@ begin
         coalesce(sum(t.unjudged), 0) as unjudged,
         count(*) filter (where t.differing > 0 or t.lost > 0) as affected,
         count(*) filter (where t.is_unread) as unread,
-        count(*) filter (where t.is_full_old and not t.is_unread) as old_full
+        count(*) filter (where t.is_full_old and t.is_read) as old_full,
+        coalesce(sum(t.read_keys) filter (where t.is_full_old and t.is_read), 0) as old_keys,
+        coalesce(sum(greatest(t.read_keys, 1)) filter (where t.is_full_old and t.is_read), 0) as old_total
       from tallied as t
+    ),
+    -- Shards that were not read in full for too long, and are not among those looked at.
+    rest as (
+      select
+        $15 - overall.old_full as shards,
+        $16 - overall.old_keys as keys,
+        $17 - overall.old_total as total
+      from overall
+      where $2 is null
+      union all
+      select 0, 0, 0 where $2 is not null
     )
     select
-      overall.unread + $11,
-      overall.old_full,
+      overall.unread + $11 + $13,
+      overall.old_full + rest.shards,
       overall.affected,
       jsonb_build_object(
-        'total', case when $2 is null then sums.keys - overall.read_keys else 0 end + overall.total,
+        'total', case when $2 is null then sums.keys - overall.read_keys else 0 end + overall.total
+          + rest.total - rest.keys + $13,
         'differing', overall.differing,
-        'unknown', overall.unknown,
+        'unknown', overall.unknown + rest.total + $13,
         'tops', (
           select coalesce(jsonb_agg(jsonb_build_object(
             'shard', t.shard, 'total', t.total, 'differing', t.differing, 'unknown', t.unknown
@@ -561,9 +596,10 @@ begin
         )
       ),
       jsonb_build_object(
-        'total', case when $2 is null then sums.brought - overall.read_brought else 0 end + overall.written,
+        'total', case when $2 is null then sums.brought - overall.read_brought else 0 end
+          + overall.written + $13,
         'differing', overall.lost,
-        'unknown', overall.unjudged,
+        'unknown', overall.unjudged + $13,
         'tops', (
           select coalesce(jsonb_agg(jsonb_build_object(
             'shard', t.shard, 'total', t.written, 'differing', t.lost, 'unknown', t.unjudged
@@ -576,7 +612,7 @@ begin
         select coalesce(jsonb_agg(to_jsonb(c) order by c.open + c.lost desc, c.kind, c.cause), '[]')
         from causes as c
       )
-    from overall, sums
+    from overall, sums, rest
   $statement$,
     declared.relation,
     (
@@ -593,7 +629,8 @@ begin
   )
   into unread_shards, old_full_shards, affected_shards, copy_rate, mirror_rate, causes
   using judged_path, judged_shard, window_at, verified_to, truncated_at, restores, canary_shards,
-    full_limit, left_out, at - new_within, newcomers, window_length;
+    full_limit, left_out, at - new_within, newcomers, window_length, bulk_unread, first_pass_at, old_full.shards,
+    old_full.keys, old_full.total;
   return next;
 end
 $$;

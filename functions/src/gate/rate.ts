@@ -30,7 +30,7 @@ const LEAST_SHARDS_TO_LEAVE_OUT = 20;
 const SHARDS_FOR_EACH_LEFT_OUT = 1_000;
 
 /** How many shards a rate is judged without, of each sort: those that differ most, and the heaviest of the rest. */
-export function leftOutOf(shards: number): number {
+function leftOutOf(shards: number): number {
   return shards < LEAST_SHARDS_TO_LEAVE_OUT ? 0 : Math.ceil(shards / SHARDS_FOR_EACH_LEFT_OUT);
 }
 

@@ -1,9 +1,10 @@
+import { write } from 'firebase-functions/logger';
 import type { Statements } from '../postgres/statements';
 import { everyMsFor, type ProofTimes } from '../readings/proof-times';
 import { instantOfMillis, millisOf } from '../values/event-time';
 import { type PathEvidence, readEvidence } from './evidence';
 import { type GateAnswer, type GateSettings, judge, ratesOf } from './gate';
-import { noteRates, ratesAsOf } from './rates';
+import { noteRates, ratesAsOf, ratesLogFields } from './rates';
 
 /** What is asked, and of whom. */
 export interface GateQuestion extends GateSettings {
@@ -70,8 +71,8 @@ export async function readGateAsOf(
 }
 
 /**
- * Judges every path as those who watch do, and keeps the answer in `mirror.rates`. To be called by the reconciler;
- * what it logs is `ratesLogFields` of each path.
+ * Judges every path as those who watch do, keeps the answer in `mirror.rates`, and logs a line a path, which metrics
+ * and alerts read (ops/). For the reconciler, each quarter of an hour. Rejects as `statements` do.
  */
 export async function judgeAndNote(
   statements: Statements,
@@ -86,5 +87,8 @@ export async function judgeAndNote(
     evidence: reading.evidence,
   };
   await noteRates(statements, watched);
+  for (const path of watched.paths) {
+    write({ severity: 'INFO', message: 'mirror rates', ...ratesLogFields(path) });
+  }
   return watched;
 }

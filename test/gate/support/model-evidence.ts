@@ -9,7 +9,7 @@ const FULL_LIMIT = 45 * 24;
 const BY_HAND = ['repair', 'backfill', 'client', 'direct'];
 
 /** An hour of the world as an instant. */
-export function instantOf(hours: number): string {
+function instantOf(hours: number): string {
   return `${new Date(EPOCH_MS + hours * 3_600_000).toISOString().slice(0, -1)}000Z`;
 }
 
