@@ -9,7 +9,6 @@ import type { LatencyRow } from './sections/latency';
 import type { MemoryRow } from './sections/memory';
 import type { ReconcileRow } from './sections/reconcile';
 import type { ThroughputRow } from './sections/throughput';
-import type { Target } from './targets';
 
 export interface Results {
   throughput?: ThroughputRow[];
@@ -19,6 +18,15 @@ export interface Results {
   reconcile?: ReconcileRow[];
   backfill?: BackfillRow[];
   dashboard?: DashboardRow[];
+}
+
+/** A figure that an issue asks for, and the one measured. */
+export interface Target {
+  what: string;
+  wanted: string;
+  got: number | null;
+  /** Null where the section that tells was not run. */
+  met: boolean | null;
 }
 
 type Cell = string | number | null;

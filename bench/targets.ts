@@ -1,15 +1,7 @@
 import { DO_NOTHING, MIRROR, NAIVE_1, NAIVE_10 } from './contenders';
 import type { Workload } from './load/workload';
-import type { Results } from './report';
+import type { Results, Target } from './report';
 import type { ThroughputRow } from './sections/throughput';
-
-export interface Target {
-  what: string;
-  wanted: string;
-  got: number | null;
-  /** Null where the section that tells was not run. */
-  met: boolean | null;
-}
 
 /** What the issues ask of the mirror. */
 export function judge(results: Results): Target[] {

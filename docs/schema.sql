@@ -494,7 +494,7 @@ create table mirror.divergence_log (
   times_seen integer not null default 1,
   resolved_at timestamp with time zone,
   resolved_by text,
-  constraint divergence_log_cause_known CHECK ((cause = ANY (ARRAY['race'::text, 'rejected'::text, 'flag_disabled'::text, 'before_mirroring'::text, 'fan_out_limit'::text, 'direct_postgres_write'::text, 'client_without_rtdb'::text, 'retries_exhausted'::text, 'ancestor_overwrite'::text, 'retention'::text, 'in_flight'::text, 'other_database'::text, 'unknown'::text]))),
+  constraint divergence_log_cause_known CHECK ((cause = ANY (ARRAY['race'::text, 'rejected'::text, 'flag_disabled'::text, 'before_mirroring'::text, 'fan_out_limit'::text, 'direct_postgres_write'::text, 'client_without_rtdb'::text, 'retries_exhausted'::text, 'ancestor_overwrite'::text, 'retention'::text, 'in_flight'::text, 'other_database'::text, 'restored'::text, 'unknown'::text]))),
   constraint divergence_log_detected_by_known CHECK ((detected_by = ANY (ARRAY['trigger'::text, 'reconciler'::text, 'api'::text, 'backfill'::text]))),
   constraint divergence_log_keys_positive CHECK ((keys >= 1)),
   constraint divergence_log_kind_known CHECK ((kind = ANY (ARRAY['missing_in_postgres'::text, 'missing_in_rtdb'::text, 'value_mismatch'::text, 'column_mismatch'::text, 'invalid_payload'::text, 'write_rejected'::text, 'out_of_order'::text, 'missed_event'::text, 'client_only'::text, 'late'::text, 'ancestor_overwrite'::text, 'foreign_user'::text, 'value_drift'::text]))),

@@ -3,7 +3,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Pool } from 'pg';
 import { applyMigrations } from '../functions/src/cli/migrate/apply-migrations';
-import { ConfigError, UsageError } from '../functions/src/errors/usage-error';
+import { ConfigurationError, UsageError } from '../functions/src/errors/mirror-error';
+import { ConnectError } from '../functions/src/postgres/connect-error';
 import { buildFunctionsIfStale } from './build-functions';
 import { startPostgres } from './embedded-postgres';
 import { type Emulators, startEmulators } from './emulators';
@@ -19,6 +20,9 @@ const USAGE = `npm start -- [options]
   --stand-in  take the RTDB stand-in even where the official emulator can be had
 DATABASE_URL names a Postgres to use instead of an own one; it gets the migrations.
 `;
+
+/** Exit code 2: nothing was begun. */
+const BAD_START = [UsageError, ConfigurationError, ConnectError];
 
 /** Of what the emulators print, what a newcomer must not miss. */
 const TROUBLE = /(⚠|⬢) {2}functions/;
@@ -126,7 +130,7 @@ main()
   .catch((error: unknown) => {
     // What fails while everything is being stopped is no news.
     if (!isStopping) process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
-    return error instanceof UsageError || error instanceof ConfigError ? 2 : 1;
+    return BAD_START.some((kind) => error instanceof kind) ? 2 : 1;
   })
   .then(async (code) => {
     if (isStopping) return;

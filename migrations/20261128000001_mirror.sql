@@ -281,7 +281,7 @@ create table mirror.divergence_log (
   constraint divergence_log_cause_known check (cause in (
     'race', 'rejected', 'flag_disabled', 'before_mirroring', 'fan_out_limit',
     'direct_postgres_write', 'client_without_rtdb', 'retries_exhausted', 'ancestor_overwrite',
-    'retention', 'in_flight', 'other_database', 'unknown'
+    'retention', 'in_flight', 'other_database', 'restored', 'unknown'
   )),
   constraint divergence_log_severity_known check (severity in ('info', 'warning', 'error')),
   constraint divergence_log_detected_by_known

@@ -12,8 +12,7 @@ import { leavesOfCouple } from '../../functions/src/completions-only/reconcile/l
 import { limitConcurrency } from '../../functions/src/completions-only/reconcile/limit-concurrency';
 import { sortLeaves } from '../../functions/src/completions-only/reconcile/read-completions';
 import { createRtdbTree } from '../../functions/src/completions-only/rtdb-tree';
-import { postgresConfig } from '../../functions/src/deploy/settings';
-import { Connections } from '../../functions/src/postgres/connections';
+import { openPostgres } from '../../functions/src/deploy/from-environment';
 import { coupleIdOf, DAYS, daysOf } from './dataset';
 import { peakMb, type WorkerReport } from './worker-report';
 
@@ -22,7 +21,7 @@ const couples = Number(couplesText);
 const database = { origin: `http://127.0.0.1:${rtdbPort}`, namespace: 'bench', instance: 'bench' };
 const tree = createRtdbTree({ database, accessToken: async () => 'owner' });
 const range = { fromDate: DAYS[0] ?? '', toDate: DAYS.at(-1) ?? '' };
-const connections = new Connections(postgresConfig(process.env), 2);
+const connections = openPostgres(process.env, 2);
 const READ_AT = '2026-11-03T00:00:00.000000Z';
 const ROWS_AT_ONCE = 2_000;
 

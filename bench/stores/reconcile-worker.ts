@@ -2,9 +2,8 @@ import { ROWS_OF_RANGE } from '../../functions/src/completions-only/postgres/com
 import { limitConcurrency } from '../../functions/src/completions-only/reconcile/limit-concurrency';
 import { runReconcile } from '../../functions/src/completions-only/reconcile/run-reconcile';
 import { createRtdbTree } from '../../functions/src/completions-only/rtdb-tree';
-import { postgresConfig } from '../../functions/src/deploy/settings';
+import { openPostgres } from '../../functions/src/deploy/from-environment';
 import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
-import { Connections } from '../../functions/src/postgres/connections';
 import { COMPLETIONS_PER_COUPLE, DAYS } from './dataset';
 import { peakMb, type WorkerReport } from './worker-report';
 
@@ -12,7 +11,7 @@ const SLICE = 50;
 const [mode, rtdbPort] = process.argv.slice(2);
 const database = { origin: `http://127.0.0.1:${rtdbPort}`, namespace: 'bench', instance: 'bench' };
 const range = { fromDate: DAYS[0] ?? '', toDate: DAYS.at(-1) ?? '' };
-const connections = new Connections(postgresConfig(process.env), 2);
+const connections = openPostgres(process.env, 2);
 const tree = createRtdbTree({ database, accessToken: async () => 'owner' });
 
 /** The reconciler, as `mirror reconcile` runs it. */

@@ -4,7 +4,7 @@
  */
 
 export { createMirror, type MirrorFunctions, type MirrorOptions } from './deploy/create-mirror';
-export { ConfigurationError } from './errors/configuration-error';
+export { ConfigurationError } from './errors/mirror-error';
 export {
   bigint,
   boolean,

@@ -1,7 +1,27 @@
+import type { CompletionLeaf } from '../../functions/src/paths/quest-completions/completion-path';
 import type { Json } from '../../functions/src/values/json';
 import type { Couple } from './couples';
 import { around, between, type Random } from './seeded-random';
-import type { WorldAction, WorldClaim, WorldWrite } from './world';
+
+/** Something a phone, or the app's backend, does at a minute of the day. */
+export type WorldAction = WorldWrite | WorldClaim;
+
+/** A write to RTDB; null removes. */
+export interface WorldWrite {
+  kind: 'write';
+  minute: number;
+  path: readonly string[];
+  value: Json;
+  /** The user whose phone it is; null = the backend. */
+  by: string | null;
+}
+
+/** An old phone's second write of a completion, straight to the API. */
+export interface WorldClaim {
+  kind: 'claim';
+  minute: number;
+  leaf: CompletionLeaf;
+}
 
 /** Nobody is up before, and the day's quests are there by `QUESTS_READY`. */
 export const DAY_BEGINS = 5 * 60;
@@ -133,4 +153,12 @@ function activeMinute(random: Random): number {
         ? around(random, 20.5 * 60, 50)
         : between(random, QUESTS_READY, LAST_MOVE);
   return Math.min(LAST_MOVE, Math.max(QUESTS_READY, minute));
+}
+
+/** A claim of a completion that never reached RTDB: the two writes of an old phone disagree. */
+export function strayClaim({ id, index, users }: Couple, dateKey: string): WorldClaim {
+  const [userId, partnerId] = users;
+  const questId = `quest_offline_${index}`;
+  const minute = 8 * 60 + ((index * 37) % (15 * 60));
+  return { kind: 'claim', minute, leaf: { coupleId: id, dateKey, questId, userId, partnerId } };
 }

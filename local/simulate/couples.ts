@@ -1,5 +1,4 @@
 import type { Random } from './seeded-random';
-import type { WorldClaim } from './world';
 
 /** Two people who share their quests. */
 export interface Couple {
@@ -29,14 +28,6 @@ export function coupleOf(index: number, random: Random): Couple {
     users: [first, second],
     hasOldPhone: index % OLD_PHONE_EVERY === 0,
   };
-}
-
-/** A claim of a completion that never reached RTDB: the two writes of an old phone disagree. */
-export function strayClaim({ id, index, users }: Couple, dateKey: string): WorldClaim {
-  const [userId, partnerId] = users;
-  const questId = `quest_offline_${index}`;
-  const minute = 8 * 60 + ((index * 37) % (15 * 60));
-  return { kind: 'claim', minute, leaf: { coupleId: id, dateKey, questId, userId, partnerId } };
 }
 
 function text(random: Random, letters: string, length: number): string {

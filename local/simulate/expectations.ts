@@ -1,4 +1,4 @@
-import type { Cause } from '../../functions/src/completions-only/reconcile/mismatch';
+import type { Cause } from '../../functions/src/divergences/vocabulary';
 import type { Fault } from './faults';
 import type { Simulation } from './simulation';
 

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CompletionLeaf } from '../../functions/src/paths/quest-completions/completion-path';
+import type { WorldAction, WorldWrite } from './couple-day';
 import { DAY_BEGINS, DAY_ENDS } from './couple-day';
 import { KeepAliveHttp } from './keep-alive-http';
-import type { WorldAction, WorldWrite } from './world';
 
 export interface PhonesOptions {
   port: number;

@@ -9,6 +9,7 @@ import type { LocalPostgres } from '../embedded-postgres';
 import { eventually } from '../eventually';
 import type { Cleanups } from './cleanups';
 import { claimByClient } from './client-claims';
+import type { WorldAction } from './couple-day';
 import { FLAG_OFF, OUTAGE } from './faults';
 import { FlagSwitch } from './flag-switch';
 import { type FunctionInstance, startInstance } from './function-instance';
@@ -19,7 +20,6 @@ import { playDay } from './phones';
 import { Platform, type PlatformCounts } from './platform';
 import { seededRandom } from './seeded-random';
 import type { SimulationRequest } from './simulation';
-import type { WorldAction } from './world';
 
 export const NAMESPACE = 'demo-quests-default-rtdb';
 const MAX_BACKLOG = 2_000;

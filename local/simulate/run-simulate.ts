@@ -3,8 +3,9 @@ import { report } from '../../functions/src/cli/commands/report';
 import type { CommandContext } from '../../functions/src/cli/context';
 import { databaseUrlFrom } from '../../functions/src/cli/database-url';
 import { createProgress } from '../../functions/src/cli/progress';
-import { GATE_DEFAULTS } from '../../functions/src/completions-only/reconcile/gate-defaults';
-import { UsageError } from '../../functions/src/errors/usage-error';
+import { UsageError } from '../../functions/src/errors/mirror-error';
+import { THRESHOLD } from '../../functions/src/gate/read-gate';
+import { PROOF_TIMES } from '../../functions/src/readings/proof-times';
 import { buildFunctionsIfStale } from '../build-functions';
 import { type LocalPostgres, startPostgres } from '../embedded-postgres';
 import { Cleanups } from './cleanups';
@@ -148,7 +149,8 @@ function textOf(simulations: readonly Simulation[], { json, eachFault }: Simulat
 /** What the team would be told. The simulation itself is judged by its books. */
 function printReport({ stores }: Simulation, context: CommandContext): Promise<void> {
   context.writeOut('\nmirror report:\n');
-  const asked = { databaseUrlEnv: 'DATABASE_URL', ...GATE_DEFAULTS };
+  const { windowMs: window, maxAgeMs: maxAge } = PROOF_TIMES;
+  const asked = { databaseUrlEnv: 'DATABASE_URL', threshold: THRESHOLD, window, maxAge };
   return report(asked, { ...context, env: environmentOf(stores) }, () => {});
 }
 

@@ -25,7 +25,7 @@ export async function createDatabase(serverUrl: string): Promise<string> {
 /**
  * Whether the database holds no table and no view: nothing that a simulation could spoil.
  *
- * @throws ConfigError where it can't be reached
+ * @throws ConnectError where it can't be reached
  */
 export async function isEmptyDatabase(url: string): Promise<boolean> {
   const { rows } = await withClient(url, (client) => client.query(RELATIONS));

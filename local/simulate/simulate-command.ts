@@ -1,6 +1,6 @@
 import type { RegisterCommand } from '../../functions/src/cli/main';
 import { wholeNumber } from '../../functions/src/cli/options';
-import { UsageError } from '../../functions/src/errors/usage-error';
+import { UsageError } from '../../functions/src/errors/mirror-error';
 import { FAULTS, type Fault } from './faults';
 import type { SimulateOptions } from './run-simulate';
 

@@ -1,28 +1,6 @@
-import type { CompletionLeaf } from '../../functions/src/paths/quest-completions/completion-path';
-import type { Json } from '../../functions/src/values/json';
-import { coupleDay } from './couple-day';
-import { type Couple, coupleOf, strayClaim } from './couples';
+import { coupleDay, strayClaim, type WorldAction } from './couple-day';
+import { type Couple, coupleOf } from './couples';
 import { seededRandom } from './seeded-random';
-
-/** Something a phone, or the app's backend, does at a minute of the day. */
-export type WorldAction = WorldWrite | WorldClaim;
-
-/** A write to RTDB; null removes. */
-export interface WorldWrite {
-  kind: 'write';
-  minute: number;
-  path: readonly string[];
-  value: Json;
-  /** The user whose phone it is; null = the backend. */
-  by: string | null;
-}
-
-/** An old phone's second write of a completion, straight to the API. */
-export interface WorldClaim {
-  kind: 'claim';
-  minute: number;
-  leaf: CompletionLeaf;
-}
 
 export interface WorldOptions {
   couples: number;

@@ -1,7 +1,15 @@
 import { RtdbError } from '../rtdb-error';
 import { isRecord } from './json';
 import { assertValidKey } from './key';
-import { branch, childOf, type LeafValue, leaf, type Priority, type Tree } from './node';
+import {
+  branch,
+  childOf,
+  type DataNode,
+  type LeafValue,
+  leaf,
+  type Priority,
+  type Tree,
+} from './node';
 import { type ChildEntry, SortedChildren } from './sorted-children';
 
 const MAX_DEPTH = 32;
@@ -54,7 +62,7 @@ function importChildren(
   context: ServerValueContext,
   depth: number,
 ): Tree {
-  const children: ChildEntry[] = [];
+  const children: ChildEntry<DataNode>[] = [];
   for (const [key, value] of entries) {
     assertValidKey(key);
     const existing = childOf(context.existing, key);

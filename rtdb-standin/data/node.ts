@@ -12,7 +12,7 @@ export interface LeafNode {
 
 export interface BranchNode {
   readonly kind: 'branch';
-  readonly children: SortedChildren;
+  readonly children: SortedChildren<DataNode>;
   readonly priority: Priority;
 }
 
@@ -25,7 +25,10 @@ export function leaf(value: LeafValue, priority: Priority = null): LeafNode {
 }
 
 /** A branch, or null when there are no children. */
-export function branch(children: SortedChildren, priority: Priority = null): BranchNode | null {
+export function branch(
+  children: SortedChildren<DataNode>,
+  priority: Priority = null,
+): BranchNode | null {
   return children.size === 0 ? null : { kind: 'branch', children, priority };
 }
 
@@ -91,7 +94,7 @@ export function setAt(root: Tree, path: Path, value: Tree, depth = 0): Tree {
   if (next === child) {
     return root;
   }
-  const children = root?.kind === 'branch' ? root.children : SortedChildren.empty;
+  const children = root?.kind === 'branch' ? root.children : SortedChildren.empty<DataNode>();
   return branch(
     next === null ? children.without(key) : children.with(key, next),
     root?.priority ?? null,

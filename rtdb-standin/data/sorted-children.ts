@@ -1,19 +1,18 @@
 import { compareKeys } from './key';
-import type { DataNode } from './node';
 
-export interface ChildEntry {
+export interface ChildEntry<Node> {
   readonly key: string;
-  readonly node: DataNode;
+  readonly node: Node;
 }
 
 /** One child that differs between two versions of a node; null is absence. */
-export interface ChangedChild {
+export interface ChangedChild<Node> {
   readonly key: string;
-  readonly before: DataNode | null;
-  readonly after: DataNode | null;
+  readonly before: Node | null;
+  readonly after: Node | null;
 }
 
-type Chunk = readonly ChildEntry[];
+type Chunk<Node> = readonly ChildEntry<Node>[];
 const MAX_CHUNK = 64;
 
 function lastNotAfter<T>(items: readonly T[], keyOf: (item: T) => string, key: string): number {
@@ -30,38 +29,40 @@ function lastNotAfter<T>(items: readonly T[], keyOf: (item: T) => string, key: s
   return high;
 }
 
-const entryKey = (entry: ChildEntry): string => entry.key;
-const chunkKey = (chunk: Chunk): string => (chunk[0] as ChildEntry).key;
+const entryKey = (entry: { readonly key: string }): string => entry.key;
+const chunkKey = (chunk: Chunk<unknown>): string => (chunk[0] as ChildEntry<unknown>).key;
 
 /**
  * Children of a node in RTDB's key order, immutable. Kept in chunks, so that a write below a node
  * with 100,000 children copies one chunk and the list of chunks, not all children.
  */
-export class SortedChildren implements Iterable<ChildEntry> {
-  static readonly empty = new SortedChildren([], 0);
+export class SortedChildren<Node> implements Iterable<ChildEntry<Node>> {
+  static empty<Node>(): SortedChildren<Node> {
+    return new SortedChildren<Node>([], 0);
+  }
 
   private constructor(
-    private readonly chunks: readonly Chunk[],
+    private readonly chunks: readonly Chunk<Node>[],
     readonly size: number,
   ) {}
 
   /** `entries` in any order, each key once. */
-  static from(entries: readonly ChildEntry[]): SortedChildren {
+  static from<Node>(entries: readonly ChildEntry<Node>[]): SortedChildren<Node> {
     const sorted = [...entries].sort((left, right) => compareKeys(left.key, right.key));
-    const chunks: Chunk[] = [];
+    const chunks: Chunk<Node>[] = [];
     for (let start = 0; start < sorted.length; start += MAX_CHUNK) {
       chunks.push(sorted.slice(start, start + MAX_CHUNK));
     }
     return new SortedChildren(chunks, sorted.length);
   }
 
-  get(key: string): DataNode | null {
+  get(key: string): Node | null {
     const chunk = this.chunks[lastNotAfter(this.chunks, chunkKey, key)];
     const entry = chunk?.[lastNotAfter(chunk, entryKey, key)];
     return entry?.key === key ? entry.node : null;
   }
 
-  with(key: string, node: DataNode): SortedChildren {
+  with(key: string, node: Node): SortedChildren<Node> {
     const chunkIndex = Math.max(0, lastNotAfter(this.chunks, chunkKey, key));
     const chunk = this.chunks[chunkIndex] ?? [];
     const position = lastNotAfter(chunk, entryKey, key);
@@ -75,7 +76,7 @@ export class SortedChildren implements Iterable<ChildEntry> {
     return new SortedChildren(chunks, this.size + (replaces ? 0 : 1));
   }
 
-  without(key: string): SortedChildren {
+  without(key: string): SortedChildren<Node> {
     const chunkIndex = lastNotAfter(this.chunks, chunkKey, key);
     const chunk = this.chunks[chunkIndex];
     if (chunk === undefined || this.get(key) === null) {
@@ -87,22 +88,22 @@ export class SortedChildren implements Iterable<ChildEntry> {
     return new SortedChildren(chunks, this.size - 1);
   }
 
-  first(): ChildEntry | undefined {
+  first(): ChildEntry<Node> | undefined {
     return this.chunks[0]?.[0];
   }
 
-  last(): ChildEntry | undefined {
+  last(): ChildEntry<Node> | undefined {
     return this.chunks.at(-1)?.at(-1);
   }
 
-  *[Symbol.iterator](): IterableIterator<ChildEntry> {
+  *[Symbol.iterator](): IterableIterator<ChildEntry<Node>> {
     for (const chunk of this.chunks) {
       yield* chunk;
     }
   }
 
   /** Children that are not the same object in `after`, in key order. Shared chunks are skipped. */
-  changesTo(after: SortedChildren): ChangedChild[] {
+  changesTo(after: SortedChildren<Node>): ChangedChild<Node>[] {
     let start = 0;
     while (start < this.chunks.length && this.chunks[start] === after.chunks[start]) {
       start += 1;
@@ -118,8 +119,8 @@ export class SortedChildren implements Iterable<ChildEntry> {
   }
 }
 
-function mergeChanges(left: Chunk, right: Chunk): ChangedChild[] {
-  const changes: ChangedChild[] = [];
+function mergeChanges<Node>(left: Chunk<Node>, right: Chunk<Node>): ChangedChild<Node>[] {
+  const changes: ChangedChild<Node>[] = [];
   let l = 0;
   let r = 0;
   while (l < left.length || r < right.length) {
@@ -135,7 +136,11 @@ function mergeChanges(left: Chunk, right: Chunk): ChangedChild[] {
     const before = order <= 0 && old ? old.node : null;
     const after = order >= 0 && young ? young.node : null;
     if (before !== after) {
-      changes.push({ key: (order <= 0 && old ? old : (young as ChildEntry)).key, before, after });
+      changes.push({
+        key: (order <= 0 && old ? old : (young as ChildEntry<Node>)).key,
+        before,
+        after,
+      });
     }
   }
   return changes;

@@ -1,6 +1,6 @@
 import type { Json } from '../data/json';
 import { compareKeys } from '../data/key';
-import { branch, nodeAt, type Tree } from '../data/node';
+import { branch, type DataNode, nodeAt, type Tree } from '../data/node';
 import { comparePriorities } from '../data/node-hash';
 import { type ChildEntry, SortedChildren } from '../data/sorted-children';
 import type { QueryBound, QueryIndex, QuerySpec } from './query-spec';
@@ -10,7 +10,7 @@ const MAX_KEY = '[MAX_NAME]';
 const OBJECT = Symbol('an object, after every primitive');
 type IndexValue = null | boolean | number | string | typeof OBJECT;
 
-function indexValue(entry: ChildEntry, index: QueryIndex): IndexValue {
+function indexValue(entry: ChildEntry<DataNode>, index: QueryIndex): IndexValue {
   switch (index.kind) {
     case 'key':
       return entry.key;
@@ -69,7 +69,7 @@ function boundValue(json: Json): IndexValue {
 }
 
 /** Negative when the entry lies before the bound. */
-function compareToBound(entry: ChildEntry, bound: QueryBound, index: QueryIndex): number {
+function compareToBound(entry: ChildEntry<DataNode>, bound: QueryBound, index: QueryIndex): number {
   const order = compareByIndex(index, indexValue(entry, index), boundValue(bound.value));
   if (order !== 0 || bound.key === null || index.kind === 'key') {
     return order;
@@ -80,7 +80,7 @@ function compareToBound(entry: ChildEntry, bound: QueryBound, index: QueryIndex)
   return bound.key === MAX_KEY ? -1 : compareKeys(entry.key, bound.key);
 }
 
-function isInRange(entry: ChildEntry, query: QuerySpec): boolean {
+function isInRange(entry: ChildEntry<DataNode>, query: QuerySpec): boolean {
   const { start, end, index } = query;
   const afterStart = start === null ? 1 : compareToBound(entry, start, index);
   const beforeEnd = end === null ? 1 : -compareToBound(entry, end, index);

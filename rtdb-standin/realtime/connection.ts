@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isRecord } from '../data/json';
+import type { Namespace } from '../namespace';
 import { WRITE_TOO_BIG } from '../rtdb-error';
-import type { Standin } from '../standin';
 import { Session } from './session';
 
 /** Carries the text of messages to one client. */
@@ -36,6 +36,15 @@ function parseMessage(text: string): Message | null {
     : null;
 }
 
+/** What a connection needs of the server: a `Standin`. */
+interface ConnectionHost {
+  readonly parts: { readonly log: (line: string) => void };
+  /** Those that are open, by session id. */
+  readonly connections: Map<string, Connection>;
+  now(): number;
+  namespace(name: string): Namespace;
+}
+
 /**
  * One client's connection, over a WebSocket, or over long polling with an upgrade to a WebSocket.
  * An upgrade goes as `Connection` of `@firebase/database` has it: pings on the new transport, then
@@ -52,7 +61,7 @@ export class Connection {
   #early: Message[] = [];
 
   constructor(
-    private readonly standin: Standin,
+    private readonly standin: ConnectionHost,
     namespace: string,
     private readonly host: string,
   ) {

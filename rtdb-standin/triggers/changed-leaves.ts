@@ -1,4 +1,4 @@
-import { childOf, type Tree } from '../data/node';
+import { childOf, type DataNode, type Tree } from '../data/node';
 import type { Path } from '../data/path';
 import { SortedChildren } from '../data/sorted-children';
 import type { SegmentPattern } from './pattern';
@@ -10,8 +10,8 @@ export interface ChangedLocation {
   readonly after: Tree;
 }
 
-const childrenOf = (tree: Tree): SortedChildren =>
-  tree?.kind === 'branch' ? tree.children : SortedChildren.empty;
+const childrenOf = (tree: Tree): SortedChildren<DataNode> =>
+  tree?.kind === 'branch' ? tree.children : SortedChildren.empty();
 
 /**
  * Walks `pattern` over two versions of a tree. Writes at, above or below the pattern need no

@@ -6,7 +6,7 @@ import { deltaBetween } from '../data/node-diff';
 import { formatPath } from '../data/path';
 import type { Commit } from '../namespace';
 import { changedLocations } from './changed-leaves';
-import type { Trigger } from './trigger';
+import type { SegmentPattern } from './pattern';
 
 const DATA_TYPE = 'type.googleapis.com/google.events.firebase.database.v1.ReferenceEventData';
 const LOCATION = 'us-central1';
@@ -57,7 +57,10 @@ function authAttributes(auth: Auth): Pick<DatabaseEvent, 'authtype' | 'authid'> 
  * The events that a commit means to a trigger: one for each location that fits its pattern and
  * whose value changed. They share the commit's time; ids are unique.
  */
-export function* databaseEvents(trigger: Trigger, commit: Commit): Generator<DatabaseEvent> {
+export function* databaseEvents(
+  trigger: { readonly ref: readonly SegmentPattern[]; readonly eventType: string },
+  commit: Commit,
+): Generator<DatabaseEvent> {
   const { namespace: instance, time, auth } = commit;
   for (const { path, before, after } of changedLocations(
     trigger.ref,

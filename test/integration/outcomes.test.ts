@@ -1,4 +1,4 @@
-import { ConnectError } from '../../functions/src/postgres/sqlstate';
+import { ConnectError } from '../../functions/src/postgres/connect-error';
 import { findFreePort } from '../../local/free-port';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import {

@@ -1,13 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseTableAccess, TABLE_ACCESS } from '../../functions/src/cli/doctor/access-catalog';
-import { grantsCheck, rowSecurityCheck } from '../../functions/src/cli/doctor/access-checks';
-import { QUERIES } from '../../functions/src/postgres/statements';
+import {
+  grantsCheck,
+  rowSecurityCheck,
+  TABLE_ACCESS,
+} from '../../functions/src/cli/doctor/access-checks';
 import { runCommand } from '../support/command';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { mirrorOn, REF, type TestMirror, writeOf } from '../support/mirror';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
-import { statements } from './support/statements';
+import { queries, statements } from './support/statements';
 
 /** The SQL of docs/partitioning.md, as it stands there. */
 
@@ -150,7 +152,7 @@ test('a direct write to any partition is noted', async () => {
 });
 
 test('doctor finds row level security and grants in order', async () => {
-  const tables = parseTableAccess(await database.query(TABLE_ACCESS));
+  const tables = await TABLE_ACCESS.all(database.statements);
   expect(tables.filter(({ name }) => name.includes('quest_completions'))).toHaveLength(5);
   expect(rowSecurityCheck(tables).status).toBe('ok');
   expect(grantsCheck(tables).status).toBe('ok');
@@ -162,7 +164,7 @@ test('every statement of the code fits', async () => {
   }
   // Had none been found, all of them would fit.
   expect(statements().length).toBeGreaterThan(20);
-  for (const { text } of QUERIES) await database.query(`prepare one as ${text}; deallocate one`);
+  for (const { text } of queries()) await database.query(`prepare one as ${text}; deallocate one`);
 });
 
 test('backfill and reconcile run across partitions', async () => {

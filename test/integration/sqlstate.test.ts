@@ -1,7 +1,8 @@
 import { clientConfig } from '../../functions/src/postgres/client-config';
+import { ConnectError } from '../../functions/src/postgres/connect-error';
 import { Connections } from '../../functions/src/postgres/connections';
-import { setupHint } from '../../functions/src/postgres/setup-hint';
-import { blameOf, ConnectError, isOutage, sqlstateOf } from '../../functions/src/postgres/sqlstate';
+import { setupHint } from '../../functions/src/postgres/loggable-failure';
+import { blameOf, isOutage, sqlstateOf } from '../../functions/src/postgres/sqlstate';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 
 let database: TestDatabase;
@@ -117,7 +118,7 @@ describe('who is to blame for a failure of the server itself', () => {
       null,
       true,
     ]);
-    const nowhere = new ConnectError('away', { cause: new Error('ECONNREFUSED') });
+    const nowhere = new ConnectError('away', new Error('ECONNREFUSED'));
     expect([blameOf(nowhere), sqlstateOf(nowhere)]).toEqual(['server', null]);
   });
 });

@@ -1,16 +1,11 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
-import { QUERIES } from '../../functions/src/postgres/statements';
+import { PATHS } from '../../functions/src/app-paths';
+import { applyQueryOf } from '../../functions/src/mirror/apply-claims';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { DescribeStatement } from './support/describe-statement';
-import { statements } from './support/statements';
+import { queries, statements } from './support/statements';
 
-const SOURCE = join(__dirname, '..', '..', 'functions', 'src');
-
-/** Loaded, every file has made its queries. */
-for (const file of readdirSync(SOURCE, { recursive: true, encoding: 'utf8' })) {
-  if (file.endsWith('.ts')) require(join(SOURCE, file));
-}
+/** One for each path; a store makes its own when it is opened. */
+const APPLIES = PATHS.map(applyQueryOf);
 
 let database: TestDatabase;
 
@@ -21,7 +16,9 @@ beforeAll(async () => {
 afterAll(() => database.drop());
 
 test('there are statements to look at', () => {
-  expect(statements().length + QUERIES.length).toBeGreaterThan(60);
+  expect(statements().length).toBeGreaterThan(20);
+  expect(queries().length).toBeGreaterThan(30);
+  expect(queries()).toEqual(expect.arrayContaining(APPLIES));
 });
 
 test.each(statements())('%s fits the schema that the migrations make', async (name, statement) => {
@@ -30,7 +27,7 @@ test.each(statements())('%s fits the schema that the migrations make', async (na
   );
 });
 
-const named = QUERIES.map((query) => [query.text.trim().split('\n')[0], query] as const);
+const named = queries().map((query) => [query.text.trim().split('\n')[0], query] as const);
 
 test.each(named)('%s … takes and answers what its query declares', async (_, query) => {
   const statement = new DescribeStatement(query.text);

@@ -95,7 +95,7 @@ const REF = 'invented_notes/{coupleId}/{noteId}';
 test('a path that is added, compiled and exported is a trigger; no trigger loads zod', async () => {
   expect(await newPath(REF)).toMatchObject({
     code: 2,
-    errors: 'mirror: lib/paths.js does not exist: compile src/paths.ts first\n',
+    errors: 'mirror: lib/paths.js does not exist; compile src/paths.ts first\n',
   });
   expect(await compile()).toMatchObject({ code: 0, out: '' });
   expect(await newPath('pairing_codes/{code}')).toMatchObject({

@@ -1,8 +1,8 @@
 import { NEVER_MIRROR } from '../../functions/src/app-paths';
 import { createMirror } from '../../functions/src/deploy/create-mirror';
-import { ConfigurationError } from '../../functions/src/errors/configuration-error';
-import { claimOf } from '../../functions/src/mirror/claim-of';
-import { parseWrittenEvent } from '../../functions/src/mirror/written-event';
+import { ConfigurationError } from '../../functions/src/errors/mirror-error';
+import { claimOf } from '../../functions/src/mirror/claim';
+import { parseLeafEvent } from '../../functions/src/mirror/leaf-event';
 import { checkPaths, SERVICES } from '../../functions/src/paths/check-paths';
 import { integer, text } from '../../functions/src/paths/columns';
 import {
@@ -41,7 +41,7 @@ test('what is not said has its default', () => {
   expect(define()).toMatchObject({
     ...AWARDS,
     ...{ keyColumns: ['couple_id', 'award_id'], dayColumn: null, columns: {} },
-    ...{ visibleTo: [], ignored: [], loadExplainErasure: null },
+    ...{ visibleTo: [], ignored: [], erasureRule: null },
     applyStatement: 'select * from mirror.apply_awards($1::jsonb, $2, $3::jsonb)',
   });
   expect(define().canary(1_764_000_000_000)).toEqual({ written_ms: 1_764_000_000_000 });
@@ -262,7 +262,7 @@ test('columns of the value before are computed for a burial alone', () => {
   const path = define({ columns: { amount: integer((v) => seen.push(v.amount) && v.amount) } });
   const claimed = (before: unknown, after: unknown) => {
     seen.length = 0;
-    const event = parseWrittenEvent(writeOf({ id: 'e', ref: 'awards/c/a', before, after }), path);
+    const event = parseLeafEvent(writeOf({ id: 'e', ref: 'awards/c/a', before, after }), path);
     if (event.kind === 'invalid') throw new Error('expected a write of a leaf');
     const { columns, before: known } = claimOf(event, { mirrored: path, retentionDays: 0 });
     return { columns, known, seen: [...seen] };

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
-import { claimOf } from '../../functions/src/mirror/claim-of';
-import { parseWrittenEvent, type WrittenEvent } from '../../functions/src/mirror/written-event';
+import { claimOf } from '../../functions/src/mirror/claim';
+import type { DeliveredEvent } from '../../functions/src/mirror/delivered-event';
+import { parseLeafEvent } from '../../functions/src/mirror/leaf-event';
 import { memoryPuzzles } from '../../functions/src/paths/memory-puzzles';
 import { steps } from '../../functions/src/paths/steps';
 import type { JsonValue } from '../support/cloud-event';
@@ -75,8 +76,8 @@ describe.each([memoryPuzzles, steps])('large documents of $name', (mirrored) => 
       }),
     );
 
-  const beforeOf = (event: WrittenEvent) => {
-    const parsed = parseWrittenEvent(event, mirrored);
+  const beforeOf = (event: DeliveredEvent) => {
+    const parsed = parseLeafEvent(event, mirrored);
     return parsed.kind === 'leaf' ? claimOf(parsed, { mirrored, retentionDays: 0 }).before : null;
   };
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { WrittenEvent } from '../../functions/src/mirror/written-event';
+import type { DeliveredEvent } from '../../functions/src/mirror/delivered-event';
 import { lpAwards } from '../../functions/src/paths/lp-awards';
 import { eachTwiceInAnyOrder } from '../app/support/any-order';
 import { cloneDatabase, type TestDatabase } from '../support/database';
@@ -9,7 +9,7 @@ const REF = 'lp_awards/alice_bob/award_1';
 const AT = '2026-12-01T10:00:00.000Z';
 
 const award = (amount: number) => ({ amount, timestamp: Date.parse(AT) });
-const write = (id: string, change: Partial<Omit<WrittenEvent, 'id'>> = {}) =>
+const write = (id: string, change: Partial<Omit<DeliveredEvent, 'id'>> = {}) =>
   writeOf({ id, ref: REF, time: '2026-12-01T12:00:00Z', after: award(10), ...change });
 
 /** What a path gets for a declaration and a migration, without a day and without code of its own. */

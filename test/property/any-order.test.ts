@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { WrittenEvent } from '../../functions/src/mirror/written-event';
+import type { DeliveredEvent } from '../../functions/src/mirror/delivered-event';
 import { parseCompletionValue } from '../../functions/src/paths/quest-completions/completion-value';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
@@ -16,7 +16,7 @@ interface Write {
 /** A leaf in RTDB: what it holds, and the events that its writes made. */
 class ModelLeaf {
   value: unknown = null;
-  readonly events: WrittenEvent[] = [];
+  readonly events: DeliveredEvent[] = [];
   #timeMs = EPOCH_MS;
 
   constructor(
@@ -143,7 +143,7 @@ describe('whatever order, repetition and overlap events come in', () => {
         fc.array(fc.tuple(fc.boolean(), fc.nat()), { maxLength: 30 }),
         async (list, schedule) => {
           const [leaf] = newLeaves(1) as [ModelLeaf];
-          const undelivered: WrittenEvent[] = [];
+          const undelivered: DeliveredEvent[] = [];
           const pending = [...list];
           for (const [writeNext, pick] of schedule) {
             const next = writeNext ? pending.shift() : undefined;

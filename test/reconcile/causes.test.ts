@@ -3,7 +3,7 @@ import type {
   RunSummary,
 } from '../../functions/src/completions-only/reconcile/reconcile';
 import { runReconcile } from '../../functions/src/completions-only/reconcile/run-reconcile';
-import type { WrittenEvent } from '../../functions/src/mirror/written-event';
+import type { DeliveredEvent } from '../../functions/src/mirror/delivered-event';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import type { TestDatabase } from '../support/database';
@@ -49,7 +49,7 @@ const leaf = (quest = 'quest_1', user = 'ann', couple = 'ann_bob') => [
 const lost = (path: string[], value: unknown) => rtdb.rest.set(path, value);
 
 /** An event, whatever RTDB holds. */
-const event = (id: string, time: string, path: string[], change: Partial<WrittenEvent> = {}) =>
+const event = (id: string, time: string, path: string[], change: Partial<DeliveredEvent> = {}) =>
   mirror.mirror({ ...writeOf({ id, time, ref: path.join('/') }), ...change });
 
 /** A write to RTDB whose event arrives. */

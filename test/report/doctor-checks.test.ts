@@ -1,7 +1,11 @@
 import { PATHS } from '../../functions/src/app-paths';
-import type { TableAccess } from '../../functions/src/cli/doctor/access-catalog';
-import { grantsCheck, rowSecurityCheck } from '../../functions/src/cli/doctor/access-checks';
 import {
+  grantsCheck,
+  rowSecurityCheck,
+  type TableAccess,
+} from '../../functions/src/cli/doctor/access-checks';
+import {
+  loginCheck,
   poolerCheck,
   tlsCheck,
   versionCheck,
@@ -21,7 +25,6 @@ import {
   rulesCheck,
   strictnessCheck,
 } from '../../functions/src/cli/doctor/rtdb-checks';
-import { loginCheck } from '../../functions/src/cli/doctor/schema-checks';
 import { parametersCheck } from '../../functions/src/cli/doctor/settings-checks';
 import { declarationHash } from '../../functions/src/paths/define-path';
 import { clientConfig } from '../../functions/src/postgres/client-config';
@@ -312,7 +315,7 @@ test.each([
 
 test('paths: each is migrated as it is declared, and what nobody declares is said', () => {
   const migrated = PATHS.map((path) => {
-    return { path: path.name, hash: declarationHash(path), has_table: true };
+    return { path: path.name, hash: declarationHash(path), hasTable: true };
   });
   const judge = (change: object | null) =>
     pathsCheck(
@@ -323,11 +326,11 @@ test('paths: each is migrated as it is declared, and what nobody declares is sai
   expect(judge(null)).toMatchObject({
     ...{ status: 'fail', finding: 'steps is declared, but not migrated' },
   });
-  expect(judge({ has_table: false }).finding).toBe('steps has lost its table');
+  expect(judge({ hasTable: false }).finding).toBe('steps has lost its table');
   expect(judge({ hash: '' }).finding).toBe(
     'the declaration of steps has changed since it was migrated',
   );
-  const more = [...migrated, { path: 'notes', hash: '', has_table: true }];
+  const more = [...migrated, { path: 'notes', hash: '', hasTable: true }];
   expect(pathsCheck(PATHS, more)).toMatchObject({
     ...{ status: 'ok', finding: expect.stringMatching(/declared; Postgres also has notes$/) },
   });

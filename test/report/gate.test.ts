@@ -90,7 +90,7 @@ describe('the rate', () => {
   });
 
   test('more explained than missing does not make it more than all', () => {
-    const standing = [{ kind: 'missing_in_postgres', cause: 'retention', keys: 5000 }];
+    const standing = [{ kind: 'missing_in_postgres', cause: 'retention', keys: 5000 }] as const;
     const { explained } = judge({ runs: [runOf({ matched: 999, valueMismatch: 1 })], standing });
     expect(explained).toEqual({ matched: 999, compared: 999 });
   });
@@ -335,7 +335,7 @@ describe('the sentence', () => {
       'the three that matter most',
       {
         ...low,
-        standing: ['rejected', 'race', 'unknown', 'retention'].map((cause, n) => ({
+        standing: (['rejected', 'race', 'unknown', 'retention'] as const).map((cause, n) => ({
           kind: 'value_mismatch',
           cause,
           keys: 9 - n,

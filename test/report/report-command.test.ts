@@ -256,7 +256,7 @@ test('a database without the migrations is one line and exit code 2', async () =
   try {
     const { code, out, errors } = await runCommand(['report'], { DATABASE_URL: empty.url });
     expect([code, out]).toEqual([2, '']);
-    expect(errors).toMatch(/^mirror: Can't tell: .*run `npm run mirror -- migrate`\.\n$/);
+    expect(errors).toMatch(/^mirror: Can't tell: .*; run `npm run mirror -- migrate`\n$/);
   } finally {
     await empty.drop();
   }

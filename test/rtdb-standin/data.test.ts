@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { exportJson } from '../../rtdb-standin/data/export-json';
 import { importJson } from '../../rtdb-standin/data/import-json';
 import { assertValidKey, compareKeys } from '../../rtdb-standin/data/key';
-import { childOf, leaf, setAt, type Tree } from '../../rtdb-standin/data/node';
+import { childOf, type DataNode, leaf, setAt, type Tree } from '../../rtdb-standin/data/node';
 import { deltaBetween, updateBetween } from '../../rtdb-standin/data/node-diff';
 import { nodeHash } from '../../rtdb-standin/data/node-hash';
 import { SortedChildren } from '../../rtdb-standin/data/sorted-children';
@@ -112,7 +112,7 @@ describe('versions of a tree', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
         const model = new Map<string, number>();
-        let children = SortedChildren.empty;
+        let children = SortedChildren.empty<DataNode>();
         for (const [key, remove] of steps) {
           children = remove ? children.without(key) : children.with(key, leaf(key));
           remove ? model.delete(key) : model.set(key, 1);

@@ -1,3 +1,4 @@
+import { prepareEvaluation } from '../../functions/src/deploy/prepare-evaluation';
 import { lookAtRemoteConfig } from '../../functions/src/flag/look-at-remote-config';
 import { completionEvent, type JsonValue, send } from '../support/cloud-event';
 import { cloneDatabase, type TestDatabase } from '../support/database';
@@ -107,6 +108,7 @@ test.each<[string, RemoteConfigStub['answer'], string]>([
     const rule = await lookAtRemoteConfig(null, {
       ...{ projectId: 'demo-quests', accessToken: async () => stub.token, parameter, paths: [] },
       baseUrl: stub.env.FIREBASE_REMOTE_CONFIG_URL_BASE ?? '',
+      prepareEvaluation,
     });
     const complaint = expect.stringContaining(`Remote Config can't be read: ${reason}`);
     expect(rule).toMatchObject({ mode, source: 'parameter', complaint });

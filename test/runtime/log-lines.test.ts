@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { LINES_A_SECOND } from '../../functions/src/mirror/routine-lines';
+import { LINES_A_SECOND } from '../../functions/src/mirror/log-lines';
 import { completionEvent, encodeHeader, refOf, send, sendBinary } from '../support/cloud-event';
 import { urlOfDatabase } from '../support/database';
 import { eventually } from '../support/eventually';

@@ -1,8 +1,9 @@
 import { partnerOf } from '../../functions/src/paths/quest-completions/partner';
+import type { WorldAction } from '../../local/simulate/couple-day';
 import { FAULTS, fateOf } from '../../local/simulate/faults';
 import { seededRandom } from '../../local/simulate/seeded-random';
 import { valueAfter } from '../../local/simulate/value-after';
-import { type WorldAction, worldOf } from '../../local/simulate/world';
+import { worldOf } from '../../local/simulate/world';
 
 const OPTIONS = { couples: 60, dateKey: '2026-11-23', seed: 7, strayClaimRate: 0 };
 

@@ -1,8 +1,9 @@
-import { SaidOnce } from '../../functions/src/mirror/findings';
-import { type MirrorContext, mirrorEvent } from '../../functions/src/mirror/mirror-event';
+import { createDayOverwrite } from '../../functions/src/mirror/day-overwrite';
+import type { DeliveredEvent } from '../../functions/src/mirror/delivered-event';
+import { SaidOnce } from '../../functions/src/mirror/event-divergences';
+import { mirrorEvent } from '../../functions/src/mirror/mirror-event';
 import { type MirrorStore, openMirrorStore } from '../../functions/src/mirror/mirror-store';
-import { type Outcome, RETURNED } from '../../functions/src/mirror/outcome';
-import type { WrittenEvent } from '../../functions/src/mirror/written-event';
+import { type MirrorContext, type Outcome, PASSED_ON } from '../../functions/src/mirror/outcome';
 import type { MirroredPath } from '../../functions/src/paths/mirrored-path';
 import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
 import { clientConfig } from '../../functions/src/postgres/client-config';
@@ -11,11 +12,10 @@ import type { TestDatabase } from './database';
 export const REF = 'daily_quests/alice_bob/2025-11-19/completions/quest_1/bob';
 
 /** A write event with everything that a test does not care about filled in. */
-export function writeOf(event: Partial<WrittenEvent> & { id: string }): WrittenEvent {
+export function writeOf(event: Partial<DeliveredEvent> & { id: string }): DeliveredEvent {
   return {
     time: '2025-11-19T12:00:00Z',
     ref: REF,
-    structured: true,
     hasData: true,
     before: null,
     after: true,
@@ -29,7 +29,7 @@ export function writeOf(event: Partial<WrittenEvent> & { id: string }): WrittenE
 }
 
 export interface TestMirror {
-  mirror(event: WrittenEvent): Promise<Outcome>;
+  mirror(event: DeliveredEvent): Promise<Outcome>;
   store: MirrorStore;
 }
 
@@ -58,7 +58,7 @@ export function mirrorPathOn(
   const store = openMirrorStore(mirrored, clientConfig(url), options.connectionsMax ?? 1);
   const context: MirrorContext = {
     mirrored,
-    explainErasure: mirrored.loadExplainErasure?.() ?? null,
+    explainErasure: mirrored.erasureRule === 'quest_day' ? createDayOverwrite() : null,
     isEnabled: options.isEnabled ?? (() => true),
     retentionDays: options.retentionDays ?? 0,
     store: () => store,
@@ -69,7 +69,7 @@ export function mirrorPathOn(
     },
     said: new SaidOnce(),
   };
-  return { mirror: (event) => mirrorEvent(event, context, RETURNED), store };
+  return { mirror: (event) => mirrorEvent(event, context, PASSED_ON), store };
 }
 
 /** The one row of `quest_completions`, as the tests of outcomes look at it. */

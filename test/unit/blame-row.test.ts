@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { DatabaseError as PgError } from 'pg';
 import { RowBlame, RowRefused } from '../../functions/src/mirror/blame-row';
-import type { Claim } from '../../functions/src/mirror/claims';
+import type { Claim } from '../../functions/src/mirror/claim';
 
 /** The functions' own copy of pg. */
 const { DatabaseError } = createRequire(join(__dirname, '../../functions/package.json'))(

@@ -1,8 +1,8 @@
 import type { LoggedDivergence } from '../../functions/src/completions-only/postgres/divergence-evidence';
 import {
+  type Circumstances,
   causeOf,
   causeOfLost,
-  type Known,
   rtdbValueOf,
 } from '../../functions/src/completions-only/reconcile/cause';
 import type {
@@ -33,7 +33,7 @@ function mismatchOf(change: Partial<Mismatch> = {}): Mismatch {
 }
 const MISSING_IN_RTDB = mismatchOf({ kind: 'missing_in_rtdb', leaf: null, row: LIVE });
 
-function knownOf(change: Partial<Known> = {}): Known {
+function knownOf(change: Partial<Circumstances> = {}): Circumstances {
   return {
     leaf: { row: null, directWrite: null, divergences: [] },
     day: null,
@@ -44,9 +44,12 @@ function knownOf(change: Partial<Known> = {}): Known {
     ...change,
   };
 }
-const known = (leaf: Partial<Known['leaf']>, change: Partial<Known> = {}): Known =>
+const known = (
+  leaf: Partial<Circumstances['leaf']>,
+  change: Partial<Circumstances> = {},
+): Circumstances =>
   knownOf({ ...change, leaf: { row: null, directWrite: null, divergences: [], ...leaf } });
-const rowOf = (row: Partial<NonNullable<Known['leaf']['row']>> = {}) => ({
+const rowOf = (row: Partial<NonNullable<Circumstances['leaf']['row']>> = {}) => ({
   origin: 'rtdb',
   eventId: 'e1',
   eventTime: NOON,
@@ -114,7 +117,7 @@ describe('rejected', () => {
 
 describe('a write past the mirror', () => {
   const write = { operation: 'update', writtenBy: 'admin', writtenAt: at('13:00:00') };
-  test.each<[string, string, Partial<Mismatch>, Known['leaf']['row'], boolean]>([
+  test.each<[string, string, Partial<Mismatch>, Circumstances['leaf']['row'], boolean]>([
     ['a row deleted, and gone', 'delete', { row: null }, null, true],
     ['a row deleted, and there again', 'delete', { row: LIVE }, rowOf(), false],
     ['a row changed since the mirror', 'update', { row: LIVE }, rowOf(), true],

@@ -1,4 +1,4 @@
-import { pathOfRef } from '../../functions/src/mirror/event-ref';
+import { pathOfRef } from '../../functions/src/mirror/delivered-event';
 import {
   completionPath,
   parseCompletionPath,

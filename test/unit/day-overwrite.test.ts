@@ -1,7 +1,7 @@
+import { isBeyondRetention } from '../../functions/src/mirror/claim';
 import { overwriteDivergences, overwriteEvidence } from '../../functions/src/mirror/day-overwrite';
 import type { DayFacts } from '../../functions/src/mirror/day-reader';
-import { isBeyondRetention } from '../../functions/src/mirror/retention';
-import type { LeafEvent } from '../../functions/src/mirror/written-event';
+import type { LeafEvent } from '../../functions/src/mirror/leaf-event';
 
 const EVENT_MS = Date.parse('2025-11-19T12:00:00Z');
 const ALONE = { completedMs: EVENT_MS - 60_000, siblingCount: 0, unlogged: [] };

@@ -24,3 +24,12 @@ test.each([
 ])('the writer of a %s event is read as its ref is', (_mode, event, authId) => {
   expect(readDeliveredEvent(event).authId).toBe(authId);
 });
+
+test.each([
+  ['the path of a leaf, slashes at its ends apart', '/a/b%41/', 'a/b%41'],
+  ['an encoded one', 'a/%C3%A9', 'a/é'],
+  ['nothing', undefined, ''],
+  ['no text', 7, ''],
+])('the ref of a binary event: %s', (_case, ref, expected) => {
+  expect(readDeliveredEvent({ ref }).ref).toBe(expected);
+});

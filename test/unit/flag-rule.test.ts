@@ -1,5 +1,5 @@
+import { prepareEvaluation } from '../../functions/src/deploy/prepare-evaluation';
 import { FLAG, type FlagRule, ruleOfTemplate } from '../../functions/src/flag/flag-rule';
-import { prepareEvaluation } from '../../functions/src/flag/prepare-evaluation';
 import { parseServerTemplate } from '../../functions/src/flag/server-template';
 import {
   CANARY_COUPLE,

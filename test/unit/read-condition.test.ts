@@ -1,5 +1,5 @@
+import { prepareEvaluation } from '../../functions/src/deploy/prepare-evaluation';
 import { FLAG, ruleOfTemplate } from '../../functions/src/flag/flag-rule';
-import { prepareEvaluation } from '../../functions/src/flag/prepare-evaluation';
 import { type Reach, readCondition } from '../../functions/src/flag/read-condition';
 import { parseServerTemplate } from '../../functions/src/flag/server-template';
 import type { Json } from '../../functions/src/values/json';

@@ -1,4 +1,4 @@
-import { LINES_A_SECOND, RoutineLines } from '../../functions/src/mirror/routine-lines';
+import { LINES_A_SECOND, RoutineLines } from '../../functions/src/mirror/log-lines';
 
 /** How many of `offered` lines are written at one moment. */
 const written = (lines: RoutineLines, offered: number) =>

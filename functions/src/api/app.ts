@@ -1,27 +1,17 @@
 import { Hono } from 'hono';
+import { z } from 'zod';
 import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
 import { blameOf } from '../postgres/sqlstate';
+import { query } from '../postgres/statements';
 import { deadline, orAborted } from '../runtime/deadline';
 import { MAX_BODY_BYTES } from '../runtime/request-body';
 import { instantOfMillis } from '../values/event-time';
 import { keyIssues } from '../values/rtdb-key';
 import { authenticate } from './authenticate';
 import { coupleIdOf, parseClaimBody } from './claim-body';
-import {
-  CLAIM_BY_CLIENT,
-  clientClaimValues,
-  IS_ALIVE,
-  parseClientVerdict,
-  parseShownCompletions,
-  ROWS_OF_DAY,
-} from './client-claims';
-import {
-  type CompareDayContext,
-  compareDay,
-  MAX_BYTES_OF_DAY,
-  MAX_ROWS_OF_DAY,
-} from './compare-day';
+import { type CompareDayContext, compareDay } from './compare-day';
 import { completionsQuerySchema } from './completions-query';
+import { completionsOfDay } from './day-rows';
 import { fieldErrorsOf } from './field-errors';
 import { openApiDocument } from './openapi';
 import { problem, tooManyClaims, unavailable } from './problem';
@@ -46,6 +36,24 @@ const ALIVE_WITHIN_MS = 1_000;
 /** How long a day that agreed needn't be compared again. */
 const AGREED_FOR_MS = 2_000;
 
+/** An old phone's second write: migrations/20261128000002_quest_completions.sql. */
+const CLAIM_BY_CLIENT = query({
+  text: 'select mirror.claim_by_client($1, $2::date, $3, $4, $5, $6::timestamptz, $7) as verdict',
+  params: {
+    coupleId: 'text',
+    dateKey: 'date',
+    questId: 'text',
+    userId: 'text',
+    partnerId: 'text?',
+    completedAt: 'timestamptz',
+    /** Such as `500ms`. */
+    lockWait: 'text',
+  },
+  row: { verdict: z.enum(['applied', 'duplicate', 'limited']) },
+});
+
+const IS_ALIVE = query({ text: 'select 1 as is_alive', params: {}, row: {} });
+
 type Variables = { signal: AbortSignal };
 
 /** The endpoints of docs/openapi.json, on Web requests: no port is needed to test them. */
@@ -68,10 +76,10 @@ export function createApi(context: ApiContext): Hono {
       return problem(403, { detail: "the token's subject is not user_id" });
     }
     if (claim.leaf.coupleId === CANARY_COUPLE) return problem(403, RESERVED);
-    const values = clientClaimValues(claim.leaf, claim.completedAt, LOCK_WAIT);
+    const claimed = { ...claim.leaf, completedAt: claim.completedAt, lockWait: LOCK_WAIT };
     try {
-      const rows = await context.statements.run(CLAIM_BY_CLIENT, values, c.var.signal);
-      const status = parseClientVerdict(rows);
+      const answer = await CLAIM_BY_CLIENT.one(context.statements, claimed, c.var.signal);
+      const { verdict: status } = answer;
       return status === 'limited' ? tooManyClaims(new Date()) : c.json({ status });
     } catch (error) {
       if (blameOf(error) !== 'row') throw error;
@@ -82,27 +90,26 @@ export function createApi(context: ApiContext): Hono {
   app.get(READ_PATH, async (c) => {
     const subject = await authenticate(c.req.header('authorization'), context.verifyToken);
     if (subject instanceof Response) return subject;
-    const query = completionsQuerySchema.safeParse(c.req.query());
-    if (!query.success) return problem(400, { errors: fieldErrorsOf(query.error, 'query') });
-    const { partner_id, date } = query.data;
+    const asked = completionsQuerySchema.safeParse(c.req.query());
+    if (!asked.success) return problem(400, { errors: fieldErrorsOf(asked.error, 'query') });
+    const { partner_id, date } = asked.data;
     const coupleId = coupleIdOf(subject, partner_id);
     if (coupleId === CANARY_COUPLE) return problem(403, RESERVED);
     const errors = keyIssues('partner_id', coupleId);
     if (errors.length > 0) return problem(400, { errors });
-    const users = [subject, partner_id];
-    const asked = [coupleId, date, MAX_ROWS_OF_DAY, MAX_BYTES_OF_DAY, users];
-    const [rows, consistent] = await Promise.all([
-      context.statements.run(ROWS_OF_DAY, asked, c.var.signal),
+    const shown = { coupleId, dateKey: date, users: [subject, partner_id] };
+    const [completions, consistent] = await Promise.all([
+      completionsOfDay(context.statements, shown, c.var.signal),
       comparisons.ask(`${date} ${coupleId}`, () =>
         compareDay(coupleId, date, context, deadline(ANSWER_WITHIN_MS)),
       ),
     ]);
-    return c.json({ completions: parseShownCompletions(rows), consistent });
+    return c.json({ completions, consistent });
   });
 
   app.get('/healthz', async (c) => {
     const signal = deadline(ALIVE_WITHIN_MS);
-    await orAborted(context.statements.run(IS_ALIVE, [], signal), signal);
+    await orAborted(IS_ALIVE.run(context.statements, {}, signal), signal);
     return c.json({ status: 'ok' });
   });
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseCompletionPage } from '../completions-only/postgres/completion-rows';
+import { z } from 'zod';
 import { LOG_FINDINGS } from '../completions-only/postgres/reconcile-findings';
 import { compareSides, type Difference } from '../completions-only/reconcile/compare-sides';
 import { explainMismatches } from '../completions-only/reconcile/explain-mismatches';
@@ -9,20 +9,17 @@ import type { Mismatch } from '../completions-only/reconcile/mismatch';
 import { timeOf } from '../completions-only/reconcile/time-of';
 import type { RtdbTree } from '../completions-only/rtdb-tree';
 import { completionPath } from '../paths/quest-completions/completion-path';
-import type { Statements } from '../postgres/statements';
+import { query, type Statements } from '../postgres/statements';
 import { ByteBudget } from '../runtime/byte-budget';
 import { orAborted } from '../runtime/deadline';
 import { instantOfMillis } from '../values/event-time';
+import { canonicalValue } from '../values/rtdb-value';
 import { escapeText } from '../values/storable';
-import { parseSeenRefs, REFS_SEEN_LATELY, ROWS_OF_DAY, wholeRows } from './client-claims';
+import { MAX_BYTES_OF_DAY, wholeDay } from './day-rows';
 
 /** An event takes some milliseconds: a difference is looked at twice before it is called one. */
 const SECOND_LOOK_AFTER_MS = 300;
-/** More than any day of the app has. Beyond it a day isn't compared, nor shown whole. */
-export const MAX_ROWS_OF_DAY = 200;
 const MAX_QUESTS_OF_DAY = 100;
-/** Of its values, in either store: 200 leaves of 600 bytes. */
-export const MAX_BYTES_OF_DAY = 128 * 1024;
 /** Parsed, many small fields take some sixteen times their size. */
 const MAX_BYTES_AT_ONCE = 8 * MAX_BYTES_OF_DAY;
 /** Anybody may ask; the reconciler finds the rest. */
@@ -70,6 +67,20 @@ export interface CompareDayContext {
   retentionDays: number;
 }
 
+/** Those of the refs that the log has seen within the hour, from any writer. */
+const REFS_SEEN_LATELY = query({
+  text: `
+select log.ref
+from unnest($1::text[]) as asked (ref)
+join mirror.divergence_log as log on log.ref = asked.ref
+where log.path = 'quest_completions'
+  and log.kind in ('missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'client_only')
+  and log.last_seen_at > clock_timestamp() - interval '1 hour'
+`,
+  params: { refs: 'text[]' },
+  row: { ref: z.string() },
+});
+
 const budget = new ByteBudget(MAX_BYTES_AT_ONCE);
 
 /** Null where the day is too large. In turns: users choose how large their days are. */
@@ -97,13 +108,17 @@ async function compareStores(
   const most = { quests: MAX_QUESTS_OF_DAY + 1, bytes: MAX_BYTES_OF_DAY };
   const [reading, found] = await Promise.all([
     rtdb.readCompletions(coupleId, dateKey, most, signal),
-    statements.run(ROWS_OF_DAY, [coupleId, dateKey, MAX_ROWS_OF_DAY + 1, MAX_BYTES_OF_DAY, null]),
+    wholeDay(statements, { coupleId, dateKey }),
   ]);
-  if (!reading.isWhole || wholeRows(found).length < found.length) return null;
+  if (!reading.isWhole || found === null) return null;
   const completions = reading.value;
-  const { rows } = parseCompletionPage(found);
-  const quests = Object.keys(completions ?? {}).length;
-  if (quests > MAX_QUESTS_OF_DAY || rows.length > MAX_ROWS_OF_DAY) return null;
+  if (Object.keys(completions ?? {}).length > MAX_QUESTS_OF_DAY) return null;
+  // A row that was written by hand may hold a list in its other form.
+  const rows = found.map(({ payload, isTombstone, questId, userId }) => ({
+    key: { coupleId, dateKey, questId, userId },
+    payload: canonicalValue(payload),
+    isTombstone,
+  }));
   const readAt = instantOfMillis(Date.now()) ?? '';
   const leaves = leavesOfCouple(coupleId, { [dateKey]: { completions } }, readAt);
   return compareSides(leaves, rows).differences;
@@ -114,7 +129,8 @@ async function withoutSeen(
   statements: Statements,
 ): Promise<Mismatch[]> {
   const refOf = ({ key }: Mismatch) => escapeText(completionPath(key));
-  const seen = parseSeenRefs(await statements.run(REFS_SEEN_LATELY, [mismatches.map(refOf)]));
+  const found = await REFS_SEEN_LATELY.all(statements, { refs: mismatches.map(refOf) });
+  const seen = new Set(found.map(({ ref }) => ref));
   return mismatches.filter((mismatch) => !seen.has(refOf(mismatch)));
 }
 

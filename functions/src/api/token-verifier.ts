@@ -9,7 +9,22 @@ import {
   UnsecuredJWT,
 } from 'jose';
 import { z } from 'zod';
-import type { TokenSettings } from './token-settings';
+
+/** Whose tokens are accepted. */
+export interface TokenSettings {
+  /** The Firebase project whose users the tokens are of. */
+  projectId: string;
+  /** Where Firebase's signing keys are published; default: Google's address. */
+  firebaseKeysUrl?: string;
+  /** Issuer of Supabase's tokens, such as https://abc.supabase.co/auth/v1; null = none accepted. */
+  supabaseIssuer: string | null;
+  /** Whether tokens of the auth emulator, which nobody signed, are good enough. Never deployed. */
+  acceptsUnsigned: boolean;
+}
+
+/** Source: Firebase documentation, "Verify ID tokens using a third-party JWT library". */
+const FIREBASE_KEYS_URL =
+  'https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com';
 
 /** A token that is none, or not for us. The message says why, and never repeats the token. */
 export class TokenError extends Error {
@@ -43,7 +58,7 @@ const SUBJECT = z.string().min(1);
 export function createTokenVerifier(settings: TokenSettings): VerifyToken {
   const firebaseIssuer = `https://securetoken.google.com/${settings.projectId}`;
   const { supabaseIssuer } = settings;
-  const firebaseKeys = keysAt(settings.firebaseKeysUrl);
+  const firebaseKeys = keysAt(settings.firebaseKeysUrl ?? FIREBASE_KEYS_URL);
   const supabaseKeys =
     supabaseIssuer === null ? null : keysAt(`${supabaseIssuer}/.well-known/jwks.json`);
 

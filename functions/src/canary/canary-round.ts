@@ -1,4 +1,5 @@
 import { type FlagNote, NOTE_FLAG } from '../coverage/coverage';
+import { MirrorError } from '../errors/mirror-error';
 import { type FlagRule, modeOfPath } from '../flag/flag-rule';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { stepsOfRef } from '../paths/ref-pattern';
@@ -18,8 +19,12 @@ export interface RoundContext extends CanaryContext {
 }
 
 /** The canaries of some paths failed; each was reported by itself. */
-class CanaryRoundError extends Error {
+class CanaryRoundError extends MirrorError {
   override name = 'CanaryRoundError';
+
+  constructor(failed: readonly string[]) {
+    super(`no canary flew on: ${failed.join(', ')}`, { code: 'CANARY_ROUND_FAILED' });
+  }
 }
 
 /**
@@ -62,7 +67,7 @@ export async function flyRound(
   for (const sameDepth of byDepth(flying)) {
     await each(sameDepth, (path) => writeCanary(path, context).then(() => true));
   }
-  if (failed.length > 0) throw new CanaryRoundError(`no canary flew on: ${failed.join(', ')}`);
+  if (failed.length > 0) throw new CanaryRoundError(failed);
 }
 
 function noteOf(

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors/usage-error';
+import { UsageError } from '../errors/mirror-error';
 import { MAX_KEY_BYTES, REFUSED_IN_KEY } from '../values/rtdb-key';
 
 /**

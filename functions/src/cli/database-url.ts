@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { settingText } from '../deploy/setting-text';
 import { postgresConfig } from '../deploy/settings';
+import { settingText } from '../values/setting-text';
 import type { CommandContext } from './context';
 
 /** The owner's, who migrates and repairs; the functions have a secret of their own. */

@@ -1,6 +1,6 @@
 import { dateRangeIssue } from '../completions-only/reconcile/date-range';
 import type { DateRange } from '../completions-only/reconcile/read-sides';
-import { UsageError } from '../errors/usage-error';
+import { UsageError } from '../errors/mirror-error';
 
 /** The days that --from and --to name; both are needed. Throws UsageError that says what is wrong. */
 export function dateRangeOption({ from, to }: { from?: string; to?: string }): DateRange {

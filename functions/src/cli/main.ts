@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { ConfigurationError } from '../errors/configuration-error';
-import { ConfigError, UsageError } from '../errors/usage-error';
+import { ConfigurationError, UsageError } from '../errors/mirror-error';
+import { ConnectError } from '../postgres/connect-error';
 import { RtdbReadError } from '../rtdb/rtdb-client';
 import { registerBackfill } from './commands/backfill';
 import { registerDoctor } from './commands/doctor';
@@ -14,6 +14,7 @@ import { registerRepair } from './commands/repair';
 import { registerReport } from './commands/report';
 import { type CommandContext, type ExitCode, type ExitWith, processContext } from './context';
 import { forTerminal, printable } from './printable';
+import { CannotTellError } from './read-stores';
 
 /** Adds a verb to the program. */
 export type RegisterCommand = (
@@ -35,8 +36,8 @@ const REGISTER_COMMANDS: readonly RegisterCommand[] = [
   registerDoctor,
 ];
 
-/** Bad arguments, and stores that can't be reached. */
-const EXIT_2 = [UsageError, ConfigError, ConfigurationError, RtdbReadError];
+/** There is no answer: bad arguments or settings, and stores that can't be reached or read. Any other error is 1. */
+const EXIT_2 = [UsageError, ConfigurationError, ConnectError, RtdbReadError, CannotTellError];
 
 /**
  * Runs one command line (without node and script) and answers the exit code.

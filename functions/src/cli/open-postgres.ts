@@ -1,8 +1,6 @@
-import { postgresConfig } from '../deploy/settings';
-import { ConfigError } from '../errors/usage-error';
-import { connectReasonInFull } from '../postgres/connect-reason';
-import { Connections } from '../postgres/connections';
-import { ConnectError } from '../postgres/sqlstate';
+import { openPostgres } from '../deploy/from-environment';
+import { ConnectError, connectErrorInFull } from '../postgres/connect-error';
+import type { Connections } from '../postgres/connections';
 import type { CommandContext } from './context';
 
 /**
@@ -11,7 +9,7 @@ import type { CommandContext } from './context';
  * @param urlVariable the environment variable that holds the Postgres URL
  * @param connectionsMax how many statements may run side by side
  * @throws ConfigurationError as `postgresConfig` does
- * @throws ConfigError where Postgres can't be reached; it names host and port only
+ * @throws ConnectError where Postgres can't be reached; it names host and port only
  */
 export async function withPostgres<T>(
   env: CommandContext['env'],
@@ -19,15 +17,11 @@ export async function withPostgres<T>(
   work: (connections: Connections) => Promise<T>,
   connectionsMax = 2,
 ): Promise<T> {
-  const config = postgresConfig(env, urlVariable);
-  const connections = new Connections(config, connectionsMax);
+  const connections = openPostgres(env, connectionsMax, urlVariable);
   try {
     return await work(connections);
   } catch (error) {
-    if (!(error instanceof ConnectError)) throw error;
-    const host = `${config.host}:${config.port}`;
-    const reason = connectReasonInFull(error);
-    throw new ConfigError(`Cannot connect to Postgres at ${host}: ${reason}.`, { cause: error });
+    throw error instanceof ConnectError ? connectErrorInFull(connections.address, error) : error;
   } finally {
     await connections.close();
   }

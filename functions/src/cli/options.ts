@@ -1,4 +1,4 @@
-import { UsageError } from '../errors/usage-error';
+import { UsageError } from '../errors/mirror-error';
 
 /** Reads an option that is a whole number. Throws UsageError that names it and the range. */
 export function wholeNumber(name: string, least: number, most: number): (text: string) => number {

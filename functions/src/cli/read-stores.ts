@@ -1,37 +1,37 @@
-import { ConfigurationError } from '../errors/configuration-error';
-import { ConfigError, UsageError } from '../errors/usage-error';
+import { MirrorError } from '../errors/mirror-error';
+import { SETUP_REMEDIES } from '../errors/setup-remedies';
 import { sqlstateOf } from '../postgres/sqlstate';
-import { RtdbReadError } from '../rtdb/rtdb-client';
 import { printable } from './printable';
 
-const HINTS: ReadonlyMap<string, string> = new Map([
-  ['42P01', "the mirror's tables are not there: run `npm run mirror -- migrate`"],
-  ['3F000', "the mirror's tables are not there: run `npm run mirror -- migrate`"],
-  ['42883', "the mirror's functions are older than this checkout: run `npm run mirror -- migrate`"],
-  ['42703', "the mirror's tables are older than this checkout: run `npm run mirror -- migrate`"],
-  ['42501', "this login may not read the mirror's tables: make it a member of quest_mirror_writer"],
-]);
+/** A store failed while it was read, or says nothing of what is asked, so there is no answer. */
+export class CannotTellError extends MirrorError {
+  override name = 'CannotTellError';
 
-/** One line already. */
-const CLEAR = [UsageError, ConfigError, ConfigurationError, RtdbReadError];
+  constructor(problem: string, cause?: unknown, remedy?: string) {
+    super(problem, { code: 'CANNOT_TELL', remedy, cause });
+  }
+}
 
 /**
  * For verbs whose exit code 1 is an answer: whatever goes wrong while they read is none, so it
- * becomes a ConfigError (exit code 2) of one line.
+ * becomes an error of one line with exit code 2.
+ *
+ * @throws CannotTellError; errors that a person can act on stay as they are
  */
 export async function readStores<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    const isClear = CLEAR.some((kind) => error instanceof kind);
-    throw isClear ? error : new ConfigError(`Can't tell: ${reasonOf(error)}.`, { cause: error });
+    throw error instanceof MirrorError ? error : cannotTell(error);
   }
 }
 
-function reasonOf(error: unknown): string {
+function cannotTell(error: unknown): CannotTellError {
   const message = error instanceof Error ? error.message : String(error);
   const line = printable(message.split('\n')[0] ?? '').replace(/\.$/, '');
   const sqlstate = sqlstateOf(error);
-  if (sqlstate === null) return line;
-  return HINTS.get(sqlstate) ?? `Postgres answered SQLSTATE ${sqlstate}: ${line}`;
+  if (sqlstate === null) return new CannotTellError(`Can't tell: ${line}.`, error);
+  const known = SETUP_REMEDIES.get(sqlstate);
+  if (known) return new CannotTellError(`Can't tell: ${known.problem}`, error, known.remedy);
+  return new CannotTellError(`Can't tell: Postgres answered SQLSTATE ${sqlstate}: ${line}.`, error);
 }

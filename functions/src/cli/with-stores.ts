@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
 import { createRtdbTree, type RtdbTree } from '../completions-only/rtdb-tree';
 import type { Statements } from '../postgres/statements';
-import { identityOf } from '../rtdb/rtdb-database';
-import { ADOPT_RTDB, expectOwnRtdb } from '../rtdb/rtdb-identity';
+import { ADOPT_RTDB } from '../rtdb/rtdb-identity';
 import type { CommandContext } from './context';
 import { withDatabaseUrlOption } from './database-url';
 import { withPostgres } from './open-postgres';
@@ -25,8 +24,8 @@ export function withStoreOptions(command: Command): Command {
  * Both stores, for a verb: Postgres, and the RTDB that it mirrors.
  *
  * @param firstUse `leave`: for a verb that only reads
- * @throws ConfigError, ConfigurationError in one line (exit code 2): settings that are missing or wrong,
- *   Postgres out of reach, another RTDB than the database mirrors
+ * @throws ConfigurationError where settings are missing or wrong, or name another RTDB than the
+ *   database mirrors; ConnectError where Postgres can't be reached
  */
 export function withStores<T>(
   env: CommandContext['env'],
@@ -35,11 +34,10 @@ export function withStores<T>(
   firstUse: 'set' | 'leave' = 'set',
 ): Promise<T> {
   const rtdb = rtdbFromEnvironment(env);
-  const named = identityOf(rtdb.database);
   return withPostgres(env, databaseUrlEnv, async (statements) => {
-    const { instance, host } = named;
+    const { instance, host } = rtdb.identity;
     if (adoptRtdb) await ADOPT_RTDB.run(statements, { instance, host });
-    await expectOwnRtdb(statements, named, firstUse);
+    await rtdb.expectOwn(statements, firstUse);
     return work(statements, createRtdbTree(rtdb));
   });
 }

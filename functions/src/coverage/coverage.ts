@@ -13,9 +13,9 @@ export interface CoverageInterval {
 }
 
 /** What a look at the flag tells of it, or of one path's. */
-export interface FlagNote extends GivenOf<typeof NOTE_FLAG> {
+export type FlagNote = GivenOf<typeof NOTE_FLAG> & {
   readonly seen: 'on' | 'off' | 'percent';
-}
+};
 
 /** An interval of all paths that is over already. */
 export const RECORD_COVERAGE_GAP = query({

@@ -1,6 +1,6 @@
-import { RECORD_COVERAGE_GAP } from './coverage';
 import { isOutage } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
+import { RECORD_COVERAGE_GAP } from './coverage';
 
 /** Where some statements fail and others do not, an interval a minute tells it. */
 const LEAST_BETWEEN_MS = 60_000;
@@ -41,10 +41,12 @@ export function recordOutages(statements: Statements, now = () => Date.now()): R
     const [from, to] = [new Date(met.from), new Date(met.to)];
     const evidence = { failures: met.failures };
     // Not worth failing an event for: it would be delivered again.
-    await RECORD_COVERAGE_GAP.run(statements, { reason: 'outage', from, to, evidence }).catch(() => {
-      outage = merged(met, outage);
-      writtenAt = Number.NEGATIVE_INFINITY;
-    });
+    await RECORD_COVERAGE_GAP.run(statements, { reason: 'outage', from, to, evidence }).catch(
+      () => {
+        outage = merged(met, outage);
+        writtenAt = Number.NEGATIVE_INFINITY;
+      },
+    );
   };
 
   return {

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import { parseAuthority } from '../postgres/certificate-authority';
 import { parseDatabaseUrl } from '../postgres/database-url';
 import { parseRtdbUrl } from '../rtdb/rtdb-database';

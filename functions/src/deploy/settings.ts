@@ -1,13 +1,13 @@
 import { defineBoolean, defineInt, defineSecret, defineString } from 'firebase-functions/params';
 import type { ClientConfig } from 'pg';
-import { FIREBASE_KEYS_URL, type TokenSettings } from '../api/token-settings';
-import { ConfigurationError } from '../errors/configuration-error';
+import type { TokenSettings } from '../api/token-verifier';
+import { ConfigurationError } from '../errors/mirror-error';
 import { clientConfig } from '../postgres/client-config';
 import type { RtdbAccess } from '../rtdb/rtdb-client';
 import { rtdbDatabase } from '../rtdb/rtdb-database';
-import { googleToken } from '../runtime/google-token';
+import { settingText } from '../values/setting-text';
+import { googleToken } from './google-token';
 import { PARAMETERS, type Parameter, type ParameterName, type ParameterValue } from './parameters';
-import { settingText } from './setting-text';
 
 /**
  * The one reader of settings, for function, command line and doctor. Each reads at an invocation, never
@@ -21,7 +21,7 @@ export const DATABASE_URL = defineSecret('QUEST_MIRROR_DATABASE_URL');
 
 /** All instances in the emulator; a deployment must name one, so that no second one is mirrored by accident. */
 export const RTDB_INSTANCE = defineString('RTDB_INSTANCE', {
-  ...(process.env.FUNCTIONS_EMULATOR === 'true' ? { default: '*' } : {}),
+  ...(isEmulator(process.env) ? { default: '*' } : {}),
   description: PARAMETERS.RTDB_INSTANCE.description,
 });
 
@@ -160,9 +160,19 @@ export function rtdbConfig(env: Environment): RtdbAccess {
     url: read(env, 'RTDB_URL'),
     instance: read(env, 'RTDB_INSTANCE'),
     region: regionOf(env),
-    project: settingText(env.GCLOUD_PROJECT) || settingText(env.GOOGLE_CLOUD_PROJECT) || undefined,
+    project: projectOf(env) || undefined,
   });
   return { database, accessToken: googleToken() };
+}
+
+/** The id of the project; empty = the environment names none. */
+export function projectOf(env: Environment): string {
+  return settingText(env.GCLOUD_PROJECT) || settingText(env.GOOGLE_CLOUD_PROJECT);
+}
+
+/** Whether this is the functions emulator. */
+export function isEmulator(env: Environment): boolean {
+  return env.FUNCTIONS_EMULATOR === 'true';
 }
 
 /** Where the database is, and the functions beside it. */
@@ -182,13 +192,22 @@ export function apiSettings(env: Environment): TokenSettings {
   }
   return {
     projectId,
-    firebaseKeysUrl: FIREBASE_KEYS_URL,
     supabaseIssuer: read(env, 'SUPABASE_JWT_ISSUER') ?? null,
     acceptsUnsigned:
-      env.FUNCTIONS_EMULATOR === 'true' &&
-      Boolean(env.FIREBASE_AUTH_EMULATOR_HOST) &&
-      !isDeployed(env),
+      isEmulator(env) && Boolean(env.FIREBASE_AUTH_EMULATOR_HOST) && !isDeployed(env),
   };
+}
+
+export const REMOTE_CONFIG = 'https://firebaseremoteconfig.googleapis.com';
+
+/**
+ * Where there is a Remote Config to look at: on Google's platform, or where a base URL names another (the
+ * variable is firebase-admin's). Null = nowhere: emulators and a bare runtime have neither credentials nor a
+ * template, so the parameter decides.
+ */
+export function remoteConfigUrl(env: Environment): string | null {
+  if (env.FIREBASE_REMOTE_CONFIG_URL_BASE) return env.FIREBASE_REMOTE_CONFIG_URL_BASE;
+  return env.K_SERVICE && !isEmulator(env) ? REMOTE_CONFIG : null;
 }
 
 /**

@@ -1,21 +1,12 @@
 import type { LogPlace } from '../paths/mirrored-path';
+import { query } from '../postgres/statements';
 import type { Json, JsonObject } from '../values/json';
+import type { Classified } from './vocabulary';
 
 /** A disagreement that an event shows; the columns of `mirror.divergence_log` (docs/tables.md). */
-export interface Divergence {
+export interface Divergence extends Classified {
   ref: string;
   place: LogPlace;
-  kind:
-    | 'ancestor_overwrite'
-    | 'foreign_user'
-    | 'invalid_payload'
-    | 'missing_in_rtdb'
-    | 'out_of_order'
-    | 'value_drift'
-    | 'value_mismatch'
-    | 'write_rejected';
-  cause: 'ancestor_overwrite' | 'other_database' | 'race' | 'rejected' | 'retention' | 'unknown';
-  severity: 'info' | 'warning' | 'error';
   rtdbValue: Json;
   postgresValue: Json;
   detail: JsonObject;
@@ -24,7 +15,7 @@ export interface Divergence {
 }
 
 /**
- * Writes divergences: $1 as JSON, $2 who found them. There is one open row for each (path, ref, kind); what
+ * Writes divergences, which may be of several paths. There is one open row for each (path, ref, kind); what
  * is seen again is counted, but not an event that is delivered again (the last 16 ids are known), nor
  * the same overwrite told by another of its leaves.
  *
@@ -35,7 +26,8 @@ export interface Divergence {
  * `lock_timeout` is set here because a transaction pooler takes no session settings: a row that
  * someone has locked by hand must not hold up every other statement on the connection.
  */
-export const RECORD_DIVERGENCES = `
+export const RECORD_DIVERGENCES = query({
+  text: `
 with settings as materialized (
   select set_config('lock_timeout', '500ms', true)
 ),
@@ -160,23 +152,24 @@ set
   )),
   event_id = coalesce(excluded.event_id, log.event_id),
   event_time = coalesce(excluded.event_time, log.event_time)
-`;
+`,
+  params: { divergences: 'jsonb', detectedBy: 'text' },
+  row: {},
+});
 
-/** The statement's first parameter: the batch as JSON. All are of one path. */
-export function divergencesParameter(path: string, divergences: readonly Divergence[]): string {
-  return JSON.stringify(
-    divergences.map((divergence) => ({
-      ref: divergence.ref,
-      path,
-      ...divergence.place,
-      kind: divergence.kind,
-      cause: divergence.cause,
-      severity: divergence.severity,
-      rtdb_value: divergence.rtdbValue,
-      postgres_value: divergence.postgresValue,
-      detail: divergence.detail,
-      event_id: divergence.eventId,
-      event_time: divergence.eventTime,
-    })),
-  );
+/** Divergences of one path, as {@link RECORD_DIVERGENCES} takes them. */
+export function rowsOfDivergences(path: string, divergences: readonly Divergence[]): JsonObject[] {
+  return divergences.map((divergence) => ({
+    ref: divergence.ref,
+    path,
+    ...divergence.place,
+    kind: divergence.kind,
+    cause: divergence.cause,
+    severity: divergence.severity,
+    rtdb_value: divergence.rtdbValue,
+    postgres_value: divergence.postgresValue,
+    detail: divergence.detail,
+    event_id: divergence.eventId,
+    event_time: divergence.eventTime,
+  }));
 }

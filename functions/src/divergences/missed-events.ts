@@ -1,11 +1,12 @@
+import { query } from '../postgres/statements';
+
 /**
- * An event that was missing has come, late: $1 ref, $2 its time, $3 and $4 hashes of the states it led
- * from and to (null = not there), $5 whether the first of them is known, $6 its id, $7 its path. It splits
- * the gap that it falls into in two; a gap whose ends agree is none. With the last of them the leaf's
- * `missed_event` is resolved, unless more gaps were met than the row keeps. All is computed from the
+ * An event that was missing has come, late. It splits the gap that it falls into in two; a gap whose ends
+ * agree is none. With the last of them the leaf's `missed_event` is resolved, unless more gaps were met than the row keeps. All is computed from the
  * row at hand, which another late event may have just changed.
  */
-export const RESOLVE_MISSED_EVENT = `
+export const RESOLVE_MISSED_EVENT = query({
+  text: `
 with settings as materialized (
   select set_config('lock_timeout', '500ms', true)
 )
@@ -50,18 +51,29 @@ where md5(log.ref) = md5($1)
     from jsonb_array_elements(log.detail -> 'gaps') as whole (gap)
     where mirror.falls_into_gap(whole.gap, $2::timestamptz, $3, $4, $5)
   )
-`;
+`,
+  params: {
+    ref: 'text',
+    eventTime: 'timestamptz',
+    /** Hashes of the states that it led from and to; null = not there. */
+    fromHash: 'text?',
+    toHash: 'text?',
+    isFromKnown: 'boolean',
+    eventId: 'text',
+    path: 'text',
+  },
+  row: {},
+});
 
 /**
- * Tells why events were missed, once that is known, and closes what no longer matters: $1 run, $2
- * couples it was asked for (null = all), $3 as of when, $4 for how many seconds the platform delivers
- * an event again.
+ * Tells why events were missed, once that is known, and closes what no longer matters.
  *
  * The log's `gaps` say between which instants the event must have been. What mirroring being off
  * explains, or a write past the mirror, is told at once; else the event may still come, until its
  * retries are over. A leaf that the run found in agreement has got over the loss: resolved.
  */
-export const EXPLAIN_MISSED_EVENTS = `
+export const EXPLAIN_MISSED_EVENTS = query({
+  text: `
 with missed as materialized (
   select
     log.id,
@@ -130,4 +142,14 @@ set
   resolved_at = case when judged.agrees then clock_timestamp() end
 from judged
 where log.id = judged.id and judged.cause <> 'unknown'
-`;
+`,
+  params: {
+    runId: 'bigint',
+    /** Those that the run was asked for; null = all. */
+    couples: 'text[]?',
+    asOf: 'timestamptz',
+    /** For how long the platform retries an event. */
+    retrySeconds: 'double precision',
+  },
+  row: {},
+});

@@ -1,12 +1,10 @@
 import { z } from 'zod';
 import { orAborted } from '../runtime/deadline';
 import { errorText } from '../values/error-text';
-import { type FlagRule, ruleOfParameter, ruleOfTemplate } from './flag-rule';
+import type { Json } from '../values/json';
+import { type FindFirst, type FlagRule, ruleOfParameter, ruleOfTemplate } from './flag-rule';
 import { pathsOfTemplate } from './paths-rule';
-import { prepareEvaluation } from './prepare-evaluation';
 import { parseServerTemplate, type ServerTemplate } from './server-template';
-
-export const REMOTE_CONFIG = 'https://firebaseremoteconfig.googleapis.com';
 
 export interface RemoteConfigOptions {
   projectId: string;
@@ -17,6 +15,8 @@ export interface RemoteConfigOptions {
   parameter: boolean;
   /** The names of all paths. */
   paths: readonly string[];
+  /** Loads what evaluates conditions, in the order of their priority. */
+  prepareEvaluation(): Promise<(conditions: readonly Json[]) => FindFirst>;
   timeoutMs?: number;
 }
 
@@ -36,7 +36,7 @@ export async function lookAtRemoteConfig(
   known: FlagRule | null,
   options: RemoteConfigOptions,
 ): Promise<FlagRule> {
-  const { parameter, timeoutMs = LOOK_TIMEOUT_MS } = options;
+  const { parameter, prepareEvaluation, timeoutMs = LOOK_TIMEOUT_MS } = options;
   try {
     // Before the time runs: loading keeps the CPU, and an answer that came meanwhile would be too late.
     const prepare = await prepareEvaluation();

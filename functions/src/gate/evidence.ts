@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { COVERAGE_REASON } from '../coverage/coverage';
+import { CAUSE_NAMES, type Cause, KIND_NAMES, type Kind } from '../divergences/vocabulary';
 import { CANARY_COUPLE, CANARY_DAY } from '../paths/quest-completions/canary-couple';
 import { query, type Statements } from '../postgres/statements';
 import type { ProofTimes } from '../readings/proof-times';
@@ -16,8 +17,8 @@ export interface Gap {
 
 /** Differences of one kind and cause. */
 export interface CauseTally {
-  kind: string;
-  cause: string;
+  kind: Kind;
+  cause: Cause;
   /** Keys on which the stores differ now. */
   open: number;
   /** Keys that were lost in the window. */
@@ -106,7 +107,9 @@ from mirror.gate_evidence(
     oldestFullAt: z.string().nullable(),
     copyRate: rateEvidence,
     mirrorRate: rateEvidence,
-    causes: z.array(z.object({ kind: z.string(), cause: z.string(), open: count, lost: count })),
+    causes: z.array(
+      z.object({ kind: z.enum(KIND_NAMES), cause: z.enum(CAUSE_NAMES), open: count, lost: count }),
+    ),
   },
 });
 

@@ -101,6 +101,15 @@ order by p.path
   },
 });
 
+/** One clock for all who judge: none of theirs need be right. */
+export const DATABASE_CLOCK = query({
+  text: `
+select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as now
+`,
+  params: {},
+  row: { now: z.string() },
+});
+
 const since = z.string();
 const OBSTACLES: z.ZodType<Obstacle[]> = z.array(
   z.discriminatedUnion('code', [

@@ -1,6 +1,6 @@
 import { blameOf, isMissingForAll } from '../postgres/sqlstate';
 import { millisOf } from '../values/event-time';
-import type { Claim } from './claims';
+import type { Claim } from './claim';
 
 /** Postgres refuses this one row, and would on every retry. */
 export class RowRefused extends Error {
@@ -117,4 +117,24 @@ function isDoubtful(error: unknown): boolean {
 function kindOf({ before, payload }: Claim): number {
   const hadValue = before.known && ('hash' in before || before.payload !== null);
   return (hadValue ? 2 : 0) + (payload === null ? 0 : 1);
+}
+
+/** What to do with a batch that failed; see `CoalescerOptions.onFailure`. */
+export function actionOnFailure(error: unknown, wasRepeated: boolean): 'split' | 'repeat' | 'fail' {
+  switch (blameOf(error)) {
+    case 'row':
+    case 'parent':
+    case 'asked':
+    case 'busy':
+      return 'split';
+    case 'setup':
+      // A new session may have it.
+      return isMissingForAll(error) ? 'repeat' : 'split';
+    case 'conflict':
+      return wasRepeated ? 'split' : 'repeat';
+    case 'session':
+      return 'repeat';
+    case 'server':
+      return 'fail';
+  }
 }

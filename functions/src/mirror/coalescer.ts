@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { outsideRequest } from '../runtime/outside-request';
+import { withoutRequestContext } from '../runtime/request-context';
 
 /** How a {@link Coalescer} batches and sends. */
 export interface CoalescerOptions<Item, Result> {
@@ -101,11 +101,11 @@ export class Coalescer<Item, Result> {
     // Not at each item from there on: what stays may all wait for rows in flight. Nor into an only
     // place, as through a pooler: the rest of the turn would wait for a whole round trip.
     const isEager = places > 1 && this.#queue.length % EAGER_ITEMS === 0;
-    if (isEager) outsideRequest(() => this.#flush());
+    if (isEager) withoutRequestContext(() => this.#flush());
     if (this.#scheduled || this.#queue.length === 0) return;
     this.#scheduled = true;
     // After the I/O callbacks of this turn, so that what arrived together goes together.
-    outsideRequest(() => setImmediate(() => this.#endTurn()));
+    withoutRequestContext(() => setImmediate(() => this.#endTurn()));
   }
 
   #endTurn(): void {

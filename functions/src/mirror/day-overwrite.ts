@@ -1,4 +1,6 @@
+import { z } from 'zod';
 import type { Divergence } from '../divergences/divergence-log';
+import { classified } from '../divergences/vocabulary';
 import type { LogPlace } from '../paths/mirrored-path';
 import {
   type CompletionKey,
@@ -6,14 +8,77 @@ import {
   dayPath,
 } from '../paths/quest-completions/completion-path';
 import { partnerOf } from '../paths/quest-completions/partner';
+import { query, type RowOf } from '../postgres/statements';
 import { millisOf } from '../values/event-time';
 import type { JsonObject } from '../values/json';
 import { asEvidence } from '../values/storable';
 import { createDayReader, type DayFacts } from './day-reader';
-import { ERASED_SIBLINGS, type ErasedTogether, parseErasedTogether } from './erased-siblings';
-import type { ExplainErasure } from './mirror-event';
-import { originDetail } from './refusals';
-import type { LeafEvent } from './written-event';
+import { type LeafEvent, originDetail } from './leaf-event';
+import type { ExplainErasure } from './outcome';
+
+/**
+ * What a single write erased: tombstones of one day that bear one instant. Of the oldest others, those
+ * that no open divergence tells of come along: only what was mirrored first can have been alone when it
+ * looked.
+ */
+const ERASED_SIBLINGS = query({
+  text: `
+with erased as (
+  select
+    quest_id,
+    user_id,
+    completed_at,
+    mirrored_at,
+    (quest_id, user_id) = ($4, $5) as is_self,
+    concat_ws(
+      '/', 'daily_quests', couple_id, to_char(date_key, 'YYYY-MM-DD'),
+      'completions', quest_id, user_id
+    ) as ref
+  from rtdb.quest_completions
+  where (couple_id, date_key, deleted_at) = ($1, $2::date, $3::timestamptz)
+)
+select
+  (
+    select (extract(epoch from completed_at) * 1000)::double precision from erased where is_self
+  ) as completed_ms,
+  (select count(*)::integer from erased where not is_self) as sibling_count,
+  (
+    select coalesce(jsonb_agg(jsonb_build_object('questId', quest_id, 'userId', user_id)), '[]')
+    from (
+      select quest_id, user_id, ref
+      from erased
+      where not is_self
+      order by mirrored_at
+      limit 5
+    ) as oldest
+    where not exists (
+      select
+      from mirror.divergence_log as log
+      where md5(log.ref) = md5(oldest.ref)
+        and log.ref = oldest.ref
+        and log.kind = 'ancestor_overwrite'
+        and log.resolved_at is null
+    )
+  ) as unlogged
+`,
+  params: {
+    coupleId: 'text',
+    dateKey: 'date',
+    erasedAt: 'timestamptz',
+    questId: 'text',
+    userId: 'text',
+  },
+  row: {
+    /** When the leaf's completion was made, in milliseconds since 1970; null without a tombstone. */
+    completedMs: z.number().nullable(),
+    /** Other leaves of the day that the same write erased. */
+    siblingCount: z.number(),
+    /** A few of them that the divergence log has nothing of. */
+    unlogged: z.array(z.object({ questId: z.string(), userId: z.string() })),
+  },
+});
+
+export type ErasedTogether = RowOf<typeof ERASED_SIBLINGS>;
 
 /**
  * Looks whether a removed completion was erased by a write of its day: what RTDB shows of the day now,
@@ -25,12 +90,10 @@ export function createDayOverwrite(): ExplainErasure {
     const { eventTime } = event;
     const leaf = keyOf(event);
     const { instance, databaseHost } = event.origin;
-    const values = [leaf.coupleId, leaf.dateKey, eventTime, leaf.questId, leaf.userId];
-    const [day, rows] = await Promise.all([
+    const [day, erased] = await Promise.all([
       readDay({ instance, databaseHost, path: dayPath(leaf) }, eventTime, sides.rtdb),
-      sides.store.read(ERASED_SIBLINGS, values),
+      ERASED_SIBLINGS.one(sides.statements, { ...leaf, erasedAt: eventTime }),
     ]);
-    const erased = parseErasedTogether(rows);
     const evidence = overwriteEvidence(event, day, erased);
     return evidence.length === 0 ? [] : overwriteDivergences(event, evidence, erased);
   };
@@ -92,12 +155,10 @@ export function overwriteDivergences(
   const { eventId, eventTime } = event;
   const leaf = keyOf(event);
   const common = {
-    kind: 'ancestor_overwrite',
-    cause: 'ancestor_overwrite',
-    severity: 'warning',
+    ...classified('ancestor_overwrite', 'ancestor_overwrite'),
     rtdbValue: null,
     eventTime,
-  } as const;
+  };
   const own: Divergence = {
     ...common,
     ref: event.ref,

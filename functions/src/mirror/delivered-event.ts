@@ -1,6 +1,23 @@
+import { REFUSED_IN_KEY } from '../values/rtdb-key';
 import { changedValue } from '../values/rtdb-value';
-import { textOfHeader } from './event-ref';
-import type { WrittenEvent } from './written-event';
+
+/** A write event as it was delivered, its attributes by name. Nothing of it but the ref was checked. */
+export interface DeliveredEvent {
+  id: unknown;
+  time: unknown;
+  /** The RTDB path that it names, see {@link pathOfRef}; empty where it names none. */
+  ref: string;
+  /** Whether it brought data at all. */
+  hasData: boolean;
+  /** The value before the write. */
+  before: unknown;
+  /** The value after it: `before` with the event's change laid over it. */
+  after: unknown;
+  instance: unknown;
+  databaseHost: unknown;
+  authType: unknown;
+  authId: unknown;
+}
 
 type Attributes = Readonly<Record<string, unknown>>;
 
@@ -13,7 +30,7 @@ type Attributes = Readonly<Record<string, unknown>>;
  *
  * @param raw what functions-framework or the emulator hands to a function: any JSON at all
  */
-export function readDeliveredEvent(raw: unknown): WrittenEvent {
+export function readDeliveredEvent(raw: unknown): DeliveredEvent {
   const event = unwrapped(isObject(raw) ? raw : {});
   const structured = Object.hasOwn(event, 'datacontenttype');
   const data = isObject(event.data) && !Array.isArray(event.data) ? event.data : {};
@@ -21,8 +38,7 @@ export function readDeliveredEvent(raw: unknown): WrittenEvent {
   return {
     id: event.id,
     time: event.time,
-    ref: event.ref,
-    structured,
+    ref: typeof event.ref === 'string' ? pathOfRef(event.ref, structured) : '',
     // Either may be left out for null. With neither there would be a deletion that nobody made.
     hasData: Object.hasOwn(data, 'data') || Object.hasOwn(data, 'delta'),
     before,
@@ -72,4 +88,62 @@ function isObject(value: unknown): value is Attributes {
 
 function own(object: Attributes, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
+/**
+ * The RTDB path that an event names, however it travelled.
+ *
+ * In a structured CloudEvent (a JSON body) `ref` is literal. In binary mode it is the header
+ * `ce-ref`: the CloudEvents HTTP binding (section 3.1.3.2) wants everything but printable ASCII, and
+ * `%` itself, percent-encoded. Not every sender does that: Eventarc was seen to write raw UTF-8
+ * (firebase-functions issue 1459), which Node reads as Latin-1, and then a `%` stands for itself.
+ * The SDK's `params` are decoded in both modes, which makes the keys `a%41` and `aA` one: so keys
+ * come from here alone.
+ *
+ * What tells the modes apart is `datacontenttype`: in binary mode it is the header Content-Type and
+ * must not come as an attribute (section 3.1.1). A structured event may leave it out.
+ *
+ * @param ref the event's `ref`
+ * @param structured whether the event came in structured mode
+ */
+export function pathOfRef(ref: string, structured: boolean): string {
+  const path = structured ? ref : textOfHeader(ref);
+  return path.replace(/^\/+|\/+$/g, '');
+}
+
+/** The text that a header of a binary CloudEvent stands for. */
+function textOfHeader(header: string): string {
+  const text = asUtf8(header);
+  return text.includes('%') && isEncoded(text) ? decodeURIComponent(text) : text;
+}
+
+/**
+ * Whether an encoder wrote the text. None leaves what must be encoded, or encodes a letter or digit;
+ * and none can have met what no key holds. `/` is a key's part nowhere: encoded beside a literal one,
+ * the author of the key wrote it out.
+ */
+function isEncoded(text: string): boolean {
+  if (/[^!#-~]/.test(text)) return false;
+  const decoded = decodedOrNull(text);
+  if (decoded === null || decoded.includes('\ufffd')) return false;
+  for (const [, code = ''] of text.matchAll(/%([0-7][0-9A-F])/gi)) {
+    const character = String.fromCharCode(Number.parseInt(code, 16));
+    if (/[A-Za-z0-9]/.test(character)) return false;
+    if (character === '/' ? text.includes('/') : REFUSED_IN_KEY.test(character)) return false;
+  }
+  return true;
+}
+
+function decodedOrNull(text: string): string | null {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return null;
+  }
+}
+
+function asUtf8(header: string): string {
+  if (!/[\u0080-\u00ff]/.test(header) || /[\u0100-\uffff]/.test(header)) return header;
+  const text = Buffer.from(header, 'latin1').toString('utf8');
+  return text.includes('\ufffd') ? header : text;
 }

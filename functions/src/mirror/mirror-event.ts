@@ -1,48 +1,28 @@
-import type { Divergence } from '../divergences/divergence-log';
-import type { MirroredPath, ParsedState } from '../paths/mirrored-path';
-import { rtdbIdentity } from '../rtdb/rtdb-identity';
-import { claimOf, columnsOf, retiredNodeOf } from './claim-of';
-import type { Claim, ClaimVerdict } from './claims';
-import { otherDatabase, remarkOn, type SaidOnce, valueDrift } from './findings';
-import type { MirrorStore } from './mirror-store';
-import { type Ending, type Outcome, RETURNED } from './outcome';
-import { MAX_LEAF_BYTES, type PresentState } from './present-state';
+import type { ParsedState } from '../paths/mirrored-path';
+import type { ClaimVerdict } from './apply-claims';
+import { type Claim, claimOf, columnsOf, retiredNodeOf } from './claim';
+import type { DeliveredEvent } from './delivered-event';
 import {
   invalidPayload,
   invalidReading,
   outOfOrder,
+  remarkOn,
   retainedDeletion,
   unsettledTie,
-} from './refusals';
-import { recordRejection, rejectWrite } from './reject-write';
+  valueDrift,
+} from './event-divergences';
+import { type InvalidEvent, type LeafEvent, parseLeafEvent } from './leaf-event';
 import {
-  type InvalidEvent,
-  type LeafEvent,
-  parseWrittenEvent,
-  type WrittenEvent,
-} from './written-event';
-
-/** What mirroring an event of one path needs from outside. */
-export interface MirrorContext {
-  mirrored: MirroredPath;
-  /** Looks into removals that nobody may have meant; null where the path has none. */
-  explainErasure: ExplainErasure | null;
-  /** Whether the gate lets this shard through, such as a couple; null = the path named none. */
-  isEnabled(shard: string | null): boolean;
-  retentionDays: number;
-  /** Opened at the first use: with the flag off, nothing connects. */
-  store(): MirrorStore;
-  /** Reads RTDB now; rejects where it can't. */
-  rtdb: PresentState;
-  /** What this instance has said already. */
-  said: SaidOnce;
-}
-
-/** Finds what there is to log of a removal that was mirrored. */
-export type ExplainErasure = (
-  event: LeafEvent,
-  sides: { rtdb: PresentState; store: MirrorStore },
-) => Promise<Divergence[]>;
+  type MirrorContext,
+  type Outcome,
+  type OutcomeHandlers,
+  PASSED_ON,
+  recordRejection,
+  refuseForeign,
+  rejectWrite,
+  sourceOf,
+} from './outcome';
+import { MAX_LEAF_BYTES } from './present-state';
 
 /**
  * Mirrors one write: parse, gate, upsert, outcome. At least once and in any order is how events
@@ -51,24 +31,24 @@ export type ExplainErasure = (
  * Not `async`, nor what nearly every event takes below: in functions-framework each promise passes
  * through the hooks of the request's domain, and ten of them for an event cost a tenth of its CPU.
  *
- * @returns what `ending` makes of it
+ * @returns what `handlers` make of it
  * @throws ConfigurationError where there is no store to write to
  */
 export function mirrorEvent<Result>(
-  raw: WrittenEvent,
+  raw: DeliveredEvent,
   context: MirrorContext,
-  ending: Ending<Result>,
+  handlers: OutcomeHandlers<Result>,
 ): Promise<Result> {
-  const event = parseWrittenEvent(raw, context.mirrored);
+  const event = parseLeafEvent(raw, context.mirrored);
   const shard = event.kind === 'invalid' ? event.place.shard : (event.leaf.parts[0] ?? null);
-  if (!context.isEnabled(shard)) return end(Promise.resolve({ outcome: 'disabled' }), ending);
-  if (event.kind === 'invalid') return end(refuse(event, context), ending);
-  return writeClaim(event, claimOf(event, context), context, ending);
+  if (!context.isEnabled(shard)) return end(Promise.resolve({ outcome: 'disabled' }), handlers);
+  if (event.kind === 'invalid') return end(refuse(event, context), handlers);
+  return writeClaim(event, claimOf(event, context), context, handlers);
 }
 
 function end<Result>(
   outcome: Promise<Outcome>,
-  { onOutcome, onFailure }: Ending<Result>,
+  { onOutcome, onFailure }: OutcomeHandlers<Result>,
 ): Promise<Result> {
   return outcome.then(onOutcome, onFailure);
 }
@@ -82,33 +62,11 @@ async function refuse(event: InvalidEvent, context: MirrorContext): Promise<Outc
   return { outcome: 'rejected', issues: event.issues };
 }
 
-/** Another database's write: to take it for one of ours would bury what ours holds. */
-async function refuseForeign(
-  event: InvalidEvent | LeafEvent,
-  { said, store }: MirrorContext,
-): Promise<Outcome> {
-  const source = sourceOf(event);
-  if (source !== null) {
-    const record = () => store().record(otherDatabase(event, source));
-    await said.say(`${source.instance} ${source.host}`, nowText(), 13, record);
-  }
-  const message = 'expected the RTDB that this database mirrors (docs/runbook.md, "Another RTDB")';
-  return { outcome: 'rejected', issues: [{ field: 'instance', message }] };
-}
-
-function sourceOf({ origin }: InvalidEvent | LeafEvent) {
-  return rtdbIdentity(origin.instance, origin.databaseHost);
-}
-
-function nowText(): string {
-  return new Date().toISOString();
-}
-
 function writeClaim<Result>(
   event: LeafEvent,
   claim: Claim,
   context: MirrorContext,
-  ending: Ending<Result>,
+  handlers: OutcomeHandlers<Result>,
 ): Promise<Result> {
   return context
     .store()
@@ -116,9 +74,9 @@ function writeClaim<Result>(
     .then(
       (verdict) =>
         verdict.verdict === 'applied' && isPlain(event, context)
-          ? ending.onOutcome(outcomeOf(verdict, claim))
-          : end(followUp(event, claim, verdict, context), ending),
-      (error: unknown) => end(rejectWrite(event, error, context), ending),
+          ? handlers.onOutcome(outcomeOf(verdict, claim))
+          : end(followUp(event, claim, verdict, context), handlers),
+      (error: unknown) => end(rejectWrite(event, error, context), handlers),
     );
 }
 
@@ -191,12 +149,10 @@ async function recordFindings(
   const findings = remark === null ? [] : [remark];
   // Beyond retention removals are the app's housekeeping, of whole days.
   if (explainErasure !== null && claim.retainedBefore === null && isErasure(event)) {
-    findings.push(...(await explainErasure(event, { rtdb, store })));
+    findings.push(...(await explainErasure(event, { rtdb, statements: store.statements })));
   }
   const drifts = event.after.drifted.map((column) =>
-    said.say(`drift ${column}`, nowText(), 10, () =>
-      store.record(valueDrift(event, column, mirrored)),
-    ),
+    said.say(`drift ${column}`, 'day', () => store.record(valueDrift(event, column, mirrored))),
   );
   await Promise.all([...findings.map((divergence) => store.record(divergence)), ...drifts]);
 }
@@ -230,7 +186,7 @@ async function settleTie(event: LeafEvent, claim: Claim, context: MirrorContext)
     parsed.state,
     event.after.payload === null ? event.before : event.after,
   );
-  return writeClaim(event, { ...claim, payload, columns, settlesTie: true }, context, RETURNED);
+  return writeClaim(event, { ...claim, payload, columns, settlesTie: true }, context, PASSED_ON);
 }
 
 /** An event that another one overtook. */
@@ -255,6 +211,7 @@ function isErasure({ after, before }: LeafEvent): boolean {
   return after.gone && before?.payload !== null;
 }
 
+/** What a verdict alone makes of an event. */
 function outcomeOf(verdict: ClaimVerdict, { settlesTie }: Pick<Claim, 'settlesTie'>): Outcome {
   const { lagMs, batch, missedEvent } = verdict;
   if (settlesTie && verdict.verdict !== 'stale') return { outcome: 'tied', lagMs, batch };

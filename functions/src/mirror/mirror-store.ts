@@ -1,22 +1,18 @@
+import { write } from 'firebase-functions/logger';
 import type { ClientConfig } from 'pg';
 import { type FlagNote, NOTE_FLAG } from '../coverage/coverage';
-import { type RecordedStatements, recordOutages } from '../coverage/outage-recorder';
-import {
-  type Divergence,
-  divergencesParameter,
-  RECORD_DIVERGENCES,
-} from '../divergences/divergence-log';
+import { recordOutages } from '../coverage/outage-recorder';
+import type { Divergence } from '../divergences/divergence-log';
 import { RESOLVE_MISSED_EVENT } from '../divergences/missed-events';
+import type { FlagChange, FlagWatch } from '../flag/flag-watch';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { Connections } from '../postgres/connections';
-import { blameOf, isMissingForAll } from '../postgres/sqlstate';
+import { sqlstateOf } from '../postgres/sqlstate';
+import type { Statements } from '../postgres/statements';
 import { IS_OWN_RTDB, type RtdbIdentity } from '../rtdb/rtdb-identity';
-import { sizeOfJson } from '../values/json';
-import { compareUtf8 } from '../values/utf8-order';
-import { RowBlame, RowRefused } from './blame-row';
-import { type Claim, type ClaimVerdict, claimsParameter, parseVerdicts } from './claims';
-import { Coalescer } from './coalescer';
-import { type OnBatch, reportBatch } from './report-batch';
+import type { ClaimVerdict } from './apply-claims';
+import type { Claim } from './claim';
+import { coalesceClaims, coalesceDivergences, type OnBatch, OwnSource } from './coalesced-writes';
 
 /** Where the mirror writes. Every method rejects as Postgres, or the connection to it, does. */
 export interface MirrorStore {
@@ -27,18 +23,12 @@ export interface MirrorStore {
   isOwn(source: RtdbIdentity): Promise<boolean>;
   /** A claim that did not win came late: a divergence that missed its event may be resolved. */
   resolveMissedEvent(claim: Claim, verdict: ClaimVerdict): Promise<void>;
-  /** Runs a statement that reads: evidence that only one path has. */
-  read(text: string, values: unknown[]): Promise<unknown[]>;
+  /** For statements that read: evidence that only one path has. */
+  readonly statements: Statements;
   /** Notes in `mirror.coverage` what this instance sees of the flag. */
   noteFlag(note: FlagNote): Promise<void>;
   close(): Promise<void>;
 }
-
-/** How long a batch waits for locked rows; one claim that was told apart waits less. */
-const LOCK_WAIT = '500ms';
-const LOCK_WAIT_ALONE = '50ms';
-/** What a claim or a divergence adds to a statement besides its values; its ref counts twice, for its keys. */
-const FIXED_BYTES = 320;
 
 /**
  * The store on Postgres: what concurrent invocations write is coalesced into shared statements.
@@ -62,9 +52,15 @@ export function openMirrorStore(
     apply: (claim) => claims.submit(claim),
     record: (divergence) => divergences.submit(divergence),
     async resolveMissedEvent({ ref, eventTime, before, eventId }, { states }) {
-      const { before: from, after: to } = states;
-      const values = [ref, eventTime, from, to, before.known, eventId, mirrored.name];
-      await statements.run(RESOLVE_MISSED_EVENT, values);
+      await RESOLVE_MISSED_EVENT.run(statements, {
+        ref,
+        eventTime,
+        fromHash: states.before,
+        toHash: states.after,
+        isFromKnown: before.known,
+        eventId,
+        path: mirrored.name,
+      });
     },
     async isOwn(source) {
       if (own.is(source)) return true;
@@ -73,7 +69,7 @@ export function openMirrorStore(
       if (isOwn) own.set(source);
       return isOwn;
     },
-    read: (text, values) => statements.run(text, values),
+    statements,
     async noteFlag(note) {
       await NOTE_FLAG.run(statements, note);
     },
@@ -81,153 +77,69 @@ export function openMirrorStore(
   };
 }
 
-interface StoreParts {
-  connections: Connections;
-  statements: RecordedStatements;
-  own: OwnSource;
-}
+/**
+ * The store of an instance: opened by the first event that needs it, and closed again once mirroring is
+ * off and the last event that was let through before is done.
+ */
+export class LazyStore {
+  #store: MirrorStore | null = null;
+  #users = 0;
 
-/** The RTDB that this database mirrors, once Postgres has said so: asked once an instance. */
-class OwnSource {
-  #own: RtdbIdentity | null = null;
+  constructor(private readonly open: () => MirrorStore) {}
 
-  is({ instance, host }: RtdbIdentity): boolean {
-    return this.#own?.instance === instance && this.#own.host === host;
+  get(): MirrorStore {
+    this.#store ??= this.open();
+    return this.#store;
   }
 
-  set(source: RtdbIdentity): void {
-    this.#own = source;
+  enter(): void {
+    this.#users += 1;
   }
-}
 
-/** What the claims bring, by column: with other types a table would refuse each row, or read it wrongly. */
-function columnTypes({ keyColumns, dayColumn, columns }: MirroredPath): Record<string, string> {
-  const keys = keyColumns.map((column) => [column, column === dayColumn ? 'date' : 'text']);
-  return { ...Object.fromEntries(keys), ...columns };
-}
-
-function coalesceClaims(
-  mirrored: MirroredPath,
-  { connections, statements, own }: StoreParts,
-  onBatch: OnBatch,
-): Coalescer<Claim, ClaimVerdict> {
-  const told = JSON.stringify(columnTypes(mirrored));
-  const blame = new RowBlame();
-  /** How much was written when a batch that failed was sent. */
-  const writesBefore = new WeakMap<readonly Claim[], readonly number[]>();
-  return new Coalescer({
-    maxInFlight: () => connections.capacity,
-    onFailure: (error, wasRepeated, batch) => {
-      const isDoubtful = blame.failed(batch, error, writesBefore.get(batch));
-      if (isDoubtful && batch.length === 1) return 'later';
-      return actionOnFailure(error, wasRepeated);
-    },
-    send: (batch, isAlone) => {
-      const parameter = claimsParameter(batch, mirrored, (source) => own.is(source));
-      const values = [parameter, isAlone ? LOCK_WAIT_ALONE : LOCK_WAIT, told];
-      writesBefore.set(batch, blame.writes());
-      const send = async () =>
-        parseVerdicts(await statements.run(mirrored.applyStatement, values), batch.length);
-      return reportBatch('apply', batch.length, onBatch, send, (verdicts) => ({
-        applied: tally(verdicts, batch, { blame, own }),
-      }));
-    },
-    failureOf: (error, claim) => {
-      const failure = blame.failureOf(error, claim);
-      if (!(failure instanceof RowRefused) && blameOf(error) === 'setup') statements.noteFailure();
-      return failure;
-    },
-    isPending: ({ verdict }) => verdict === 'contended',
-    keyOf: (claim) => claim.ref,
-    compare: (a, b) =>
-      compareParts(a.leaf.parts, b.leaf.parts) ||
-      compareText(a.eventTime, b.eventTime) ||
-      compareText(a.eventId, b.eventId),
-    sizeOf: ({ ref, payload, before, columns, detail }) =>
-      FIXED_BYTES +
-      2 * ref.length +
-      sizeOfJson(payload) +
-      (before.known && 'payload' in before ? sizeOfJson(before.payload) : 0) +
-      sizeOfJson(columns) +
-      sizeOfJson(detail),
-  });
-}
-
-function coalesceDivergences(
-  { name }: MirroredPath,
-  { connections, statements }: Pick<StoreParts, 'connections' | 'statements'>,
-  onBatch: OnBatch,
-): Coalescer<Divergence, void> {
-  return new Coalescer({
-    maxInFlight: () => connections.capacity,
-    onFailure: actionOnFailure,
-    send: (batch) =>
-      reportBatch('record_divergences', batch.length, onBatch, async () => {
-        await statements.run(RECORD_DIVERGENCES, [divergencesParameter(name, batch), 'trigger']);
-        return batch.map(() => undefined);
-      }),
-    keyOf: (divergence) => `${divergence.kind} ${divergence.ref}`,
-    compare: (a, b) => compareText(a.ref, b.ref) || compareText(a.kind, b.kind),
-    sizeOf: ({ ref, rtdbValue, postgresValue, detail }) =>
-      FIXED_BYTES +
-      2 * ref.length +
-      sizeOfJson(rtdbValue) +
-      sizeOfJson(postgresValue) +
-      sizeOfJson(detail),
-  });
+  /** @returns what to await before answering; undefined = nothing */
+  leave(isWanted: boolean): Promise<void> | undefined {
+    this.#users -= 1;
+    if (isWanted || this.#users > 0 || this.#store === null) return undefined;
+    const store = this.#store;
+    this.#store = null;
+    // Not worth failing an event for: all that was sent has been answered.
+    return store.close().catch(() => {});
+  }
 }
 
 /**
- * Takes in what a batch's verdicts tell.
- *
- * @returns how many events' outcome will be `applied`; one that settles a tie is `tied`
+ * Notes changes of the flag, or of one path's, in `mirror.coverage`, as the instance that saw them.
+ * Switching off costs this one write, before the connection is closed; an instance that starts while it is
+ * off writes nothing. Not worth failing an event for: the canary notes what it sees every five minutes.
  */
-function tally(
-  verdicts: ClaimVerdict[],
-  batch: readonly Claim[],
-  { blame, own }: { blame: RowBlame; own: OwnSource },
-): number {
-  let count = 0;
-  for (const [n, claim] of batch.entries()) {
-    const verdict = verdicts[n]?.verdict;
-    if (verdict !== 'foreign' && claim.source !== null) own.set(claim.source);
-    if (verdict !== 'applied') continue;
-    blame.wrote(claim);
-    if (!claim.settlesTie) count += 1;
-  }
-  return count;
-}
-
-function actionOnFailure(error: unknown, wasRepeated: boolean): 'split' | 'repeat' | 'fail' {
-  switch (blameOf(error)) {
-    case 'row':
-    case 'parent':
-    case 'asked':
-    case 'busy':
-      return 'split';
-    case 'setup':
-      // A new session may have it.
-      return isMissingForAll(error) ? 'repeat' : 'split';
-    case 'conflict':
-      return wasRepeated ? 'split' : 'repeat';
-    case 'session':
-      return 'repeat';
-    case 'server':
-      return 'fail';
+export async function noteFlagChanges(
+  changes: readonly FlagChange[],
+  flag: Pick<FlagWatch, 'mode'>,
+  store: LazyStore,
+): Promise<void> {
+  // At its first look an instance has nothing to tell but that a part of the couples is on.
+  const told = changes.filter(({ before, after }) => before !== null || after === 'percent');
+  if (told.length === 0) return;
+  store.enter();
+  try {
+    for (const change of told) await store.get().noteFlag(noteOf(change));
+  } catch (error) {
+    const sqlstate = sqlstateOf(error);
+    write({ severity: 'WARNING', message: 'the change of the flag was not noted', sqlstate });
+  } finally {
+    await store.leave(flag.mode !== 'off');
   }
 }
 
-/** The order of a table's primary key: every writer takes its rows in it, or two of them deadlock. */
-function compareParts(a: readonly string[], b: readonly string[]): number {
-  for (let place = 0; place < a.length; place += 1) {
-    const order = compareUtf8(a[place] ?? '', b[place] ?? '');
-    if (order !== 0) return order;
-  }
-  return 0;
-}
-
-/** By UTF-16 units: for versions, and divergences of a batch, any one order will do. */
-function compareText(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
+function noteOf(change: FlagChange): FlagNote {
+  const { path, before, after, rule, beforeSinceMs, beforeUntilMs, seenAtMs } = change;
+  return {
+    path,
+    seen: after,
+    // Any time since it was last seen otherwise.
+    since: new Date(before === null ? seenAtMs : beforeUntilMs),
+    offSince: before === 'off' ? new Date(beforeSinceMs) : null,
+    version: path === null ? rule.version : rule.paths.version,
+    evidence: { by: 'mirror', ...(path === null ? rule.detail : {}) },
+  };
 }

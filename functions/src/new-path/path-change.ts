@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import type { ColumnType } from '../paths/columns';
 import type { MigratedPath } from './declared-so-far';
 import type { AddedColumn, TablePath } from './migration-file';

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import { LINE_WIDTH } from './declaration-file';
 
 /** The file that lists a project's paths. */

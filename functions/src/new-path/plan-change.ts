@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { declaredSoFar, type MigratedPath } from './declared-so-far';
 import { changePathMigration, createTableMigration } from './migration-file';

@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import { checkPaths } from '../paths/check-paths';
 import { type Column, type ColumnType, json } from '../paths/columns';
 import { definePath } from '../paths/define-path';

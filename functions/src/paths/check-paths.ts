@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import type { Json } from '../values/json';
 import { canonicalValue, isTooDeep } from '../values/rtdb-value';
 import { isSameValue } from '../values/same-value';

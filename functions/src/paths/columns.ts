@@ -2,7 +2,6 @@ import { instantOfMillis, normalizeInstant } from '../values/event-time';
 import type { Json } from '../values/json';
 import { canonicalValue, isTooDeep } from '../values/rtdb-value';
 import { findUnstorable, isStorable } from '../values/storable';
-import type { Leaf } from './mirrored-path';
 
 /** The SQL type of a column, as Postgres spells it. */
 export type ColumnType =
@@ -150,9 +149,9 @@ function isWhole(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value);
 }
 
-/** The context of a leaf's columns. */
-export function contextOf(leaf: Leaf | null, eventTime: string): ColumnContext {
-  return { key: leaf?.key ?? NO_KEY, eventTime };
+/** The context of a leaf's columns; null = the leaf isn't known. */
+export function contextOf(key: ColumnContext['key'] | null, eventTime: string): ColumnContext {
+  return { key: key ?? NO_KEY, eventTime };
 }
 
-const NO_KEY: Leaf['key'] = Object.freeze(Object.create(null));
+const NO_KEY: ColumnContext['key'] = Object.freeze(Object.create(null));

@@ -1,13 +1,20 @@
 import { hash } from 'node:crypto';
-import { ConfigurationError } from '../errors/configuration-error';
-import type { ExplainErasure } from '../mirror/mirror-event';
+import { ConfigurationError } from '../errors/mirror-error';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import { keyIssues } from '../values/rtdb-key';
 import { canonicalValue } from '../values/rtdb-value';
 import { findUnstorable, unstorableIssue } from '../values/storable';
 import { EXPECTED_DATE, isRealDate, isSaneDate } from '../values/time-grammar';
 import { type Column, contextOf, holdColumn, type RtdbView } from './columns';
-import type { Leaf, LeafState, LogPlace, MirroredPath, ParsedPath, Remark } from './mirrored-path';
+import type {
+  ErasureRule,
+  Leaf,
+  LeafState,
+  LogPlace,
+  MirroredPath,
+  ParsedPath,
+  Remark,
+} from './mirrored-path';
 import { columnOfPart, type Parts, type Step, stepsOfRef } from './ref-pattern';
 import { issuesOf, type StandardSchema } from './standard-schema';
 
@@ -35,8 +42,8 @@ export interface Declaration<Name extends string, Trigger extends string, Ref ex
   ignored?: readonly string[];
   /** What people should know of a leaf that is mirrored all the same. */
   remark?(key: Readonly<Record<Parts<Ref>, string>>): Remark | null;
-  /** Loads what looks into removals that nobody may have meant. */
-  loadExplainErasure?(): ExplainErasure;
+  /** How the mirror looks into removals that nobody may have meant; default: not at all. */
+  erasureRule?: ErasureRule;
 }
 
 /** A declared path; its names are part of the type, so that a misspelt trigger doesn't compile. */
@@ -179,7 +186,7 @@ function compiled<Ref extends string>(
     placeOf: ({ parts: values }) => placeOf(values),
     datedNodeOf: datedNodeFinder(steps, day, placeOf),
     remarkOf: remark === undefined ? () => null : ({ key }) => orElse(null, () => remark(key)),
-    loadExplainErasure: declaration.loadExplainErasure ?? null,
+    erasureRule: declaration.erasureRule ?? null,
   };
 }
 
@@ -279,7 +286,7 @@ function shownColumns(
   leaf: Leaf | null,
   eventTime: string,
 ): Pick<LeafState, 'columns' | 'drifted'> {
-  const context = contextOf(leaf, eventTime);
+  const context = contextOf(leaf?.key ?? null, eventTime);
   const shown: JsonObject = {};
   let drifted = NO_DRIFT;
   for (const [name, column] of columns) {

@@ -1,4 +1,3 @@
-import type { ExplainErasure } from '../mirror/mirror-event';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import type { ColumnType } from './columns';
 
@@ -56,6 +55,12 @@ export interface Remark {
 }
 
 /**
+ * `quest_day`: a user of this app rewrites a whole day of quests, and erases the completions in it, which
+ * looks like deletions (mirror/day-overwrite.ts).
+ */
+export type ErasureRule = 'quest_day';
+
+/**
  * One path of RTDB that is mirrored into a table: all that the write path knows of it, made by
  * `definePath`. Pure, and read at every event: nothing here may throw.
  */
@@ -98,6 +103,6 @@ export interface MirroredPath {
   /** The dated node that retention removes whole; null where the path has no day. */
   datedNodeOf(leaf: Leaf): DatedNode | null;
   remarkOf(leaf: Leaf): Remark | null;
-  /** Loads what looks into removals that nobody may have meant; null where the path has none. */
-  readonly loadExplainErasure: (() => ExplainErasure) | null;
+  /** How the mirror looks into removals that nobody may have meant; null = not at all. */
+  readonly erasureRule: ErasureRule | null;
 }

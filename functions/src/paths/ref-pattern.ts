@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import { keyIssues, REFUSED_IN_KEY } from '../values/rtdb-key';
 
 /** One step of a ref: a literal key, or a part that holds any key. */

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 
 const BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[\s\S]*?-----END \1-----/g;
 const BEGIN = /-----BEGIN /g;

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { connectError } from './connect-error';
 
 const FIRST_DELAY_MS = 100;
 /** Also how late an instance may notice that Postgres is back. */
@@ -27,10 +28,21 @@ export class ConnectGate {
   #failures = 0;
   #opensAt = 0;
 
-  /** Resolves when a connect may begin; at once where the last one did not fail. */
-  async pass(): Promise<void> {
+  /**
+   * Connects as soon as it may: at once where the last attempt did not fail. Whether a connection that
+   * was made is good is the caller's to say.
+   *
+   * @throws ConnectError
+   */
+  async pass<T>(connect: () => Promise<T>): Promise<T> {
     const waitMs = this.#opensAt - performance.now();
     if (waitMs > 0) await delay(waitMs);
+    try {
+      return await connect();
+    } catch (cause) {
+      this.failed();
+      throw connectError(cause);
+    }
   }
 
   succeeded(): void {

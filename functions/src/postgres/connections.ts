@@ -15,6 +15,11 @@ export class Connections {
     private readonly max: number,
   ) {}
 
+  /** `host:port`, for messages. */
+  get address(): string {
+    return `${this.config.host}:${this.config.port}`;
+  }
+
   /** How many statements may be in flight at once. */
   get capacity(): number {
     return this.max * Math.max(1, ...this.#open.map(({ depth }) => depth));

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
-import { settingText } from '../deploy/setting-text';
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
+import { settingText } from '../values/setting-text';
 
 /** What a Postgres connection string says, decoded. */
 export interface DatabaseUrl {

@@ -1,7 +1,9 @@
-import { Client, type ClientConfig, DatabaseError } from 'pg';
+import { Client, type ClientBase, type ClientConfig, DatabaseError } from 'pg';
+import { z } from 'zod';
+import { ConnectError } from './connect-error';
 import type { ConnectGate } from './connect-gate';
-import { connectReason } from './connect-reason';
-import { blameOf, ConnectError, sqlstateOf } from './sqlstate';
+import { blameOf, sqlstateOf } from './sqlstate';
+import { query, statementsOn } from './statements';
 
 /** Statements in flight on one connection: at 20 ms away, 4 would cap it at 200 a second. */
 const PIPELINE_DEPTH = 8;
@@ -134,16 +136,16 @@ export class PipelinedConnection {
 
   async #open(client: Client): Promise<Client> {
     try {
-      await this.gate.pass();
-      await client.connect();
-      this.depth = (await isDirect(client)) ? PIPELINE_DEPTH : 1;
-      this.#admit();
-      return client;
-    } catch (cause) {
-      this.gate.failed();
+      await this.gate.pass(async () => {
+        await client.connect();
+        this.depth = (await isDirect(client)) ? PIPELINE_DEPTH : 1;
+      });
+    } catch (error) {
       void client.end().catch(() => {});
-      throw new ConnectError(`no connection to Postgres: ${connectReason(cause)}`, { cause });
+      throw error;
     }
+    this.#admit();
+    return client;
   }
 }
 
@@ -157,8 +159,21 @@ function isWornOut(error: unknown, ageMs: number): boolean {
   return blame === 'setup' || (blame !== 'asked' && sqlstateOf(error) === CANCELLED);
 }
 
+/** Which backend of the server answers. */
+const BACKEND = query({
+  text: 'select pg_backend_pid() as pid',
+  params: {},
+  row: { pid: z.number() },
+});
+
+/** The process id of the backend that answers on a connection. */
+export async function backendOf(client: ClientBase): Promise<number> {
+  return (await BACKEND.one(statementsOn(client))).pid;
+}
+
 /** A pooler announces a process id of its own to the client; a server announces that of its backend. */
-async function isDirect(client: Client & { processID?: number | null }): Promise<boolean> {
-  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-  return rows[0]?.pid === client.processID;
+export async function isDirect(
+  client: ClientBase & { processID?: number | null },
+): Promise<boolean> {
+  return (await backendOf(client)) === client.processID;
 }

@@ -1,8 +1,6 @@
 import { type ClientConfig, Pool, type PoolClient } from 'pg';
 import { ConnectGate } from './connect-gate';
-import { connectReason } from './connect-reason';
-import { ConnectError } from './sqlstate';
-import type { Statements } from './statements';
+import { type Statements, statementsOn } from './statements';
 
 /**
  * One snapshot, no writes, and an end. `set local`, because a pooler in transaction mode refuses
@@ -52,24 +50,19 @@ export class ReadOnlyTransactions {
   }
 
   async #connect(): Promise<PoolClient> {
-    try {
-      await this.#gate.pass();
-      const client = await this.#pool.connect();
-      this.#gate.succeeded();
-      return client;
-    } catch (cause) {
-      this.#gate.failed();
-      throw new ConnectError(`no connection to Postgres: ${connectReason(cause)}`, { cause });
-    }
+    const client = await this.#gate.pass(() => this.#pool.connect());
+    this.#gate.succeeded();
+    return client;
   }
 }
 
 /** Statements that are asked for together wait for each other: they share one connection. */
 function oneAfterTheOther(client: PoolClient): Statements {
+  const statements = statementsOn(client);
   let last: Promise<unknown> = Promise.resolve();
   return {
     run(text, values) {
-      const rows = last.then(async () => (await client.query(text, values)).rows as unknown[]);
+      const rows = last.then(() => statements.run(text, values));
       last = rows.catch(() => {});
       return rows;
     },

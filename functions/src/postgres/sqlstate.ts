@@ -1,9 +1,5 @@
 import { DatabaseError } from 'pg';
-
-/** No connection to Postgres could be made: it is away, or refuses us. */
-export class ConnectError extends Error {
-  override name = 'ConnectError';
-}
+import { ConnectError } from './connect-error';
 
 /**
  * Who is to blame for a failure. Source of the classes: PostgreSQL manual, appendix A.
@@ -90,12 +86,23 @@ function isRaised({ routine }: DatabaseError): boolean {
   return routine === 'exec_stmt_raise';
 }
 
+/**
+ * How the context of a failure (`where`) shows that the mirror's own function ran, and no trigger of the
+ * team's: what its functions begin with, those that write rows, and how the statement in them begins
+ * (`mirror.declare_path` in migrations/20261128000001_mirror.sql).
+ */
+export const OWN_SQL = {
+  schema: 'mirror.',
+  applyFunctions: 'mirror.apply_',
+  opening: 'with claim as materialized',
+} as const;
+
 /** An apply function raises where its table lacks what the claims bring. */
 function isOwnRaise({ where, routine }: DatabaseError): boolean {
   return (
     routine === 'exec_stmt_raise' &&
     where !== undefined &&
-    where.includes('mirror.apply_') &&
+    where.includes(OWN_SQL.applyFunctions) &&
     !where.includes('\n')
   );
 }
@@ -116,18 +123,15 @@ function blameInTrigger(listed: Blame | undefined, sqlstate: string): Blame {
   return listed === 'server' ? 'busy' : (listed ?? 'setup');
 }
 
-/** How the statement of every apply function begins: `migrations/20261128000001_mirror.sql`. */
-const OWN_STATEMENT = 'with claim as materialized';
-
 /**
  * Whether the failure lies in code that a write sets off, which is the team's: a trigger, a check, a
  * default. `where` lists what was running, the innermost first; its words are in the server's language.
  */
 export function isInTrigger({ where }: DatabaseError): boolean {
   if (where === undefined) return false;
-  const start = where.indexOf(OWN_STATEMENT);
+  const start = where.indexOf(OWN_SQL.opening);
   // A deferred trigger runs when our function is done.
-  if (start < 0) return !where.includes('mirror.');
+  if (start < 0) return !where.includes(OWN_SQL.schema);
   return where.slice(0, start).includes('\n');
 }
 
@@ -139,7 +143,7 @@ export function isMissingForAll(error: unknown): boolean {
   if (!(error instanceof DatabaseError) || blameOf(error) !== 'setup') return false;
   const { where, internalQuery, routine } = error;
   if (isOwnRaise(error)) return true;
-  if (where === undefined || (internalQuery?.startsWith(OWN_STATEMENT) ?? false)) return true;
+  if (where === undefined || (internalQuery?.startsWith(OWN_SQL.opening) ?? false)) return true;
   return routine === 'aclcheck_error' && !isInTrigger(error);
 }
 

@@ -1,3 +1,4 @@
+import type { ClientBase } from 'pg';
 import { z } from 'zod';
 import type { Json } from '../values/json';
 
@@ -8,6 +9,11 @@ export interface Statements {
    * that was aborted before the statement could be sent.
    */
   run(text: string, values: unknown[], signal?: AbortSignal): Promise<unknown[]>;
+}
+
+/** Runs them on a connection that somebody else opens and closes; in his transaction, where he began one. */
+export function statementsOn(client: ClientBase): Statements {
+  return { run: async (text, values) => (await client.query(text, values)).rows as unknown[] };
 }
 
 /** What a `jsonb` column holds, as pg parsed it: `z.json()` would drop a key named `__proto__`. */
@@ -64,16 +70,21 @@ export class Query<Params extends Parameters, Shape extends z.ZodRawShape> {
   readonly params: Params;
   /** Of a row, as the statement names them. */
   readonly columns: readonly string[];
-  readonly #row: z.ZodObject<Shape>;
+  readonly #parameters: readonly (readonly [name: string, isJson: boolean])[];
   /** The names of a row's columns: in the statement, and in the code. */
   readonly #names: readonly (readonly [column: string, name: string])[];
+  readonly #row: z.ZodObject<Shape>;
 
   constructor({ text, params, row }: QueryParts<Params, Shape>) {
     this.text = text;
     this.params = params;
-    this.#row = z.object(row);
-    this.#names = Object.keys(row).map((name) => [snakeCase(name), name] as const);
+    this.#parameters = Object.entries(params).map(([name, type]) => [
+      name,
+      type === 'jsonb' || type === 'jsonb?',
+    ]);
+    this.#names = Object.keys(row).map((name) => [snakeCase(name), name]);
     this.columns = this.#names.map(([column]) => column);
+    this.#row = z.object(row);
   }
 
   /** All rows. */
@@ -106,14 +117,14 @@ export class Query<Params extends Parameters, Shape extends z.ZodRawShape> {
     return row;
   }
 
-  /** For a statement whose rows nobody needs; how many they were. */
+  /** For a statement whose rows nobody needs; how many it answered, which is 0 without `returning`. */
   async run(statements: Statements, ...[given, signal]: Arguments<Params>): Promise<number> {
     return (await statements.run(this.text, this.#values(given), signal)).length;
   }
 
   #values(given: Given<Params> | Record<string, never> | undefined): unknown[] {
     const values = (given ?? {}) as Readonly<Record<string, unknown>>;
-    return Object.entries(this.params).map(([name, type]) => encoded(values[name], type));
+    return this.#parameters.map(([name, isJson]) => encoded(values[name], isJson));
   }
 
   #parse(row: unknown): z.output<z.ZodObject<Shape>> {
@@ -139,7 +150,7 @@ export const QUERIES: Query<Parameters, z.ZodRawShape>[] = [];
  *
  * @example
  * const LAST_CANARY = query({
- *   text: 'select max(lag_ms) as lag_ms from mirror.canaries where path = $1',
+ *   text: 'select max(lag_ms) as lag_ms from canaries where path = $1',
  *   params: { path: 'text' },
  *   row: { lagMs: z.number().nullable() },
  * });
@@ -153,10 +164,10 @@ export function query<const Params extends Parameters, Shape extends z.ZodRawSha
   return made;
 }
 
-function encoded(value: unknown, type: ParameterType): unknown {
+/** pg would write a JSON array as one of Postgres', and a Date in the zone of this machine. */
+function encoded(value: unknown, isJson: boolean): unknown {
   if (value === null) return null;
-  // pg would write an array as one of Postgres', and a Date in the zone of this machine.
-  if (type === 'jsonb' || type === 'jsonb?') return JSON.stringify(value);
+  if (isJson) return JSON.stringify(value);
   return value instanceof Date ? value.toISOString() : value;
 }
 

@@ -1,22 +1,36 @@
 import { z } from 'zod';
+import { CLAIMABLE_DAYS } from '../paths/quest-completions/claimable-days';
+import { query, type Statements } from '../postgres/statements';
 
 /** The paths whose tombstones can be purged: also those that are no longer mirrored, as long as their tables stand. */
-export const PURGEABLE_PATHS = `
+const PURGEABLE_PATHS = query({
+  text: `
 select p.path from mirror.paths as p where to_regclass(p.relation) is not null order by p.path
-`;
+`,
+  params: {},
+  row: { path: z.string() },
+});
 
-/**
- * $1 how old in seconds, $2 how many at once, $3 for how many days back clients may claim, $4 path:
- * removes tombstones that no late write can reach any more (migrations/20261128000001_mirror.sql).
- */
-export const PURGE_TOMBSTONES = `
+/** Removes tombstones that no late write can reach any more (migrations/20261128000001_mirror.sql). */
+const PURGE_TOMBSTONES = query({
+  text: `
 select mirror.purge_tombstones(
-  $4, make_interval(secs => $1::double precision), $3::integer, $2::integer
+  $1, make_interval(secs => $2::double precision), $3::integer, $4::integer
 )::integer as removed
-`;
+`,
+  params: {
+    path: 'text',
+    seconds: 'double precision',
+    /** For how many days back clients may claim. */
+    claimableDays: 'integer',
+    atOnce: 'integer',
+  },
+  row: { removed: z.number() },
+});
 
-/** $1 how old in seconds, $2 how many at once: parts of runs, whose sums the runs keep. */
-export const PURGE_SHARDS = `
+/** Parts of runs, whose sums the runs keep. */
+const PURGE_SHARDS = query({
+  text: `
 delete from mirror.reconcile_shards
 where (run_id, shard) in (
   select s.run_id, s.shard
@@ -27,10 +41,14 @@ where (run_id, shard) in (
   limit $2::integer
 )
 returning 1
-`;
+`,
+  params: { seconds: 'double precision', atOnce: 'integer' },
+  row: {},
+});
 
-/** $1 how old in seconds, $2 how many at once: writes past the mirror. */
-export const PURGE_DIRECT_WRITES = `
+/** Writes past the mirror. */
+const PURGE_DIRECT_WRITES = query({
+  text: `
 delete from mirror.direct_writes
 where ctid = any (array(
   select d.ctid
@@ -40,10 +58,13 @@ where ctid = any (array(
   for update skip locked
 ))
 returning 1
-`;
+`,
+  params: { seconds: 'double precision', atOnce: 'integer' },
+  row: {},
+});
 
-/** $1 how old in seconds, $2 how many at once. */
-export const PURGE_CANARIES = `
+const PURGE_CANARIES = query({
+  text: `
 delete from mirror.canaries
 where (path, written_at) in (
   select c.path, c.written_at
@@ -52,10 +73,29 @@ where (path, written_at) in (
   limit $2::integer
 )
 returning 1
-`;
+`,
+  params: { seconds: 'double precision', atOnce: 'integer' },
+  row: {},
+});
 
-/** $1 how many days old, $2 how many at once: claims counted a user a day, which limit that day's. */
-export const PURGE_CLAIM_COUNTS = `
+const PURGE_RATES = query({
+  text: `
+delete from mirror.rates
+where (path, hour) in (
+  select r.path, r.hour
+  from mirror.rates as r
+  where r.at < clock_timestamp() - make_interval(days => $1::integer)
+  limit $2::integer
+)
+returning 1
+`,
+  params: { days: 'integer', atOnce: 'integer' },
+  row: {},
+});
+
+/** Claims counted a user a day, which limit that day's. */
+const PURGE_CLAIM_COUNTS = query({
+  text: `
 delete from mirror.client_claims
 where (user_id, day) in (
   select c.user_id, c.day
@@ -64,17 +104,25 @@ where (user_id, day) in (
   limit $2::integer
 )
 returning 1
-`;
+`,
+  params: { days: 'integer', atOnce: 'integer' },
+  row: {},
+});
 
-/** $1 age in seconds, $2 claimable days: how many tombstones a purge would remove, by path. */
-export const COUNT_PURGEABLE_TOMBSTONES = `
+/** How many tombstones a purge would remove, by path. */
+const COUNT_PURGEABLE_TOMBSTONES = query({
+  text: `
 select counted.path, counted.tombstones::integer as tombstones
 from mirror.count_purgeable(make_interval(secs => $1::double precision), $2::integer) as counted
 order by counted.path
-`;
+`,
+  params: { seconds: 'double precision', claimableDays: 'integer' },
+  row: { path: z.string(), tombstones: z.number() },
+});
 
-/** $1 age in seconds, $2 age of counts in days: what else a purge would remove. */
-export const COUNT_PURGEABLE = `
+/** What else a purge would remove. */
+const COUNT_PURGEABLE = query({
+  text: `
 select
   (
     select count(*)::integer
@@ -97,8 +145,27 @@ select
     select count(*)::integer
     from mirror.client_claims
     where day < (clock_timestamp() at time zone 'UTC')::date - $2::integer
-  ) as claim_counts
-`;
+  ) as claim_counts,
+  (
+    select count(*)::integer
+    from mirror.rates
+    where at < clock_timestamp() - make_interval(days => $3::integer)
+  ) as rates
+`,
+  params: {
+    seconds: 'double precision',
+    /** Of counts of claims. */
+    days: 'integer',
+    ratesDays: 'integer',
+  },
+  row: {
+    shards: z.number(),
+    directWrites: z.number(),
+    canaries: z.number(),
+    claimCounts: z.number(),
+    rates: z.number(),
+  },
+});
 
 /** Rows by kind, and tombstones by path. */
 export interface Purged {
@@ -107,32 +174,72 @@ export interface Purged {
   directWrites: number;
   canaries: number;
   claimCounts: number;
+  /** What the gate said, by hours. */
+  rates: number;
 }
 
-const TOMBSTONES = z.object({ path: z.string(), tombstones: z.number() });
+const DAY_SECONDS = 86_400;
+/** Evidence that no open question needs any more. */
+const EVIDENCE_SECONDS = 30 * DAY_SECONDS;
+/** Counts limit the claims of their own day. */
+const CLAIM_COUNT_DAYS = 1;
+/** Longer than a team takes to leave RTDB. */
+const RATES_DAYS = 400;
+const ROWS_AT_ONCE = 5_000;
 
-export function parsePurgeableTombstones(rows: unknown[]): Purged['tombstones'] {
-  return Object.fromEntries(
-    rows.map((row) => TOMBSTONES.parse(row)).map(({ path, tombstones }) => [path, tombstones]),
-  );
+/** What {@link purge} would remove now. */
+export async function countPurgeable(
+  statements: Statements,
+  tombstoneDays: number,
+): Promise<Purged> {
+  const seconds = tombstoneDays * DAY_SECONDS;
+  const asked = { seconds, claimableDays: CLAIMABLE_DAYS };
+  const byPath = await COUNT_PURGEABLE_TOMBSTONES.all(statements, asked);
+  const others = { seconds: EVIDENCE_SECONDS, days: CLAIM_COUNT_DAYS, ratesDays: RATES_DAYS };
+  return {
+    tombstones: Object.fromEntries(byPath.map(({ path, tombstones }) => [path, tombstones])),
+    ...(await COUNT_PURGEABLE.one(statements, others)),
+  };
 }
 
-const COUNTED = z.object({
-  shards: z.number(),
-  direct_writes: z.number(),
-  canaries: z.number(),
-  claim_counts: z.number(),
-});
-
-export function parsePurgeable(rows: unknown[]): Omit<Purged, 'tombstones'> {
-  const { shards, direct_writes, canaries, claim_counts } = COUNTED.parse(rows[0]);
-  return { shards, directWrites: direct_writes, canaries, claimCounts: claim_counts };
+/**
+ * Removes tombstones of that age in days, old evidence, and counts of claims that limit nothing any
+ * more, by small transactions: events wait for none of them long.
+ */
+export async function purge(statements: Statements, tombstoneDays: number): Promise<Purged> {
+  const evidence = { seconds: EVIDENCE_SECONDS, atOnce: ROWS_AT_ONCE };
+  const counts = { days: CLAIM_COUNT_DAYS, atOnce: ROWS_AT_ONCE };
+  return {
+    tombstones: await purgeTombstones(statements, tombstoneDays * DAY_SECONDS),
+    shards: await untilFew(() => PURGE_SHARDS.run(statements, evidence)),
+    directWrites: await untilFew(() => PURGE_DIRECT_WRITES.run(statements, evidence)),
+    canaries: await untilFew(() => PURGE_CANARIES.run(statements, evidence)),
+    claimCounts: await untilFew(() => PURGE_CLAIM_COUNTS.run(statements, counts)),
+    rates: await untilFew(() =>
+      PURGE_RATES.run(statements, { days: RATES_DAYS, atOnce: ROWS_AT_ONCE }),
+    ),
+  };
 }
 
-export function parsePurgeablePaths(rows: unknown[]): string[] {
-  return rows.map((row) => z.object({ path: z.string() }).parse(row).path);
+async function purgeTombstones(
+  statements: Statements,
+  seconds: number,
+): Promise<Purged['tombstones']> {
+  const removed: Purged['tombstones'] = {};
+  const asked = { seconds, claimableDays: CLAIMABLE_DAYS, atOnce: ROWS_AT_ONCE };
+  for (const { path } of await PURGEABLE_PATHS.all(statements)) {
+    removed[path] = await untilFew(
+      async () => (await PURGE_TOMBSTONES.one(statements, { path, ...asked })).removed,
+    );
+  }
+  return removed;
 }
 
-export function parseRemovedTombstones(rows: unknown[]): number {
-  return z.object({ removed: z.number() }).parse(rows[0]).removed;
+async function untilFew(removeSome: () => Promise<number>): Promise<number> {
+  let total = 0;
+  for (;;) {
+    const removed = await removeSome();
+    total += removed;
+    if (removed < ROWS_AT_ONCE) return total;
+  }
 }

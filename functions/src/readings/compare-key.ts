@@ -1,4 +1,4 @@
-import { isBeyondRetention } from '../mirror/retention';
+import { isBeyondRetention } from '../mirror/claim';
 import type { Leaf, MirroredPath } from '../paths/mirrored-path';
 import { normalizeInstant } from '../values/event-time';
 import type { InputIssue, Json, JsonObject } from '../values/json';

@@ -3,10 +3,10 @@ import { stepsOfRef } from '../paths/ref-pattern';
 import type { Statements } from '../postgres/statements';
 import { keyIssues, REFUSED_IN_KEY } from '../values/rtdb-key';
 import { type ComparedKey, compareKey, type Row } from './compare-key';
-import type { Looked } from './decide-reading';
 import { type FoundLeaf, leavesOfNode, type NodeLeaves } from './leaves-of-node';
 import { keyId, MAX_ONE_BY_ONE, type MemberPlan, wholeRange } from './plan-reading';
 import type { ProofTimes } from './proof-times';
+import type { Looked } from './reading';
 import { refOfParts, type ShardNode } from './shard-node';
 import { ROWS_OF } from './shard-state';
 

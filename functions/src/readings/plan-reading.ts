@@ -1,7 +1,7 @@
 import { instantOfMillis, millisOf } from '../values/event-time';
 import type { Json, JsonObject } from '../values/json';
-import type { ReadingKind } from './decide-reading';
 import { everyMsFor, type ProofTimes } from './proof-times';
+import type { ReadingKind } from './reading';
 import { fullEveryMs } from './reading-times';
 import type { NodeMember, ShardNode } from './shard-node';
 import type { ShardState } from './shard-state';

@@ -1,15 +1,10 @@
 import type { Statements } from '../postgres/statements';
 import type { Json } from '../values/json';
-import {
-  type Decision,
-  type Difference,
-  decideReading,
-  type Looked,
-  type ReadingKind,
-} from './decide-reading';
+import { decideReading } from './decide-reading';
 import { lookAtShard, type ShardSource } from './look-at-shard';
 import { planReading, type ReadingRequest } from './plan-reading';
 import type { ProofTimes } from './proof-times';
+import type { Decision, Difference, Looked, ReadingKind } from './reading';
 import type { ShardNode } from './shard-node';
 import { BEGIN_READING, SET_READING } from './shard-state';
 

@@ -1,24 +1,25 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { MirrorError } from '../errors/mirror-error';
 import type { ByteBudget } from '../runtime/byte-budget';
 import { orAborted } from '../runtime/deadline';
-import { outsideRequest } from '../runtime/outside-request';
+import { withoutRequestContext } from '../runtime/request-context';
 import { errorText } from '../values/error-text';
 import type { Json } from '../values/json';
 import { type AccessToken, type RtdbDatabase, tokenFor } from './rtdb-database';
 import { answerTo, bodyUpTo, chunksOf, newUsage, type RtdbUsage } from './rtdb-transport';
 
 /** RTDB did not give what was asked for; the message is fit for a person and holds no secret. */
-export class RtdbReadError extends Error {
+export class RtdbReadError extends MirrorError {
   override name = 'RtdbReadError';
 
   /** @param status of RTDB's answer; null where there was none */
   constructor(
-    message: string,
+    problem: string,
     readonly status: number | null = null,
-    options?: ErrorOptions,
+    options: ErrorOptions = {},
   ) {
-    super(message, options);
+    super(problem, { code: 'RTDB_NOT_READ', ...options });
   }
 }
 
@@ -193,7 +194,7 @@ async function send(
     ...(value === undefined ? {} : { value }),
   };
   // Connections outlive the platform's request that opened them.
-  return { response: await outsideRequest(() => answerTo(request)), token };
+  return { response: await withoutRequestContext(() => answerTo(request)), token };
 }
 
 function noToken(cause: unknown): never {

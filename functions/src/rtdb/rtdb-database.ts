@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import type { RtdbIdentity } from './rtdb-identity';
 
 /** Where a database's REST API answers. */

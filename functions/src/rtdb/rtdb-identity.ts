@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ConfigurationError } from '../errors/configuration-error';
+import { ConfigurationError } from '../errors/mirror-error';
 import type { Statements } from '../postgres/statements';
 import { query, type RowOf } from '../postgres/statements';
 
@@ -62,6 +62,16 @@ export function nameOfRtdb({ instance, host }: RtdbIdentity): string {
 /** The settings name another RTDB than the database mirrors. Their names are no secret. */
 class OtherRtdbError extends ConfigurationError {
   override name = 'OtherRtdbError';
+
+  constructor(named: RtdbIdentity, own: RtdbIdentity) {
+    const [settings, database] = [named, own].map(nameOfRtdb);
+    super(`this database mirrors the RTDB ${database}, and the settings name ${settings}`, {
+      code: 'OTHER_RTDB',
+      remedy:
+        'set RTDB_INSTANCE and RTDB_REGION, RTDB_URL or FIREBASE_DATABASE_EMULATOR_HOST to that one ' +
+        '(or see docs/runbook.md, "Another RTDB")',
+    });
+  }
 }
 
 /**
@@ -87,9 +97,5 @@ export async function expectOwnRtdb(
 
 function refuseOther(named: RtdbIdentity, known: RtdbIdentity): void {
   if (named.instance === known.instance && named.host === known.host) return;
-  throw new OtherRtdbError(
-    `this database mirrors the RTDB ${nameOfRtdb(known)}, and the settings name ${nameOfRtdb(named)}: ` +
-      'set RTDB_INSTANCE and RTDB_REGION, RTDB_URL or FIREBASE_DATABASE_EMULATOR_HOST to that one ' +
-      '(or see docs/runbook.md, "Another RTDB")',
-  );
+  throw new OtherRtdbError(named, known);
 }

@@ -3,7 +3,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'n
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { ByteBudget } from './byte-budget';
-import { outsideRequest } from './outside-request';
+import { withoutRequestContext } from './request-context';
 
 /** A body up to here never waits: 80 of them are little. */
 const SMALL_BYTES = 16 * 1024;
@@ -29,8 +29,11 @@ const REQUEST_START = 'http.server.request.start';
  * would take more memory than an instance has. What waits stays with the sender.
  *
  * The runtime makes its server after it has loaded the function; the first request shows it.
+ *
+ * @param functionName only a process that runs this function does so
  */
-export function readBodiesByTurns(): void {
+export function readBodiesByTurns(functionName: string): void {
+  if (process.env.FUNCTION_TARGET !== functionName) return;
   const onStart = (message: unknown) => {
     unsubscribe(REQUEST_START, onStart);
     putBefore((message as { server: Server }).server);
@@ -81,7 +84,7 @@ function inTurn(
   }
   // Its turn comes in the course of another request, which this one is no part of.
   void turn.then(() => {
-    if (!isClosed) outsideRequest(pass);
+    if (!isClosed) withoutRequestContext(pass);
   });
 }
 
@@ -103,7 +106,7 @@ function noteHandled(bytes: number): void {
     collect = runInNewContext('gc') as () => void;
   }
   // Once nothing of the request is on the stack.
-  outsideRequest(() => setImmediate(collect as () => void));
+  withoutRequestContext(() => setImmediate(collect as () => void));
 }
 
 /** What a request announces; without that, or compressed, it may be anything. */

@@ -1,5 +1,5 @@
 import { subscribe } from 'node:diagnostics_channel';
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
 /**
  * functions-framework inflates and parses every body, up to 1 GB, before a function is called. So
@@ -59,9 +59,6 @@ function isDecodable(url: string): boolean {
 export const MAX_BODY_BYTES = 16 * 1024;
 /** How long a body may take; phones on a bad network send theirs in one packet. */
 const BODY_WITHIN_MS = 5_000;
-/** How long, and how much, of a refused body is read and dropped, so that the sender sees the answer. */
-const DROP_FOR_MS = 2_000;
-const DROP_BYTES = 10 * 1024 * 1024;
 
 /** A body, the status that refuses it, or null: the sender went away. */
 export type TakenBody = Buffer | 408 | 413 | 415 | null;
@@ -114,35 +111,4 @@ function readStream(request: IncomingMessage): Promise<TakenBody> {
 function parsedBody(request: IncomingMessage & { rawBody?: Buffer }): Buffer | 413 {
   const { rawBody = Buffer.alloc(0) } = request;
   return rawBody.length > MAX_BODY_BYTES ? 413 : rawBody;
-}
-
-/**
- * Ends a response whose request may not have been read: the answer goes out at once, the rest of
- * the body is dropped for a moment, then the connection is closed. Closed at once, a sender that
- * still writes would see a reset instead of the answer.
- */
-export function endUnread(
-  request: IncomingMessage,
-  response: ServerResponse,
-  body: Uint8Array,
-): void {
-  response.setHeader('connection', 'close');
-  response.setHeader('content-length', body.length);
-  response.on('error', () => {});
-  response.write(body);
-  response.flushHeaders();
-  const end = () => {
-    clearTimeout(timer);
-    response.end();
-  };
-  let dropped = 0;
-  const drop = (chunk: Buffer) => {
-    dropped += chunk.length;
-    if (dropped <= DROP_BYTES) return;
-    request.off('data', drop).pause();
-    end();
-  };
-  const timer = setTimeout(end, DROP_FOR_MS);
-  if (request.complete || request.destroyed) end();
-  else request.on('data', drop).on('error', end).once('end', end).once('close', end);
 }

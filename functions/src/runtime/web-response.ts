@@ -1,19 +1,16 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ReadableStream as WebStream } from 'node:stream/web';
 import { error as logError } from 'firebase-functions/logger';
-import type { Request as PlatformRequest } from 'firebase-functions/v2/https';
-import { ConfigurationError } from '../errors/configuration-error';
+import type { ConfigurationError } from '../errors/mirror-error';
 
-export type PlatformResponse = NonNullable<PlatformRequest['res']>;
-
-/** Writes status and headers of a Web response to the platform's; the body is left to the caller. */
-export function writeHead(answered: Response, response: PlatformResponse): void {
-  response.status(answered.status);
-  answered.headers.forEach((value, name) => {
-    response.setHeader(name, value);
-  });
-}
+/** How long, and how much, of a refused body is read and dropped, so that the sender sees the answer. */
+const DROP_FOR_MS = 2_000;
+const DROP_BYTES = 10 * 1024 * 1024;
 
 /**
- * The address of a request by its path and query, for Hono, which looks at the path and the query alone. A Host of the
+ * The address of a request by its path and query, for Hono, which looks at these alone. A Host of the
  * sender's may not even be a host. Joined as text: resolved as a reference, a path such as `//` would
  * name a host.
  */
@@ -21,16 +18,62 @@ export function urlOf(path: string): URL {
   return new URL(`http://localhost${path.startsWith('/') ? path : '/'}`);
 }
 
+/** Writes status and headers of a Web response to the platform's; the body is left to the caller. */
+export function writeHead(answered: Response, response: ServerResponse): void {
+  response.statusCode = answered.status;
+  answered.headers.forEach((value, name) => {
+    response.setHeader(name, value);
+  });
+}
+
+/** Sends the body of a Web response as it comes, and ends. Rejects where it breaks off midway. */
+export async function streamBody(
+  { body }: Response,
+  { method }: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (body === null || method === 'HEAD') response.end();
+  else await pipeline(Readable.fromWeb(body as WebStream<Uint8Array>), response);
+}
+
+/**
+ * Ends a response whose request may not have been read: the answer goes out at once, the rest of
+ * the body is dropped for a moment, then the connection is closed. Closed at once, a sender that
+ * still writes would see a reset instead of the answer.
+ */
+export function endUnread(
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: Uint8Array,
+): void {
+  response.setHeader('connection', 'close');
+  response.setHeader('content-length', body.length);
+  response.on('error', () => {});
+  response.write(body);
+  response.flushHeaders();
+  const end = () => {
+    clearTimeout(timer);
+    response.end();
+  };
+  let dropped = 0;
+  const drop = (chunk: Buffer) => {
+    dropped += chunk.length;
+    if (dropped <= DROP_BYTES) return;
+    request.off('data', drop).pause();
+    end();
+  };
+  const timer = setTimeout(end, DROP_FOR_MS);
+  if (request.complete || request.destroyed) end();
+  else request.on('data', drop).on('error', end).once('end', end).once('close', end);
+}
+
 /**
  * Logs why a function can't answer: settings that are missing or wrong, so an operator must look. The
  * detail names parameters and what was expected of them, never their values.
  */
-export function logNotConfigured(functionName: string, error: unknown): void {
-  const detail = error instanceof ConfigurationError ? error.message : null;
-  logError(`${functionName} is not configured`, { error: nameOf(error), detail });
-}
-
-/** What a log may show of any error. */
-export function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : 'unknown';
+export function logNotConfigured(
+  functionName: string,
+  { name, code, message }: ConfigurationError,
+): void {
+  logError(`${functionName} is not configured`, { error: name, code, detail: message });
 }

@@ -31,3 +31,8 @@ function field(value: unknown, name: string): unknown {
   const isObject = typeof value === 'object' && value !== null && Object.hasOwn(value, name);
   return isObject ? Object.getOwnPropertyDescriptor(value, name)?.value : undefined;
 }
+
+/** The kind of an error, which is all that a log may show of one from outside. */
+export function errorName(error: unknown): string {
+  return error instanceof Error ? error.name : 'unknown';
+}

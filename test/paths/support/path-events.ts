@@ -1,5 +1,5 @@
 import { PATHS } from '../../../functions/src/app-paths';
-import type { WrittenEvent } from '../../../functions/src/mirror/written-event';
+import type { DeliveredEvent } from '../../../functions/src/mirror/delivered-event';
 import type { MirroredPath } from '../../../functions/src/paths/mirrored-path';
 import { APP_PATHS, appFixture } from '../../app/support/app-fixtures';
 import { expectedRows } from '../../app/support/expected-rows';
@@ -33,7 +33,7 @@ export function appValueOf({ ref, name }: MirroredPath): JsonValue {
 export function writeAt(
   ref: string,
   after: unknown,
-  change: Partial<WrittenEvent> & { id?: string } = {},
+  change: Partial<DeliveredEvent> & { id?: string } = {},
 ) {
   return writeOf({ id: `event of ${ref}`.slice(0, 100), ref, after, ...change });
 }

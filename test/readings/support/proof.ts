@@ -1,10 +1,10 @@
 import { PATHS } from '../../../functions/src/app-paths';
 import type { MirroredPath } from '../../../functions/src/paths/mirrored-path';
 import { seenOf } from '../../../functions/src/readings/compare-key';
-import type { Difference, Looked } from '../../../functions/src/readings/decide-reading';
 import { PROOF_TIMES, type ProofTimes } from '../../../functions/src/readings/proof-times';
 import { type WorkDone, workQueue } from '../../../functions/src/readings/queue';
 import type { FoundRow, ReadingOutcome } from '../../../functions/src/readings/read-shard';
+import type { Difference, Looked } from '../../../functions/src/readings/reading';
 import { rtdbShards } from '../../../functions/src/readings/rtdb-shards';
 import { cloneDatabase, type TestDatabase } from '../../support/database';
 import { type StandinTree, startStandinTree } from '../../support/standin-tree';

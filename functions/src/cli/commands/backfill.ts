@@ -16,7 +16,7 @@ import {
   tryBackfill,
 } from '../../completions-only/reconcile/backfill';
 import { daysOfGaps } from '../../completions-only/reconcile/gap-days';
-import { UsageError } from '../../errors/usage-error';
+import { UsageError } from '../../errors/mirror-error';
 import type { Statements } from '../../postgres/statements';
 import { formatBackfill, formatBacklog } from '../backfill/format-backfill';
 import type { CommandContext } from '../context';

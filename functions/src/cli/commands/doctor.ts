@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
-import { settingText } from '../../deploy/setting-text';
 import { postgresConfig, read, rtdbConfig } from '../../deploy/settings';
-import { ConfigurationError } from '../../errors/configuration-error';
-import { ConfigError, UsageError } from '../../errors/usage-error';
+import { ConfigurationError, UsageError } from '../../errors/mirror-error';
 import { tokenFor } from '../../rtdb/rtdb-database';
+import { settingText } from '../../values/setting-text';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
-import { type Doctor, fail, skipped } from '../doctor/check';
+import { type Doctor, fail, isNotReady, skipped } from '../doctor/check';
 import { type Deployment, discoverDeployment } from '../doctor/deployment';
 import { type Examination, examine } from '../doctor/examine';
 import { withPostgres } from '../open-postgres';
@@ -89,7 +88,7 @@ async function deploymentOf(
   try {
     return await discoverDeployment(name, isEmulator);
   } catch (error) {
-    if (error instanceof ConfigError) return skipped(error.message);
+    if (isNotReady(error)) return skipped(error.message);
     if (error instanceof ConfigurationError) {
       return fail(error.message, 'firebase deploy refuses it, too: correct the .env files');
     }

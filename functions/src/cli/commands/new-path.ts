@@ -1,12 +1,14 @@
 import type { Command } from 'commander';
-import { settingText } from '../../deploy/setting-text';
-import { ConfigError, UsageError } from '../../errors/usage-error';
+import { ConfigurationError, UsageError } from '../../errors/mirror-error';
 import { planChange } from '../../new-path/plan-change';
 import { draftPath, type NewPathRequest, planNewPath } from '../../new-path/plan-new-path';
 import { EMPTY_SAMPLE, type Sample, samplePath, type TreeSource } from '../../new-path/sample-tree';
 import type { MirroredPath } from '../../paths/mirrored-path';
 import { stepsOfRef } from '../../paths/ref-pattern';
+import { ConnectError } from '../../postgres/connect-error';
+import { query } from '../../postgres/statements';
 import { RtdbReadError } from '../../rtdb/rtdb-client';
+import { settingText } from '../../values/setting-text';
 import type { CommandContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { formatChange, formatNewPath } from '../new-path/format-plan';
@@ -14,6 +16,16 @@ import { type OpenProject, openProject, writeFiles } from '../new-path/open-proj
 import { openSample } from '../new-path/open-sample';
 import { withPostgres } from '../open-postgres';
 import { jsonLine } from '../printable';
+
+/** A table or view of schema `rtdb`. */
+const TABLE = query({
+  text: `
+select from pg_catalog.pg_class as c
+where c.relname = $1::text and c.relnamespace = to_regnamespace('rtdb')
+`,
+  params: { name: 'text' },
+  row: {},
+});
 
 interface NewPathOptions {
   databaseUrlEnv: string;
@@ -117,10 +129,10 @@ async function readSample(ref: string, source: TreeSource): Promise<Sample> {
     return await samplePath(stepsOfRef(ref), source);
   } catch (error) {
     if (!(error instanceof RtdbReadError)) throw error;
-    throw new ConfigError(
-      `${error.message}; --sample FILE reads an export, and with --no-sample nothing is asked`,
-      { cause: error },
-    );
+    throw new ConfigurationError(error.message, {
+      remedy: '--sample FILE reads an export, and with --no-sample nothing is asked',
+      cause: error,
+    });
   }
 }
 
@@ -152,19 +164,15 @@ async function refuseTable(
 ): Promise<string | null> {
   if (settingText(env[databaseUrlEnv]) === '') return `${databaseUrlEnv} is not set`;
   try {
-    const [table] = await withPostgres(env, databaseUrlEnv, (statements) =>
-      statements.run(TABLE, [name]),
+    const table = await withPostgres(env, databaseUrlEnv, (statements) =>
+      TABLE.first(statements, { name }),
     );
-    if (table === undefined) return null;
+    if (table === null) return null;
   } catch (error) {
-    if (error instanceof ConfigError) return error.message;
+    if (error instanceof ConnectError) return error.message;
     throw error;
   }
-  throw new ConfigError(
-    `rtdb.${name} is a table or view in Postgres already: choose another with --name`,
-  );
+  throw new ConfigurationError(`rtdb.${name} is a table or view in Postgres already`, {
+    remedy: 'choose another name with --name',
+  });
 }
-
-const TABLE = `
-select from pg_catalog.pg_class as c
-where c.relname = $1 and c.relnamespace = to_regnamespace('rtdb')`;

@@ -14,7 +14,7 @@ import type {
   ReconcileRequest,
 } from '../../completions-only/reconcile/reconcile';
 import { workOn } from '../../completions-only/reconcile/run-reconcile';
-import { UsageError } from '../../errors/usage-error';
+import { UsageError } from '../../errors/mirror-error';
 import type { Statements } from '../../postgres/statements';
 import type { CommandContext } from '../context';
 import { coupleOption } from '../couple-option';

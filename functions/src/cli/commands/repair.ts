@@ -6,7 +6,7 @@ import {
   repair,
 } from '../../completions-only/reconcile/repair';
 import { read } from '../../deploy/settings';
-import { UsageError } from '../../errors/usage-error';
+import { UsageError } from '../../errors/mirror-error';
 import { type CompletionKey, completionPath } from '../../paths/quest-completions/completion-path';
 import type { CommandContext } from '../context';
 import { coupleOption } from '../couple-option';

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
-import { DATABASE_CLOCK, parseClock } from '../../completions-only/postgres/reconcile-runs';
 import { postgresConfig } from '../../deploy/settings';
-import { ConfigError, UsageError } from '../../errors/usage-error';
+import { UsageError } from '../../errors/mirror-error';
 import { declaredPaths } from '../../gate/evidence';
 import type { GateAnswer } from '../../gate/gate';
 import { parseThreshold } from '../../gate/rate';
+import { DATABASE_CLOCK } from '../../gate/rates';
 import {
   type GateQuestion,
   readGate,
@@ -23,7 +23,7 @@ import { withDatabaseUrlOption } from '../database-url';
 import { withPostgres } from '../open-postgres';
 import { lengthOfTime } from '../options';
 import { jsonLine } from '../printable';
-import { readStores } from '../read-stores';
+import { CannotTellError, readStores } from '../read-stores';
 import { formatReport } from '../report/format-report';
 import { type Report, reportJson } from '../report/report-json';
 import { rtdbFromEnvironment } from '../rtdb-from-environment';
@@ -125,12 +125,12 @@ async function ask(
   if (asOf !== null) {
     await refuseFuture(asOf, statements);
     const answer = await readGateAsOf(statements, question, asOf);
-    if (answer === null) throw new ConfigError(`Can't tell: no answer was kept until ${asOf}.`);
+    if (answer === null) throw new CannotTellError(`Can't tell: no answer was kept until ${asOf}.`);
     return { answer, evidence: [] };
   }
   const { evidence, ...answer } = await readGate(statements, question, PROOF_TIMES);
   if (question.couple !== null && evidence.length === 0) {
-    throw new ConfigError(
+    throw new CannotTellError(
       `Can't tell: nothing was read of the couple ${question.couple} yet. Run \`mirror reconcile\`.`,
     );
   }
@@ -154,7 +154,7 @@ async function expectPaths(statements: Statements, names: readonly string[] | nu
 
 /** Nobody knows yet. */
 async function refuseFuture(asOf: string, statements: Statements): Promise<void> {
-  const now = parseClock(await statements.run(DATABASE_CLOCK, []));
+  const { now } = await DATABASE_CLOCK.one(statements);
   if (asOf > now) {
     throw new UsageError(`--as-of: ${asOf} is yet to come; the database's clock shows ${now}`);
   }

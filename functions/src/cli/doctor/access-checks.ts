@@ -1,5 +1,56 @@
-import type { TableAccess } from './access-catalog';
-import { type Diagnosis, fail, ok } from './check';
+import { z } from 'zod';
+import { query, type RowOf, type Statements } from '../../postgres/statements';
+import { type Check, type Diagnosis, fail, ok } from './check';
+
+/**
+ * The mirror's tables: row level security, who was granted what, and which commands a policy lets the
+ * writer do. From the catalogs, which every login may read.
+ */
+export const TABLE_ACCESS = query({
+  text: `
+select
+  n.nspname || '.' || c.relname as name,
+  c.relrowsecurity as has_row_security,
+  (
+    select coalesce(
+      jsonb_agg(jsonb_build_object(
+        'grantee', coalesce(grantee.rolname, 'public'), 'privilege', acl.privilege_type
+      )),
+      '[]'
+    )
+    from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) as acl
+    left join pg_catalog.pg_roles as grantee on grantee.oid = acl.grantee
+    where acl.grantee <> c.relowner
+  ) as grants,
+  (
+    select coalesce(jsonb_agg(policy.polcmd), '[]')
+    from pg_catalog.pg_policy as policy
+    where policy.polrelid = c.oid
+      and exists (
+        select
+        from pg_catalog.pg_roles as writer
+        where writer.rolname = 'quest_mirror_writer' and writer.oid = any (policy.polroles)
+      )
+  ) as writer_policies
+from pg_catalog.pg_class as c
+join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
+where c.relkind in ('r', 'p')
+  and n.nspname in ('mirror', 'rtdb')
+order by n.nspname, c.relname
+`,
+  params: {},
+  row: {
+    /** With its schema. */
+    name: z.string(),
+    hasRowSecurity: z.boolean(),
+    /** Without the owner's. */
+    grants: z.array(z.object({ grantee: z.string(), privilege: z.string() })),
+    /** As pg_policy has them: r, a, w, d, or * for all. */
+    writerPolicies: z.array(z.string()),
+  },
+});
+/** One of the mirror's tables, and who may do what. */
+export type TableAccess = RowOf<typeof TABLE_ACCESS>;
 
 const COMPLETIONS = 'rtdb.quest_completions';
 const WRITER = 'quest_mirror_writer';
@@ -100,3 +151,13 @@ function lackOf(tables: readonly TableAccess[]): string[] {
       .map((wanted) => `${WRITER} may not ${wanted.toLowerCase()} ${name}`);
   });
 }
+
+const onTables =
+  (judge: (tables: readonly TableAccess[]) => Diagnosis) =>
+  async ({ statements }: { statements: Statements }): Promise<Diagnosis> =>
+    judge(await TABLE_ACCESS.all(statements));
+
+export const ACCESS_CHECKS: readonly Check[] = [
+  { name: 'row level security', needs: 'postgres', run: onTables(rowSecurityCheck) },
+  { name: 'grants', needs: 'postgres', run: onTables(grantsCheck) },
+];

@@ -1,4 +1,5 @@
 import type { ClientConfig } from 'pg';
+import { ConfigurationError } from '../../errors/mirror-error';
 import type { Statements } from '../../postgres/statements';
 import type { RtdbAccess } from '../../rtdb/rtdb-client';
 import type { CommandContext } from '../context';
@@ -49,3 +50,8 @@ export const fail = (finding: string, advice: string): Diagnosis => ({
   finding,
   advice,
 });
+
+/** Whether a check can't look yet: paths that are not compiled, firebase-tools that is not installed. */
+export function isNotReady(error: unknown): error is ConfigurationError {
+  return error instanceof ConfigurationError && error.code === 'PROJECT_NOT_READY';
+}

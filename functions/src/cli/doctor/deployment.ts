@@ -70,8 +70,8 @@ export interface Rewrite {
  * Discovers the built functions as `firebase deploy` does, offline, with a project's parameters.
  *
  * @param name id of a project, or an alias of it
- * @throws ConfigurationError where firebase-tools would refuse the `.env` files
- * @throws ConfigError without firebase-tools
+ * @throws ConfigurationError where firebase-tools would refuse the `.env` files; with code
+ *   PROJECT_NOT_READY where the folder has no firebase-tools
  */
 export async function discoverDeployment(name: string, isEmulator: boolean): Promise<Deployment> {
   if (!existsSync(join(PACKAGE_FOLDER, 'lib', 'index.js'))) {

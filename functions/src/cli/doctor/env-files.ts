@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { ConfigurationError } from '../../errors/configuration-error';
-import { ConfigError } from '../../errors/usage-error';
+import { ConfigurationError } from '../../errors/mirror-error';
 import { printable } from '../printable';
 
 /** What the `.env` files of a deployment set, and for which project. */
@@ -23,8 +22,8 @@ export interface EnvFolders {
  * of the project or of its alias; `.env.local` in the emulator alone.
  *
  * @param name id of a project, or an alias of `.firebaserc`
- * @throws ConfigurationError where firebase-tools would refuse them, or can't know which is meant
- * @throws ConfigError without firebase-tools
+ * @throws ConfigurationError where firebase-tools would refuse them, or can't know which is meant;
+ *   with code PROJECT_NOT_READY where the folder has no firebase-tools
  */
 export function readEnvFiles(
   { root, functions }: EnvFolders,
@@ -72,10 +71,11 @@ function loadFirebaseTools(): FirebaseTools {
       rc: requireThere('firebase-tools/lib/rc.js'),
     };
   } catch (error) {
-    throw new ConfigError(
-      "firebase-tools can't be loaded from this folder: npm install --save-dev firebase-tools",
-      { cause: error },
-    );
+    throw new ConfigurationError("firebase-tools can't be loaded from this folder", {
+      code: 'PROJECT_NOT_READY',
+      remedy: 'run `npm install --save-dev firebase-tools`',
+      cause: error,
+    });
   }
 }
 
@@ -94,8 +94,8 @@ function aliasOf(
     .filter((alias) => existsSync(join(functions, `.env.${alias}`)));
   if (second !== undefined) {
     throw new ConfigurationError(
-      `functions/.env.${first} and functions/.env.${second} are both of ${projectId}: ` +
-        'name the alias that is deployed, --project <alias>',
+      `functions/.env.${first} and functions/.env.${second} are both of ${projectId}`,
+      { remedy: 'name the alias that is deployed, --project <alias>' },
     );
   }
   return first;

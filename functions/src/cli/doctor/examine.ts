@@ -1,3 +1,4 @@
+import { MirrorError } from '../../errors/mirror-error';
 import { printable } from '../printable';
 import type { Check, Diagnosis, Doctor, Store } from './check';
 import { DATABASE_CHECKS } from './database-checks';
@@ -40,7 +41,10 @@ export async function examine(doctor: Doctor): Promise<Examination> {
     const result = await run(doctor).catch((error: unknown): Diagnosis => {
       const reason = reasonOf(error);
       if (needs !== null && !asked.has(needs)) unreachable.push({ store: needs, reason });
-      return { status: 'fail', finding: reason };
+      if (!(error instanceof MirrorError) || error.remedy === null) {
+        return { status: 'fail', finding: reason };
+      }
+      return { status: 'fail', finding: printable(error.problem), advice: error.remedy };
     });
     if (needs !== null) asked.add(needs);
     checks.push({ name, ...result });

@@ -1,9 +1,21 @@
-import { ConfigError } from '../../errors/usage-error';
+import { z } from 'zod';
 import { declarationHash } from '../../paths/define-path';
 import type { MirroredPath } from '../../paths/mirrored-path';
+import { query, type RowOf } from '../../postgres/statements';
 import { pathsOf } from '../new-path/open-project';
-import { type DeclaredHash, MIGRATED_PATHS, parseMigratedPaths } from './access-catalog';
-import { type Check, type Diagnosis, fail, ok, skipped } from './check';
+import { type Check, type Diagnosis, fail, isNotReady, ok, skipped } from './check';
+
+/** What the migrations have declared, and not removed. */
+const MIGRATED_PATHS = query({
+  text: `
+select path, declaration_hash as hash, to_regclass(relation) is not null as has_table
+from mirror.paths
+where removed_at is null
+order by path
+`,
+  params: {},
+  row: { path: z.string(), hash: z.string(), hasTable: z.boolean() },
+});
 
 const WRITE_AND_MIGRATE =
   "run `npm run mirror -- new-path` with the path's ref, then `npm run mirror -- migrate`";
@@ -11,13 +23,13 @@ const WRITE_AND_MIGRATE =
 /** Whether the migrations have made of each path what it is declared as. Pure. */
 export function pathsCheck(
   declared: readonly MirroredPath[],
-  migrated: readonly DeclaredHash[],
+  migrated: readonly RowOf<typeof MIGRATED_PATHS>[],
 ): Diagnosis {
   const known = new Map(migrated.map((one) => [one.path, one]));
   const complaints = declared.flatMap((path) => {
     const found = known.get(path.name);
     if (found === undefined) return [`${path.name} is declared, but not migrated`];
-    if (!found.has_table) return [`${path.name} has lost its table`];
+    if (!found.hasTable) return [`${path.name} has lost its table`];
     if (found.hash === declarationHash(path)) return [];
     return [`the declaration of ${path.name} has changed since it was migrated`];
   });
@@ -33,11 +45,11 @@ export const PATHS_CHECK: Check = {
   name: 'paths',
   needs: 'postgres',
   run: async ({ statements }) => {
-    const migrated = parseMigratedPaths(await statements.run(MIGRATED_PATHS, []));
+    const migrated = await MIGRATED_PATHS.all(statements);
     try {
       return pathsCheck(pathsOf(process.cwd()).paths, migrated);
     } catch (error) {
-      if (error instanceof ConfigError) return skipped(error.message);
+      if (isNotReady(error)) return skipped(error.message);
       throw error;
     }
   },

@@ -1,50 +1,72 @@
+import { z } from 'zod';
+import { MIGRATE } from '../../errors/setup-remedies';
 import { sqlstateOf } from '../../postgres/sqlstate';
+import { query } from '../../postgres/statements';
 import { migrationsFolder } from '../folders';
 import { readMigrationFiles } from '../migrate/migration-files';
 import { planMigrations } from '../migrate/plan-migrations';
-import {
-  BEGINNING,
-  MIGRATION_HISTORY,
-  parseBeginning,
-  parseMigrationHistory,
-  parseServerAndLogin,
-  parseTableAccess,
-  SERVER_AND_LOGIN,
-  type ServerAndLogin,
-  TABLE_ACCESS,
-} from './access-catalog';
-import { grantsCheck, rowSecurityCheck } from './access-checks';
+import { HISTORY } from '../migrate/schema-migrations';
+import { ACCESS_CHECKS, TABLE_ACCESS } from './access-checks';
 import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from './check';
-import { parseTriggers, TRIGGERS_WITHOUT_SEARCH_PATH } from './other-triggers';
+import { LOGIN_CHECK } from './database-checks';
 import { PATHS_CHECK } from './paths-check';
 
-const MIGRATE = 'run `npm run mirror -- migrate` as the owner of the tables';
+/** When mirroring of completions began (a day of UTC), and whether any event was mirrored. */
+const BEGINNING = query({
+  text: `
+select
+  to_char(p.began_at at time zone 'UTC', 'YYYY-MM-DD') as began_on,
+  (clock_timestamp() at time zone 'UTC')::date - (p.began_at at time zone 'UTC')::date as days_ago,
+  exists (select from rtdb.quest_completions where origin = 'rtdb') as has_events
+from mirror.paths as p
+where p.path = 'quest_completions' and p.removed_at is null
+`,
+  params: {},
+  row: { beganOn: z.string(), daysAgo: z.number(), hasEvents: z.boolean() },
+});
+
+/**
+ * Triggers on mirrored tables and their partitions that are not the mirror's, and whose function sets
+ * no search_path. Functions in C look no names up.
+ */
+const TRIGGERS_WITHOUT_SEARCH_PATH = query({
+  text: `
+select
+  format('%I on %I.%I', t.tgname, tn.nspname, c.relname) as trigger,
+  format('%I.%I()', fn.nspname, p.proname) as function
+from pg_catalog.pg_trigger as t
+join pg_catalog.pg_class as c on c.oid = t.tgrelid
+join pg_catalog.pg_namespace as tn on tn.oid = c.relnamespace
+join pg_catalog.pg_proc as p on p.oid = t.tgfoid
+join pg_catalog.pg_namespace as fn on fn.oid = p.pronamespace
+join pg_catalog.pg_language as l on l.oid = p.prolang
+where not t.tgisinternal
+  and t.tgparentid = 0
+  and fn.nspname <> 'mirror'
+  and l.lanname not in ('c', 'internal')
+  and not exists (
+    select from unnest(p.proconfig) as setting where setting like 'search_path=%'
+  )
+  and exists (
+    select
+    from mirror.paths as p
+    where p.removed_at is null
+      and to_regclass(p.relation) = coalesce(pg_partition_root(c.oid), c.oid)
+  )
+order by 1
+`,
+  params: {},
+  row: { trigger: z.string(), function: z.string() },
+});
+
+const MIGRATE_AS_OWNER = `${MIGRATE} as the owner of the tables`;
 const MISSING_TABLE = ['42P01', '3F000'];
 const NO_RIGHT = '42501';
 
-/** The login of DATABASE_URL, which is the functions'. Pure. */
-export function loginCheck(login: ServerAndLogin): Diagnosis {
-  const { isSuperuser, bypassesRowSecurity, mayDestroy, mayCreate, isWriter } = login;
-  const excess = [
-    isSuperuser && 'is a superuser',
-    bypassesRowSecurity && 'bypasses row level security',
-    mayDestroy && 'may delete rows or owns the tables',
-    mayCreate && 'may create tables',
-  ].filter((one) => one !== false);
-  if (excess.length > 0) {
-    return warn(
-      `this login ${excess.join(', ')}`,
-      'give the functions one of their own in quest_mirror_writer: docs/tables.md',
-    );
-  }
-  if (isWriter) return ok('a member of quest_mirror_writer: no delete, no DDL');
-  return fail('this login is no member of quest_mirror_writer', 'grant it: docs/tables.md');
-}
-
 async function migrationsCheck({ statements }: Doctor): Promise<Diagnosis> {
   const files = await readMigrationFiles(migrationsFolder());
-  const history = await statements.run(MIGRATION_HISTORY, []).then(
-    (rows) => ({ rows }),
+  const history = await HISTORY.all(statements).then(
+    (applied) => ({ applied }),
     (error: unknown) => ({ error, sqlstate: sqlstateOf(error) ?? '' }),
   );
   if ('error' in history) {
@@ -52,14 +74,14 @@ async function migrationsCheck({ statements }: Doctor): Promise<Diagnosis> {
       return skipped('this login may not read the history; `migrate --dry-run` as the owner tells');
     }
     if (!MISSING_TABLE.includes(history.sqlstate)) throw history.error;
-    const tables = parseTableAccess(await statements.run(TABLE_ACCESS, []));
-    if (tables.length === 0) return fail('the tables are not there', MIGRATE);
+    const tables = await TABLE_ACCESS.all(statements);
+    if (tables.length === 0) return fail('the tables are not there', MIGRATE_AS_OWNER);
     return warn('there are tables and no history', 'look at what applied them, if not `migrate`');
   }
   try {
-    const pending = planMigrations(files, parseMigrationHistory(history.rows));
+    const pending = planMigrations(files, history.applied);
     if (pending.length === 0) return ok(`all ${files.length} applied`);
-    return fail(`${pending.length} not applied, from ${pending[0]?.name}`, MIGRATE);
+    return fail(`${pending.length} not applied, from ${pending[0]?.name}`, MIGRATE_AS_OWNER);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return fail(reason, 'use the checkout that the database was migrated with, or a newer one');
@@ -67,8 +89,9 @@ async function migrationsCheck({ statements }: Doctor): Promise<Diagnosis> {
 }
 
 async function beginningCheck({ statements }: Doctor): Promise<Diagnosis> {
-  const beginning = parseBeginning(await statements.run(BEGINNING, []));
-  if (beginning === null) return fail('mirror.paths does not declare quest_completions', MIGRATE);
+  const beginning = await BEGINNING.first(statements);
+  if (beginning === null)
+    return fail('mirror.paths does not declare quest_completions', MIGRATE_AS_OWNER);
   const { beganOn, daysAgo, hasEvents } = beginning;
   const advice = 'as the owner, set began_at in mirror.paths to when the functions are deployed';
   if (daysAgo < 0)
@@ -81,7 +104,7 @@ async function beginningCheck({ statements }: Doctor): Promise<Diagnosis> {
 
 /** The mirror's functions set an empty search_path, and what they set off runs under it. */
 async function triggersCheck({ statements }: Doctor): Promise<Diagnosis> {
-  const triggers = parseTriggers(await statements.run(TRIGGERS_WITHOUT_SEARCH_PATH, []));
+  const triggers = await TRIGGERS_WITHOUT_SEARCH_PATH.all(statements);
   if (triggers.length === 0) return ok('every trigger on a mirrored table sets its search_path');
   const named = triggers.map(({ trigger, function: name }) => `${trigger} (${name})`);
   const functions = [...new Set(triggers.map(({ function: name }) => name))];
@@ -92,37 +115,19 @@ async function triggersCheck({ statements }: Doctor): Promise<Diagnosis> {
   );
 }
 
-async function tablesOf({ statements }: Doctor) {
-  return parseTableAccess(await statements.run(TABLE_ACCESS, []));
-}
-
 /** What asks the tables themselves, where they may not be there yet. */
 function onTables(run: Check['run']): Check['run'] {
   return (doctor) =>
     run(doctor).catch((error: unknown) => {
       if (!MISSING_TABLE.includes(sqlstateOf(error) ?? '')) throw error;
-      return fail('the tables are not there', MIGRATE);
+      return fail('the tables are not there', MIGRATE_AS_OWNER);
     });
 }
 
 export const SCHEMA_CHECKS: readonly Check[] = [
   { name: 'migrations', needs: 'postgres', run: migrationsCheck },
-  {
-    name: 'login',
-    needs: 'postgres',
-    run: async ({ statements }) =>
-      loginCheck(parseServerAndLogin(await statements.run(SERVER_AND_LOGIN, []))),
-  },
-  {
-    name: 'row level security',
-    needs: 'postgres',
-    run: async (doctor) => rowSecurityCheck(await tablesOf(doctor)),
-  },
-  {
-    name: 'grants',
-    needs: 'postgres',
-    run: async (doctor) => grantsCheck(await tablesOf(doctor)),
-  },
+  LOGIN_CHECK,
+  ...ACCESS_CHECKS,
   { ...PATHS_CHECK, run: onTables(PATHS_CHECK.run) },
   { name: 'triggers', needs: 'postgres', run: onTables(triggersCheck) },
   { name: 'beginning', needs: 'postgres', run: onTables(beginningCheck) },

@@ -1,10 +1,11 @@
 import { PATHS } from '../../app-paths';
+import { googleToken } from '../../deploy/google-token';
 import { PARAMETERS, type ParameterName } from '../../deploy/parameters';
-import { settingText } from '../../deploy/setting-text';
-import { complaintOf, type Environment, read } from '../../deploy/settings';
+import { prepareEvaluation } from '../../deploy/prepare-evaluation';
+import { complaintOf, type Environment, REMOTE_CONFIG, read } from '../../deploy/settings';
 import type { FlagRule } from '../../flag/flag-rule';
-import { lookAtRemoteConfig, REMOTE_CONFIG } from '../../flag/look-at-remote-config';
-import { googleToken } from '../../runtime/google-token';
+import { lookAtRemoteConfig } from '../../flag/look-at-remote-config';
+import { settingText } from '../../values/setting-text';
 import { printable } from '../printable';
 import { type Check, type Diagnosis, fail, ok, skipped, warn } from './check';
 
@@ -78,6 +79,7 @@ export const SETTINGS_CHECKS: readonly Check[] = [
           accessToken: googleToken(),
           paths: PATHS.map(({ name }) => name),
           parameter: read(values, 'ENABLE_SUPABASE_DUAL_WRITE') ?? true,
+          prepareEvaluation,
           timeoutMs: LOOK_TIMEOUT_MS,
         }),
       );

@@ -1,10 +1,9 @@
-import { ConfigError } from '../../errors/usage-error';
 import { rtdbSource } from '../../new-path/rtdb-source';
 import { findUnmirrored, type Unmirrored } from '../../new-path/unmirrored';
 import { RtdbReadError } from '../../rtdb/rtdb-client';
 import { pathsOf } from '../new-path/open-project';
 import { printable } from '../printable';
-import { type Check, type Diagnosis, type Doctor, ok, skipped, warn } from './check';
+import { type Check, type Diagnosis, type Doctor, isNotReady, ok, skipped, warn } from './check';
 
 const MOST_NAMES = 20;
 const MOST_CHARACTERS = 60;
@@ -46,7 +45,7 @@ export const TREES_CHECK = {
       const { paths, neverMirror } = pathsOf(process.cwd());
       return treesCheck(await findUnmirrored(paths, neverMirror, rtdbSource(rtdb)));
     } catch (error) {
-      if (!(error instanceof RtdbReadError || error instanceof ConfigError)) throw error;
+      if (!(error instanceof RtdbReadError || isNotReady(error))) throw error;
       return skipped(printable(error.message));
     }
   },

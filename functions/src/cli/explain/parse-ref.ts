@@ -1,4 +1,4 @@
-import { UsageError } from '../../errors/usage-error';
+import { UsageError } from '../../errors/mirror-error';
 import {
   type CompletionLeaf,
   parseCompletionPath,

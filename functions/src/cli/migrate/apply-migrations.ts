@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { connect } from './connect';
-import { migrationFailure } from './migration-failure';
+import { migrationFailure } from './migration-error';
 import { type MigrationFile, readMigrationFiles } from './migration-files';
 import { withMigrationLock } from './migration-lock';
 import { planMigrations } from './plan-migrations';

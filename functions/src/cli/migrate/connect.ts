@@ -1,7 +1,6 @@
 import { Client } from 'pg';
-import { ConfigError } from '../../errors/usage-error';
 import { clientConfig } from '../../postgres/client-config';
-import { connectReasonInFull } from '../../postgres/connect-reason';
+import { connectErrorInFull } from '../../postgres/connect-error';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 
@@ -10,7 +9,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
  * shows the URL, which has a password.
  *
  * @param authority certificates (PEM) that sign the server's: `DATABASE_CA`, read
- * @throws ConfigurationError without any part of the URL
+ * @throws ConfigurationError without any part of the URL; ConnectError with host and port of it
  */
 export async function connect(databaseUrl: string, authority?: string): Promise<Client> {
   const { host, port, user, password, database, ssl } = clientConfig(databaseUrl, authority);
@@ -27,9 +26,6 @@ export async function connect(databaseUrl: string, authority?: string): Promise<
     return client;
   } catch (error) {
     await client.end().catch(() => {});
-    throw new ConfigError(
-      `Cannot connect to Postgres at ${host}:${port}: ${connectReasonInFull(error)}.`,
-      { cause: error },
-    );
+    throw connectErrorInFull(`${host}:${port}`, error);
   }
 }

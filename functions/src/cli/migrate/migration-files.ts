@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ConfigError } from '../../errors/usage-error';
+import { ConfigurationError } from '../../errors/mirror-error';
+import { MigrationError } from './migration-error';
 
 export interface MigrationFile {
   /** The file's name, `YYYYMMDDHHMMSS_name.sql`; sorted as text it is the order. */
@@ -23,14 +24,14 @@ const TRANSACTION_CONTROL = /^\s*(begin|start\s+transaction|commit|rollback)\b[a
 /** The folder's migrations in order. A .sql file that is not one is an error, never skipped. */
 export async function readMigrationFiles(directory: string): Promise<MigrationFile[]> {
   const names = (await listDirectory(directory)).filter((name) => /\.sql$/i.test(name)).sort();
-  if (names.length === 0) throw new ConfigError(`No .sql files in ${directory}.`);
+  if (names.length === 0) throw new ConfigurationError(`No .sql files in ${directory}.`);
   names.forEach((name, index) => {
     if (!FILE_NAME.test(name)) {
-      throw new Error(`${name}: a migration is named YYYYMMDDHHMMSS_lower_case_name.sql.`);
+      throw new MigrationError(`${name}: a migration is named YYYYMMDDHHMMSS_lower_case_name.sql.`);
     }
     const previous = names[index - 1];
     if (previous?.slice(0, VERSION_LENGTH) === name.slice(0, VERSION_LENGTH)) {
-      throw new Error(`${previous} and ${name} have the same timestamp.`);
+      throw new MigrationError(`${previous} and ${name} have the same timestamp.`);
     }
   });
   return Promise.all(names.map((name) => readMigrationFile(directory, name)));
@@ -40,7 +41,7 @@ async function listDirectory(directory: string): Promise<string[]> {
   try {
     return await readdir(directory);
   } catch (error) {
-    throw new ConfigError(`Cannot read the migrations in ${directory}.`, { cause: error });
+    throw new ConfigurationError(`Cannot read the migrations in ${directory}.`, { cause: error });
   }
 }
 
@@ -50,9 +51,9 @@ async function readMigrationFile(directory: string, name: string): Promise<Migra
   const sql = text.replace(/^\uFEFF/, '').replace(/\r\n/g, '\n');
   const transactional = !NO_TRANSACTION.test(leadingComments(sql));
   if (transactional && TRANSACTION_CONTROL.test(sql)) {
-    throw new Error(
-      `${name}: the runner opens and ends the transaction; remove begin, commit and rollback.`,
-    );
+    throw new MigrationError(`${name}: the runner opens and ends the transaction`, {
+      remedy: 'remove begin, commit and rollback',
+    });
   }
   const checksum = createHash('sha256').update(sql).digest('hex');
   return { name, sql, checksum, transactional };

@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, DatabaseError } from 'pg';
+import { z } from 'zod';
+import { query, statementsOn } from '../../postgres/statements';
+import { MigrationError } from './migration-error';
 
 /**
  * Runs `work` in a transaction that holds the migration lock, and commits it. The lock is a row of the
@@ -15,7 +18,9 @@ export async function withMigrationLock<T>(
   await ensureLock(client, deadline);
   while (!(await beginWithLock(client))) {
     if (Date.now() > deadline) {
-      throw new Error(`Another migration has held the lock for ${waitMs / 1000} s; try again.`);
+      throw new MigrationError(`Another migration has held the lock for ${waitMs / 1000} s`, {
+        remedy: 'try again',
+      });
     }
     await pause();
   }
@@ -37,32 +42,43 @@ export async function withMigrationLock<T>(
  */
 async function beginWithLock(client: Client): Promise<boolean> {
   await client.query('begin isolation level read committed');
-  const { rowCount } = await client.query(
-    'select from mirror.migration_lock where is_only for update skip locked',
-  );
-  if (rowCount === 1) return true;
+  if ((await TAKE_LOCK.first(statementsOn(client))) !== null) return true;
   await client.query('rollback');
   return false;
 }
 
 /** Not `if not exists` alone: that needs the right to create even where nothing is created. */
-const IS_THERE = `
+const STATE = query({
+  text: `
 select
   to_regnamespace('mirror') is not null as has_schema,
-  to_regclass('mirror.migration_lock') is not null as has_table`;
+  to_regclass('mirror.migration_lock') is not null as has_table
+`,
+  params: {},
+  row: { hasSchema: z.boolean(), hasTable: z.boolean() },
+});
+
+const LOCK = query({
+  text: 'select from mirror.migration_lock where is_only',
+  params: {},
+  row: {},
+});
+
+const TAKE_LOCK = query({
+  text: 'select from mirror.migration_lock where is_only for update skip locked',
+  params: {},
+  row: {},
+});
 
 /** What several processes at once on a new database run into: each makes what another is making. */
 const RACED = new Set(['23505', '42P06', '42P07', '40P01', 'XX000']);
 
 /** Makes the lock's table and its row unless they are there. */
 async function ensureLock(client: Client, deadline: number): Promise<void> {
+  const statements = statementsOn(client);
   for (;;) {
-    const { rows } = await client.query<{ has_schema: boolean; has_table: boolean }>(IS_THERE);
-    const { has_schema: hasSchema, has_table: hasTable } = rows[0] ?? {};
-    if (hasTable) {
-      const { rowCount } = await client.query('select from mirror.migration_lock where is_only');
-      if (rowCount === 1) return;
-    }
+    const { hasSchema, hasTable } = await STATE.one(statements);
+    if (hasTable && (await LOCK.first(statements)) !== null) return;
     try {
       await client.query('begin');
       if (!hasSchema) await client.query('create schema mirror');

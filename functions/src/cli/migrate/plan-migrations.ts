@@ -1,3 +1,4 @@
+import { MigrationError } from './migration-error';
 import type { MigrationFile } from './migration-files';
 
 export interface RecordedMigration {
@@ -18,15 +19,15 @@ export function planMigrations(
   for (const { name, checksum } of recorded) {
     const file = byName.get(name);
     if (!file) {
-      throw new Error(
+      throw new MigrationError(
         `${name} was applied to this database but is not in the folder: ` +
           'the checkout is older than the database, or the file was removed.',
       );
     }
     if (file.checksum !== checksum) {
-      throw new Error(
-        `${name} was changed after it had been applied; restore it and write a new migration.`,
-      );
+      throw new MigrationError(`${name} was changed after it had been applied`, {
+        remedy: 'restore it and write a new migration',
+      });
     }
   }
   const applied = new Set(recorded.map(({ name }) => name));
@@ -37,10 +38,9 @@ export function planMigrations(
   const pending = files.filter(({ name }) => !applied.has(name));
   const tooOld = pending.find(({ name }) => newest !== undefined && name < newest);
   if (tooOld) {
-    throw new Error(
-      `${tooOld.name} is older than ${newest}, which was applied already; ` +
-        'give it a newer timestamp.',
-    );
+    throw new MigrationError(`${tooOld.name} is older than ${newest}, which was applied already`, {
+      remedy: 'give it a newer timestamp',
+    });
   }
   return pending;
 }

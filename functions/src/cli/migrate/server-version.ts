@@ -1,5 +1,17 @@
 import type { Client } from 'pg';
-import { ConfigError } from '../../errors/usage-error';
+import { z } from 'zod';
+import { ConfigurationError } from '../../errors/mirror-error';
+import { query, statementsOn } from '../../postgres/statements';
+
+const SERVER_VERSION = query({
+  text: `
+select
+  current_setting('server_version') as version,
+  current_setting('server_version_num')::integer as number
+`,
+  params: {},
+  row: { version: z.string(), number: z.number() },
+});
 
 /** As `server_version_num` has it. Tested: 15 and 18. */
 const OLDEST_VERSION = 150_000;
@@ -12,14 +24,10 @@ export function isTooOld(versionNumber: number): boolean {
 /**
  * Before the first migration, which an older server would refuse with a syntax error.
  *
- * @throws ConfigError in one line
+ * @throws ConfigurationError in one line
  */
 export async function refuseOldServer(client: Client): Promise<void> {
-  const { rows } = await client.query<{ version: string; number: number }>(
-    `select current_setting('server_version') as version,
-       current_setting('server_version_num')::integer as number`,
-  );
-  const [server] = rows;
-  if (!server || !isTooOld(server.number)) return;
-  throw new ConfigError(`The server is Postgres ${server.version}; the mirror needs 15 or newer.`);
+  const { version, number } = await SERVER_VERSION.one(statementsOn(client));
+  if (!isTooOld(number)) return;
+  throw new ConfigurationError(`The server is Postgres ${version}; the mirror needs 15 or newer.`);
 }

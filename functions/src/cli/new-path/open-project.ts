@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { NEVER_MIRROR, PATHS } from '../../app-paths';
-import { ConfigError } from '../../errors/usage-error';
+import { ConfigurationError } from '../../errors/mirror-error';
 import {
   type PlannedFile,
   type Project,
@@ -12,6 +12,9 @@ import {
 import type { MirroredPath } from '../../paths/mirrored-path';
 import { migrationsFolder, PACKAGE_FOLDER } from '../folders';
 import { type MigrationFile, readMigrationFiles } from '../migrate/migration-files';
+
+/** Of an error: `doctor` skips what it can't look at yet. */
+const NOT_READY = { code: 'PROJECT_NOT_READY' } as const;
 
 /** A project on the disk. */
 export interface OpenProject extends Project {
@@ -24,15 +27,16 @@ export interface OpenProject extends Project {
  * `src/paths.ts` shows, or this repository.
  *
  * @param folder the working folder
- * @throws ConfigError where there is neither
+ * @throws ConfigurationError where there is neither
  */
 export async function openProject(folder: string): Promise<OpenProject> {
   const repository = join(PACKAGE_FOLDER, '..');
   if (existsSync(join(folder, WRAPPER_LAYOUT.list))) return openWrapper(folder);
   if (!existsSync(join(repository, REPOSITORY_LAYOUT.list))) {
-    throw new ConfigError(
-      `${WRAPPER_LAYOUT.list} is not in the working folder: run this in the folder that has it`,
-    );
+    throw new ConfigurationError(`${WRAPPER_LAYOUT.list} is not in the working folder`, {
+      ...NOT_READY,
+      remedy: 'run this in the folder that has it',
+    });
   }
   const migrations = await readMigrationFiles(join(repository, REPOSITORY_LAYOUT.migrations));
   return opened(repository, REPOSITORY_LAYOUT, migrations, PATHS, NEVER_MIRROR);
@@ -58,7 +62,7 @@ function hasMigrations(folder: string): boolean {
  * What a wrapper's list exports once it is compiled; elsewhere, what this package mirrors by itself.
  *
  * @param folder the working folder
- * @throws ConfigError where the list isn't compiled
+ * @throws ConfigurationError with code PROJECT_NOT_READY where the list isn't compiled, or is none
  */
 export function pathsOf(folder: string): Pick<Project, 'paths' | 'neverMirror'> {
   if (!existsSync(join(folder, WRAPPER_LAYOUT.list))) {
@@ -66,17 +70,26 @@ export function pathsOf(folder: string): Pick<Project, 'paths' | 'neverMirror'> 
   }
   const file = join(folder, 'lib', 'paths.js');
   if (!existsSync(file)) {
-    throw new ConfigError('lib/paths.js does not exist: compile src/paths.ts first');
+    throw new ConfigurationError('lib/paths.js does not exist', {
+      ...NOT_READY,
+      remedy: 'compile src/paths.ts first',
+    });
   }
   const exported = require(file) as { default?: unknown; neverMirror?: unknown };
   // What a cycle of imports leaves undefined is found here.
   if (!Array.isArray(exported.default) || !exported.default.every(isDeclared)) {
-    throw new ConfigError('lib/paths.js: expected a list of paths as its default export');
+    throw new ConfigurationError(
+      'lib/paths.js: expected a list of paths as its default export',
+      NOT_READY,
+    );
   }
   const { default: paths, neverMirror = [] } = exported;
   // Read as none, a tree that is never to be mirrored could be.
   if (!Array.isArray(neverMirror)) {
-    throw new ConfigError('lib/paths.js: expected neverMirror to be a list of trees');
+    throw new ConfigurationError(
+      'lib/paths.js: expected neverMirror to be a list of trees',
+      NOT_READY,
+    );
   }
   return { paths, neverMirror };
 }
@@ -103,7 +116,7 @@ function opened(
  * Writes the files, or none: a second attempt must find the project as it was. One that has come to be
  * there meanwhile is left alone, and is an error.
  *
- * @throws ConfigError where one can't be written
+ * @throws ConfigurationError where one can't be written
  */
 export function writeFiles(root: string, files: readonly PlannedFile[]): void {
   const written: string[] = [];
@@ -116,7 +129,7 @@ export function writeFiles(root: string, files: readonly PlannedFile[]): void {
     } catch (error) {
       for (const other of written) rmSync(other, { force: true });
       const reason = error instanceof Error ? error.message : String(error);
-      throw new ConfigError(`${file} could not be written, so nothing was: ${reason}`);
+      throw new ConfigurationError(`${file} could not be written, so nothing was: ${reason}`);
     }
   }
 }

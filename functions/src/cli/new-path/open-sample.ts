@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { read, rtdbConfig } from '../../deploy/settings';
-import { ConfigError } from '../../errors/usage-error';
+import { ConfigurationError } from '../../errors/mirror-error';
 import { rtdbSource } from '../../new-path/rtdb-source';
 import { exportedTree, type TreeSource } from '../../new-path/sample-tree';
 import type { CommandContext } from '../context';
@@ -18,7 +18,7 @@ const MOST_MEGABYTES = 256;
  * The tree to look into: a file, or the RTDB that the environment names.
  *
  * @param sample a file; false = none is wanted; undefined = RTDB, where the environment names one
- * @throws ConfigError where the file can't be read; ConfigurationError as `rtdbConfig` does
+ * @throws ConfigurationError where the file can't be read; ConfigurationError as `rtdbConfig` does
  */
 export function openSample(
   sample: string | false | undefined,
@@ -49,6 +49,6 @@ function readExport(file: string): unknown {
     return JSON.parse(readFileSync(file, 'utf8'));
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(`--sample: expected an export of RTDB as JSON: ${reason}`);
+    throw new ConfigurationError(`--sample: expected an export of RTDB as JSON: ${reason}`);
   }
 }

@@ -1,6 +1,7 @@
+import { CAUSES } from '../../divergences/vocabulary';
 import { steadyLossNotSeen } from '../../gate/canaries';
 import type { PathEvidence } from '../../gate/evidence';
-import { EXPLAINED_CAUSES, explainedTally } from '../../gate/explained';
+import { explainedTally } from '../../gate/explained';
 import type { GateAnswer, JudgedRate } from '../../gate/gate';
 import { boundsOf, plainRate } from '../../gate/rate';
 import { gateSentence, nextCommand } from '../../gate/sentence';
@@ -57,7 +58,7 @@ function evidenceJson({ failedShards, failedShard, failedError, ...known }: Path
         ? null
         : { shards: failedShards, shard: failedShard, error: failedError },
     oldFullShards,
-    causes: causes.map((one) => ({ ...one, isExplained: EXPLAINED_CAUSES.has(one.cause) })),
+    causes: causes.map((one) => ({ ...one, isExplained: CAUSES[one.cause].isExplained })),
     gaps,
     canaries: { ...canaries, steadyLossNotSeen: steadyLossNotSeen(canaries) },
   };

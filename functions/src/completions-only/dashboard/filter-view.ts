@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
+import { CAUSE_NAMES, KIND_NAMES, SEVERITIES } from '../../divergences/vocabulary';
 import { type Markup, words } from './markup';
-import { CAUSES, hrefOf, KINDS, SEVERITIES, SORTS, STATES, type ViewQuery } from './view-query';
+import { hrefOf, SORTS, STATES, type ViewQuery } from './view-query';
 
 /** The table's filter: a form like any other, so that it works without a script. */
 export function filterView(query: ViewQuery): Markup {
@@ -8,8 +9,8 @@ export function filterView(query: ViewQuery): Markup {
   return html`<form method="get" class="filter" data-part="filter" aria-label="Filter divergences">
     ${select('state', 'State', STATES, query.state, null)}
     ${select('severity', 'Severity', SEVERITIES, query.severity, 'any')}
-    ${select('kind', 'Kind', KINDS, query.kind, 'any')}
-    ${select('cause', 'Cause', CAUSES, query.cause, 'any')}
+    ${select('kind', 'Kind', KIND_NAMES, query.kind, 'any')}
+    ${select('cause', 'Cause', CAUSE_NAMES, query.cause, 'any')}
     <label class="wide">
       Couple
       <input name="couple" value="${query.couple ?? ''}" autocomplete="off" spellcheck="false" />

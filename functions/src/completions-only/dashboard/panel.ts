@@ -1,4 +1,5 @@
-import { ConnectError, sqlstateOf } from '../../postgres/sqlstate';
+import { ConnectError } from '../../postgres/connect-error';
+import { sqlstateOf } from '../../postgres/sqlstate';
 
 /** A part of the page: what it shows, or why it can't be shown. One that fails leaves the others. */
 export type Panel<T> = { ok: true; value: T } | { ok: false; reason: string; isAway: boolean };

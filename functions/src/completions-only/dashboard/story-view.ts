@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { CAUSES, KINDS } from '../../divergences/vocabulary';
 import { printableValue } from '../../values/printable';
 import type { LeafStory, PostgresSide } from '../reconcile/leaf-story';
 import { COMPARED } from '../reconcile/story-words';
@@ -139,6 +140,7 @@ function divergenceOf(one: LeafStory['divergences'][number], ref: string): Marku
   return html`<p>
       ${severityBadge(one.severity)} <strong>${words(one.kind)}</strong> by ${words(one.cause)}
     </p>
+    <p class="dim">${KINDS[one.kind].meaning} ${CAUSES[one.cause].meaning}</p>
     ${factsOf(facts)}`;
 }
 

@@ -1,18 +1,7 @@
 import { z } from 'zod';
+import { CAUSE_NAMES, KIND_NAMES, SEVERITIES } from '../../divergences/vocabulary';
 import { isRealDate } from '../../values/time-grammar';
 
-/** What the log knows (migrations/20261128000001_mirror.sql). */
-export const KINDS = [
-  ...['missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'invalid_payload'],
-  ...['write_rejected', 'out_of_order', 'missed_event', 'client_only', 'late'],
-  ...['ancestor_overwrite', 'column_mismatch', 'foreign_user', 'value_drift'],
-] as const;
-export const CAUSES = [
-  ...['race', 'rejected', 'flag_disabled', 'before_mirroring', 'fan_out_limit'],
-  ...['direct_postgres_write', 'client_without_rtdb', 'retries_exhausted', 'ancestor_overwrite'],
-  ...['retention', 'in_flight', 'other_database', 'unknown'],
-] as const;
-export const SEVERITIES = ['error', 'warning', 'info'] as const;
 export const STATES = ['open', 'resolved', 'all'] as const;
 
 /** How far back the charts look, in hours. */
@@ -52,8 +41,8 @@ const oneOf = (known: readonly string[]) =>
 const wholeNumber = (most: number) => z.coerce.number().int().min(1).max(most);
 
 const schema = z.object({
-  kind: oneOf(KINDS),
-  cause: oneOf(CAUSES),
+  kind: oneOf(KIND_NAMES),
+  cause: oneOf(CAUSE_NAMES),
   severity: oneOf(SEVERITIES),
   couple: text(2_000),
   day: text(10).transform((value) => (value !== null && isRealDate(value) ? value : null)),

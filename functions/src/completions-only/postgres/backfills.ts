@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Kind, severityOf } from '../../divergences/vocabulary';
 import type { CompletionLeaf } from '../../paths/quest-completions/completion-path';
 import { jsonColumn } from '../../postgres/statements';
 import type { Json, JsonObject } from '../../values/json';
@@ -67,7 +68,7 @@ export interface RefusedLeaf {
   dateKey: string;
   questId: string;
   userId: string;
-  kind: 'invalid_payload' | 'write_rejected';
+  kind: Extract<Kind, 'invalid_payload' | 'write_rejected'>;
   rtdbValue: Json;
   detail: JsonObject;
 }
@@ -95,27 +96,25 @@ export function missingParameter(completions: readonly ReadCompletion[]): string
   );
 }
 
-/** The first parameter of RECORD_DIVERGENCES. */
-export function refusedParameter(refused: readonly RefusedLeaf[]): string {
-  return JSON.stringify(
-    refused.map((one) => ({
-      path: 'quest_completions',
-      ref: one.ref,
-      shard: one.coupleId,
-      day: one.dateKey,
-      key: {
-        couple_id: one.coupleId,
-        date_key: one.dateKey,
-        quest_id: one.questId,
-        user_id: one.userId,
-      },
-      kind: one.kind,
-      cause: 'rejected',
-      severity: 'error',
-      rtdb_value: one.rtdbValue,
-      detail: one.detail,
-    })),
-  );
+/** What `RECORD_DIVERGENCES` takes. */
+export function rowsOfRefused(refused: readonly RefusedLeaf[]): JsonObject[] {
+  return refused.map((one) => ({
+    path: 'quest_completions',
+    ref: one.ref,
+    shard: one.coupleId,
+    day: one.dateKey,
+    key: {
+      couple_id: one.coupleId,
+      date_key: one.dateKey,
+      quest_id: one.questId,
+      user_id: one.userId,
+    },
+    kind: one.kind,
+    cause: 'rejected',
+    severity: severityOf(one.kind, 'rejected'),
+    rtdb_value: one.rtdbValue,
+    detail: one.detail,
+  }));
 }
 
 export function parseInserted(rows: unknown[]): number {

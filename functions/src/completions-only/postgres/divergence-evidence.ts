@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { KIND_NAMES } from '../../divergences/vocabulary';
 import type { CompletionKey } from '../../paths/quest-completions/completion-path';
 import type { Json } from '../../values/json';
 import { canonicalValue } from '../../values/rtdb-value';
@@ -100,7 +101,7 @@ group by log.shard, log.day
 
 const LOGGED = z.object({
   id: z.number(),
-  kind: z.string(),
+  kind: z.enum(KIND_NAMES),
   detected_by: z.string(),
   is_open: z.boolean(),
   is_tie: z.boolean(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CAUSE_NAMES, KIND_NAMES } from '../../divergences/vocabulary';
 
 /**
  * The divergence log of all paths for people: filtered, sorted, by pages. A filter that is null filters nothing.
@@ -165,8 +166,8 @@ const ROW = z.object({
   day: z.string().nullable(),
   /** By key column; null where the row is about no single leaf. */
   key: z.record(z.string(), z.json()).nullable(),
-  kind: z.string(),
-  cause: z.string(),
+  kind: z.enum(KIND_NAMES),
+  cause: z.enum(CAUSE_NAMES),
   severity: z.enum(['info', 'warning', 'error']),
   detected_by: z.string(),
   times_seen: z.number(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { COVERAGE_REASON, type CoverageInterval } from '../../coverage/coverage';
+import { CAUSE_NAMES, KIND_NAMES } from '../../divergences/vocabulary';
 import { jsonColumn } from '../../postgres/statements';
 
 /**
@@ -178,7 +179,11 @@ export function parseAttempt(rows: unknown[]): RunAttempt | null {
   return { id, startedAt: started_at, status, error };
 }
 
-const STANDING = z.object({ kind: z.string(), cause: z.string(), keys: z.number() });
+const STANDING = z.object({
+  kind: z.enum(KIND_NAMES),
+  cause: z.enum(CAUSE_NAMES),
+  keys: z.number(),
+});
 
 /** Keys on which both sides differ, by what differs and why. */
 export type Standing = z.infer<typeof STANDING>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CAUSE_NAMES, KIND_NAMES } from '../../divergences/vocabulary';
 import { jsonColumn } from '../../postgres/statements';
 
 /** $1 to $4: a completion's key. Its row, with its version. */
@@ -154,8 +155,8 @@ export function parseLeafRow(rows: unknown[]) {
 const DIVERGENCE = z.object({
   id: z.number(),
   ref: z.string(),
-  kind: z.string(),
-  cause: z.string(),
+  kind: z.enum(KIND_NAMES),
+  cause: z.enum(CAUSE_NAMES),
   severity: z.string(),
   detected_by: z.string(),
   rtdb_value: jsonColumn,

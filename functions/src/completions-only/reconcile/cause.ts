@@ -1,5 +1,6 @@
 import type { CoverageInterval, CoverageReason } from '../../coverage/coverage';
-import { isBeyondRetention } from '../../mirror/retention';
+import type { Cause } from '../../divergences/vocabulary';
+import { isBeyondRetention } from '../../mirror/claim';
 import { completionPath, parseCompletionPath } from '../../paths/quest-completions/completion-path';
 import { instantOfMillis, millisOf } from '../../values/event-time';
 import type { JsonObject } from '../../values/json';
@@ -7,7 +8,7 @@ import { isSameValue } from '../../values/same-value';
 import { asEvidence } from '../../values/storable';
 import type { DayEvidence, LeafEvidence } from '../postgres/divergence-evidence';
 import type { MirroringTimes } from '../postgres/mirroring-times';
-import type { Cause, Mismatch } from './mismatch';
+import type { Mismatch } from './mismatch';
 import { ownTimeOf, type Span, spanOfDay, spanOfWrite } from './write-span';
 
 /** Why a completion differs, and what speaks for it. */
@@ -17,7 +18,7 @@ export interface Judgement {
 }
 
 /** All that is known of one mismatch. */
-export interface Known {
+export interface Circumstances {
   leaf: LeafEvidence;
   /** Null where the log holds nothing of the day. */
   day: DayEvidence | null;
@@ -31,7 +32,7 @@ export interface Known {
 /** Times of RTDB's servers tell the order of writes that are further apart. */
 const CLOCK_PRECISION_MS = 1_000;
 
-type Rule = (mismatch: Mismatch, known: Known) => Judgement | null;
+type Rule = (mismatch: Mismatch, known: Circumstances) => Judgement | null;
 
 /**
  * The rules in order: the first that has evidence tells the cause. What one leaf's own record says
@@ -51,7 +52,7 @@ const RULES: readonly Rule[] = [
 ];
 
 /** The cause that evidence about this one leaf tells, or null. Pure. */
-export function causeOf(mismatch: Mismatch, known: Known): Judgement | null {
+export function causeOf(mismatch: Mismatch, known: Circumstances): Judgement | null {
   for (const rule of RULES) {
     const judgement = rule(mismatch, known);
     if (judgement !== null) return judgement;
@@ -60,7 +61,7 @@ export function causeOf(mismatch: Mismatch, known: Known): Judgement | null {
 }
 
 /** What is left when nothing else fits: an event that can't come any more, or nobody knows. */
-export function causeOfLost(mismatch: Mismatch, known: Known): Judgement {
+export function causeOfLost(mismatch: Mismatch, known: Circumstances): Judgement {
   const overSinceMs = lastRetryMs(mismatch, known);
   if (overSinceMs === null || overSinceMs.atMs > known.now.getTime()) {
     return { cause: 'unknown', evidence: {} };
@@ -81,7 +82,7 @@ function moving({ isMoving }: Mismatch): Judgement | null {
 }
 
 /** The mirror refuses what RTDB holds: its value, a key of its path, or Postgres did. */
-function rejected({ key, leaf }: Mismatch, known: Known): Judgement | null {
+function rejected({ key, leaf }: Mismatch, known: Circumstances): Judgement | null {
   if (leaf === null) return null;
   if (leaf.completed === null) return { cause: 'rejected', evidence: { refused: 'value' } };
   const now = instantOfMillis(known.now.getTime()) ?? '';
@@ -101,7 +102,7 @@ function rejected({ key, leaf }: Mismatch, known: Known): Judgement | null {
 }
 
 /** Someone wrote the row past the mirror, and the mirror has not written it since. */
-function directWrite({ row }: Mismatch, { leaf }: Known): Judgement | null {
+function directWrite({ row }: Mismatch, { leaf }: Circumstances): Judgement | null {
   const write = leaf.directWrite;
   if (write === null) return null;
   const stands =
@@ -120,13 +121,13 @@ function directWrite({ row }: Mismatch, { leaf }: Known): Judgement | null {
 }
 
 /** An old app claimed it, and RTDB never showed it. */
-function clientOnly({ kind }: Mismatch, { leaf }: Known): Judgement | null {
+function clientOnly({ kind }: Mismatch, { leaf }: Circumstances): Judgement | null {
   if (kind !== 'missing_in_rtdb' || leaf.row?.origin !== 'client') return null;
   return { cause: 'client_without_rtdb', evidence: { row_origin: 'client' } };
 }
 
 /** The app removes old days from RTDB; the rows stay on purpose. */
-function retention({ kind, key }: Mismatch, known: Known): Judgement | null {
+function retention({ kind, key }: Mismatch, known: Circumstances): Judgement | null {
   if (kind !== 'missing_in_rtdb') return null;
   const now = instantOfMillis(known.now.getTime()) ?? '';
   const isOld = isBeyondRetention(key.dateKey, now, known.retentionDays);
@@ -135,7 +136,7 @@ function retention({ kind, key }: Mismatch, known: Known): Judgement | null {
 }
 
 /** Events whose order could not be told from their times: what lost is what RTDB shows. */
-function race({ leaf }: Mismatch, { leaf: { divergences, row } }: Known): Judgement | null {
+function race({ leaf }: Mismatch, { leaf: { divergences, row } }: Circumstances): Judgement | null {
   const present = leaf?.completed ? asEvidence(leaf.payload) : null;
   const wonMs = row?.eventTime == null ? null : millisOf(row.eventTime);
   const lost = divergences.find(
@@ -155,7 +156,7 @@ function race({ leaf }: Mismatch, { leaf: { divergences, row } }: Known): Judgem
 }
 
 /** The day was overwritten after the row's event, and the leaf is gone with it. */
-function overwritten({ kind }: Mismatch, { leaf, day }: Known): Judgement | null {
+function overwritten({ kind }: Mismatch, { leaf, day }: Circumstances): Judgement | null {
   const at = day?.overwrittenAt ?? null;
   if (kind !== 'missing_in_rtdb' || at === null) return null;
   if (leaf.row?.eventTime != null && leaf.row.eventTime > at) return null;
@@ -163,14 +164,14 @@ function overwritten({ kind }: Mismatch, { leaf, day }: Known): Judgement | null
 }
 
 /** Mirroring was off, for all or for some couples, when the write may have been made. */
-function flagDisabled(mismatch: Mismatch, known: Known): Judgement | null {
+function flagDisabled(mismatch: Mismatch, known: Circumstances): Judgement | null {
   const span = writeSpan(mismatch, known);
   const touched = touching(known.times.gaps, ['flag_off', 'percent'], span);
   return touched.coverage === undefined ? null : { cause: 'flag_disabled', evidence: touched };
 }
 
 /** Postgres or the mirror was away then, and the platform still delivers what failed. */
-function heldUpByOutage(mismatch: Mismatch, known: Known): Judgement | null {
+function heldUpByOutage(mismatch: Mismatch, known: Circumstances): Judgement | null {
   const span = writeSpan(mismatch, known);
   const since = known.now.getTime() - known.retryWindowMs;
   const recent = { fromMs: Math.max(span.fromMs, since), toMs: span.toMs };
@@ -180,7 +181,7 @@ function heldUpByOutage(mismatch: Mismatch, known: Known): Judgement | null {
 }
 
 /** Nobody had mirrored anything by then. A day that began before may have been completed before. */
-function beforeMirroring({ row, key, kind }: Mismatch, { times }: Known): Judgement | null {
+function beforeMirroring({ row, key, kind }: Mismatch, { times }: Circumstances): Judgement | null {
   if (kind !== 'missing_in_postgres' || row !== null || key.dateKey > times.beganOn) return null;
   return { cause: 'before_mirroring', evidence: { began_on: times.beganOn } };
 }
@@ -188,7 +189,7 @@ function beforeMirroring({ row, key, kind }: Mismatch, { times }: Known): Judgem
 /** When the platform gave up at the latest, and what that is reckoned from; null where unknown. */
 function lastRetryMs(
   mismatch: Mismatch,
-  { leaf, now, retryWindowMs }: Known,
+  { leaf, now, retryWindowMs }: Circumstances,
 ): { atMs: number; from: string } | null {
   const sighting = leaf.divergences.find(
     ({ kind, isOpen, detectedBy }) =>
@@ -213,7 +214,7 @@ export function rtdbValueOf({ leaf }: Mismatch) {
   return asEvidence(leaf.completed === null ? leaf.value : leaf.payload);
 }
 
-function writeSpan(mismatch: Mismatch, { leaf, now }: Known): Span {
+function writeSpan(mismatch: Mismatch, { leaf, now }: Circumstances): Span {
   return spanOfWrite(mismatch, leaf.row?.eventTime ?? null, now);
 }
 

@@ -19,12 +19,12 @@ export async function closeRun(
   const { statements } = context;
   const asOf = (await timeOf(context)).toISOString();
   await statements.run(RESOLVE_GONE, [runId, request.couples]);
-  await statements.run(EXPLAIN_MISSED_EVENTS, [
+  await EXPLAIN_MISSED_EVENTS.run(statements, {
     runId,
-    request.couples,
+    couples: request.couples,
     asOf,
-    RETRY_WINDOW_MS / 1000,
-  ]);
+    retrySeconds: RETRY_WINDOW_MS / 1000,
+  });
   await statements.run(LOG_LATE, [runId, LATE_AFTER_SECONDS, CANARY_COUPLE]);
   await statements.run(MARK_CLOSED, [runId]);
   // Figures of a chart don't make a proof fail; the next run counts what is missing.

@@ -1,3 +1,4 @@
+import type { Kind } from '../../divergences/vocabulary';
 import type { CompletionState } from '../../paths/quest-completions/completion-value';
 import type { Json } from '../../values/json';
 import { isSameValue } from '../../values/same-value';
@@ -11,17 +12,18 @@ export interface RowReading {
   isTombstone: boolean;
 }
 
+/** The kinds of divergence that a comparison of both sides can show. */
+export type MismatchKind = Extract<
+  Kind,
+  'missing_in_postgres' | 'missing_in_rtdb' | 'value_mismatch'
+>;
+
 /**
  * - `matched`: both show the same completion
  * - `absent`: neither shows one; such a key does not count, or deletions would flatter the rate
  * - the rest: kinds of divergence
  */
-export type Comparison =
-  | 'matched'
-  | 'absent'
-  | 'missing_in_postgres'
-  | 'missing_in_rtdb'
-  | 'value_mismatch';
+export type Comparison = 'matched' | 'absent' | MismatchKind;
 
 /**
  * Compares one leaf with its row. Pure.

@@ -1,10 +1,9 @@
 import { type CompletionKey, completionPath } from '../../paths/quest-completions/completion-path';
 import { compareKeys } from '../../paths/quest-completions/key-order';
 import type { CompletionRow } from '../postgres/completion-rows';
-import { compareLeaf, type LeafReading, type RowReading } from './compare-leaf';
+import { compareLeaf, type LeafReading, type MismatchKind, type RowReading } from './compare-leaf';
 import type { Leaf } from './leaves-of-couple';
 import { mergeSorted } from './merge-sorted';
-import type { MismatchKind } from './mismatch';
 
 /** A key on which the two sides differ. */
 export interface Difference {

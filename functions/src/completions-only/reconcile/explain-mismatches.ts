@@ -1,3 +1,4 @@
+import { CAUSES } from '../../divergences/vocabulary';
 import { completionPath, dayPath } from '../../paths/quest-completions/completion-path';
 import type { Statements } from '../../postgres/statements';
 import { asEvidence, escapeText } from '../../values/storable';
@@ -10,9 +11,9 @@ import {
   parseLeafEvidence,
 } from '../postgres/divergence-evidence';
 import { MIRRORING_TIMES, parseMirroringTimes } from '../postgres/mirroring-times';
-import { causeOf, causeOfLost, type Judgement, type Known, rtdbValueOf } from './cause';
+import { type Circumstances, causeOf, causeOfLost, type Judgement, rtdbValueOf } from './cause';
 import { findFanOut } from './fan-out';
-import type { Cause, Finding, Mismatch } from './mismatch';
+import type { Finding, Mismatch } from './mismatch';
 
 /** What a judgement is made by, besides the stores. */
 export interface ExplainOptions {
@@ -31,25 +32,9 @@ export const RETRY_WINDOW_MS = 24 * 3_600_000;
 /** Mismatches whose evidence is read with one statement. */
 const AT_ONCE = 500;
 
-/** `info` heals by itself or is meant to be; at an `error` someone must look. */
-const SEVERITIES: Record<Cause, Finding['severity']> = {
-  in_flight: 'info',
-  retention: 'info',
-  before_mirroring: 'info',
-  race: 'warning',
-  ancestor_overwrite: 'warning',
-  flag_disabled: 'warning',
-  client_without_rtdb: 'warning',
-  rejected: 'error',
-  direct_postgres_write: 'error',
-  fan_out_limit: 'error',
-  retries_exhausted: 'error',
-  unknown: 'error',
-};
-
 interface Case {
   mismatch: Mismatch;
-  known: Known;
+  known: Circumstances;
   judgement: Judgement | null;
 }
 
@@ -65,7 +50,7 @@ export async function explainMismatches(
   for (let start = 0; start < mismatches.length; start += AT_ONCE) {
     const batch = mismatches.slice(start, start + AT_ONCE);
     for (const { mismatch, ...evidence } of await evidenceFor(batch, statements)) {
-      const known: Known = { ...evidence, times, now, retentionDays, retryWindowMs };
+      const known: Circumstances = { ...evidence, times, now, retentionDays, retryWindowMs };
       cases.push({ mismatch, known, judgement: causeOf(mismatch, known) });
     }
   }
@@ -119,7 +104,7 @@ function findingOf(
     key,
     kind: cause === 'client_without_rtdb' ? 'client_only' : kind,
     cause,
-    severity: SEVERITIES[cause],
+    severity: CAUSES[cause].severity,
     rtdbValue: rtdbValueOf(mismatch),
     postgresValue: row === null || row.isTombstone ? null : asEvidence(row.payload),
     detail: {

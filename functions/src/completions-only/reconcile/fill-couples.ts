@@ -9,7 +9,7 @@ import {
   parseInserted,
   type ReadCompletion,
   type RefusedLeaf,
-  refusedParameter,
+  rowsOfRefused,
 } from '../postgres/backfills';
 import { compareSides } from './compare-sides';
 import { rejectedWrite, sortLeaves } from './read-completions';
@@ -47,7 +47,8 @@ export async function fillCouples(
     inserted += await insert(batch, refused, sides);
   }
   if (refused.length > 0) {
-    await sides.statements.run(RECORD_DIVERGENCES, [refusedParameter(refused), 'backfill']);
+    const divergences = rowsOfRefused(refused);
+    await RECORD_DIVERGENCES.run(sides.statements, { divergences, detectedBy: 'backfill' });
   }
   const leaves = completions.length;
   return { couples: couples.length, leaves, inserted, rejected: refused.length };

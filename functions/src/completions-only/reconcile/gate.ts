@@ -1,6 +1,6 @@
+import { EXPLAINED_CAUSES } from '../../divergences/vocabulary';
 import { millisOf } from '../../values/event-time';
 import type { CoverageGap, FinishedRun, RunAttempt, Standing } from '../postgres/gate-evidence';
-import { EXPLAINED_CAUSES } from './explained-causes';
 import { gateSentence } from './gate-sentence';
 import { isAtLeast, type Rate, type Threshold } from './rate';
 import { datesOf, endOfDate, type Window } from './window';
@@ -171,9 +171,8 @@ function rateOf(runs: readonly FinishedRun[]): Rate {
 }
 
 function withoutExplained({ matched, compared }: Rate, standing: readonly Standing[]): Rate {
-  const causes: readonly string[] = EXPLAINED_CAUSES;
   const explained = standing
-    .filter(({ cause }) => causes.includes(cause))
+    .filter(({ cause }) => EXPLAINED_CAUSES.includes(cause))
     .reduce((sum, { keys }) => sum + keys, 0);
   // What healed since or was logged late can't make more keys agree than were compared.
   return { matched, compared: Math.max(matched, compared - explained) };

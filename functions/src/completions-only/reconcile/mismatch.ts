@@ -1,9 +1,7 @@
+import type { Cause, Kind, Severity } from '../../divergences/vocabulary';
 import type { CompletionKey } from '../../paths/quest-completions/completion-path';
 import type { Json, JsonObject } from '../../values/json';
-import type { LeafReading, RowReading } from './compare-leaf';
-
-/** The kinds of divergence that a comparison of both sides can show. */
-export type MismatchKind = 'missing_in_postgres' | 'missing_in_rtdb' | 'value_mismatch';
+import type { LeafReading, MismatchKind, RowReading } from './compare-leaf';
 
 /** One key on which both sides still differed when they were last read. */
 export interface Mismatch {
@@ -22,9 +20,9 @@ export interface Mismatch {
 /** What the divergence log gets to know of a mismatch: `mirror.divergence_log` (docs/tables.md). */
 export interface Finding {
   key: CompletionKey;
-  kind: MismatchKind | 'client_only';
+  kind: MismatchKind | Extract<Kind, 'client_only'>;
   cause: Cause;
-  severity: 'info' | 'warning' | 'error';
+  severity: Severity;
   rtdbValue: Json;
   postgresValue: Json;
   /** The evidence for the cause. */
@@ -34,17 +32,3 @@ export interface Finding {
   eventTime: string | null;
   readAt: string;
 }
-
-export type Cause =
-  | 'race'
-  | 'rejected'
-  | 'flag_disabled'
-  | 'before_mirroring'
-  | 'fan_out_limit'
-  | 'direct_postgres_write'
-  | 'client_without_rtdb'
-  | 'retries_exhausted'
-  | 'ancestor_overwrite'
-  | 'retention'
-  | 'in_flight'
-  | 'unknown';

@@ -1,4 +1,4 @@
-import { isBeyondRetention } from '../../mirror/retention';
+import { isBeyondRetention } from '../../mirror/claim';
 import { completionPath, parseCompletionPath } from '../../paths/quest-completions/completion-path';
 import { compareKeys } from '../../paths/quest-completions/key-order';
 import { partnerOf } from '../../paths/quest-completions/partner';

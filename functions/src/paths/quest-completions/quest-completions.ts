@@ -38,9 +38,5 @@ export const questCompletions = definePath({
   canary: (ms) => ms,
   ignored: ['generatedAt', 'generatedBy', 'dateKey', 'progression'],
   remark: ({ coupleId, userId }) => (isOfCouple(coupleId, userId) ? null : FOREIGN_USER),
-  loadExplainErasure() {
-    const { createDayOverwrite } =
-      require('../../mirror/day-overwrite') as typeof import('../../mirror/day-overwrite');
-    return createDayOverwrite();
-  },
+  erasureRule: 'quest_day',
 });

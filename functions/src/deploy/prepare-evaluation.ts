@@ -1,5 +1,5 @@
+import type { FindFirst } from '../flag/flag-rule';
 import type { Json } from '../values/json';
-import type { FindFirst } from './flag-rule';
 
 const PARAMETER = 'flag';
 const NONE = '-1';

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Domain } from 'node:domain';
 
-/** What ran when this file was loaded, which is no request: see mirror-trigger.ts. */
+/** What ran when this file was loaded, which is no request: see deploy/create-mirror.ts. */
 const outsideContext = AsyncLocalStorage.snapshot();
 
 /**
@@ -11,7 +11,7 @@ const outsideContext = AsyncLocalStorage.snapshot();
  * go through the domain, which costs about a tenth of an event's CPU. Its log lines would bear that
  * request's trace.
  */
-export function outsideRequest<T>(work: () => T): T {
+export function withoutRequestContext<T>(work: () => T): T {
   const { domain }: { domain?: Domain | null } = process as NodeJS.Process & {
     domain?: Domain | null;
   };

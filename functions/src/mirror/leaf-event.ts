@@ -1,9 +1,9 @@
 import type { Leaf, LeafState, LogPlace, MirroredPath, ParsedState } from '../paths/mirrored-path';
 import { normalizeInstant } from '../values/event-time';
-import type { InputIssue, Json } from '../values/json';
+import type { InputIssue, Json, JsonObject } from '../values/json';
 import { canonicalValue, isTooDeep, MAX_DEPTH } from '../values/rtdb-value';
-import { isStorable } from '../values/storable';
-import { pathOfRef } from './event-ref';
+import { isStorable, textEvidence } from '../values/storable';
+import type { DeliveredEvent } from './delivered-event';
 
 /** What is known of an event apart from the leaf itself: evidence for the log. */
 export interface EventOrigin {
@@ -48,25 +48,6 @@ interface Envelope {
   time: string;
 }
 
-/** A write event as it was delivered, its attributes by name; see `readDeliveredEvent`. */
-export interface WrittenEvent {
-  id: unknown;
-  time: unknown;
-  ref: unknown;
-  /** Whether the CloudEvent came in structured mode; see {@link pathOfRef}. */
-  structured: boolean;
-  /** Whether it brought data at all. */
-  hasData: boolean;
-  /** The value before the write, as it was delivered. */
-  before: unknown;
-  /** The value after it: `before` with the event's change laid over it. */
-  after: unknown;
-  instance: unknown;
-  databaseHost: unknown;
-  authType: unknown;
-  authId: unknown;
-}
-
 /**
  * Reads a write event. Pure; never throws. The envelope is read by hand, not by zod: every event
  * comes through here, and what few fields it has need one check each.
@@ -74,11 +55,11 @@ export interface WrittenEvent {
  * @param mirrored the path that its trigger listens to
  * @returns what it claims of its leaf, or all that is wrong with it, field by field
  */
-export function parseWrittenEvent(
-  event: WrittenEvent,
+export function parseLeafEvent(
+  event: DeliveredEvent,
   mirrored: MirroredPath,
 ): LeafEvent | InvalidEvent {
-  const ref = typeof event.ref === 'string' ? pathOfRef(event.ref, event.structured) : '';
+  const { ref } = event;
   const origin: EventOrigin = {
     instance: textOf(event.instance),
     databaseHost: textOf(event.databaseHost),
@@ -135,7 +116,7 @@ function parseState(
   return { ok: false, value: null, issues: [{ field: 'value', message }] };
 }
 
-function parseEnvelope({ id, time }: WrittenEvent): { [K in keyof Envelope]: string | null } {
+function parseEnvelope({ id, time }: DeliveredEvent): { [K in keyof Envelope]: string | null } {
   return { id: textOf(id), time: typeof time === 'string' ? normalizeInstant(time) : null };
 }
 
@@ -161,4 +142,15 @@ function envelopeIssues(
 
 function textOf(value: unknown): string | null {
   return typeof value === 'string' && value !== '' && isStorable(value) ? value : null;
+}
+
+const MAX_ORIGIN_BYTES = 1_000;
+
+/** What an event tells about its writer, as evidence; left out where it tells nothing. */
+export function originDetail({ instance, authType, authId }: EventOrigin): JsonObject {
+  const detail: JsonObject = {};
+  if (instance !== null) detail.instance = textEvidence(instance, MAX_ORIGIN_BYTES);
+  if (authType !== 'unknown') detail.auth_type = textEvidence(authType, MAX_ORIGIN_BYTES);
+  if (authId !== null) detail.auth_id = textEvidence(authId, MAX_ORIGIN_BYTES);
+  return detail;
 }

@@ -1,4 +1,13 @@
-import { ConnectError } from './sqlstate';
+import { MirrorError } from '../errors/mirror-error';
+
+/** No connection to Postgres could be made: it is away, or refuses us. */
+export class ConnectError extends MirrorError {
+  override name = 'ConnectError';
+
+  constructor(problem: string, cause: unknown) {
+    super(problem, { code: 'POSTGRES_UNREACHABLE', cause });
+  }
+}
 
 const BY_CODE: ReadonlyMap<string, string> = new Map([
   ['ECONNREFUSED', 'nothing listens there'],
@@ -17,17 +26,23 @@ const BY_CODE: ReadonlyMap<string, string> = new Map([
   ['57P03', 'it is starting or shutting down'],
 ]);
 
-/** Why no connection could be made, for a log: without host, database, user or password. */
+/** For logs: without host, database, user or password. */
+export function connectError(cause: unknown): ConnectError {
+  return new ConnectError(`no connection to Postgres: ${connectReason(cause)}`, cause);
+}
+
+/** For a terminal: with host:port, and the server's own words, which may name the user and the database. */
+export function connectErrorInFull(address: string, cause: unknown): ConnectError {
+  const reason = reasonOf(cause, (_code, message) => message.replace(/\.$/, ''));
+  return new ConnectError(`Cannot connect to Postgres at ${address}: ${reason}.`, cause);
+}
+
+/** Why no connection could be made, for a log. */
 export function connectReason(error: unknown): string {
   return reasonOf(error, (code) => {
     const words = BY_CODE.get(code);
     return words === undefined ? `SQLSTATE ${code}` : `${words} (SQLSTATE ${code})`;
   });
-}
-
-/** The same for a terminal, with the server's own words: they may name the user and the database. */
-export function connectReasonInFull(error: unknown): string {
-  return reasonOf(error, (_code, message) => message.replace(/\.$/, ''));
 }
 
 function reasonOf(error: unknown, ofServer: (sqlstate: string, message: string) => string): string {

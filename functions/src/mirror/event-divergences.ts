@@ -1,9 +1,11 @@
 import type { Divergence } from '../divergences/divergence-log';
+import { classified } from '../divergences/vocabulary';
 import type { DatedNode, LogPlace, MirroredPath } from '../paths/mirrored-path';
-import type { InputIssue, Json, JsonObject } from '../values/json';
+import type { RtdbIdentity } from '../rtdb/rtdb-identity';
+import { type InputIssue, type Json, typeName } from '../values/json';
 import { asEvidence, textEvidence } from '../values/storable';
-import type { ClaimVerdict } from './claims';
-import type { EventOrigin, InvalidEvent, LeafEvent } from './written-event';
+import type { ClaimVerdict } from './apply-claims';
+import { type InvalidEvent, type LeafEvent, originDetail } from './leaf-event';
 
 /** Longer than any ref and key of RTDB: only an event that is none of its own has such. */
 const MAX_REF_BYTES = 4_096;
@@ -15,9 +17,7 @@ export function invalidPayload(event: InvalidEvent): Divergence {
   return {
     ref: textEvidence(event.ref, MAX_REF_BYTES),
     place: storablePlace(event.place),
-    kind: 'invalid_payload',
-    cause: 'rejected',
-    severity: 'error',
+    ...classified('invalid_payload', 'rejected'),
     rtdbValue: asEvidence(event.value),
     postgresValue: null,
     detail: {
@@ -75,9 +75,7 @@ export function writeRejected(
     ...versionOf(event),
     ref: event.ref,
     place: mirrored.placeOf(event.leaf),
-    kind: 'write_rejected',
-    cause: 'rejected',
-    severity: 'error',
+    ...classified('write_rejected', 'rejected'),
     rtdbValue: asEvidence(event.after.payload),
     postgresValue: null,
     detail: {
@@ -98,9 +96,7 @@ export function retainedDeletion(
     ...versionOf(event),
     ref: node.ref,
     place: node.place,
-    kind: 'missing_in_rtdb',
-    cause: 'retention',
-    severity: 'info',
+    ...classified('missing_in_rtdb', 'retention'),
     rtdbValue: null,
     postgresValue: null,
     detail: { retention_days: retentionDays },
@@ -113,8 +109,7 @@ export function unsettledTie(event: LeafEvent, mirrored: MirroredPath): Divergen
     ...versionOf(event),
     ref: event.ref,
     place: mirrored.placeOf(event.leaf),
-    kind: 'value_mismatch',
-    cause: 'unknown',
+    ...classified('value_mismatch', 'unknown'),
     severity: 'warning',
     rtdbValue: asEvidence(event.after.payload),
     postgresValue: null,
@@ -132,9 +127,7 @@ export function outOfOrder(
     ...versionOf(event),
     ref: event.ref,
     place: mirrored.placeOf(event.leaf),
-    kind: 'out_of_order',
-    cause: 'race',
-    severity: 'info',
+    ...classified('out_of_order', 'race'),
     rtdbValue: asEvidence(event.after.payload),
     postgresValue: newer?.payload ?? null,
     detail: {
@@ -146,16 +139,88 @@ export function outOfOrder(
   };
 }
 
-/** What an event tells about its writer, as evidence; left out where it tells nothing. */
-export function originDetail(origin: EventOrigin): JsonObject {
-  const detail: JsonObject = {};
-  const { instance, authType, authId } = origin;
-  if (instance !== null) detail.instance = textEvidence(instance, MAX_TEXT_BYTES);
-  if (authType !== 'unknown') detail.auth_type = textEvidence(authType, MAX_TEXT_BYTES);
-  if (authId !== null) detail.auth_id = textEvidence(authId, MAX_TEXT_BYTES);
-  return detail;
+/** The row for what people should know of a leaf that is mirrored all the same; null = nothing. */
+export function remarkOn(event: LeafEvent, mirrored: MirroredPath): Divergence | null {
+  const remark = mirrored.remarkOf(event.leaf);
+  if (remark === null) return null;
+  const { ref, eventId, eventTime } = event;
+  return {
+    ...remark,
+    ...{ ref, eventId, eventTime },
+    place: mirrored.placeOf(event.leaf),
+    rtdbValue: asEvidence(event.after.payload),
+    postgresValue: null,
+    detail: originDetail(event.origin),
+  };
+}
+
+/** The row for a column that shows nothing: its type can't hold what RTDB has. One a column. */
+export function valueDrift(event: LeafEvent, column: string, mirrored: MirroredPath): Divergence {
+  return {
+    ...classified('value_drift', 'unknown'),
+    ref: `${mirrored.ref}#${column}`,
+    place: { shard: null, day: null, key: null },
+    rtdbValue: null,
+    postgresValue: null,
+    detail: {
+      column,
+      type: mirrored.columns[column] ?? null,
+      payload: typeName(event.after.payload),
+      latest_ref: textEvidence(event.ref, MAX_REF_BYTES),
+    },
+    eventId: event.eventId,
+    eventTime: event.eventTime,
+  };
+}
+
+/** The row for writes of another RTDB than this database mirrors. One a database. */
+export function otherDatabase(
+  { ref, eventId, eventTime }: InvalidEvent | LeafEvent,
+  { instance, host }: RtdbIdentity,
+): Divergence {
+  return {
+    ...classified('write_rejected', 'other_database'),
+    ref: textEvidence(`//${instance}.${host}`, MAX_REF_BYTES),
+    place: { shard: null, day: null, key: null },
+    rtdbValue: null,
+    postgresValue: null,
+    detail: {
+      instance: textEvidence(instance, MAX_TEXT_BYTES),
+      host: textEvidence(host, MAX_TEXT_BYTES),
+      latest_ref: textEvidence(ref, MAX_REF_BYTES),
+    },
+    eventId,
+    eventTime,
+  };
 }
 
 function versionOf(event: LeafEvent) {
   return { eventId: event.eventId, eventTime: event.eventTime };
+}
+
+/** More of them are not remembered: a path has a few columns, and a function one other database at most. */
+const MAX_REMEMBERED = 1_000;
+
+/**
+ * What is said once a day, or once an hour, however many events say it again. For this instance alone;
+ * rows of several are one in the log.
+ */
+export class SaidOnce {
+  readonly #said = new Set<string>();
+
+  /** Says it, unless that was done. What fails was not said: the event's redelivery says it. */
+  async say(what: string, every: 'day' | 'hour', record: () => Promise<void>): Promise<void> {
+    const now = new Date().toISOString();
+    const saying = `${now.slice(0, every === 'day' ? 10 : 13)} ${what}`;
+    if (this.#said.has(saying)) return;
+    if (this.#said.size >= MAX_REMEMBERED) this.#said.clear();
+    // Now, or all that are on their way would say it.
+    this.#said.add(saying);
+    try {
+      await record();
+    } catch (error) {
+      this.#said.delete(saying);
+      throw error;
+    }
+  }
 }

@@ -1,11 +1,26 @@
 import { DatabaseError } from 'pg';
-import type { MigrationFile } from './migration-files';
+import { MirrorError } from '../../errors/mirror-error';
+
+/** A migration that is wrong, that Postgres refuses, or whose turn did not come. */
+export class MigrationError extends MirrorError {
+  override name = 'MigrationError';
+
+  constructor(problem: string, options: { remedy?: string; cause?: unknown } = {}) {
+    super(problem, { code: 'MIGRATION_FAILED', ...options });
+  }
+}
+
+interface FailedFile {
+  name: string;
+  sql: string;
+  transactional: boolean;
+}
 
 /** One line: file and line, SQLSTATE, what Postgres says. */
-export function migrationFailure(file: MigrationFile, error: unknown): Error {
+export function migrationFailure(file: FailedFile, error: unknown): MigrationError {
   if (!(error instanceof DatabaseError)) {
     const message = error instanceof Error ? error.message : String(error);
-    return new Error(`${file.name}: ${message}`, { cause: error });
+    return new MigrationError(`${file.name}: ${message}`, { cause: error });
   }
   const parts = [
     `${file.name}${lineOf(file.sql, error.position)}: SQLSTATE ${error.code}: ${error.message}`,
@@ -15,7 +30,7 @@ export function migrationFailure(file: MigrationFile, error: unknown): Error {
     !file.transactional &&
       'a failed "create index concurrently" may leave an invalid index to drop',
   ];
-  return new Error(parts.filter(Boolean).join('; '), { cause: error });
+  return new MigrationError(parts.filter(Boolean).join('; '), { cause: error });
 }
 
 /** Postgres counts characters from 1, JavaScript UTF-16 units. */

@@ -1,17 +1,17 @@
-import { pathOfRef } from '../../functions/src/mirror/event-ref';
-import { parseWrittenEvent } from '../../functions/src/mirror/written-event';
+import { pathOfRef } from '../../functions/src/mirror/delivered-event';
+import { parseLeafEvent } from '../../functions/src/mirror/leaf-event';
 import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
 import { REF, writeOf } from '../support/mirror';
 
 const parse = (change: object = {}) =>
-  parseWrittenEvent({ ...writeOf({ id: 'e1' }), ...change }, questCompletions);
+  parseLeafEvent({ ...writeOf({ id: 'e1' }), ...change }, questCompletions);
 const issuesOf = (change: object) => {
   const event = parse(change);
   return event.kind === 'invalid' ? event.issues : [];
 };
 
 test('a write is a claim about a leaf at a version', () => {
-  expect(parse({ ref: `/${REF}`, before: 5, time: '2025-11-19T13:00:00.5+01:00' })).toMatchObject({
+  expect(parse({ before: 5, time: '2025-11-19T13:00:00.5+01:00' })).toMatchObject({
     ref: REF,
     eventId: 'e1',
     eventTime: '2025-11-19T12:00:00.500000Z',
@@ -31,7 +31,7 @@ test.each([
   ['time', { time: 'yesterday' }],
   ['time', { time: 1763553600000 }],
   ['data', { hasData: false }],
-  ['ref', { ref: 7 }],
+  ['ref', { ref: '' }],
   ['dateKey', { ref: REF.replace('2025-11-19', '2025-02-30') }],
   ['value', { after: 'yes' }],
 ])('an event with a wrong %s is invalid: %j', (field, change) => {

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { connect } from '../../functions/src/cli/migrate/connect';
 import { clientConfig } from '../../functions/src/postgres/client-config';
-import { connectReason } from '../../functions/src/postgres/connect-reason';
+import { connectReason } from '../../functions/src/postgres/connect-error';
 import { Connections } from '../../functions/src/postgres/connections';
 import { loggableFailure } from '../../functions/src/postgres/loggable-failure';
 import { ReadOnlyTransactions } from '../../functions/src/postgres/read-only-transactions';
