@@ -154,6 +154,8 @@ export async function ratesAsOf(statements: Statements, asOf: string): Promise<P
   }));
 }
 
+export type RatesLogFields = ReturnType<typeof ratesLogFields>;
+
 /** The same as one line of the log; its fields are what the metrics and alerts read (ops/). */
 export function ratesLogFields(path: PathAnswer) {
   const { at, verifiedTo, verdict, reasons, copy, mirror } = path;

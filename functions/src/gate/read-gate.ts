@@ -1,10 +1,9 @@
-import { write } from 'firebase-functions/logger';
 import type { Statements } from '../postgres/statements';
 import { everyMsFor, type ProofTimes } from '../readings/proof-times';
 import { instantOfMillis, millisOf } from '../values/event-time';
 import { type PathEvidence, readEvidence } from './evidence';
 import { type GateAnswer, type GateSettings, judge, ratesOf } from './gate';
-import { noteRates, ratesAsOf, ratesLogFields } from './rates';
+import { noteRates, type RatesLogFields, ratesAsOf, ratesLogFields } from './rates';
 
 /** What is asked, and of whom. */
 export interface GateQuestion extends GateSettings {
@@ -71,24 +70,22 @@ export async function readGateAsOf(
 }
 
 /**
- * Judges every path as those who watch do, keeps the answer in `mirror.rates`, and logs a line a path, which metrics
- * and alerts read (ops/). For the reconciler, each quarter of an hour. Rejects as `statements` do.
+ * Judges every path as those who watch do, and keeps the answer in `mirror.rates`. For the reconciler, each quarter
+ * of an hour. Rejects as `statements` do.
+ *
+ * @param onRates receives each path's fields of a log line (`mirror rates`), which metrics and alerts read (ops/)
  */
 export async function judgeAndNote(
   statements: Statements,
   times: ProofTimes,
+  onRates: (fields: RatesLogFields) => void,
 ): Promise<GateReading> {
-  const question = { paths: null, couple: null, threshold: THRESHOLD };
-  const reading = await readGate(statements, { ...question, maxAgeMs: 0 }, times);
-  const shards = Math.max(0, ...reading.paths.map((path) => path.shards));
+  const evidence = await readEvidence(statements, null, null, times);
+  const rates = evidence.map((one) => ratesOf(one, times));
+  const shards = Math.max(0, ...rates.map((path) => path.shards));
   const maxAgeMs = everyMsFor(times, shards) + WATCHERS_SLACK_MS;
-  const watched = {
-    ...judge(reading.paths, { threshold: THRESHOLD, maxAgeMs }),
-    evidence: reading.evidence,
-  };
-  await noteRates(statements, watched);
-  for (const path of watched.paths) {
-    write({ severity: 'INFO', message: 'mirror rates', ...ratesLogFields(path) });
-  }
-  return watched;
+  const answer = judge(rates, { threshold: THRESHOLD, maxAgeMs });
+  await noteRates(statements, answer);
+  for (const path of answer.paths) onRates(ratesLogFields(path));
+  return { ...answer, evidence };
 }

@@ -70,7 +70,7 @@ export class Books {
       `insert into mirror.canaries (path, written_at, arrived_at, lag_ms)
        select p.path, at, at + interval '300 milliseconds', 300
        from mirror.paths as p,
-         generate_series(now() - interval '25 hours', now() - interval '1 minute', '5 minutes') as at`,
+         generate_series(now() - interval '25 hours', now() - interval '2 minutes', '5 minutes') as at`,
     );
   }
 
