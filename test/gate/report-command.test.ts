@@ -56,7 +56,7 @@ test('for people: rates, what differs, who was left out, canaries', async () => 
   );
   expect(out).toContain('each path: percent: ');
   expect(out).toMatch(
-    /^quest_completions {2}99\.9666%, 2,999 of 3,000 +99\.6677%, 300 of 301 +1 of 30$/m,
+    /^quest_completions {3}99\.9666%, 2,999 of 3,000 +99\.6677%, 300 of 301 +1 of 30$/m,
   );
 });
 
