@@ -70,11 +70,19 @@ class Desk {
   take(key: ComparedKey): void {
     const suspect = this.#suspectByKey.get(key.ref);
     this.#suspectByKey.delete(key.ref);
-    if (isDifferent(key)) this.#takeDifferent(key, key.state, suspect);
+    // Of columns that are still to be computed nothing is known: what is open of them stays so.
+    if (key.state === 'column_mismatch' && this.looked.state.pathBooks.are_columns_due) {
+      for (const open of this.#openAt(key.ref)) {
+        if (open.kind === 'column_mismatch') this.#leaveOpen(open);
+      }
+      this.#takeAgreeing(key, suspect);
+    } else if (isDifferent(key)) this.#takeDifferent(key, key.state, suspect);
     else this.#takeAgreeing(key, suspect);
   }
 
+  /** Whatever else is odd in the shard is known by a full reading alone. */
   takeOdd(): void {
+    if (this.looked.kind !== 'full') return;
     for (const odd of this.looked.odd) {
       const open = this.#openOf(odd.ref, 'invalid_payload');
       if (open !== undefined) {

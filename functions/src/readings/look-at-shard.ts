@@ -177,7 +177,7 @@ function lookedAt(
   for (const held of leaves.values()) take(held.leaf, held.ref, held, null);
   return {
     ...{ kind, path, shard, state, hasNode, compared, covers },
-    odd: kind === 'full' ? found.odd : [],
+    odd: found.odd,
     // Older days were looked at by the full reading alone.
     readFrom: path.dayColumn === null ? null : wholeRange(state, times).from,
   };
@@ -197,7 +197,7 @@ function coverageOf({ member, kind, range, days, keys, wantsKeys }: MemberPlan):
   };
 }
 
-function leafOfParts(path: MirroredPath, parts: readonly string[]): Leaf {
+export function leafOfParts(path: MirroredPath, parts: readonly string[]): Leaf {
   const names = stepsOfRef(path.ref).flatMap((step) => ('part' in step ? [step.part] : []));
   return { parts, key: Object.fromEntries(names.map((name, place) => [name, parts[place] ?? ''])) };
 }

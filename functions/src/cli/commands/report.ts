@@ -18,14 +18,13 @@ import { identityOf } from '../../rtdb/rtdb-database';
 import { expectOwnRtdb, nameOfRtdb, RTDB_IDENTITY } from '../../rtdb/rtdb-identity';
 import { normalizeInstant } from '../../values/event-time';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
-import { coupleOption } from '../couple-option';
 import { withDatabaseUrlOption } from '../database-url';
+import { formatReport } from '../format-report';
 import { withPostgres } from '../open-postgres';
-import { lengthOfTime } from '../options';
+import { coupleOption, lengthOfTime } from '../options';
 import { jsonLine } from '../printable';
 import { CannotTellError, readStores } from '../read-stores';
-import { formatReport } from '../report/format-report';
-import { type Report, reportJson } from '../report/report-json';
+import { type Report, reportJson } from '../report-json';
 import { rtdbFromEnvironment } from '../rtdb-from-environment';
 
 interface ReportOptions {
