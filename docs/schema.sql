@@ -648,7 +648,7 @@ comment on table mirror.rates is 'What the gate said of each path, once an hour;
 
 create table mirror.reading_sums (
   path text not null,
-  part smallint not null,
+  part bigint not null,
   shards bigint not null,
   keys bigint not null,
   brought bigint not null,
@@ -3733,7 +3733,9 @@ begin
     open as materialized (
       select
         coalesce(log.shard, '') as shard, log.ref, log.key, log.kind, log.cause,
-        log.keys, log.written_after, log.written_before
+        log.keys, log.written_after, log.written_before,
+        -- Columns that a changed declaration has not computed yet: nobody knows.
+        log.kind = 'column_mismatch' and $18 as is_due
       from mirror.divergence_log as log
       where log.path = $1
         and log.resolved_at is null
@@ -3746,7 +3748,8 @@ begin
     open_by_shard as materialized (
       select
         open.shard,
-        sum(open.keys) as keys,
+        coalesce(sum(open.keys) filter (where not open.is_due), 0) as keys,
+        coalesce(sum(open.keys) filter (where open.is_due), 0) as due,
         coalesce(sum(open.keys) filter (where open.kind = 'invalid_payload'), 0) as odd
       from open
       group by open.shard
@@ -3757,7 +3760,8 @@ begin
       union all
       select
         log.shard, log.ref, log.key, log.kind, log.cause, log.keys, log.written_after,
-        log.written_before, log.resolved_at, log.resolved_by, log.day
+        log.written_before, log.kind = 'column_mismatch' and $18, log.resolved_at, log.resolved_by,
+        log.day
       from mirror.divergence_log as log
       where log.path = $1
         and log.written_before > $3 - interval '7 days'
@@ -3774,7 +3778,7 @@ begin
         min(told.cause) as cause,
         -- What is missing may have been written before the window: a day before the reading, to the minute.
         bool_and(
-          told.written_after is not null and told.written_after < r.read_at - $12
+          told.is_due or told.written_after is not null and told.written_after < r.read_at - $12
         ) as is_unsure
       from told
       -- limit: one look-up for each. Planned as a join it may read all readings.
@@ -3901,6 +3905,7 @@ begin
         coalesce(r.keys, 0) as read_keys,
         coalesce(r.brought, 0) as read_brought,
         coalesce(r.in_flight, 0) as in_flight,
+        coalesce(o.due, 0) as due,
         r.read_at,
         r.counted_since,
         coalesce(o.odd, 0) as odd,
@@ -3944,11 +3949,11 @@ begin
         k.shard, k.read_at is not null as is_read, k.read_keys, k.read_brought, k.is_new, k.is_unread, k.is_full_old, k.differing, k.lost,
         greatest(
           k.read_keys + k.odd,
-          k.differing + case when k.is_unread or k.is_full_old then 0 else k.in_flight end,
+          k.differing + case when k.is_unread or k.is_full_old then 0 else k.in_flight + k.due end,
           case when k.is_unread or k.is_full_old then 1 else 0 end
         ) as total,
         k.is_unread or k.is_full_old as is_unknown,
-        k.in_flight,
+        k.in_flight + k.due as in_flight,
         case
           when k.is_unread and coalesce(k.read_at, '-infinity') < $3 then 0
           else k.read_brought
@@ -4079,7 +4084,7 @@ begin
   into unread_shards, old_full_shards, affected_shards, copy_rate, mirror_rate, causes
   using judged_path, judged_shard, window_at, verified_to, truncated_at, restores, canary_shards,
     full_limit, left_out, at - new_within, newcomers, window_length, bulk_unread, first_pass_at, old_full.shards,
-    old_full.keys, old_full.total;
+    old_full.keys, old_full.total, declared.columns_due_at is not null;
   return next;
 end
 $function$;
@@ -5098,12 +5103,12 @@ $function$;
 comment on function mirror.share_view(regclass) is 'For migrations: grants a view beside a path''s table to the reader and to the app''s users.';
 
 CREATE OR REPLACE FUNCTION mirror.sum_part(shard text)
- RETURNS smallint
+ RETURNS bigint
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select (hashtext(shard collate "C") & 31)::smallint
+  select (hashtext(shard collate "C") & 31)::bigint
 $function$;
 
 CREATE OR REPLACE FUNCTION mirror.sum_readings_inserted()

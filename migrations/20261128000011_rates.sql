@@ -11,7 +11,7 @@ set local statement_timeout = '5min';
 create table mirror.reading_sums (
   path text not null,
   -- Shards by hash, so that readings which are set at once seldom wait for each other.
-  part smallint not null,
+  part bigint not null,
   shards bigint not null,
   keys bigint not null,
   brought bigint not null,
@@ -22,12 +22,12 @@ create table mirror.reading_sums (
 comment on table mirror.reading_sums is 'Sums over mirror.readings by path, kept by its triggers.';
 
 create function mirror.sum_part(shard text)
-returns smallint
+returns bigint
 language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select (hashtext(shard collate "C") & 31)::smallint
+  select (hashtext(shard collate "C") & 31)::bigint
 $$;
 
 -- Three functions, because a trigger of one operation has no table of the other's rows. Parts are taken in one
@@ -284,7 +284,9 @@ begin
     open as materialized (
       select
         coalesce(log.shard, '') as shard, log.ref, log.key, log.kind, log.cause,
-        log.keys, log.written_after, log.written_before
+        log.keys, log.written_after, log.written_before,
+        -- Columns that a changed declaration has not computed yet: nobody knows.
+        log.kind = 'column_mismatch' and $18 as is_due
       from mirror.divergence_log as log
       where log.path = $1
         and log.resolved_at is null
@@ -297,7 +299,8 @@ begin
     open_by_shard as materialized (
       select
         open.shard,
-        sum(open.keys) as keys,
+        coalesce(sum(open.keys) filter (where not open.is_due), 0) as keys,
+        coalesce(sum(open.keys) filter (where open.is_due), 0) as due,
         coalesce(sum(open.keys) filter (where open.kind = 'invalid_payload'), 0) as odd
       from open
       group by open.shard
@@ -308,7 +311,8 @@ begin
       union all
       select
         log.shard, log.ref, log.key, log.kind, log.cause, log.keys, log.written_after,
-        log.written_before, log.resolved_at, log.resolved_by, log.day
+        log.written_before, log.kind = 'column_mismatch' and $18, log.resolved_at, log.resolved_by,
+        log.day
       from mirror.divergence_log as log
       where log.path = $1
         and log.written_before > $3 - interval '7 days'
@@ -325,7 +329,7 @@ begin
         min(told.cause) as cause,
         -- What is missing may have been written before the window: a day before the reading, to the minute.
         bool_and(
-          told.written_after is not null and told.written_after < r.read_at - $12
+          told.is_due or told.written_after is not null and told.written_after < r.read_at - $12
         ) as is_unsure
       from told
       -- limit: one look-up for each. Planned as a join it may read all readings.
@@ -452,6 +456,7 @@ begin
         coalesce(r.keys, 0) as read_keys,
         coalesce(r.brought, 0) as read_brought,
         coalesce(r.in_flight, 0) as in_flight,
+        coalesce(o.due, 0) as due,
         r.read_at,
         r.counted_since,
         coalesce(o.odd, 0) as odd,
@@ -495,11 +500,11 @@ begin
         k.shard, k.read_at is not null as is_read, k.read_keys, k.read_brought, k.is_new, k.is_unread, k.is_full_old, k.differing, k.lost,
         greatest(
           k.read_keys + k.odd,
-          k.differing + case when k.is_unread or k.is_full_old then 0 else k.in_flight end,
+          k.differing + case when k.is_unread or k.is_full_old then 0 else k.in_flight + k.due end,
           case when k.is_unread or k.is_full_old then 1 else 0 end
         ) as total,
         k.is_unread or k.is_full_old as is_unknown,
-        k.in_flight,
+        k.in_flight + k.due as in_flight,
         case
           when k.is_unread and coalesce(k.read_at, '-infinity') < $3 then 0
           else k.read_brought
@@ -630,7 +635,7 @@ begin
   into unread_shards, old_full_shards, affected_shards, copy_rate, mirror_rate, causes
   using judged_path, judged_shard, window_at, verified_to, truncated_at, restores, canary_shards,
     full_limit, left_out, at - new_within, newcomers, window_length, bulk_unread, first_pass_at, old_full.shards,
-    old_full.keys, old_full.total;
+    old_full.keys, old_full.total, declared.columns_due_at is not null;
   return next;
 end
 $$;

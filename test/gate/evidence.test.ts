@@ -295,6 +295,21 @@ test('odd places add to the keys; what RTDB alone has is among them already', as
   expect(found.affectedShards).toBe(1);
 });
 
+test('columns that a changed declaration has yet to compute are unknown, not differing', async () => {
+  await books.healthy();
+  await books.difference({ shard: 'couple3_x', kind: 'column_mismatch', keys: 40 });
+  expect(tally((await evidence()).copy)).toEqual([3000, 40, 0]);
+  await books.database.query('update mirror.paths set columns_due_at = now() where path = $1', [
+    PILOT,
+  ]);
+  const found = await evidence();
+  expect([tally(found.copy), tally(found.mirror)]).toEqual([
+    [3000, 0, 40],
+    [340, 0, 40],
+  ]);
+  await books.database.query('update mirror.paths set columns_due_at = null');
+});
+
 test('one couple alone', async () => {
   await books.healthy();
   await books.difference({ shard: 'couple3_x' });

@@ -151,13 +151,7 @@ const COLUMNS = {
     'affected_shards int8',
     'oldest_full_at timestamptz null',
   ],
-  'mirror.reading_sums': [
-    'path text',
-    'part int2',
-    'shards int8',
-    'keys int8',
-    'brought int8',
-  ],
+  'mirror.reading_sums': ['path text', 'part int8', 'shards int8', 'keys int8', 'brought int8'],
   'mirror.direct_writes': [
     'path text',
     'shard text null',

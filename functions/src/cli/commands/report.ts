@@ -78,7 +78,7 @@ export function registerReport(
 }
 
 /** Asks the gate and prints what it says. */
-export async function report(
+async function report(
   options: ReportOptions,
   { env, writeOut }: CommandContext,
   exitWith: ExitWith,
