@@ -10,6 +10,7 @@ import {
 } from '../../backfill/backfill';
 import type { BackfillCounts, BackfillRequest } from '../../backfill/books';
 import { rangesOfGaps } from '../../backfill/gap-days';
+import { prepareEvaluation } from '../../deploy/prepare-evaluation';
 import { UsageError } from '../../errors/mirror-error';
 import type { Statements } from '../../postgres/statements';
 import { explainDifferences } from '../../readings/explain-differences';
@@ -83,7 +84,8 @@ async function backfill(
       ...{ statements, rtdb: rtdbShards(access), paths, retentionDays: 0, times: PROOF_TIMES },
       concurrency: options.concurrency,
       countsUnexplained: options.gaps ?? false,
-      explain: (differences, looked) => explainDifferences(differences, looked, { statements }),
+      explain: (differences, looked) =>
+        explainDifferences(differences, looked, { statements, prepareEvaluation }),
       onProgress: follow(progress),
     };
     const resumed = options.resume ? await unfinished(context) : null;

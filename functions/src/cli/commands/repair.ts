@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { prepareEvaluation } from '../../deploy/prepare-evaluation';
 import { read } from '../../deploy/settings';
 import { UsageError } from '../../errors/mirror-error';
 import { leafOfRef } from '../../explain/leaf-of-ref';
@@ -93,7 +94,8 @@ async function repairRows(
     const context: RepairContext = {
       ...{ statements, rtdb: rtdbShards(access), paths, retentionDays, times: PROOF_TIMES },
       concurrency: options.concurrency,
-      explain: (differences, looked) => explainDifferences(differences, looked, { statements }),
+      explain: (differences, looked) =>
+        explainDifferences(differences, looked, { statements, prepareEvaluation }),
       onStep(step) {
         totals.set(step.outcome, (totals.get(step.outcome) ?? 0) + 1);
         if (options.json) steps.push(step);
