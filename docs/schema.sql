@@ -379,11 +379,9 @@ create table mirror.backfills (
   finished_at timestamp with time zone,
   status text not null default 'running'::text,
   config jsonb not null,
-  checkpoint text collate "C",
-  couples integer not null default 0,
-  leaves bigint not null default 0,
-  inserted bigint not null default 0,
-  rejected bigint not null default 0,
+  checkpoint jsonb not null default '{}'::jsonb,
+  done jsonb not null default '{}'::jsonb,
+  failed jsonb not null default '[]'::jsonb,
   error text,
   constraint backfills_ended_has_time CHECK (((status = 'running'::text) = (finished_at IS NULL))),
   constraint backfills_pkey PRIMARY KEY (id),
@@ -459,6 +457,7 @@ create table mirror.direct_writes (
   constraint direct_writes_operation_known CHECK ((operation = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text, 'truncate'::text])))
 );
 CREATE UNIQUE INDEX direct_writes_last ON mirror.direct_writes USING btree (md5((key)::text), path);
+CREATE INDEX direct_writes_written ON mirror.direct_writes USING btree (path, written_at);
 alter table mirror.direct_writes enable row level security;
 create policy quest_mirror_api on mirror.direct_writes for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.direct_writes for all to quest_mirror_reader using (true) with check (true);
@@ -494,7 +493,7 @@ create table mirror.divergence_log (
   resolved_at timestamp with time zone,
   resolved_by text,
   constraint divergence_log_cause_known CHECK ((cause = ANY (ARRAY['race'::text, 'rejected'::text, 'flag_disabled'::text, 'before_mirroring'::text, 'fan_out_limit'::text, 'direct_postgres_write'::text, 'client_without_rtdb'::text, 'retries_exhausted'::text, 'ancestor_overwrite'::text, 'retention'::text, 'in_flight'::text, 'other_database'::text, 'restored'::text, 'unknown'::text]))),
-  constraint divergence_log_detected_by_known CHECK ((detected_by = ANY (ARRAY['trigger'::text, 'reconciler'::text, 'api'::text, 'backfill'::text]))),
+  constraint divergence_log_detected_by_known CHECK ((detected_by = ANY (ARRAY['trigger'::text, 'reconciler'::text, 'api'::text, 'backfill'::text, 'repair'::text]))),
   constraint divergence_log_keys_positive CHECK ((keys >= 1)),
   constraint divergence_log_kind_known CHECK ((kind = ANY (ARRAY['missing_in_postgres'::text, 'missing_in_rtdb'::text, 'value_mismatch'::text, 'column_mismatch'::text, 'invalid_payload'::text, 'write_rejected'::text, 'out_of_order'::text, 'missed_event'::text, 'client_only'::text, 'late'::text, 'ancestor_overwrite'::text, 'foreign_user'::text, 'value_drift'::text]))),
   constraint divergence_log_pkey PRIMARY KEY (id),
@@ -504,7 +503,8 @@ create table mirror.divergence_log (
 );
 CREATE INDEX divergence_log_day ON mirror.divergence_log USING btree (md5(shard), day);
 CREATE INDEX divergence_log_first_seen ON mirror.divergence_log USING brin (first_seen_at) WITH (autosummarize='on', pages_per_range='32');
-CREATE INDEX divergence_log_of_readings ON mirror.divergence_log USING btree (md5(shard), path) WHERE ((resolved_at IS NULL) AND (written_before IS NOT NULL));
+CREATE INDEX divergence_log_made_good ON mirror.divergence_log USING btree (path, written_before) WHERE ((written_before IS NOT NULL) AND (resolved_by = ANY (ARRAY['repair'::text, 'backfill'::text, 'client'::text, 'direct'::text])));
+CREATE INDEX divergence_log_of_readings ON mirror.divergence_log USING btree (path, md5(shard)) WHERE ((resolved_at IS NULL) AND (written_before IS NOT NULL));
 CREATE INDEX divergence_log_of_triggers ON mirror.divergence_log USING btree (path, kind, id) WHERE ((resolved_at IS NULL) AND (written_before IS NULL) AND (key IS NOT NULL));
 CREATE UNIQUE INDEX divergence_log_one_open ON mirror.divergence_log USING btree (md5(ref), kind, path) WHERE (resolved_at IS NULL);
 CREATE INDEX divergence_log_open ON mirror.divergence_log USING btree (first_seen_at) WHERE (resolved_at IS NULL);
@@ -571,8 +571,10 @@ create table mirror.listings (
   constraint listings_pkey PRIMARY KEY (path)
 );
 alter table mirror.listings enable row level security;
+create policy quest_mirror_api on mirror.listings for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.listings for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on mirror.listings for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.listings to quest_mirror_api;
 grant select on mirror.listings to quest_mirror_reader;
 grant select on mirror.listings to quest_mirror_writer;
 comment on table mirror.listings is 'How far the proof has listed the shards of each path.';
@@ -598,6 +600,7 @@ create table mirror.paths (
   declaration_hash text not null,
   began_at timestamp with time zone not null default clock_timestamp(),
   first_pass_at timestamp with time zone,
+  columns_due_at timestamp with time zone,
   removed_at timestamp with time zone,
   constraint paths_path_is_name CHECK ((path ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
   constraint paths_pkey PRIMARY KEY (path)
@@ -611,6 +614,54 @@ grant select on mirror.paths to quest_mirror_api;
 grant select on mirror.paths to quest_mirror_reader;
 grant select on mirror.paths to quest_mirror_writer;
 comment on table mirror.paths is 'The mirrored paths, as their migrations declare them.';
+
+create table mirror.rates (
+  path text not null,
+  hour timestamp with time zone not null,
+  at timestamp with time zone not null,
+  verdict text not null,
+  reasons jsonb not null default '[]'::jsonb,
+  verified_to timestamp with time zone,
+  copy_keys bigint not null,
+  copy_differing bigint not null,
+  copy_unknown bigint not null,
+  copy_lower double precision not null,
+  copy_upper double precision not null,
+  mirror_keys bigint not null,
+  mirror_differing bigint not null,
+  mirror_unknown bigint not null,
+  mirror_lower double precision not null,
+  mirror_upper double precision not null,
+  shards bigint not null,
+  unread_shards bigint not null,
+  affected_shards bigint not null,
+  oldest_full_at timestamp with time zone,
+  constraint rates_are_ratios CHECK ((((0)::double precision <= copy_lower) AND (copy_lower <= copy_upper) AND (copy_upper <= (1)::double precision) AND ((0)::double precision <= mirror_lower) AND (mirror_lower <= mirror_upper) AND (mirror_upper <= (1)::double precision))),
+  constraint rates_hour_is_full CHECK ((hour = date_trunc('hour'::text, at, 'UTC'::text))),
+  constraint rates_pkey PRIMARY KEY (path, hour),
+  constraint rates_verdict_known CHECK ((verdict = ANY (ARRAY['ready'::text, 'not_ready'::text, 'cannot_tell'::text])))
+);
+alter table mirror.rates enable row level security;
+create policy quest_mirror_reader on mirror.rates for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.rates for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.rates to quest_mirror_reader;
+grant insert, select on mirror.rates to quest_mirror_writer;
+comment on table mirror.rates is 'What the gate said of each path, once an hour; kept 400 days.';
+
+create table mirror.reading_sums (
+  path text not null,
+  part bigint not null,
+  shards bigint not null,
+  keys bigint not null,
+  brought bigint not null,
+  constraint reading_sums_pkey PRIMARY KEY (path, part)
+);
+alter table mirror.reading_sums enable row level security;
+create policy quest_mirror_reader on mirror.reading_sums for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.reading_sums for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.reading_sums to quest_mirror_reader;
+grant select on mirror.reading_sums to quest_mirror_writer;
+comment on table mirror.reading_sums is 'Sums over mirror.readings by path, kept by its triggers.';
 
 create table mirror.readings (
   path text not null,
@@ -637,10 +688,21 @@ create table mirror.readings (
   constraint readings_counts_not_negative CHECK (((keys >= 0) AND (brought >= 0) AND (in_flight >= 0))),
   constraint readings_pkey PRIMARY KEY (path, shard)
 );
+CREATE INDEX readings_brought ON mirror.readings USING btree (path, brought);
 CREATE INDEX readings_due ON mirror.readings USING btree (due_at);
+CREATE INDEX readings_keys ON mirror.readings USING btree (path, keys);
+CREATE INDEX readings_read ON mirror.readings USING btree (path, read_at);
+CREATE INDEX readings_read_in_full ON mirror.readings USING btree (path, full_at);
+CREATE INDEX readings_unsettled ON mirror.readings USING btree (path) WHERE ((failed_at IS NOT NULL) OR (in_flight > 0) OR (counted_since IS NULL));
+CREATE TRIGGER readings_inserted AFTER INSERT ON mirror.readings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_inserted();
+CREATE TRIGGER readings_removed AFTER DELETE ON mirror.readings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_removed();
+CREATE TRIGGER readings_truncated AFTER TRUNCATE ON mirror.readings FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_removed();
+CREATE TRIGGER readings_updated AFTER UPDATE ON mirror.readings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_updated();
 alter table mirror.readings enable row level security;
+create policy quest_mirror_api on mirror.readings for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.readings for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on mirror.readings for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.readings to quest_mirror_api;
 grant select on mirror.readings to quest_mirror_reader;
 grant select on mirror.readings to quest_mirror_writer;
 comment on table mirror.readings is 'What is known of each shard of each path, by its newest reading.';
@@ -715,8 +777,10 @@ create table mirror.suspects (
 );
 CREATE UNIQUE INDEX suspects_key ON mirror.suspects USING btree (md5(shard), path, md5((key)::text));
 alter table mirror.suspects enable row level security;
+create policy quest_mirror_api on mirror.suspects for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.suspects for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on mirror.suspects for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.suspects to quest_mirror_api;
 grant select on mirror.suspects to quest_mirror_reader;
 grant select on mirror.suspects to quest_mirror_writer;
 comment on table mirror.suspects is 'Keys that differed at one look, and that are looked at again before they are said to differ.';
@@ -2576,6 +2640,7 @@ begin
     path_books := jsonb_build_object(
       'began_at', declared.began_at,
       'first_pass_at', declared.first_pass_at,
+      'are_columns_due', declared.columns_due_at is not null,
       'gap_at', (
         select max(c.to_at)
         from mirror.coverage as c
@@ -2660,6 +2725,8 @@ begin
   end loop;
 end
 $function$;
+grant execute on function mirror.begin_reading(text[],text,interval) to quest_mirror_api;
+grant execute on function mirror.begin_reading(text[],text,interval) to quest_mirror_reader;
 grant execute on function mirror.begin_reading(text[],text,interval) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.boolean_of(leaf jsonb)
@@ -3402,12 +3469,30 @@ begin
     day_column = excluded.day_column,
     visible_to = excluded.visible_to,
     declaration_hash = excluded.declaration_hash,
+    -- Rows that are there show what the declaration before told.
+    columns_due_at = case
+      when known.other_columns = excluded.other_columns then known.columns_due_at
+      else clock_timestamp()
+    end,
     removed_at = null
   returning known.* into declared;
   perform mirror.build_path(declared);
 end
 $function$;
 comment on function mirror.declare_path(text,text,text[],text[]) is 'For migrations: records a mirrored path, and makes its functions, policies, grants and triggers.';
+
+CREATE OR REPLACE FUNCTION mirror.end_columns(ended_path text, due_since timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update mirror.paths as p
+  set columns_due_at = null
+  where p.path = ended_path and p.columns_due_at is not distinct from due_since;
+  return found;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION mirror.end_listing(listed_path text, listing_began timestamp with time zone, full_again interval)
  RETURNS void
@@ -3488,6 +3573,526 @@ $function$;
 grant execute on function mirror.few_gaps(jsonb,integer) to quest_mirror_api;
 grant execute on function mirror.few_gaps(jsonb,integer) to quest_mirror_writer;
 
+CREATE OR REPLACE FUNCTION mirror.fill_rows(filled_path text, filled_shard text, leaves jsonb, found_rows jsonb)
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  columns text[];
+  inserted integer[];
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = filled_path;
+  perform mirror.refuse_unknown_columns(declared, leaves);
+  columns := declared.key_columns || array(select jsonb_object_keys(declared.other_columns));
+  perform set_config('mirror.writer', 'on', true);
+  execute format(
+    -- No column's name begins with `_`.
+    'with leaf as materialized (
+       select (l.place - 1)::integer as _n, r.*
+       from jsonb_array_elements($1) with ordinality as l (told, place)
+       cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
+     ),
+     inserted as (
+       insert into %1$s (%2$s, payload, origin, event_time)
+       select %3$s, leaf.payload, ''backfill'', ''-infinity'' from leaf order by leaf._n
+       -- Of the key alone: a constraint of the team''s is to say that it refuses the row.
+       on conflict (%4$s) do nothing
+       returning %4$s
+     )
+     select coalesce(array_agg(leaf._n), ''{}'')
+     from leaf
+     join inserted as i on (%5$s) = (%6$s)',
+    declared.relation,
+    mirror.name_list(columns, '%I'), mirror.name_list(columns, 'leaf.%I'),
+    mirror.name_list(declared.key_columns, '%I'),
+    mirror.name_list(declared.key_columns, 'i.%I'), mirror.name_list(declared.key_columns, 'leaf.%I')
+  ) into inserted using leaves;
+  perform mirror.settle_written(
+    filled_path, filled_shard, 'backfill',
+    array(select leaves -> n ->> 'ref' from unnest(inserted) as n),
+    array['missing_in_postgres'], found_rows
+  );
+  return inserted;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.gate_evidence(judged_path text, judged_shard text, canary_shards text[], window_length interval, new_within interval, full_within interval)
+ RETURNS TABLE(at timestamp with time zone, began_at timestamp with time zone, first_pass_at timestamp with time zone, listed_at timestamp with time zone, verified_to timestamp with time zone, shards bigint, unread_shards bigint, failed_shards bigint, failed_shard text, failed_error text, old_full_shards bigint, affected_shards bigint, oldest_full_at timestamp with time zone, copy_rate jsonb, mirror_rate jsonb, causes jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  declared mirror.paths;
+  window_at timestamptz;
+  full_limit timestamptz;
+  truncated_at timestamptz;
+  restores tstzrange[];
+  readable bigint;
+  never_read bigint;
+  failed_known bigint;
+  newcomers bigint;
+  left_out bigint;
+  -- Of what may be all shards of a path, after a gap or in its first pass, sums do.
+  bulk_unread bigint;
+  old_full record;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = judged_path;
+  at := statement_timestamp();
+  window_at := at - window_length;
+  began_at := declared.began_at;
+  first_pass_at := declared.first_pass_at;
+  listed_at := (select l.listed_at from mirror.listings as l where l.path = judged_path);
+  truncated_at := (
+    select max(d.written_at)
+    from mirror.direct_writes as d
+    where d.path = judged_path and d.operation = 'truncate'
+  );
+  -- A full reading proves nothing once mirroring was off, or a store was put back.
+  full_limit := greatest(at - full_within, truncated_at, (
+    select max(coalesce(c.to_at, at))
+    from mirror.coverage as c
+    where c.reason in ('flag_off', 'percent', 'restored')
+      and (c.path is null or c.path = judged_path)
+      and (c.to_at <= at or c.reason = 'restored')
+  ));
+  restores := (
+    select coalesce(array_agg(tstzrange(c.from_at, coalesce(c.to_at, at), '[]')), '{}')
+    from mirror.coverage as c
+    where c.reason = 'restored' and (c.path is null or c.path = judged_path)
+  );
+
+  select
+    count(*),
+    count(*) filter (where r.read_at is not null or r.first_seen_at <= at - new_within),
+    min(r.shard)
+  into failed_shards, failed_known, failed_shard
+  from mirror.readings as r
+  where r.path = judged_path
+    -- As its index has it.
+    and (r.failed_at is not null or r.in_flight > 0 or r.counted_since is null)
+    and r.failed_at is not null
+    and (judged_shard is null or r.shard = judged_shard);
+  failed_error := (
+    select r.error from mirror.readings as r where (r.path, r.shard) = (judged_path, failed_shard)
+  );
+  select
+    count(*) filter (where r.first_seen_at > at - new_within),
+    count(*) filter (where r.first_seen_at <= at - new_within and r.failed_at is null)
+  into newcomers, never_read
+  from mirror.readings as r
+  where r.path = judged_path
+    and r.read_at is null
+    and (judged_shard is null or r.shard = judged_shard);
+
+  if judged_shard is null then
+    select coalesce(sum(s.shards), 0) into shards from mirror.reading_sums as s where s.path = judged_path;
+  else
+    select count(*) into shards
+    from mirror.readings as r
+    where (r.path, r.shard) = (judged_path, judged_shard);
+  end if;
+  readable := shards - newcomers - failed_known;
+  verified_to := case
+    when listed_at is null then null
+    when shards = newcomers then listed_at
+    when never_read > readable / 1000 then null
+    else least(listed_at, (
+      select r.read_at
+      from mirror.readings as r
+      where r.path = judged_path
+        and r.read_at is not null
+        and r.failed_at is null
+        and (judged_shard is null or r.shard = judged_shard)
+      order by r.read_at
+      offset readable / 1000 - never_read
+      limit 1
+    ))
+  end;
+  oldest_full_at := (
+    select min(r.full_at)
+    from mirror.readings as r
+    where r.path = judged_path and (judged_shard is null or r.shard = judged_shard)
+  );
+  -- From 20 shards on, one of each 1,000.
+  left_out := case when shards < 20 then 0 else (shards + 999) / 1000 end;
+  bulk_unread := case when judged_shard is null and never_read > 1000 then never_read else 0 end;
+  select
+    count(*) as shards,
+    coalesce(sum(r.keys), 0) as keys,
+    coalesce(sum(greatest(r.keys, 1)), 0) as total
+  into old_full
+  from mirror.readings as r
+  where r.path = judged_path
+    and (r.full_at < full_limit or (r.full_at is null and r.read_at is not null))
+    and judged_shard is null;
+
+  execute format($statement$
+    with
+    open as materialized (
+      select
+        coalesce(log.shard, '') as shard, log.ref, log.key, log.kind, log.cause,
+        log.keys, log.written_after, log.written_before,
+        -- Columns that a changed declaration has not computed yet: nobody knows.
+        log.kind = 'column_mismatch' and $18 as is_due
+      from mirror.divergence_log as log
+      where log.path = $1
+        and log.resolved_at is null
+        and log.written_before is not null
+        and log.kind in (
+          'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'column_mismatch', 'invalid_payload'
+        )
+        and ($2 is null or log.shard = $2)
+    ),
+    open_by_shard as materialized (
+      select
+        open.shard,
+        coalesce(sum(open.keys) filter (where not open.is_due), 0) as keys,
+        coalesce(sum(open.keys) filter (where open.is_due), 0) as due,
+        coalesce(sum(open.keys) filter (where open.kind = 'invalid_payload'), 0) as odd
+      from open
+      group by open.shard
+    ),
+    told as (
+      select open.*, null::timestamptz as resolved_at, null::text as resolved_by, null::date as day
+      from open
+      union all
+      select
+        log.shard, log.ref, log.key, log.kind, log.cause, log.keys, log.written_after,
+        log.written_before, log.kind = 'column_mismatch' and $18, log.resolved_at, log.resolved_by,
+        log.day
+      from mirror.divergence_log as log
+      where log.path = $1
+        and log.written_before > $3 - interval '7 days'
+        and log.resolved_by in ('repair', 'backfill', 'client', 'direct')
+        and log.kind in (
+          'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'column_mismatch', 'invalid_payload'
+        )
+        and ($2 is null or log.shard = $2)
+    ),
+    -- Each key once: that a repair is followed by another loss makes it one lost key.
+    lost as materialized (
+      select
+        told.shard, told.ref, max(told.keys - past.writes) as keys, min(told.kind) as kind,
+        min(told.cause) as cause,
+        -- What is missing may have been written before the window: a day before the reading, to the minute.
+        bool_and(
+          told.is_due or told.written_after is not null and told.written_after < r.read_at - $12
+        ) as is_unsure
+      from told
+      -- limit: one look-up for each. Planned as a join it may read all readings.
+      cross join lateral (
+        select known.read_at, known.failed_at, known.counted_since
+        from mirror.readings as known
+        where (known.path, known.shard) = ($1, told.shard)
+        limit 1
+      ) as r
+      cross join lateral (
+        select count(*) as writes
+        from mirror.direct_writes as d
+        where d.path = $1
+          and d.shard = told.shard
+          and md5(d.shard) = md5(told.shard)
+          and (told.keys > 1 or d.key = told.key)
+          and d.written_at > coalesce(told.written_after, '-infinity')
+          and d.written_at <= told.written_before
+      ) as past
+      where (r.read_at >= $3 or (r.read_at >= $4 and r.failed_at is null))
+        and told.written_before > greatest(r.counted_since, r.read_at - $12)
+        and told.written_before <= r.read_at
+        and coalesce(told.written_after, '-infinity') >= r.counted_since
+        and past.writes < told.keys
+        and not coalesce(
+          $5 > coalesce(told.written_after, '-infinity') and $5 <= told.written_before, false
+        )
+        and not exists (
+          select
+          from unnest($6) as restore
+          where restore && tstzrange(coalesce(told.written_after, '-infinity'), told.written_before, '[]')
+        )
+        -- Made good by hand, and written again by an event since: the event brought it.
+        and not (
+          told.resolved_by in ('repair', 'backfill', 'client')
+          and told.kind <> 'invalid_payload'
+          and exists (
+            select
+            from %1$s as q
+            where %2$s
+              and q.origin = 'rtdb'
+              and q.mirrored_at > told.resolved_at
+              and q.mirrored_at <= r.read_at
+          )
+        )
+      group by told.shard, told.ref
+    ),
+    lost_by_shard as materialized (
+      select
+        lost.shard,
+        coalesce(sum(lost.keys) filter (where not lost.is_unsure), 0) as keys,
+        coalesce(sum(lost.keys) filter (where lost.is_unsure), 0) as unsure
+      from lost
+      group by lost.shard
+    ),
+    direct_by_shard as materialized (
+      select d.shard, count(*) as keys
+      from mirror.direct_writes as d
+      left join lateral (
+        select known.read_at, known.touched_at
+        from mirror.readings as known
+        where (known.path, known.shard) = (d.path, d.shard)
+        limit 1
+      ) as r on true
+      where d.path = $1
+        and d.shard is not null
+        and d.shard <> all ($7)
+        and ($2 is null or d.shard = $2)
+        and d.written_at > coalesce($4, '-infinity')
+        and d.written_at > coalesce(greatest(r.read_at, r.touched_at), '-infinity')
+        and not exists (select from open where open.shard = d.shard and open.key = d.key)
+      group by d.shard
+    ),
+    candidates as (
+      select $2 as shard where $2 is not null
+      union
+      select shard from open_by_shard
+      union
+      select shard from lost_by_shard
+      union
+      select shard from direct_by_shard
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null and r.read_at < $4
+      )
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null and r.read_at is null and $13 = 0
+      )
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null
+          and (r.failed_at is not null or r.in_flight > 0 or r.counted_since is null)
+          -- In a path's first pass it is null of all.
+          and (r.failed_at is not null or r.in_flight > 0 or $14 is not null and r.read_at is not null)
+      )
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null and r.full_at < $8 order by r.keys desc limit 2 * $9
+      )
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null and $5 >= coalesce(greatest(r.read_at, r.touched_at), '-infinity')
+      )
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null order by r.keys desc limit 2 * $9
+      )
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null order by r.brought desc limit 2 * $9
+      )
+    ),
+    looked_at as materialized (
+      select
+        c.shard,
+        coalesce(r.keys, 0) as read_keys,
+        coalesce(r.brought, 0) as read_brought,
+        coalesce(r.in_flight, 0) as in_flight,
+        coalesce(o.due, 0) as due,
+        r.read_at,
+        r.counted_since,
+        coalesce(o.odd, 0) as odd,
+        -- After a TRUNCATE nothing is left of what was read before.
+        case
+          when $5 >= coalesce(greatest(r.read_at, r.touched_at), '-infinity')
+          then greatest(coalesce(r.keys, 0) + coalesce(o.odd, 0), coalesce(o.keys, 0))
+          else coalesce(o.keys, 0) + coalesce(d.keys, 0)
+        end as differing,
+        coalesce(l.keys, 0) as lost,
+        coalesce(l.unsure, 0) as unsure,
+        -- Of a shard without a row nothing but a write past the mirror is known.
+        r.shard is not null and r.read_at is null and r.first_seen_at > $10 as is_new,
+        r.shard is not null
+          and (r.failed_at is not null or coalesce(r.read_at < $4, r.read_at is null)) as is_unread,
+        r.shard is not null and coalesce(r.full_at < $8, true) as is_full_old
+      from candidates as c
+      left join lateral (
+        select known.*
+        from mirror.readings as known
+        where (known.path, known.shard) = ($1, c.shard)
+        limit 1
+      ) as r on true
+      left join open_by_shard as o on o.shard = c.shard
+      left join lost_by_shard as l on l.shard = c.shard
+      left join direct_by_shard as d on d.shard = c.shard
+    ),
+    moved as materialized (
+      select m.shard, count(*) as rows
+      from looked_at as m
+      join %1$s as q on q.%3$I = m.shard
+      where (m.is_unread or m.counted_since is null)
+        and not m.is_new
+        and q.mirrored_at > greatest(
+          $3, case when m.counted_since is null then null else m.read_at end
+        )
+      group by m.shard
+    ),
+    judged as materialized (
+      select
+        k.shard, k.read_at is not null as is_read, k.read_keys, k.read_brought, k.is_new, k.is_unread, k.is_full_old, k.differing, k.lost,
+        greatest(
+          k.read_keys + k.odd,
+          k.differing + case when k.is_unread or k.is_full_old then 0 else k.in_flight + k.due end,
+          case when k.is_unread or k.is_full_old then 1 else 0 end
+        ) as total,
+        k.is_unread or k.is_full_old as is_unknown,
+        k.in_flight + k.due as in_flight,
+        case
+          when k.is_unread and coalesce(k.read_at, '-infinity') < $3 then 0
+          else k.read_brought
+        end as brought,
+        case
+          when k.is_unread then greatest(1, coalesce(m.rows, 0), k.in_flight)
+          when k.counted_since is null then greatest(coalesce(m.rows, 0), k.in_flight)
+          else k.in_flight
+        end + k.unsure as unjudged
+      from looked_at as k
+      left join moved as m on m.shard = k.shard
+    ),
+    tallied as materialized (
+      select
+        j.shard, j.is_read, j.read_keys, j.read_brought, j.is_unread, j.is_full_old, j.differing, j.lost,
+        j.total,
+        case when j.is_unknown then j.total - j.differing else j.in_flight end as unknown,
+        j.brought + j.lost + j.unjudged as written,
+        j.unjudged
+      from judged as j
+      where not j.is_new
+    ),
+    sums as (
+      select coalesce(sum(s.keys), 0) as keys, coalesce(sum(s.brought), 0) as brought
+      from mirror.reading_sums as s
+      where s.path = $1 and $2 is null
+    ),
+    copy_tops as (
+      (select t.* from tallied as t order by t.differing desc, t.total desc limit $9)
+      union
+      (select t.* from tallied as t order by t.differing + t.unknown desc, t.total desc limit $9)
+      union
+      (select t.* from tallied as t order by t.total desc limit 3 * $9)
+    ),
+    mirror_tops as (
+      (select t.* from tallied as t order by t.lost desc, t.written desc limit $9)
+      union
+      (select t.* from tallied as t order by t.lost + t.unjudged desc, t.written desc limit $9)
+      union
+      (select t.* from tallied as t order by t.written desc limit 3 * $9)
+    ),
+    causes as (
+      select c.kind, c.cause, sum(c.open)::bigint as open, sum(c.lost)::bigint as lost
+      from (
+        select open.kind, open.cause, open.keys as open, 0 as lost from open
+        union all
+        select lost.kind, lost.cause, 0, lost.keys from lost where not lost.is_unsure
+      ) as c
+      group by c.kind, c.cause
+    ),
+    overall as (
+      select
+        coalesce(sum(t.read_keys), 0) as read_keys,
+        coalesce(sum(t.read_brought), 0) as read_brought,
+        coalesce(sum(t.total), 0) as total,
+        coalesce(sum(t.differing), 0) as differing,
+        coalesce(sum(t.unknown), 0) as unknown,
+        coalesce(sum(t.written), 0) as written,
+        coalesce(sum(t.lost), 0) as lost,
+        coalesce(sum(t.unjudged), 0) as unjudged,
+        count(*) filter (where t.differing > 0 or t.lost > 0) as affected,
+        count(*) filter (where t.is_unread) as unread,
+        count(*) filter (where t.is_full_old and t.is_read) as old_full,
+        coalesce(sum(t.read_keys) filter (where t.is_full_old and t.is_read), 0) as old_keys,
+        coalesce(sum(greatest(t.read_keys, 1)) filter (where t.is_full_old and t.is_read), 0) as old_total
+      from tallied as t
+    ),
+    -- Shards that were not read in full for too long, and are not among those looked at.
+    rest as (
+      select
+        $15 - overall.old_full as shards,
+        $16 - overall.old_keys as keys,
+        $17 - overall.old_total as total
+      from overall
+      where $2 is null
+      union all
+      select 0, 0, 0 where $2 is not null
+    )
+    select
+      overall.unread + $11 + $13,
+      overall.old_full + rest.shards,
+      overall.affected,
+      jsonb_build_object(
+        'total', case when $2 is null then sums.keys - overall.read_keys else 0 end + overall.total
+          + rest.total - rest.keys + $13,
+        'differing', overall.differing,
+        'unknown', overall.unknown + rest.total + $13,
+        'tops', (
+          select coalesce(jsonb_agg(jsonb_build_object(
+            'shard', t.shard, 'total', t.total, 'differing', t.differing, 'unknown', t.unknown
+          )), '[]')
+          from copy_tops as t
+          where t.total > 0
+        )
+      ),
+      jsonb_build_object(
+        'total', case when $2 is null then sums.brought - overall.read_brought else 0 end
+          + overall.written + $13,
+        'differing', overall.lost,
+        'unknown', overall.unjudged + $13,
+        'tops', (
+          select coalesce(jsonb_agg(jsonb_build_object(
+            'shard', t.shard, 'total', t.written, 'differing', t.lost, 'unknown', t.unjudged
+          )), '[]')
+          from mirror_tops as t
+          where t.written > 0
+        )
+      ),
+      (
+        select coalesce(jsonb_agg(to_jsonb(c) order by c.open + c.lost desc, c.kind, c.cause), '[]')
+        from causes as c
+      )
+    from overall, sums, rest
+  $statement$,
+    declared.relation,
+    (
+      select string_agg(
+        case
+          when k.name = declared.day_column then format('q.%I = told.day', k.name)
+          else format('q.%I = told.key ->> %L', k.name, k.name)
+        end,
+        ' and ' order by k.place
+      )
+      from unnest(declared.key_columns) with ordinality as k (name, place)
+    ),
+    declared.key_columns[1]
+  )
+  into unread_shards, old_full_shards, affected_shards, copy_rate, mirror_rate, causes
+  using judged_path, judged_shard, window_at, verified_to, truncated_at, restores, canary_shards,
+    full_limit, left_out, at - new_within, newcomers, window_length, bulk_unread, first_pass_at, old_full.shards,
+    old_full.keys, old_full.total, declared.columns_due_at is not null;
+  return next;
+end
+$function$;
+grant execute on function mirror.gate_evidence(text,text,text[],interval,interval,interval) to quest_mirror_reader;
+grant execute on function mirror.gate_evidence(text,text,text[],interval,interval,interval) to quest_mirror_writer;
+
 CREATE OR REPLACE FUNCTION mirror.give_back(given_paths text[], given_shards text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -3526,36 +4131,6 @@ begin
 end
 $function$;
 comment on function mirror.guard(regclass,text[]) is 'For migrations: row level security on a table, with a policy for each of the roles.';
-
-CREATE OR REPLACE FUNCTION mirror.insert_missing(completions jsonb)
- RETURNS bigint
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  inserted bigint;
-begin
-  perform set_config('mirror.writer', 'on', true);
-  insert into rtdb.quest_completions (
-    couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_time
-  )
-  select
-    c.couple_id, c.date_key, c.quest_id, c.user_id, c.partner_id, c.completed_at, c.payload,
-    'backfill', '-infinity'
-  from jsonb_to_recordset(completions) as c (
-    couple_id text,
-    date_key date,
-    quest_id text,
-    user_id text,
-    partner_id text,
-    completed_at timestamptz,
-    payload jsonb
-  )
-  on conflict do nothing;
-  get diagnostics inserted = row_count;
-  return inserted;
-end
-$function$;
 
 CREATE OR REPLACE FUNCTION mirror.instant_of(leaf jsonb)
  RETURNS timestamp with time zone
@@ -3702,7 +4277,38 @@ begin
     written_before = coalesce(log.written_before, excluded.written_before);
 end
 $function$;
+grant execute on function mirror.log_reading(text,text,text,jsonb,jsonb,jsonb) to quest_mirror_api;
 grant execute on function mirror.log_reading(text,text,text,jsonb,jsonb,jsonb) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.make_due(wanted_paths text[], wanted_shards text[], in_full boolean)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  asked_at constant timestamptz := clock_timestamp();
+begin
+  if wanted_shards is not null then
+    insert into mirror.readings (path, shard)
+    select p.path, wanted.shard
+    from mirror.paths as p
+    cross join unnest(wanted_shards) as wanted (shard)
+    where p.path = any (wanted_paths)
+    order by p.path, wanted.shard collate "C"
+    on conflict do nothing;
+  end if;
+  update mirror.readings as r
+  set
+    due_at = least(r.due_at, asked_at),
+    made_due_at = asked_at,
+    is_full_due = r.is_full_due or in_full
+  where r.path = any (wanted_paths)
+    and (wanted_shards is null or r.shard = any (wanted_shards));
+  return asked_at;
+end
+$function$;
+grant execute on function mirror.make_due(text[],text[],boolean) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.name_list(names text[], pattern text)
  RETURNS text
@@ -4073,83 +4679,118 @@ end
 $function$;
 comment on function mirror.rebuild_paths() is 'For migrations: makes anew what follows from every declared path.';
 
-CREATE OR REPLACE FUNCTION mirror.repair_rows(completions jsonb, lock_wait text)
- RETURNS TABLE(n integer, repaired boolean)
+CREATE OR REPLACE FUNCTION mirror.refuse_unknown_columns(declared mirror.paths, leaves jsonb)
+ RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-#variable_conflict use_column
+declare
+  unknown constant text := (
+    select string_agg(distinct told.name, ', ')
+    from jsonb_array_elements(leaves) as leaf
+    cross join lateral jsonb_object_keys(leaf -> 'row') as told (name)
+    where told.name <> 'payload'
+      and told.name <> all (declared.key_columns)
+      and not declared.other_columns ? told.name
+  );
 begin
+  if unknown is not null then
+    raise exception 'table % lacks columns of the declaration: %', declared.relation, unknown
+      using errcode = 'undefined_column';
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.repair_rows(repaired_path text, repaired_shard text, repairs jsonb, found_rows jsonb, lock_wait text)
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  others text[];
+  written integer[];
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = repaired_path;
+  perform mirror.refuse_unknown_columns(declared, repairs);
+  others := array(select jsonb_object_keys(declared.other_columns));
   perform set_config('lock_timeout', lock_wait, true);
   perform set_config('mirror.writer', 'on', true);
-  return query
-  with wanted as materialized (
-    select c.*
-    from jsonb_to_recordset(completions) as c (
-      n integer,
-      couple_id text collate "C",
-      date_key date,
-      quest_id text collate "C",
-      user_id text collate "C",
-      partner_id text collate "C",
-      completed_at timestamptz,
-      payload jsonb,
-      has_row boolean,
-      seen_event_time timestamptz,
-      seen_event_id text
-    )
-  ),
-  held as materialized (
-    select w.n
-    from wanted as w
-    cross join lateral (
-      select q.event_time, q.event_id
-      from rtdb.quest_completions as q
-      where (q.couple_id, q.date_key, q.quest_id, q.user_id)
-          = (w.couple_id, w.date_key, w.quest_id, w.user_id)
-      for update
-    ) as q
-    where w.has_row
-      and q.event_time = w.seen_event_time
-      and q.event_id is not distinct from w.seen_event_id
-  ),
-  updated as (
-    update rtdb.quest_completions as q
-    set
-      partner_id = coalesce(w.partner_id, q.partner_id),
-      completed_at = coalesce(w.completed_at, q.completed_at),
-      payload = w.payload,
-      origin = 'repair',
-      event_id = null,
-      tie_settled = false,
-      deleted_at = case when w.payload is null then clock_timestamp() end,
-      mirrored_at = clock_timestamp()
-    from wanted as w
-    join held using (n)
-    where (q.couple_id, q.date_key, q.quest_id, q.user_id)
-      = (w.couple_id, w.date_key, w.quest_id, w.user_id)
-    returning w.n
-  ),
-  inserted as (
-    insert into rtdb.quest_completions (
-      couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_time
-    )
-    select
-      w.couple_id, w.date_key, w.quest_id, w.user_id, w.partner_id, w.completed_at, w.payload,
-      'repair', '-infinity'
-    from wanted as w
-    where not w.has_row and w.payload is not null
-    order by w.n
-    on conflict do nothing
-    returning couple_id, date_key, quest_id, user_id
-  )
-  select
-    w.n,
-    u.n is not null or i.couple_id is not null as repaired
-  from wanted as w
-  left join updated as u using (n)
-  left join inserted as i using (couple_id, date_key, quest_id, user_id)
-  order by w.n;
+  execute format(
+    'with wanted as materialized (
+       select (l.place - 1)::integer as _n, l.told as _told, r.*
+       from jsonb_array_elements($1) with ordinality as l (told, place)
+       cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
+       order by l.place
+     ),
+     held as materialized (
+       select w._n, (w._told -> ''only_columns'')::boolean as only_columns
+       from wanted as w
+       cross join lateral (
+         select q.event_time, q.event_id, q.mirrored_at
+         from %1$s as q
+         where (%2$s) = (%3$s)
+         for update
+       ) as q
+       where (w._told -> ''has_row'')::boolean
+         and q.event_time = coalesce((w._told ->> ''seen_event_time'')::timestamptz, ''-infinity'')
+         and q.event_id is not distinct from w._told ->> ''seen_event_id''
+         and q.mirrored_at = (w._told ->> ''seen_mirrored_at'')::timestamptz
+     ),
+     updated as (
+       update %1$s as q
+       set
+         %4$s
+         payload = case when h.only_columns then q.payload else w.payload end,
+         origin = case when h.only_columns then q.origin else ''repair'' end,
+         event_id = case when h.only_columns then q.event_id end,
+         tie_settled = h.only_columns and q.tie_settled,
+         deleted_at = case
+           when h.only_columns then q.deleted_at
+           when w.payload is null then clock_timestamp()
+         end,
+         mirrored_at = case when h.only_columns then q.mirrored_at else clock_timestamp() end
+       from wanted as w
+       join held as h using (_n)
+       where (%2$s) = (%3$s)
+       returning w._n
+     ),
+     inserted as (
+       insert into %1$s (%5$s, payload, origin, event_time)
+       select %6$s, w.payload, ''repair'', ''-infinity''
+       from wanted as w
+       where not (w._told -> ''has_row'')::boolean and w.payload is not null
+       order by w._n
+       on conflict (%7$s) do nothing
+       returning %7$s
+     )
+     select coalesce(array_agg(done._n), ''{}'')
+     from (
+       select updated._n from updated
+       union all
+       select w._n from wanted as w join inserted as i on (%8$s) = (%3$s)
+     ) as done',
+    declared.relation,
+    mirror.name_list(declared.key_columns, 'q.%I'), mirror.name_list(declared.key_columns, 'w.%I'),
+    coalesce(
+      mirror.name_list(
+        others, '%1$I = case when w._told -> ''row'' ? %1$L then w.%1$I else q.%1$I end'
+      ) || ',',
+      ''
+    ),
+    mirror.name_list(declared.key_columns || others, '%I'),
+    mirror.name_list(declared.key_columns || others, 'w.%I'),
+    mirror.name_list(declared.key_columns, '%I'), mirror.name_list(declared.key_columns, 'i.%I')
+  ) into written using repairs;
+  perform mirror.settle_written(
+    repaired_path, repaired_shard, 'repair',
+    array(select repairs -> n ->> 'ref' from unnest(written) as n),
+    array[
+      'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'column_mismatch', 'client_only'
+    ],
+    found_rows
+  );
+  return written;
 end
 $function$;
 
@@ -4226,6 +4867,41 @@ begin
 end
 $function$;
 grant execute on function mirror.resolve_told(text) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.row_of(asked_path text, parts jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  condition text;
+  shown jsonb;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = asked_path;
+  select string_agg(
+    format('q.%I = ($1 ->> %s)::%s', k.name, k.place - 1, format_type(a.atttypid, a.atttypmod)),
+    ' and ' order by k.place
+  )
+  into condition
+  from unnest(declared.key_columns) with ordinality as k (name, place)
+  join pg_catalog.pg_attribute as a
+    on a.attrelid = declared.relation::regclass and a.attname = k.name;
+  execute format(
+    'select to_jsonb(q) || jsonb_build_object(''_lag_ms'', case
+       when q.event_time > ''-infinity''
+       then round(extract(epoch from q.mirrored_at - q.event_time) * 1000)
+     end)
+     from %s as q
+     where %s',
+    declared.relation, condition
+  ) into shown using parts;
+  return shown;
+end
+$function$;
+grant execute on function mirror.row_of(text,jsonb) to quest_mirror_reader;
+grant execute on function mirror.row_of(text,jsonb) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.rows_of(wanted_path text, shards text[], from_day date, to_day date, days date[], keys jsonb)
  RETURNS TABLE(parts text[], payload jsonb, columns jsonb, origin text, event_id text, event_time timestamp with time zone, is_tombstone boolean, mirrored_at timestamp with time zone)
@@ -4395,6 +5071,97 @@ end
 $function$;
 grant execute on function mirror.set_reading(jsonb) to quest_mirror_writer;
 
+CREATE OR REPLACE FUNCTION mirror.settle_written(written_path text, written_shard text, writer text, refs text[], kinds text[], found_rows jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  known text[];
+begin
+  if cardinality(refs) = 0 then
+    return;
+  end if;
+  with over as (
+    update mirror.divergence_log as log
+    set
+      resolved_at = clock_timestamp(),
+      resolved_by = writer,
+      last_seen_at = greatest(log.last_seen_at, clock_timestamp())
+    from unnest(refs) as written (ref)
+    where md5(log.ref) = md5(written.ref)
+      and log.ref = written.ref
+      and log.path = written_path
+      and log.kind = any (kinds)
+      and log.key is not null
+      and log.resolved_at is null
+    returning log.ref
+  )
+  select coalesce(array_agg(over.ref), '{}') into known from over;
+  perform mirror.log_reading(
+    written_path, written_shard, writer,
+    (
+      select coalesce(jsonb_agg(f.told order by f.place), '[]')
+      from jsonb_array_elements(found_rows) with ordinality as f (told, place)
+      where f.told ->> 'ref' = any (refs) and f.told ->> 'ref' <> all (known)
+    ),
+    '[]', '[]'
+  );
+  insert into mirror.readings as r (path, shard)
+  values (written_path, written_shard)
+  on conflict (path, shard) do update
+  set due_at = least(r.due_at, clock_timestamp()), made_due_at = clock_timestamp();
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.shards_after(asked_path text, after_key text, most integer)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = asked_path;
+  return query execute format(
+    'with recursive page as (
+       (select q.%1$I as shard, 1 as n from %2$s as q
+        where $1 is null or q.%1$I > $1 order by q.%1$I limit 1)
+       union all
+       select next.shard, page.n + 1
+       from page
+       cross join lateral (
+         select q.%1$I as shard from %2$s as q where q.%1$I > page.shard order by q.%1$I limit 1
+       ) as next
+       where page.n < $2
+     )
+     select page.shard from page order by page.n',
+    declared.key_columns[1], declared.relation
+  ) using after_key, most;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.shards_with_rows(asked_paths text[], shards text[])
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+begin
+  for declared in select p.* from mirror.paths as p where p.path = any (asked_paths) loop
+    return query execute format(
+      'select asked.shard
+       from unnest($1) as asked (shard)
+       where exists (select from %2$s as q where q.%1$I = asked.shard)',
+      declared.key_columns[1], declared.relation
+    ) using shards;
+  end loop;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION mirror.share_view(shared regclass)
  RETURNS void
  LANGUAGE plpgsql
@@ -4426,7 +5193,88 @@ end
 $function$;
 comment on function mirror.share_view(regclass) is 'For migrations: grants a view beside a path''s table to the reader and to the app''s users.';
 
-CREATE OR REPLACE FUNCTION mirror.take_due(most integer, lease interval, mates jsonb, only_paths text[])
+CREATE OR REPLACE FUNCTION mirror.sum_part(shard text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (hashtext(shard collate "C") & 31)::bigint
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.sum_readings_inserted()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into mirror.reading_sums as s (path, part, shards, keys, brought)
+  select n.path, mirror.sum_part(n.shard), count(*), sum(n.keys), sum(n.brought)
+  from new_rows as n
+  group by 1, 2
+  order by 1, 2
+  on conflict (path, part) do update
+  set
+    shards = s.shards + excluded.shards,
+    keys = s.keys + excluded.keys,
+    brought = s.brought + excluded.brought;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.sum_readings_removed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'TRUNCATE' then
+    delete from mirror.reading_sums;
+    return null;
+  end if;
+  insert into mirror.reading_sums as s (path, part, shards, keys, brought)
+  select o.path, mirror.sum_part(o.shard), -count(*), -sum(o.keys), -sum(o.brought)
+  from old_rows as o
+  group by 1, 2
+  order by 1, 2
+  on conflict (path, part) do update
+  set
+    shards = s.shards + excluded.shards,
+    keys = s.keys + excluded.keys,
+    brought = s.brought + excluded.brought;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.sum_readings_updated()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into mirror.reading_sums as s (path, part, shards, keys, brought)
+  select changed.path, mirror.sum_part(changed.shard), sum(n), sum(keys), sum(brought)
+  from (
+    select path, shard, 1 as n, keys, brought from new_rows
+    union all
+    select path, shard, -1, -keys, -brought from old_rows
+  ) as changed
+  group by 1, 2
+  having sum(n) <> 0 or sum(keys) <> 0 or sum(brought) <> 0
+  order by 1, 2
+  on conflict (path, part) do update
+  set
+    shards = s.shards + excluded.shards,
+    keys = s.keys + excluded.keys,
+    brought = s.brought + excluded.brought;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.take_due(most integer, lease interval, mates jsonb, only_paths text[], only_shards text[])
  RETURNS TABLE(path text, shard text)
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4441,6 +5289,7 @@ begin
     where r.due_at <= clock_timestamp()
       and coalesce(r.taken_until, '-infinity') <= clock_timestamp()
       and (only_paths is null or r.path = any (only_paths))
+      and (only_shards is null or r.shard = any (only_shards))
     order by r.due_at
     limit most
     for update skip locked
@@ -4466,7 +5315,7 @@ begin
   returning r.path, r.shard;
 end
 $function$;
-grant execute on function mirror.take_due(integer,interval,jsonb,text[]) to quest_mirror_writer;
+grant execute on function mirror.take_due(integer,interval,jsonb,text[],text[]) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.text_of(leaf jsonb)
  RETURNS text
