@@ -25,7 +25,7 @@ const FOLDERS = {
   'rtdb-standin': [],
   ops: ['functions/src/app-paths'],
   local: ['functions/src', 'rtdb-standin', 'simulate'],
-  simulate: ['functions/src', 'local'],
+  simulate: ['functions/src', 'local', 'rtdb-standin'],
   bench: ['functions/src', 'local'],
 };
 

@@ -379,11 +379,9 @@ create table mirror.backfills (
   finished_at timestamp with time zone,
   status text not null default 'running'::text,
   config jsonb not null,
-  checkpoint text collate "C",
-  couples integer not null default 0,
-  leaves bigint not null default 0,
-  inserted bigint not null default 0,
-  rejected bigint not null default 0,
+  checkpoint jsonb not null default '{}'::jsonb,
+  done jsonb not null default '{}'::jsonb,
+  failed jsonb not null default '[]'::jsonb,
   error text,
   constraint backfills_ended_has_time CHECK (((status = 'running'::text) = (finished_at IS NULL))),
   constraint backfills_pkey PRIMARY KEY (id),
@@ -459,7 +457,6 @@ create table mirror.direct_writes (
   constraint direct_writes_operation_known CHECK ((operation = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text, 'truncate'::text])))
 );
 CREATE UNIQUE INDEX direct_writes_last ON mirror.direct_writes USING btree (md5((key)::text), path);
-CREATE INDEX direct_writes_shard ON mirror.direct_writes USING btree (md5(shard), day);
 alter table mirror.direct_writes enable row level security;
 create policy quest_mirror_api on mirror.direct_writes for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.direct_writes for all to quest_mirror_reader using (true) with check (true);
@@ -495,7 +492,7 @@ create table mirror.divergence_log (
   resolved_at timestamp with time zone,
   resolved_by text,
   constraint divergence_log_cause_known CHECK ((cause = ANY (ARRAY['race'::text, 'rejected'::text, 'flag_disabled'::text, 'before_mirroring'::text, 'fan_out_limit'::text, 'direct_postgres_write'::text, 'client_without_rtdb'::text, 'retries_exhausted'::text, 'ancestor_overwrite'::text, 'retention'::text, 'in_flight'::text, 'other_database'::text, 'restored'::text, 'unknown'::text]))),
-  constraint divergence_log_detected_by_known CHECK ((detected_by = ANY (ARRAY['trigger'::text, 'reconciler'::text, 'api'::text, 'backfill'::text]))),
+  constraint divergence_log_detected_by_known CHECK ((detected_by = ANY (ARRAY['trigger'::text, 'reconciler'::text, 'api'::text, 'backfill'::text, 'repair'::text]))),
   constraint divergence_log_keys_positive CHECK ((keys >= 1)),
   constraint divergence_log_kind_known CHECK ((kind = ANY (ARRAY['missing_in_postgres'::text, 'missing_in_rtdb'::text, 'value_mismatch'::text, 'column_mismatch'::text, 'invalid_payload'::text, 'write_rejected'::text, 'out_of_order'::text, 'missed_event'::text, 'client_only'::text, 'late'::text, 'ancestor_overwrite'::text, 'foreign_user'::text, 'value_drift'::text]))),
   constraint divergence_log_pkey PRIMARY KEY (id),
@@ -506,7 +503,7 @@ create table mirror.divergence_log (
 CREATE INDEX divergence_log_day ON mirror.divergence_log USING btree (md5(shard), day);
 CREATE INDEX divergence_log_first_seen ON mirror.divergence_log USING brin (first_seen_at) WITH (autosummarize='on', pages_per_range='32');
 CREATE INDEX divergence_log_of_readings ON mirror.divergence_log USING btree (md5(shard), path) WHERE ((resolved_at IS NULL) AND (written_before IS NOT NULL));
-CREATE INDEX divergence_log_of_triggers ON mirror.divergence_log USING btree (path, kind, id) WHERE ((resolved_at IS NULL) AND (written_before IS NULL) AND (key IS NOT NULL));
+CREATE INDEX divergence_log_of_triggers ON mirror.divergence_log USING btree (path, kind, id) WHERE ((resolved_at IS NULL) AND (written_before IS NULL));
 CREATE UNIQUE INDEX divergence_log_one_open ON mirror.divergence_log USING btree (md5(ref), kind, path) WHERE (resolved_at IS NULL);
 CREATE INDEX divergence_log_open ON mirror.divergence_log USING btree (first_seen_at) WHERE (resolved_at IS NULL);
 CREATE INDEX divergence_log_overview ON mirror.divergence_log USING btree (kind, cause, severity, day, first_seen_at, resolved_at) INCLUDE (id, path);
@@ -572,8 +569,10 @@ create table mirror.listings (
   constraint listings_pkey PRIMARY KEY (path)
 );
 alter table mirror.listings enable row level security;
+create policy quest_mirror_api on mirror.listings for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.listings for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on mirror.listings for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.listings to quest_mirror_api;
 grant select on mirror.listings to quest_mirror_reader;
 grant select on mirror.listings to quest_mirror_writer;
 comment on table mirror.listings is 'How far the proof has listed the shards of each path.';
@@ -599,6 +598,7 @@ create table mirror.paths (
   declaration_hash text not null,
   began_at timestamp with time zone not null default clock_timestamp(),
   first_pass_at timestamp with time zone,
+  columns_due_at timestamp with time zone,
   removed_at timestamp with time zone,
   constraint paths_path_is_name CHECK ((path ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
   constraint paths_pkey PRIMARY KEY (path)
@@ -640,8 +640,10 @@ create table mirror.readings (
 );
 CREATE INDEX readings_due ON mirror.readings USING btree (due_at);
 alter table mirror.readings enable row level security;
+create policy quest_mirror_api on mirror.readings for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.readings for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on mirror.readings for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.readings to quest_mirror_api;
 grant select on mirror.readings to quest_mirror_reader;
 grant select on mirror.readings to quest_mirror_writer;
 comment on table mirror.readings is 'What is known of each shard of each path, by its newest reading.';
@@ -716,8 +718,10 @@ create table mirror.suspects (
 );
 CREATE UNIQUE INDEX suspects_key ON mirror.suspects USING btree (md5(shard), path, md5((key)::text));
 alter table mirror.suspects enable row level security;
+create policy quest_mirror_api on mirror.suspects for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.suspects for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on mirror.suspects for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.suspects to quest_mirror_api;
 grant select on mirror.suspects to quest_mirror_reader;
 grant select on mirror.suspects to quest_mirror_writer;
 comment on table mirror.suspects is 'Keys that differed at one look, and that are looked at again before they are said to differ.';
@@ -2577,6 +2581,7 @@ begin
     path_books := jsonb_build_object(
       'began_at', declared.began_at,
       'first_pass_at', declared.first_pass_at,
+      'are_columns_due', declared.columns_due_at is not null,
       'gap_at', (
         select max(c.to_at)
         from mirror.coverage as c
@@ -2661,6 +2666,8 @@ begin
   end loop;
 end
 $function$;
+grant execute on function mirror.begin_reading(text[],text,interval) to quest_mirror_api;
+grant execute on function mirror.begin_reading(text[],text,interval) to quest_mirror_reader;
 grant execute on function mirror.begin_reading(text[],text,interval) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.boolean_of(leaf jsonb)
@@ -3403,12 +3410,30 @@ begin
     day_column = excluded.day_column,
     visible_to = excluded.visible_to,
     declaration_hash = excluded.declaration_hash,
+    -- Rows that are there show what the declaration before told.
+    columns_due_at = case
+      when known.other_columns = excluded.other_columns then known.columns_due_at
+      else clock_timestamp()
+    end,
     removed_at = null
   returning known.* into declared;
   perform mirror.build_path(declared);
 end
 $function$;
 comment on function mirror.declare_path(text,text,text[],text[]) is 'For migrations: records a mirrored path, and makes its functions, policies, grants and triggers.';
+
+CREATE OR REPLACE FUNCTION mirror.end_columns(ended_path text, due_since timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update mirror.paths as p
+  set columns_due_at = null
+  where p.path = ended_path and p.columns_due_at is not distinct from due_since;
+  return found;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION mirror.end_listing(listed_path text, listing_began timestamp with time zone, full_again interval)
  RETURNS void
@@ -3489,6 +3514,51 @@ $function$;
 grant execute on function mirror.few_gaps(jsonb,integer) to quest_mirror_api;
 grant execute on function mirror.few_gaps(jsonb,integer) to quest_mirror_writer;
 
+CREATE OR REPLACE FUNCTION mirror.fill_rows(filled_path text, filled_shard text, leaves jsonb, found_rows jsonb)
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  columns text[];
+  inserted integer[];
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = filled_path;
+  perform mirror.refuse_unknown_columns(declared, leaves);
+  columns := declared.key_columns || array(select jsonb_object_keys(declared.other_columns));
+  perform set_config('mirror.writer', 'on', true);
+  execute format(
+    -- No column's name begins with `_`.
+    'with leaf as materialized (
+       select (l.place - 1)::integer as _n, r.*
+       from jsonb_array_elements($1) with ordinality as l (told, place)
+       cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
+     ),
+     inserted as (
+       insert into %1$s (%2$s, payload, origin, event_time)
+       select %3$s, leaf.payload, ''backfill'', ''-infinity'' from leaf order by leaf._n
+       -- Of the key alone: a constraint of the team''s is to say that it refuses the row.
+       on conflict (%4$s) do nothing
+       returning %4$s
+     )
+     select coalesce(array_agg(leaf._n), ''{}'')
+     from leaf
+     join inserted as i on (%5$s) = (%6$s)',
+    declared.relation,
+    mirror.name_list(columns, '%I'), mirror.name_list(columns, 'leaf.%I'),
+    mirror.name_list(declared.key_columns, '%I'),
+    mirror.name_list(declared.key_columns, 'i.%I'), mirror.name_list(declared.key_columns, 'leaf.%I')
+  ) into inserted using leaves;
+  perform mirror.settle_written(
+    filled_path, filled_shard, 'backfill',
+    array(select leaves -> n ->> 'ref' from unnest(inserted) as n),
+    array['missing_in_postgres'], found_rows
+  );
+  return inserted;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION mirror.give_back(given_paths text[], given_shards text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -3527,36 +3597,6 @@ begin
 end
 $function$;
 comment on function mirror.guard(regclass,text[]) is 'For migrations: row level security on a table, with a policy for each of the roles.';
-
-CREATE OR REPLACE FUNCTION mirror.insert_missing(completions jsonb)
- RETURNS bigint
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  inserted bigint;
-begin
-  perform set_config('mirror.writer', 'on', true);
-  insert into rtdb.quest_completions (
-    couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_time
-  )
-  select
-    c.couple_id, c.date_key, c.quest_id, c.user_id, c.partner_id, c.completed_at, c.payload,
-    'backfill', '-infinity'
-  from jsonb_to_recordset(completions) as c (
-    couple_id text,
-    date_key date,
-    quest_id text,
-    user_id text,
-    partner_id text,
-    completed_at timestamptz,
-    payload jsonb
-  )
-  on conflict do nothing;
-  get diagnostics inserted = row_count;
-  return inserted;
-end
-$function$;
 
 CREATE OR REPLACE FUNCTION mirror.instant_of(leaf jsonb)
  RETURNS timestamp with time zone
@@ -3703,7 +3743,38 @@ begin
     written_before = coalesce(log.written_before, excluded.written_before);
 end
 $function$;
+grant execute on function mirror.log_reading(text,text,text,jsonb,jsonb,jsonb) to quest_mirror_api;
 grant execute on function mirror.log_reading(text,text,text,jsonb,jsonb,jsonb) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.make_due(wanted_paths text[], wanted_shards text[], in_full boolean)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  asked_at constant timestamptz := clock_timestamp();
+begin
+  if wanted_shards is not null then
+    insert into mirror.readings (path, shard)
+    select p.path, wanted.shard
+    from mirror.paths as p
+    cross join unnest(wanted_shards) as wanted (shard)
+    where p.path = any (wanted_paths)
+    order by p.path, wanted.shard collate "C"
+    on conflict do nothing;
+  end if;
+  update mirror.readings as r
+  set
+    due_at = least(r.due_at, asked_at),
+    made_due_at = asked_at,
+    is_full_due = r.is_full_due or in_full
+  where r.path = any (wanted_paths)
+    and (wanted_shards is null or r.shard = any (wanted_shards));
+  return asked_at;
+end
+$function$;
+grant execute on function mirror.make_due(text[],text[],boolean) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.name_list(names text[], pattern text)
  RETURNS text
@@ -4074,83 +4145,118 @@ end
 $function$;
 comment on function mirror.rebuild_paths() is 'For migrations: makes anew what follows from every declared path.';
 
-CREATE OR REPLACE FUNCTION mirror.repair_rows(completions jsonb, lock_wait text)
- RETURNS TABLE(n integer, repaired boolean)
+CREATE OR REPLACE FUNCTION mirror.refuse_unknown_columns(declared mirror.paths, leaves jsonb)
+ RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-#variable_conflict use_column
+declare
+  unknown constant text := (
+    select string_agg(distinct told.name, ', ')
+    from jsonb_array_elements(leaves) as leaf
+    cross join lateral jsonb_object_keys(leaf -> 'row') as told (name)
+    where told.name <> 'payload'
+      and told.name <> all (declared.key_columns)
+      and not declared.other_columns ? told.name
+  );
 begin
+  if unknown is not null then
+    raise exception 'table % lacks columns of the declaration: %', declared.relation, unknown
+      using errcode = 'undefined_column';
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.repair_rows(repaired_path text, repaired_shard text, repairs jsonb, found_rows jsonb, lock_wait text)
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  others text[];
+  written integer[];
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = repaired_path;
+  perform mirror.refuse_unknown_columns(declared, repairs);
+  others := array(select jsonb_object_keys(declared.other_columns));
   perform set_config('lock_timeout', lock_wait, true);
   perform set_config('mirror.writer', 'on', true);
-  return query
-  with wanted as materialized (
-    select c.*
-    from jsonb_to_recordset(completions) as c (
-      n integer,
-      couple_id text collate "C",
-      date_key date,
-      quest_id text collate "C",
-      user_id text collate "C",
-      partner_id text collate "C",
-      completed_at timestamptz,
-      payload jsonb,
-      has_row boolean,
-      seen_event_time timestamptz,
-      seen_event_id text
-    )
-  ),
-  held as materialized (
-    select w.n
-    from wanted as w
-    cross join lateral (
-      select q.event_time, q.event_id
-      from rtdb.quest_completions as q
-      where (q.couple_id, q.date_key, q.quest_id, q.user_id)
-          = (w.couple_id, w.date_key, w.quest_id, w.user_id)
-      for update
-    ) as q
-    where w.has_row
-      and q.event_time = w.seen_event_time
-      and q.event_id is not distinct from w.seen_event_id
-  ),
-  updated as (
-    update rtdb.quest_completions as q
-    set
-      partner_id = coalesce(w.partner_id, q.partner_id),
-      completed_at = coalesce(w.completed_at, q.completed_at),
-      payload = w.payload,
-      origin = 'repair',
-      event_id = null,
-      tie_settled = false,
-      deleted_at = case when w.payload is null then clock_timestamp() end,
-      mirrored_at = clock_timestamp()
-    from wanted as w
-    join held using (n)
-    where (q.couple_id, q.date_key, q.quest_id, q.user_id)
-      = (w.couple_id, w.date_key, w.quest_id, w.user_id)
-    returning w.n
-  ),
-  inserted as (
-    insert into rtdb.quest_completions (
-      couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_time
-    )
-    select
-      w.couple_id, w.date_key, w.quest_id, w.user_id, w.partner_id, w.completed_at, w.payload,
-      'repair', '-infinity'
-    from wanted as w
-    where not w.has_row and w.payload is not null
-    order by w.n
-    on conflict do nothing
-    returning couple_id, date_key, quest_id, user_id
-  )
-  select
-    w.n,
-    u.n is not null or i.couple_id is not null as repaired
-  from wanted as w
-  left join updated as u using (n)
-  left join inserted as i using (couple_id, date_key, quest_id, user_id)
-  order by w.n;
+  execute format(
+    'with wanted as materialized (
+       select (l.place - 1)::integer as _n, l.told as _told, r.*
+       from jsonb_array_elements($1) with ordinality as l (told, place)
+       cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
+       order by l.place
+     ),
+     held as materialized (
+       select w._n, (w._told -> ''only_columns'')::boolean as only_columns
+       from wanted as w
+       cross join lateral (
+         select q.event_time, q.event_id, q.mirrored_at
+         from %1$s as q
+         where (%2$s) = (%3$s)
+         for update
+       ) as q
+       where (w._told -> ''has_row'')::boolean
+         and q.event_time = coalesce((w._told ->> ''seen_event_time'')::timestamptz, ''-infinity'')
+         and q.event_id is not distinct from w._told ->> ''seen_event_id''
+         and q.mirrored_at = (w._told ->> ''seen_mirrored_at'')::timestamptz
+     ),
+     updated as (
+       update %1$s as q
+       set
+         %4$s
+         payload = case when h.only_columns then q.payload else w.payload end,
+         origin = case when h.only_columns then q.origin else ''repair'' end,
+         event_id = case when h.only_columns then q.event_id end,
+         tie_settled = h.only_columns and q.tie_settled,
+         deleted_at = case
+           when h.only_columns then q.deleted_at
+           when w.payload is null then clock_timestamp()
+         end,
+         mirrored_at = case when h.only_columns then q.mirrored_at else clock_timestamp() end
+       from wanted as w
+       join held as h using (_n)
+       where (%2$s) = (%3$s)
+       returning w._n
+     ),
+     inserted as (
+       insert into %1$s (%5$s, payload, origin, event_time)
+       select %6$s, w.payload, ''repair'', ''-infinity''
+       from wanted as w
+       where not (w._told -> ''has_row'')::boolean and w.payload is not null
+       order by w._n
+       on conflict (%7$s) do nothing
+       returning %7$s
+     )
+     select coalesce(array_agg(done._n), ''{}'')
+     from (
+       select updated._n from updated
+       union all
+       select w._n from wanted as w join inserted as i on (%8$s) = (%3$s)
+     ) as done',
+    declared.relation,
+    mirror.name_list(declared.key_columns, 'q.%I'), mirror.name_list(declared.key_columns, 'w.%I'),
+    coalesce(
+      mirror.name_list(
+        others, '%1$I = case when w._told -> ''row'' ? %1$L then w.%1$I else q.%1$I end'
+      ) || ',',
+      ''
+    ),
+    mirror.name_list(declared.key_columns || others, '%I'),
+    mirror.name_list(declared.key_columns || others, 'w.%I'),
+    mirror.name_list(declared.key_columns, '%I'), mirror.name_list(declared.key_columns, 'i.%I')
+  ) into written using repairs;
+  perform mirror.settle_written(
+    repaired_path, repaired_shard, 'repair',
+    array(select repairs -> n ->> 'ref' from unnest(written) as n),
+    array[
+      'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'column_mismatch', 'client_only'
+    ],
+    found_rows
+  );
+  return written;
 end
 $function$;
 
@@ -4170,8 +4276,17 @@ begin
     where log.path = told_path
       and log.resolved_at is null
       and log.written_before is null
-      and log.key is not null
       and log.detected_by = 'trigger'
+      and (log.key is not null or log.detail -> 'is_summary' = 'true' and not exists (
+        select
+        from mirror.divergence_log as shown
+        where md5(shown.shard) = md5(log.shard)
+          and shown.shard = log.shard
+          and shown.path = log.path
+          and shown.kind = log.kind
+          and shown.id <> log.id
+          and shown.resolved_at is null
+      ))
       and log.kind in (
         'missed_event', 'out_of_order', 'write_rejected', 'invalid_payload', 'ancestor_overwrite',
         'missing_in_rtdb', 'value_mismatch'
@@ -4180,6 +4295,7 @@ begin
       and (
         r.full_at > log.last_seen_at
         or r.read_at > log.last_seen_at and case
+          when log.key is null then false
           when log.day is not null then log.day >= r.read_from
           -- The row has moved, so a whole reading of keys looks at its value.
           else log.kind in ('missed_event', 'out_of_order')
@@ -4227,6 +4343,41 @@ begin
 end
 $function$;
 grant execute on function mirror.resolve_told(text) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.row_of(asked_path text, parts jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  condition text;
+  shown jsonb;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = asked_path;
+  select string_agg(
+    format('q.%I = ($1 ->> %s)::%s', k.name, k.place - 1, format_type(a.atttypid, a.atttypmod)),
+    ' and ' order by k.place
+  )
+  into condition
+  from unnest(declared.key_columns) with ordinality as k (name, place)
+  join pg_catalog.pg_attribute as a
+    on a.attrelid = declared.relation::regclass and a.attname = k.name;
+  execute format(
+    'select to_jsonb(q) || jsonb_build_object(''_lag_ms'', case
+       when q.event_time > ''-infinity''
+       then round(extract(epoch from q.mirrored_at - q.event_time) * 1000)
+     end)
+     from %s as q
+     where %s',
+    declared.relation, condition
+  ) into shown using parts;
+  return shown;
+end
+$function$;
+grant execute on function mirror.row_of(text,jsonb) to quest_mirror_reader;
+grant execute on function mirror.row_of(text,jsonb) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.rows_of(wanted_path text, shards text[], from_day date, to_day date, days date[], keys jsonb)
  RETURNS TABLE(parts text[], payload jsonb, columns jsonb, origin text, event_id text, event_time timestamp with time zone, is_tombstone boolean, mirrored_at timestamp with time zone)
@@ -4396,6 +4547,97 @@ end
 $function$;
 grant execute on function mirror.set_reading(jsonb) to quest_mirror_writer;
 
+CREATE OR REPLACE FUNCTION mirror.settle_written(written_path text, written_shard text, writer text, refs text[], kinds text[], found_rows jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  known text[];
+begin
+  if cardinality(refs) = 0 then
+    return;
+  end if;
+  with over as (
+    update mirror.divergence_log as log
+    set
+      resolved_at = clock_timestamp(),
+      resolved_by = writer,
+      last_seen_at = greatest(log.last_seen_at, clock_timestamp())
+    from unnest(refs) as written (ref)
+    where md5(log.ref) = md5(written.ref)
+      and log.ref = written.ref
+      and log.path = written_path
+      and log.kind = any (kinds)
+      and log.key is not null
+      and log.resolved_at is null
+    returning log.ref
+  )
+  select coalesce(array_agg(over.ref), '{}') into known from over;
+  perform mirror.log_reading(
+    written_path, written_shard, writer,
+    (
+      select coalesce(jsonb_agg(f.told order by f.place), '[]')
+      from jsonb_array_elements(found_rows) with ordinality as f (told, place)
+      where f.told ->> 'ref' = any (refs) and f.told ->> 'ref' <> all (known)
+    ),
+    '[]', '[]'
+  );
+  insert into mirror.readings as r (path, shard)
+  values (written_path, written_shard)
+  on conflict (path, shard) do update
+  set due_at = least(r.due_at, clock_timestamp()), made_due_at = clock_timestamp();
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.shards_after(asked_path text, after_key text, most integer)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = asked_path;
+  return query execute format(
+    'with recursive page as (
+       (select q.%1$I as shard, 1 as n from %2$s as q
+        where $1 is null or q.%1$I > $1 order by q.%1$I limit 1)
+       union all
+       select next.shard, page.n + 1
+       from page
+       cross join lateral (
+         select q.%1$I as shard from %2$s as q where q.%1$I > page.shard order by q.%1$I limit 1
+       ) as next
+       where page.n < $2
+     )
+     select page.shard from page order by page.n',
+    declared.key_columns[1], declared.relation
+  ) using after_key, most;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.shards_with_rows(asked_paths text[], shards text[])
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+begin
+  for declared in select p.* from mirror.paths as p where p.path = any (asked_paths) loop
+    return query execute format(
+      'select asked.shard
+       from unnest($1) as asked (shard)
+       where exists (select from %2$s as q where q.%1$I = asked.shard)',
+      declared.key_columns[1], declared.relation
+    ) using shards;
+  end loop;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION mirror.share_view(shared regclass)
  RETURNS void
  LANGUAGE plpgsql
@@ -4427,7 +4669,7 @@ end
 $function$;
 comment on function mirror.share_view(regclass) is 'For migrations: grants a view beside a path''s table to the reader and to the app''s users.';
 
-CREATE OR REPLACE FUNCTION mirror.take_due(most integer, lease interval, mates jsonb, only_paths text[])
+CREATE OR REPLACE FUNCTION mirror.take_due(most integer, lease interval, mates jsonb, only_paths text[], only_shards text[])
  RETURNS TABLE(path text, shard text)
  LANGUAGE plpgsql
  SECURITY DEFINER
@@ -4442,6 +4684,7 @@ begin
     where r.due_at <= clock_timestamp()
       and coalesce(r.taken_until, '-infinity') <= clock_timestamp()
       and (only_paths is null or r.path = any (only_paths))
+      and (only_shards is null or r.shard = any (only_shards))
     order by r.due_at
     limit most
     for update skip locked
@@ -4467,7 +4710,7 @@ begin
   returning r.path, r.shard;
 end
 $function$;
-grant execute on function mirror.take_due(integer,interval,jsonb,text[]) to quest_mirror_writer;
+grant execute on function mirror.take_due(integer,interval,jsonb,text[],text[]) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.text_of(leaf jsonb)
  RETURNS text

@@ -108,8 +108,10 @@ create index divergence_log_of_readings on mirror.divergence_log (md5(shard), pa
 
 -- Written by the functions below alone, which run as the owner: the writer may delete nothing.
 grant select on mirror.readings, mirror.suspects, mirror.listings
-  to quest_mirror_writer, quest_mirror_reader;
-select mirror.guard(book::regclass, array['quest_mirror_writer', 'quest_mirror_reader'])
+  to quest_mirror_writer, quest_mirror_api, quest_mirror_reader;
+select mirror.guard(
+  book::regclass, array['quest_mirror_writer', 'quest_mirror_api', 'quest_mirror_reader']
+)
 from unnest(array['mirror.readings', 'mirror.suspects', 'mirror.listings']) as book;
 
 -- ---------------------------------------------------------------------------------------------------
@@ -118,7 +120,13 @@ from unnest(array['mirror.readings', 'mirror.suspects', 'mirror.listings']) as b
 -- Takes the shards that are due longest, `most` of them, for as long as `lease`: a worker that dies leaves
 -- them to the next. Paths that share the node of a shard are read together: `mates` has, by path, the
 -- others of its node.
-create function mirror.take_due(most integer, lease interval, mates jsonb, only_paths text[])
+create function mirror.take_due(
+  most integer,
+  lease interval,
+  mates jsonb,
+  only_paths text[],
+  only_shards text[]
+)
 returns table (path text, shard text)
 language plpgsql
 security definer
@@ -133,6 +141,7 @@ begin
     where r.due_at <= clock_timestamp()
       and coalesce(r.taken_until, '-infinity') <= clock_timestamp()
       and (only_paths is null or r.path = any (only_paths))
+      and (only_shards is null or r.shard = any (only_shards))
     order by r.due_at
     limit most
     for update skip locked
@@ -156,6 +165,36 @@ begin
   ) as mine
   where (r.path, r.shard) = (mine.path, mine.shard)
   returning r.path, r.shard;
+end
+$$;
+
+-- Makes shards due now: of these paths all, or these shards; in full, if that is asked. Answers the database's clock.
+create function mirror.make_due(wanted_paths text[], wanted_shards text[], in_full boolean)
+returns timestamptz
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  asked_at constant timestamptz := clock_timestamp();
+begin
+  if wanted_shards is not null then
+    insert into mirror.readings (path, shard)
+    select p.path, wanted.shard
+    from mirror.paths as p
+    cross join unnest(wanted_shards) as wanted (shard)
+    where p.path = any (wanted_paths)
+    order by p.path, wanted.shard collate "C"
+    on conflict do nothing;
+  end if;
+  update mirror.readings as r
+  set
+    due_at = least(r.due_at, asked_at),
+    made_due_at = asked_at,
+    is_full_due = r.is_full_due or in_full
+  where r.path = any (wanted_paths)
+    and (wanted_shards is null or r.shard = any (wanted_shards));
+  return asked_at;
 end
 $$;
 
@@ -401,7 +440,7 @@ $$;
 -- Begins a reading of one shard, of paths that share its node: what is known of it, by path. All instants are
 -- of this database's clock.
 --   reading   its row in mirror.readings; null = it has none
---   path_books   began_at, first_pass_at, gap_at (the end of the last gap in mirroring), restored_at (the last
+--   path_books   began_at, first_pass_at, are_columns_due (`repair --columns` is to come), gap_at (the end of the last gap in mirroring), restored_at (the last
 --             restore or TRUNCATE)
 --   open      the divergences of readings that are open: id, ref, kind, cause, day, key, keys, seen (what told its
 --             values), written_after, written_before
@@ -447,6 +486,7 @@ begin
     path_books := jsonb_build_object(
       'began_at', declared.began_at,
       'first_pass_at', declared.first_pass_at,
+      'are_columns_due', declared.columns_due_at is not null,
       'gap_at', (
         select max(c.to_at)
         from mirror.coverage as c
@@ -862,7 +902,7 @@ begin
     from pg_catalog.pg_proc as p
     where p.pronamespace = 'mirror'::regnamespace
       and p.proname in (
-        'take_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed', 'end_listing', 'note_rows',
+        'take_due', 'make_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed', 'end_listing', 'note_rows',
         'note_gaps', 'note_first_pass', 'begin_reading', 'rows_of', 'log_reading', 'set_reading', 'fail_reading'
       )
   loop
@@ -874,6 +914,10 @@ $$;
 
 grant execute on function mirror.name_list(text[], text)
   to quest_mirror_writer, quest_mirror_reader, quest_mirror_api;
--- Read only: the dashboard tells a leaf's story with them.
+-- Read only: the dashboard tells a leaf's story with them, and the API why a day differs.
 grant execute on function mirror.rows_of(text, text[], date, date, date[], jsonb)
   to quest_mirror_reader, quest_mirror_api;
+grant execute on function mirror.begin_reading(text[], text, interval)
+  to quest_mirror_reader, quest_mirror_api;
+-- It writes what the API may write anyway, and no more.
+grant execute on function mirror.log_reading(text, text, text, jsonb, jsonb, jsonb) to quest_mirror_api;

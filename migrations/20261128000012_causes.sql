@@ -4,10 +4,6 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '5min';
 
--- Reader: the round, which explains and resolves what the triggers logged.
-create index divergence_log_of_triggers on mirror.divergence_log (path, kind, id)
-  where resolved_at is null and written_before is null;
-
 -- Resolves what the triggers logged of leaves that a reading has found in agreement since: 5,000 a call at most. A
 -- missed event stays until its cause is known, since the event may still come. What a shard's refused writes share
 -- goes after all the others of its kind.

@@ -4,7 +4,7 @@ import { openApiDocument } from '../../functions/src/api/openapi';
 import { createTokenVerifier } from '../../functions/src/api/token-verifier';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
-import { DATE_PATTERN, TIME_PATTERN } from '../../functions/src/values/time-grammar';
+import { DATE_PATTERN, TIME_PATTERN } from '../../functions/src/values/event-time';
 import type { TestDatabase } from '../support/database';
 import { pristineDatabase } from '../support/pristine-database';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';

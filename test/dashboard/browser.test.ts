@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
-import { CHROMIUM, launchChromium } from '../../local/chromium';
-import { Cleanups } from '../../local/simulate/cleanups';
-import { simulate } from '../../local/simulate/simulate';
-import type { Simulation } from '../../local/simulate/simulation';
+import { Cleanups } from '../../simulate/cleanups';
+import { simulate } from '../../simulate/simulate';
+import type { Simulation } from '../../simulate/simulation';
 import { emptyDatabase } from '../integration/support/empty-database';
+import { CHROMIUM, launchChromium } from '../support/chromium';
 import { runCommand } from '../support/command';
 import { logDivergence } from '../support/dashboard-log';
 import { eventually } from '../support/eventually';

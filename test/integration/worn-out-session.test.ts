@@ -1,5 +1,5 @@
 import { createApi } from '../../functions/src/api/app';
-import { writeCanary } from '../../functions/src/canary/fly-canary';
+import { writeCanary } from '../../functions/src/canary/path-canary';
 import { startTasks } from '../../functions/src/completions-only/reconcile/reconcile-tasks';
 import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
 import { clientConfig } from '../../functions/src/postgres/client-config';

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { createRtdbTree, type RtdbTree } from '../completions-only/rtdb-tree';
 import type { Statements } from '../postgres/statements';
+import type { RtdbAccess } from '../rtdb/rtdb-client';
 import { ADOPT_RTDB } from '../rtdb/rtdb-identity';
 import type { CommandContext } from './context';
 import { withDatabaseUrlOption } from './database-url';
@@ -30,7 +31,7 @@ export function withStoreOptions(command: Command): Command {
 export function withStores<T>(
   env: CommandContext['env'],
   { databaseUrlEnv, adoptRtdb }: StoreOptions,
-  work: (statements: Statements, rtdb: RtdbTree) => Promise<T>,
+  work: (statements: Statements, rtdb: RtdbTree, access: RtdbAccess) => Promise<T>,
   firstUse: 'set' | 'leave' = 'set',
 ): Promise<T> {
   const rtdb = rtdbFromEnvironment(env);
@@ -38,6 +39,6 @@ export function withStores<T>(
     const { instance, host } = rtdb.identity;
     if (adoptRtdb) await ADOPT_RTDB.run(statements, { instance, host });
     await rtdb.expectOwn(statements, firstUse);
-    return work(statements, createRtdbTree(rtdb));
+    return work(statements, createRtdbTree(rtdb), rtdb);
   });
 }

@@ -2,74 +2,12 @@ import type { MirroredPath } from '../paths/mirrored-path';
 import { millisOf } from '../values/event-time';
 import type { Json, JsonObject } from '../values/json';
 import { type ComparedKey, type DifferenceKind, type Row, seenOf } from './compare-key';
-import type { OddPlace } from './leaves-of-node';
 import type { ProofTimes } from './proof-times';
+import type { Decision, Difference, Looked, ResolvedBy } from './reading';
 import { caughtUpAt, countedSince, lastLookAt, nextDue } from './reading-times';
 import { refOfParts } from './shard-node';
 import type { OpenDifference, ShardState, Suspect } from './shard-state';
 import { isShared, MAX_ROWS_OF_KIND, shareRows } from './shared-rows';
-
-/**
- * `full`: every value, and odd places. `whole`: the days, or keys, that may have changed since the last whole
- * reading. `touched`: those that a row touched. `suspects`: those that differed at the last look.
- */
-export type ReadingKind = 'full' | 'whole' | 'touched' | 'suspects';
-
-/** What a reading saw. */
-export interface Looked {
-  kind: ReadingKind;
-  path: MirroredPath;
-  shard: string;
-  state: ShardState;
-  /** The first day; null of a path without one. */
-  readFrom: string | null;
-  /** Whether RTDB holds anything of the shard, of this path or of another. */
-  hasNode: boolean;
-  /** Every key that it looked at and that either store holds. */
-  compared: readonly ComparedKey[];
-  odd: readonly OddPlace[];
-  /** Whether it looked at a key, so that one which isn't in `compared` is in neither store. */
-  covers(parts: readonly string[], kind: string): boolean;
-}
-
-/** A difference that is to be opened: it has no cause yet. */
-export interface Difference {
-  ref: string;
-  kind: DifferenceKind | 'invalid_payload';
-  /** Null: it stands for `keys` keys of the shard. */
-  compared: ComparedKey | null;
-  odd: OddPlace | null;
-  keys: number;
-  /** When it agreed last, and when it was first seen to differ: the write that is missing lies between. */
-  writtenAfter: string | null;
-  writtenBefore: string;
-  /** Of one that agrees by now. */
-  resolvedBy: ResolvedBy | null;
-}
-
-export type ResolvedBy =
-  | 'event'
-  | 'superseded'
-  | 'gone'
-  | 'repair'
-  | 'backfill'
-  | 'client'
-  | 'direct';
-
-/** What a reading changes. */
-export interface Decision {
-  opened: Difference[];
-  renewed: { id: number; keys: number | null }[];
-  resolved: { id: number; by: ResolvedBy }[];
-  suspects: Suspect[];
-  brought: number;
-  inFlight: number;
-  countedSince: string | null;
-  caughtUpAt: string | null;
-  dueAt: string;
-  isFullDue: boolean;
-  isGone: boolean;
-}
 
 export interface DecideOptions {
   times: ProofTimes;
@@ -132,11 +70,19 @@ class Desk {
   take(key: ComparedKey): void {
     const suspect = this.#suspectByKey.get(key.ref);
     this.#suspectByKey.delete(key.ref);
-    if (isDifferent(key)) this.#takeDifferent(key, key.state, suspect);
+    // Of columns that are still to be computed nothing is known: what is open of them stays so.
+    if (key.state === 'column_mismatch' && this.looked.state.pathBooks.are_columns_due) {
+      for (const open of this.#openAt(key.ref)) {
+        if (open.kind === 'column_mismatch') this.#leaveOpen(open);
+      }
+      this.#takeAgreeing(key, suspect);
+    } else if (isDifferent(key)) this.#takeDifferent(key, key.state, suspect);
     else this.#takeAgreeing(key, suspect);
   }
 
+  /** Whatever else is odd in the shard is known by a full reading alone. */
   takeOdd(): void {
+    if (this.looked.kind !== 'full') return;
     for (const odd of this.looked.odd) {
       const open = this.#openOf(odd.ref, 'invalid_payload');
       if (open !== undefined) {

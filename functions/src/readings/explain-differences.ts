@@ -14,12 +14,10 @@ import {
   type ShardEvidence,
 } from './cause';
 import { type ComparedKey, seenOf } from './compare-key';
-import { type Difference, keyObject, type Looked } from './decide-reading';
+import { keyObject } from './decide-reading';
 import { instant, type PrepareEvaluation, readGaps } from './gaps';
 import { ownTimeOf } from './own-time';
-
-/** A difference as the log takes it: columns of `mirror.divergence_log`, its cause among them. */
-export type FoundRow = { [column: string]: Json };
+import type { Difference, FoundRow, Looked } from './reading';
 
 /** What a renewal changes of an open row, besides how many keys it stands for. */
 export interface Rejudged {
@@ -272,7 +270,8 @@ async function gather(
     return {
       ...{ kind: difference.kind, ref: compared?.ref ?? difference.ref, compared, day },
       ...{ writtenAfter: difference.writtenAfter, writtenBefore: difference.writtenBefore },
-      isOver: difference.resolvedBy !== null,
+      // A repair tells of what it compared, and so of the row as it was.
+      isOver: difference.resolvedBy !== null && compared?.state !== difference.kind,
       ownTime: compared === null ? null : ownTimeOf(compared, path, state.readAt),
       readAt: state.readAt,
       shard: evidence,

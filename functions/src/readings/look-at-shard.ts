@@ -3,10 +3,10 @@ import { stepsOfRef } from '../paths/ref-pattern';
 import type { Statements } from '../postgres/statements';
 import { keyIssues, REFUSED_IN_KEY } from '../values/rtdb-key';
 import { type ComparedKey, compareKey, type Row } from './compare-key';
-import type { Looked } from './decide-reading';
 import { type FoundLeaf, leavesOfNode, type NodeLeaves } from './leaves-of-node';
 import { keyId, MAX_ONE_BY_ONE, type MemberPlan, wholeRange } from './plan-reading';
 import type { ProofTimes } from './proof-times';
+import type { Looked } from './reading';
 import { refOfParts, type ShardNode } from './shard-node';
 import { ROWS_OF } from './shard-state';
 
@@ -177,7 +177,7 @@ function lookedAt(
   for (const held of leaves.values()) take(held.leaf, held.ref, held, null);
   return {
     ...{ kind, path, shard, state, hasNode, compared, covers },
-    odd: kind === 'full' ? found.odd : [],
+    odd: found.odd,
     // Older days were looked at by the full reading alone.
     readFrom: path.dayColumn === null ? null : wholeRange(state, times).from,
   };

@@ -1,14 +1,15 @@
 import { instantOfMillis, millisOf } from '../values/event-time';
 import type { Json, JsonObject } from '../values/json';
-import type { ReadingKind } from './decide-reading';
 import { everyMsFor, type ProofTimes } from './proof-times';
+import type { ReadingKind } from './reading';
 import { fullEveryMs } from './reading-times';
 import type { NodeMember, ShardNode } from './shard-node';
 import type { ShardState } from './shard-state';
 
 /** What is asked of a reading, beyond what is due. */
 export interface ReadingRequest {
-  kind: ReadingKind | 'due';
+  /** Nothing less than that, where the last whole reading is older than `since`. Default: what is due. */
+  atLeast?: { kind: 'whole' | 'full'; since: string };
   /** Only these days, where the path has one: `--from` and `--to`. */
   days?: DayRange;
 }
@@ -43,7 +44,7 @@ export function planReading(
   node: ShardNode,
   shard: string,
   states: readonly ShardState[],
-  { kind: asked, days }: ReadingRequest,
+  { atLeast, days }: ReadingRequest,
   times: ProofTimes,
   shardsOf: (path: string) => number,
 ): MemberPlan[] {
@@ -53,8 +54,9 @@ export function planReading(
   });
   const wanted = known.map(({ member, state }): ReadingKind => {
     if (days !== undefined) return 'touched';
-    if (asked === 'due') return dueKind(member, shard, state, times, shardsOf(member.path.name));
-    return state.reading?.read_at == null ? 'full' : asked;
+    const due = dueKind(member, shard, state, times, shardsOf(member.path.name));
+    const readAt = state.reading?.read_at ?? '';
+    return atLeast === undefined || readAt >= atLeast.since ? due : moreOf(due, atLeast.kind);
   });
   const most = ORDER.find((kind) => wanted.includes(kind)) ?? 'whole';
   const plans = known.map(({ member, state }) => planMember(member, state, most, times, days));
@@ -63,6 +65,10 @@ export function planReading(
 }
 
 const ORDER: readonly ReadingKind[] = ['full', 'whole', 'touched', 'suspects'];
+
+function moreOf(one: ReadingKind, other: ReadingKind): ReadingKind {
+  return ORDER.indexOf(one) < ORDER.indexOf(other) ? one : other;
+}
 
 /** What is due of a shard. Pure. */
 export function dueKind(

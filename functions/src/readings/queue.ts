@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
 import { query } from '../postgres/statements';
+import type { ReadingRequest } from './plan-reading';
 import { everyMsFor } from './proof-times';
 import { type ReadingContext, type ReadingOutcome, readShard } from './read-shard';
 import { type ShardNode, shardNodes } from './shard-node';
@@ -16,6 +17,10 @@ export interface ShardList {
 export interface QueueContext extends Omit<ReadingContext, 'shardsOf'> {
   rtdb: ReadingContext['rtdb'] & ShardList;
   paths: readonly MirroredPath[];
+  /** Only these shards; null = all. */
+  shards?: readonly string[];
+  /** What is asked beyond what is due. */
+  request?: ReadingRequest;
   /** Requests at once. */
   concurrency: number;
   /** Receives each shard that was read, and each that could not be. */
@@ -91,8 +96,14 @@ const NOTE_ROWS = query({
 });
 
 const TAKE_DUE = query({
-  text: 'select path, shard from mirror.take_due($1, make_interval(secs => $2), $3, $4)',
-  params: { most: 'integer', leaseS: 'double precision', mates: 'jsonb', paths: 'text[]?' },
+  text: 'select path, shard from mirror.take_due($1, make_interval(secs => $2), $3, $4, $5)',
+  params: {
+    most: 'integer',
+    leaseS: 'double precision',
+    mates: 'jsonb',
+    paths: 'text[]?',
+    shards: 'text[]?',
+  },
   row: { path: z.string(), shard: z.string() },
 });
 
@@ -115,9 +126,8 @@ const COUNT_SHARDS = query({
  * @returns rejects where Postgres can't be reached; a shard that can't be read fails alone
  */
 export async function workQueue(context: QueueContext): Promise<WorkDone> {
-  const nodes = shardNodes(context.paths);
-  await findDue(nodes, context);
-  const done = await readDue(nodes, context);
+  await findDue(context);
+  const done = await readDue(context);
   for (const { name } of context.paths)
     await NOTE_FIRST_PASS.run(context.statements, { path: name });
   for (const { name } of context.paths) await tellCauses(name, context);
@@ -125,7 +135,7 @@ export async function workQueue(context: QueueContext): Promise<WorkDone> {
 }
 
 /** Makes due what has changed: rows, gaps that ended, and shards that either store holds. */
-export async function findDue(nodes: readonly ShardNode[], context: QueueContext): Promise<void> {
+export async function findDue(context: QueueContext): Promise<void> {
   const { statements, times } = context;
   for (const { name } of context.paths) {
     await NOTE_GAPS.run(statements, { path: name });
@@ -133,7 +143,7 @@ export async function findDue(nodes: readonly ShardNode[], context: QueueContext
     await NOTE_TOUCHED.run(statements, { path: name, canary: CANARY_COUPLE, leastBetweenS });
   }
   const shardsOf = await countShards(context);
-  for (const node of nodes) {
+  for (const node of shardNodes(context.paths)) {
     if (context.isOver()) return;
     await listNode(node, shardsOf, context);
   }
@@ -178,7 +188,9 @@ async function noteRows(path: string, { statements }: QueueContext): Promise<voi
   } while (afterKey !== null);
 }
 
-async function readDue(nodes: readonly ShardNode[], context: QueueContext): Promise<WorkDone> {
+/** Reads what is due, and what becomes due meanwhile. */
+export async function readDue(context: QueueContext): Promise<WorkDone> {
+  const nodes = shardNodes(context.paths);
   const done: WorkDone = { read: 0, failed: 0, isIdle: false };
   const taken: { node: ShardNode; shard: string }[] = [];
   const shardsOf = await countShards(context);
@@ -207,7 +219,7 @@ async function readDue(nodes: readonly ShardNode[], context: QueueContext): Prom
 
 async function takeDue(
   nodes: readonly ShardNode[],
-  { statements, times, paths }: QueueContext,
+  { statements, times, paths, shards }: QueueContext,
 ): Promise<{ node: ShardNode; shard: string }[]> {
   const mates = Object.fromEntries(
     nodes.flatMap(({ members }) => {
@@ -220,6 +232,7 @@ async function takeDue(
     leaseS: times.leaseMs / 1_000,
     mates,
     paths: paths.map(({ name }) => name),
+    shards: shards ?? null,
   });
   const taken = new Map<string, { node: ShardNode; shard: string }>();
   for (const { path, shard } of rows) {
@@ -250,7 +263,7 @@ async function readOne(
   done: WorkDone,
 ): Promise<void> {
   try {
-    for (const outcome of await readShard(node, shard, { kind: 'due' }, context)) {
+    for (const outcome of await readShard(node, shard, context.request ?? {}, context)) {
       done.read += 1;
       context.onOutcome?.(outcome);
     }

@@ -1,9 +1,10 @@
 import type { Statements } from '../postgres/statements';
-import { type Decision, decideReading, type Looked, type ReadingKind } from './decide-reading';
+import { decideReading } from './decide-reading';
 import { type ExplainContext, explainDifferences, explainRenewed } from './explain-differences';
 import { lookAtShard, type ShardSource } from './look-at-shard';
 import { planReading, type ReadingRequest } from './plan-reading';
 import type { ProofTimes } from './proof-times';
+import type { Decision, Looked, ReadingKind } from './reading';
 import type { ShardNode } from './shard-node';
 import { BEGIN_READING, SET_READING } from './shard-state';
 

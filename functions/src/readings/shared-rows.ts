@@ -1,5 +1,5 @@
 import type { ComparedKey } from './compare-key';
-import type { Decision, Difference, Looked, ResolvedBy } from './decide-reading';
+import type { Decision, Difference, Looked, ResolvedBy } from './reading';
 import { refOfParts } from './shard-node';
 import type { OpenDifference } from './shard-state';
 

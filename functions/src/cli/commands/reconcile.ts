@@ -12,16 +12,15 @@ import { openRun, resumeRun } from '../../completions-only/reconcile/open-run';
 import type {
   ReconcileContext,
   ReconcileRequest,
+  RunSummary,
 } from '../../completions-only/reconcile/reconcile';
 import { workOn } from '../../completions-only/reconcile/run-reconcile';
 import { UsageError } from '../../errors/mirror-error';
 import type { Statements } from '../../postgres/statements';
 import type { CommandContext } from '../context';
-import { coupleOption } from '../couple-option';
-import { wholeNumber } from '../options';
+import { coupleOption, wholeNumber } from '../options';
 import { jsonLine, printable } from '../printable';
 import { createProgress } from '../progress';
-import { formatRun } from '../reconcile/format-run';
 import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
 
 interface ReconcileOptions extends StoreOptions {
@@ -165,4 +164,24 @@ function isDeadHere(worker: string | null): boolean {
 function settingOf(env: CommandContext['env'], name: string, byDefault: number, least = 0): number {
   const text = env[name];
   return text ? wholeNumber(name, least, 36_500)(text) : byDefault;
+}
+
+/** A run in words, for a terminal. */
+function formatRun(run: RunSummary): string {
+  const compared = run.matched + run.missingInPostgres + run.missingInRtdb + run.valueMismatch;
+  const lines = [
+    `Run ${run.runId}, ${run.fromDate} to ${run.toDate}: ${run.status}`,
+    `  ${run.couples} couples, ${compared} completions compared, ${rateOf(run)}`,
+    `  matched ${run.matched}, missing in Postgres ${run.missingInPostgres}, ` +
+      `missing in RTDB ${run.missingInRtdb}, values differ ${run.valueMismatch}, ` +
+      `in flight ${run.inFlight}`,
+    `  read ${run.rtdbBytes} bytes of RTDB in ${run.rtdbMs} ms, Postgres in ${run.postgresMs} ms`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function rateOf({ consistency }: RunSummary): string {
+  if (consistency === null) return 'so nothing is proven';
+  // Cut, not rounded: 99.9996% is not all of it.
+  return `${(Math.floor(consistency * 1_000_000) / 10_000).toFixed(4)}% consistent`;
 }

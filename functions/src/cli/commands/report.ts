@@ -11,12 +11,11 @@ import type { Statements } from '../../postgres/statements';
 import { normalizeInstant } from '../../values/event-time';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
+import { formatReport, reportJson } from '../format-report';
 import { withPostgres } from '../open-postgres';
 import { wholeNumber } from '../options';
 import { jsonLine } from '../printable';
 import { readStores } from '../read-stores';
-import { formatReport } from '../report/format-report';
-import { reportJson } from '../report/report-json';
 
 interface ReportOptions {
   databaseUrlEnv: string;
@@ -64,7 +63,7 @@ export function registerReport(
 }
 
 /** Asks the gate and prints what it says. */
-export async function report(
+async function report(
   options: ReportOptions,
   context: CommandContext,
   exitWith: ExitWith,
