@@ -6,8 +6,9 @@ import {
 import { type Blame, blameOf, sqlstateOf } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
 import type { ComparedKey } from '../readings/compare-key';
+import type { FoundRow } from '../readings/explain-differences';
 import type { ProofTimes } from '../readings/proof-times';
-import type { Difference, FoundRow, Looked } from '../readings/reading';
+import type { Difference, Looked } from '../readings/reading';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import { canonicalValue } from '../values/rtdb-value';
 import { asEvidence, escapeText } from '../values/storable';

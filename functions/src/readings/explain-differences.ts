@@ -17,7 +17,10 @@ import { type ComparedKey, seenOf } from './compare-key';
 import { keyObject } from './decide-reading';
 import { instant, type PrepareEvaluation, readGaps } from './gaps';
 import { ownTimeOf } from './own-time';
-import type { Difference, FoundRow, Looked } from './reading';
+import type { Difference, Looked } from './reading';
+
+/** A difference as the log takes it: columns of `mirror.divergence_log`, its cause among them. */
+export type FoundRow = { [column: string]: Json };
 
 /** What a renewal changes of an open row, besides how many keys it stands for. */
 export interface Rejudged {

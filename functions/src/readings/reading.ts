@@ -1,5 +1,4 @@
 import type { MirroredPath } from '../paths/mirrored-path';
-import type { Json } from '../values/json';
 import type { ComparedKey, DifferenceKind } from './compare-key';
 import type { OddPlace } from './leaves-of-node';
 import type { ShardState, Suspect } from './shard-state';
@@ -50,9 +49,6 @@ export type ResolvedBy =
   | 'backfill'
   | 'client'
   | 'direct';
-
-/** A difference as the log takes it: columns of `mirror.divergence_log`, its cause among them. */
-export type FoundRow = { [column: string]: Json };
 
 /** What a reading changes. */
 export interface Decision {

@@ -2,9 +2,10 @@ import { inKeyOrder } from '../backfill/taken-leaf';
 import { differenceOfWrite } from '../backfill/untold-fill';
 import type { MirroredPath } from '../paths/mirrored-path';
 import type { ComparedKey, DifferenceKind } from '../readings/compare-key';
+import type { FoundRow } from '../readings/explain-differences';
 import { type LookContext, lookOnDemand } from '../readings/look-on-demand';
 import { keyId } from '../readings/plan-reading';
-import type { Difference, FoundRow, Looked } from '../readings/reading';
+import type { Difference, Looked } from '../readings/reading';
 import type { ShardNode } from '../readings/shard-node';
 import { REPAIR_ROWS, repairOf } from './repair-rows';
 
