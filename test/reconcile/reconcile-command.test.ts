@@ -214,11 +214,3 @@ test('RECONCILE_DAYS of none is refused, as the functions refuse it', async () =
   expect(refused.errors).toContain('RECONCILE_DAYS: expected a whole number from 1');
   expect(await runs()).toEqual([]);
 });
-
-test('hourly figures that can not be counted are told of, and the answer stands', async () => {
-  await fill(1);
-  await database.query('drop table mirror.hourly_arrivals');
-  const told = await reconcile(...RANGE);
-  expect(told).toMatchObject({ code: 0, out: expect.stringContaining('100.0000% consistent') });
-  expect(told.errors).toMatch(/hourly figures were not counted: .*hourly_arrivals/);
-});
