@@ -100,7 +100,8 @@ select * from (
   from mirror.coverage as gap
   where (gap.path is null or gap.path = $1)
     and (
-      gap.from_at <= $3 and coalesce(gap.to_at, 'infinity') >= coalesce($2, '-infinity')
+      gap.from_at <= $3::timestamptz
+        and coalesce(gap.to_at, 'infinity') >= coalesce($2::timestamptz, '-infinity')
       or exists (
         select
         from unnest($4::timestamptz[]) as written (at)
