@@ -458,7 +458,14 @@ begin
   if wanted is not null and not exists (
     select
     from mirror.coverage as c
-    where c.reason = wanted and c.path is not distinct from noted_path and c.to_at is null
+    where c.reason = wanted
+      and c.path is not distinct from noted_path
+      and c.to_at is null
+      and coalesce(
+        (c.detail ->> 'conditions') || (c.detail ->> 'otherwise')
+          = (evidence ->> 'conditions') || (evidence ->> 'otherwise'),
+        true
+      )
   ) then
     insert into mirror.coverage (from_at, path, reason, detail)
     values (seen_since, noted_path, wanted, noted);
@@ -468,7 +475,12 @@ begin
     to_at = greatest(c.from_at, over_at),
     detail = coalesce(c.detail, '{}') || jsonb_build_object('over_by_version', seen_version)
   where c.reason in ('flag_off', 'percent')
-    and c.reason is distinct from wanted
+    -- Another percent is another interval: who was in follows from its conditions.
+    and (
+      c.reason is distinct from wanted
+      or (c.detail ->> 'conditions') || (c.detail ->> 'otherwise')
+        <> (evidence ->> 'conditions') || (evidence ->> 'otherwise')
+    )
     and c.path is not distinct from noted_path
     and c.to_at is null;
 end

@@ -87,6 +87,8 @@ create table mirror.listings (
   path text not null,
   -- When the last full listing of RTDB's shards began; no reading proves more than was listed by then.
   listed_at timestamptz,
+  -- When the one before it began: a shard that was seen since the last began is younger than this.
+  listed_before timestamptz,
   -- A listing that is under way: when it began, and the last key that it has come to.
   began_at timestamptz,
   after_key text,
@@ -348,7 +350,7 @@ begin
     and r.keys > 0
     and coalesce(r.full_at, '-infinity') < clock_timestamp() - full_again;
   update mirror.listings as l
-  set listed_at = listing_began, began_at = null, after_key = null
+  set listed_before = l.listed_at, listed_at = listing_began, began_at = null, after_key = null
   where l.path = listed_path and l.began_at = listing_began;
 end
 $$;
@@ -657,7 +659,8 @@ $$;
 
 -- Opens, renews and resolves divergences of a shard, for a reading, a repair or a backfill.
 --   found     the columns of the log, and resolved_by for one that is resolved already
---   renewed   id, and the keys that the row stands for by now
+--   renewed   id, the keys that the row stands for by now, and where its cause is known better: cause, severity, and
+--             what it changes of the detail
 --   resolved  id, by
 create function mirror.log_reading(
   read_path text,
@@ -686,8 +689,11 @@ begin
     times_seen = log.times_seen + 1,
     keys = coalesce(again.keys, log.keys),
     cause = coalesce(again.cause, log.cause),
-    severity = coalesce(again.severity, log.severity)
-  from jsonb_to_recordset(renewed) as again (id bigint, keys integer, cause text, severity text)
+    severity = coalesce(again.severity, log.severity),
+    detail = coalesce(log.detail, '{}') || coalesce(again.detail, '{}')
+  from jsonb_to_recordset(renewed) as again (
+    id bigint, keys integer, cause text, severity text, detail jsonb
+  )
   where log.id = again.id and log.resolved_at is null;
   insert into mirror.divergence_log as log (
     path, ref, shard, day, key, kind, cause, severity, detected_by, keys, rtdb_value, postgres_value,

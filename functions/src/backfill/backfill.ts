@@ -1,9 +1,9 @@
 import type { MirroredPath } from '../paths/mirrored-path';
 import { isCanaryShard } from '../paths/quest-completions/canary-couple';
-import type { Looked } from '../readings/decide-reading';
 import { eachShard } from '../readings/each-shard';
 import { type LookContext, lookOnDemand } from '../readings/look-on-demand';
 import type { ShardList } from '../readings/queue';
+import type { Looked } from '../readings/reading';
 import { type NodeMember, type ShardNode, shardNodes } from '../readings/shard-node';
 import { compareRtdbKeys } from '../values/rtdb-key';
 import {

@@ -6,9 +6,9 @@ import {
 import { type Blame, blameOf, sqlstateOf } from '../postgres/sqlstate';
 import type { Statements } from '../postgres/statements';
 import type { ComparedKey } from '../readings/compare-key';
-import type { Difference, Looked } from '../readings/decide-reading';
 import type { ProofTimes } from '../readings/proof-times';
 import type { FoundRow } from '../readings/read-shard';
+import type { Difference, Looked } from '../readings/reading';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import { canonicalValue } from '../values/rtdb-value';
 import { asEvidence, escapeText } from '../values/storable';

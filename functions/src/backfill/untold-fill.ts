@@ -1,7 +1,7 @@
 import type { ComparedKey, DifferenceKind } from '../readings/compare-key';
-import type { Difference, Looked } from '../readings/decide-reading';
 import { keyId } from '../readings/plan-reading';
 import type { ProofTimes } from '../readings/proof-times';
+import type { Difference, Looked } from '../readings/reading';
 import { lastLookAt } from '../readings/reading-times';
 import { isShared } from '../readings/shared-rows';
 

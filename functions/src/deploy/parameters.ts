@@ -99,7 +99,8 @@ export const PARAMETERS = {
   RECONCILE_FULL_DAYS: {
     kind: 'int',
     default: 30,
-    description: 'How often every value of a shard is read; of a path without a day each week at least',
+    description:
+      'How often every value of a shard is read; of a path without a day each week at least',
     parse: wholeNumber(1, 3_650),
   },
   RECONCILE_GRACE_SECONDS: {

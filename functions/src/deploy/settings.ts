@@ -2,8 +2,8 @@ import { defineBoolean, defineInt, defineSecret, defineString } from 'firebase-f
 import type { ClientConfig } from 'pg';
 import type { TokenSettings } from '../api/token-verifier';
 import { ConfigurationError } from '../errors/mirror-error';
-import { PROOF_TIMES, type ProofTimes } from '../readings/proof-times';
 import { clientConfig } from '../postgres/client-config';
+import { PROOF_TIMES, type ProofTimes } from '../readings/proof-times';
 import type { RtdbAccess } from '../rtdb/rtdb-client';
 import { rtdbDatabase } from '../rtdb/rtdb-database';
 import { settingText } from '../values/setting-text';

@@ -1,9 +1,9 @@
 import type { MirroredPath } from '../paths/mirrored-path';
 import type { Statements } from '../postgres/statements';
-import type { Looked } from './decide-reading';
 import { lookAtShard, type ShardSource } from './look-at-shard';
 import { type DayRange, keyId, MAX_ONE_BY_ONE, type MemberPlan } from './plan-reading';
 import type { ProofTimes } from './proof-times';
+import type { Looked } from './reading';
 import type { NodeMember, ShardNode } from './shard-node';
 import { BEGIN_READING, type ShardState } from './shard-state';
 

@@ -7,6 +7,7 @@ import { everyMsFor } from './proof-times';
 import { type ReadingContext, type ReadingOutcome, readShard } from './read-shard';
 import { type ShardNode, shardNodes } from './shard-node';
 import { FAIL_READING } from './shard-state';
+import { tellCauses } from './tell-causes';
 
 /** RTDB's shards, page by page; those after one of them, in RTDB's order. */
 export interface ShardList {
@@ -129,6 +130,7 @@ export async function workQueue(context: QueueContext): Promise<WorkDone> {
   const done = await readDue(context);
   for (const { name } of context.paths)
     await NOTE_FIRST_PASS.run(context.statements, { path: name });
+  for (const { name } of context.paths) await tellCauses(name, context);
   return done;
 }
 

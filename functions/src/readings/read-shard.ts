@@ -1,25 +1,20 @@
 import type { Statements } from '../postgres/statements';
-import type { Json } from '../values/json';
 import { decideReading } from './decide-reading';
+import { type ExplainContext, explainDifferences, explainRenewed } from './explain-differences';
 import { lookAtShard, type ShardSource } from './look-at-shard';
 import { planReading, type ReadingRequest } from './plan-reading';
 import type { ProofTimes } from './proof-times';
-import type { Decision, Difference, Looked, ReadingKind } from './reading';
+import type { Decision, Looked, ReadingKind } from './reading';
 import type { ShardNode } from './shard-node';
 import { BEGIN_READING, SET_READING } from './shard-state';
 
-/** A difference as the log takes it: columns of `mirror.divergence_log`, its cause among them. */
-export type FoundRow = { [column: string]: Json };
-
-export interface ReadingContext {
+export interface ReadingContext extends ExplainContext {
   statements: Statements;
   rtdb: ShardSource;
   times: ProofTimes;
   retentionDays: number;
   /** How many shards a path has; the more there are, the more seldom each is read. */
   shardsOf(path: string): number;
-  /** Tells why these differ: a row of the log for each, in their order. */
-  explain(differences: readonly Difference[], looked: Looked): Promise<FoundRow[]>;
 }
 
 /** What became of a reading of one path's shard. */
@@ -59,7 +54,11 @@ async function settle(looked: Looked, context: ReadingContext): Promise<ReadingO
   const { path, shard, kind, state, readFrom, compared } = looked;
   const shards = context.shardsOf(path.name);
   const decision = decideReading(looked, { times: context.times, shards });
-  const found = await context.explain(decision.opened, looked);
+  const [found, rejudged] = await Promise.all([
+    explainDifferences(decision.opened, looked, context),
+    explainRenewed(decision.renewed, looked, context),
+  ]);
+  const causes = new Map(rejudged.map(({ id, ...cause }) => [id, cause]));
   const { isSet } = await SET_READING.one(context.statements, {
     reading: {
       ...{ path: path.name, shard, kind, found },
@@ -74,7 +73,7 @@ async function settle(looked: Looked, context: ReadingContext): Promise<ReadingO
       due_at: decision.dueAt,
       is_full_due: decision.isFullDue,
       is_gone: decision.isGone,
-      renewed: decision.renewed,
+      renewed: decision.renewed.map((row) => ({ ...row, ...causes.get(row.id) })),
       resolved: decision.resolved,
       suspects: decision.suspects.map((suspect) => ({ ...suspect })),
     },

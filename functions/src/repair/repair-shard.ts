@@ -2,10 +2,10 @@ import { inKeyOrder } from '../backfill/taken-leaf';
 import { differenceOfWrite } from '../backfill/untold-fill';
 import type { MirroredPath } from '../paths/mirrored-path';
 import type { ComparedKey, DifferenceKind } from '../readings/compare-key';
-import type { Difference, Looked } from '../readings/decide-reading';
 import { type LookContext, lookOnDemand } from '../readings/look-on-demand';
 import { keyId } from '../readings/plan-reading';
 import type { FoundRow } from '../readings/read-shard';
+import type { Difference, Looked } from '../readings/reading';
 import type { ShardNode } from '../readings/shard-node';
 import { REPAIR_ROWS, repairOf } from './repair-rows';
 

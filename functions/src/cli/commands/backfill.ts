@@ -16,7 +16,15 @@ import { explainDifferences } from '../../readings/explain-differences';
 import { PROOF_TIMES } from '../../readings/proof-times';
 import { rtdbShards } from '../../readings/rtdb-shards';
 import type { CommandContext, ExitWith } from '../context';
-import { dateRangeOption, pathsNamed, type ShardOptions, shardsOf, wholeNumber, withPathOption, withShardOption } from '../options';
+import {
+  dateRangeOption,
+  pathsNamed,
+  type ShardOptions,
+  shardsOf,
+  wholeNumber,
+  withPathOption,
+  withShardOption,
+} from '../options';
 import { jsonLine, printable } from '../printable';
 import { createProgress, type Progress } from '../progress';
 import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';

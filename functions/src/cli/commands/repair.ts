@@ -6,11 +6,24 @@ import { explainDifferences } from '../../readings/explain-differences';
 import { PROOF_TIMES } from '../../readings/proof-times';
 import { rtdbShards } from '../../readings/rtdb-shards';
 import { type ColumnsSummary, recomputeColumns } from '../../repair/recompute-columns';
-import { type RepairContext, type RepairRequest, type RepairSummary, repair } from '../../repair/repair';
+import {
+  type RepairContext,
+  type RepairRequest,
+  type RepairSummary,
+  repair,
+} from '../../repair/repair';
 import type { RepairOutcome, RepairStep } from '../../repair/repair-shard';
 import type { CommandContext, ExitWith } from '../context';
 import { withPostgres } from '../open-postgres';
-import { dateRangeOption, pathsNamed, type ShardOptions, shardsOf, wholeNumber, withPathOption, withShardOption } from '../options';
+import {
+  dateRangeOption,
+  pathsNamed,
+  type ShardOptions,
+  shardsOf,
+  wholeNumber,
+  withPathOption,
+  withShardOption,
+} from '../options';
 import { jsonLine, printable, printableValue } from '../printable';
 import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
 
