@@ -3,8 +3,8 @@ import type { Leaf, MirroredPath } from '../paths/mirrored-path';
 import { instantOfMillis, millisOf, normalizeInstant } from '../values/event-time';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import { valueHash } from '../values/jsonb-text';
-import { canonicalValue } from '../values/rtdb-value';
-import { isSameValue } from '../values/same-value';
+import { canonicalValue, isSameValue } from '../values/rtdb-value';
+
 import type { FoundLeaf } from './leaves-of-node';
 
 /** A row of a path's table. Instants are normalized. */
