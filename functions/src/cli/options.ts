@@ -3,8 +3,8 @@ import { PATHS } from '../app-paths';
 import { UsageError } from '../errors/mirror-error';
 import type { MirroredPath } from '../paths/mirrored-path';
 import type { DayRange } from '../readings/plan-reading';
+import { isRealDate } from '../values/event-time';
 import { MAX_KEY_BYTES, REFUSED_IN_KEY } from '../values/rtdb-key';
-import { isRealDate } from '../values/time-grammar';
 
 /** Reads an option that is a whole number. Throws UsageError that names it and the range. */
 export function wholeNumber(name: string, least: number, most: number): (text: string) => number {

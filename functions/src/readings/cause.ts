@@ -2,8 +2,7 @@ import type { Cause, Kind } from '../divergences/vocabulary';
 import { isBeyondRetention, retentionBound } from '../mirror/claim';
 import { instantOfMillis, millisOf } from '../values/event-time';
 import type { Json, JsonObject } from '../values/json';
-import { canonicalValue } from '../values/rtdb-value';
-import { isSameValue } from '../values/same-value';
+import { canonicalValue, isSameValue } from '../values/rtdb-value';
 import { asEvidence } from '../values/storable';
 import type { ComparedKey, Row } from './compare-key';
 

@@ -1,5 +1,6 @@
 import { DatabaseError } from 'pg';
-import { blameOf, ConnectError } from '../postgres/sqlstate';
+import { ConnectError } from '../postgres/connect-error';
+import { blameOf } from '../postgres/sqlstate';
 
 /** What is done with every shard, and how. */
 export interface ShardWork {

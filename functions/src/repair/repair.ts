@@ -9,12 +9,7 @@ import type { ShardList } from '../readings/queue';
 import { type ShardNode, shardNodes } from '../readings/shard-node';
 import { isStorable } from '../values/storable';
 import { SHARDS_AFTER, SHARDS_WITH_ROWS } from './repair-rows';
-import {
-  type RepairStep,
-  repairKeys,
-  type RepairContext as ShardContext,
-  sortDifferences,
-} from './repair-shard';
+import { type RepairStep, repairKeys, type ShardRepair, sortDifferences } from './repair-shard';
 
 /** What a repair looks at. */
 export interface RepairRequest {
@@ -30,8 +25,8 @@ export interface RepairRequest {
   bury: number | null;
 }
 
-export interface RepairContext extends ShardContext {
-  rtdb: ShardContext['rtdb'] & ShardList;
+export interface RepairContext extends ShardRepair {
+  rtdb: ShardRepair['rtdb'] & ShardList;
   paths: readonly MirroredPath[];
   /** Shards at once. */
   concurrency: number;

@@ -10,11 +10,9 @@ import {
 } from '../../backfill/backfill';
 import type { BackfillCounts, BackfillRequest } from '../../backfill/books';
 import { rangesOfGaps } from '../../backfill/gap-days';
+import { openReadings } from '../../deploy/from-environment';
 import { UsageError } from '../../errors/mirror-error';
 import type { Statements } from '../../postgres/statements';
-import { explainDifferences } from '../../readings/explain-differences';
-import { PROOF_TIMES } from '../../readings/proof-times';
-import { rtdbShards } from '../../readings/rtdb-shards';
 import type { CommandContext, ExitWith } from '../context';
 import {
   dateRangeOption,
@@ -80,10 +78,9 @@ async function backfill(
   await withStores(command.env, options, async (statements, _, access) => {
     const progress = createProgress(command, 'shards');
     const context: BackfillContext = {
-      ...{ statements, rtdb: rtdbShards(access), paths, retentionDays: 0, times: PROOF_TIMES },
+      ...openReadings(command.env, paths, { statements, rtdb: access }),
       concurrency: options.concurrency,
       countsUnexplained: options.gaps ?? false,
-      explain: (differences, looked) => explainDifferences(differences, looked, { statements }),
       onProgress: follow(progress),
     };
     const resumed = options.resume ? await unfinished(context) : null;
