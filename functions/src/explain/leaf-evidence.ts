@@ -100,11 +100,12 @@ select * from (
   from mirror.coverage as gap
   where (gap.path is null or gap.path = $1)
     and (
-      gap.from_at <= $3 and coalesce(gap.to_at, 'infinity') >= coalesce($2, '-infinity')
+      gap.from_at <= $3::timestamptz and coalesce(gap.to_at, 'infinity') >= coalesce($2::timestamptz, '-infinity')
       or exists (
         select
-        from unnest($4::timestamptz[]) as written (at)
-        where written.at >= gap.from_at and (gap.to_at is null or written.at <= gap.to_at)
+        from unnest($4::text[]) as written (at)
+        where written.at::timestamptz >= gap.from_at
+          and (gap.to_at is null or written.at::timestamptz <= gap.to_at)
       )
     )
   order by gap.from_at desc, gap.id desc
