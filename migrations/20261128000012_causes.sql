@@ -8,7 +8,7 @@ set local statement_timeout = '5min';
 create index divergence_log_of_triggers on mirror.divergence_log (path, kind, id)
   where resolved_at is null and written_before is null and key is not null;
 
--- Resolves what the triggers logged of leaves that a reading has found in agreement since: 5,000 a call at most. A
+-- Resolves what the triggers, the API and backfills logged of leaves that a reading has found in agreement since: 5,000 a call at most. A
 -- missed event stays until its cause is known, since the event may still come.
 create function mirror.resolve_told(told_path text)
 returns bigint
@@ -27,10 +27,10 @@ begin
       and log.resolved_at is null
       and log.written_before is null
       and log.key is not null
-      and log.detected_by = 'trigger'
+      and log.detected_by in ('trigger', 'api', 'backfill')
       and log.kind in (
         'missed_event', 'out_of_order', 'write_rejected', 'invalid_payload', 'ancestor_overwrite',
-        'missing_in_rtdb', 'value_mismatch'
+        'missing_in_rtdb', 'value_mismatch', 'missing_in_postgres', 'column_mismatch', 'client_only'
       )
       and (log.kind <> 'missed_event' or log.cause <> 'unknown')
       and (
