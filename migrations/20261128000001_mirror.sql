@@ -326,6 +326,10 @@ create index divergence_log_first_seen on mirror.divergence_log
 create index divergence_log_overview on mirror.divergence_log
   (kind, cause, severity, day, first_seen_at, resolved_at) include (id, path);
 
+-- Reader: the gate. What a repair, a backfill or a claim made good was lost all the same.
+create index divergence_log_made_good on mirror.divergence_log (path, written_before)
+  where written_before is not null and resolved_by in ('repair', 'backfill', 'client', 'direct');
+
 comment on table mirror.divergence_log is
   'Where RTDB and Postgres disagreed, or an event was refused. One open row per (path, ref, kind).';
 
@@ -512,6 +516,9 @@ create table mirror.direct_writes (
 
 -- md5, because a key can be longer than an index entry may be.
 create unique index direct_writes_last on mirror.direct_writes (md5(key::text), path);
+
+-- Reader: the gate. What was written since the last readings.
+create index direct_writes_written on mirror.direct_writes (path, written_at);
 
 comment on table mirror.direct_writes is
   'The last write of each leaf that went past the mirror, for causes of divergence.';

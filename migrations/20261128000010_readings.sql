@@ -24,9 +24,9 @@ create table mirror.readings (
   full_at timestamptz,
   -- Live rows of all days at the newest whole reading without `client_only`, and its open `missing_in_postgres`.
   keys integer not null default 0,
-  -- Since when `brought` counts; null = nothing tells, as in a first reading.
+  -- Since when differences count; null = nothing tells, as in a first reading.
   counted_since timestamptz,
-  -- Keys that agreed at the newest whole reading, and whose row an event brought since then.
+  -- Keys that agreed at the newest whole reading, and whose row an event brought since then, in the day before it.
   brought integer not null default 0,
   -- Suspects, and keys that neither agreed nor stood still.
   in_flight integer not null default 0,
@@ -53,6 +53,15 @@ create table mirror.readings (
 
 -- Reader: the queue.
 create index readings_due on mirror.readings (due_at);
+
+-- Reader of these five: the gate. Since when the shards of a path have been read, and which were not.
+create index readings_read on mirror.readings (path, read_at);
+create index readings_read_in_full on mirror.readings (path, full_at);
+create index readings_unsettled on mirror.readings (path)
+  where failed_at is not null or in_flight > 0 or counted_since is null;
+-- Its heaviest shards.
+create index readings_keys on mirror.readings (path, keys);
+create index readings_brought on mirror.readings (path, brought);
 
 -- Rows are set anew with every reading: room for it on the page, or each would move to another.
 alter table mirror.readings set (fillfactor = 70);
@@ -102,8 +111,8 @@ create table mirror.listings (
 
 comment on table mirror.listings is 'How far the proof has listed the shards of each path.';
 
--- Reader: a reading, which renews and resolves what its shard has open.
-create index divergence_log_of_readings on mirror.divergence_log (md5(shard), path)
+-- Readers: a reading, which renews and resolves what its shard has open; the gate, which sums what a path has.
+create index divergence_log_of_readings on mirror.divergence_log (path, md5(shard))
   where resolved_at is null and written_before is not null;
 
 -- Written by the functions below alone, which run as the owner: the writer may delete nothing.

@@ -219,9 +219,11 @@ class Desk {
     return passed !== null && seen !== null && seen > passed;
   }
 
+  /** By an event, in the window before the reading: what came earlier would hide a loss of the last hours. */
   #wasBrought(row: Row): boolean {
     if (this.#countedSince === null || row.origin !== 'rtdb') return false;
-    return this.#countedSince === '-infinity' || row.mirroredAt > this.#countedSince;
+    const isRecent = millisOf(row.mirroredAt) > millisOf(this.#now) - this.options.times.windowMs;
+    return isRecent && (this.#countedSince === '-infinity' || row.mirroredAt > this.#countedSince);
   }
 
   #suspect(key: ComparedKey, kind: DifferenceKind): void {
