@@ -4811,10 +4811,10 @@ begin
       and log.resolved_at is null
       and log.written_before is null
       and log.key is not null
-      and log.detected_by = 'trigger'
+      and log.detected_by in ('trigger', 'api', 'backfill')
       and log.kind in (
         'missed_event', 'out_of_order', 'write_rejected', 'invalid_payload', 'ancestor_overwrite',
-        'missing_in_rtdb', 'value_mismatch'
+        'missing_in_rtdb', 'value_mismatch', 'missing_in_postgres', 'column_mismatch', 'client_only'
       )
       and (log.kind <> 'missed_event' or log.cause <> 'unknown')
       and (
