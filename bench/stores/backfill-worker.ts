@@ -4,12 +4,12 @@ import { Client } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { openBackfill, runBackfill } from '../../functions/src/backfill/backfill';
 import { FILL_ROWS } from '../../functions/src/backfill/books';
-import { type TakenLeaf, takenLeaf } from '../../functions/src/backfill/taken-leaf';
 import { openPostgres, openReadings } from '../../functions/src/deploy/from-environment';
 import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
 import { leavesOfNode } from '../../functions/src/readings/leaves-of-node';
 import { rtdbShards } from '../../functions/src/readings/rtdb-shards';
 import { shardNodes } from '../../functions/src/readings/shard-node';
+import { type TakenLeaf, takenLeaf } from '../../functions/src/readings/taken-leaf';
 import { coupleIdOf, DAYS, daysOf } from './dataset';
 import { peakMb, type WorkerReport } from './worker-report';
 

@@ -154,5 +154,5 @@ test('an unreachable RTDB is one line and exit code 2', async () => {
     GCLOUD_PROJECT: 'demo-quests',
   });
   expect(code).toBe(2);
-  expect(errors).toMatch(/^mirror: RTDB can't be reached: .*\n$/);
+  expect(errors).toMatch(/^Reads RTDB .*\nmirror: RTDB can't be reached: .*\n$/);
 });

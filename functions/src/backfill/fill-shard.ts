@@ -5,6 +5,7 @@ import {
 } from '../divergences/divergence-log';
 import { type Blame, blameOf, sqlstateOf } from '../postgres/sqlstate';
 import type { ComparedKey } from '../readings/compare-key';
+import { differenceOfWrite } from '../readings/difference-of-write';
 import {
   type ExplainContext,
   explainDifferences,
@@ -12,12 +13,11 @@ import {
 } from '../readings/explain-differences';
 import type { ProofTimes } from '../readings/proof-times';
 import type { Looked } from '../readings/reading';
+import { inKeyOrder, takenLeaf } from '../readings/taken-leaf';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import { canonicalValue } from '../values/rtdb-value';
 import { asEvidence, escapeText } from '../values/storable';
 import { type BackfillCounts, FILL_ROWS } from './books';
-import { inKeyOrder, takenLeaf } from './taken-leaf';
-import { differenceOfWrite } from './untold-fill';
 
 /** What filling needs besides the look. */
 export interface FillContext extends ExplainContext {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { COVERAGE_REASON } from '../coverage/coverage';
+import { CAUSE_NAMES, KIND_NAMES } from '../divergences/vocabulary';
 import { jsonColumn, query } from '../postgres/statements';
 import type { JsonObject } from '../values/json';
 
@@ -41,8 +42,8 @@ order by log.first_seen_at, log.id
   row: {
     id: z.number(),
     ref: z.string(),
-    kind: z.string(),
-    cause: z.string(),
+    kind: z.enum(KIND_NAMES),
+    cause: z.enum(CAUSE_NAMES),
     severity: z.string(),
     detectedBy: z.string(),
     keys: z.number(),

@@ -1,12 +1,12 @@
-import { inKeyOrder } from '../backfill/taken-leaf';
-import { differenceOfWrite } from '../backfill/untold-fill';
 import type { MirroredPath } from '../paths/mirrored-path';
 import type { ComparedKey, DifferenceKind } from '../readings/compare-key';
+import { differenceOfWrite } from '../readings/difference-of-write';
 import { type ExplainContext, explainDifferences } from '../readings/explain-differences';
 import { type LookContext, lookOnDemand } from '../readings/look-on-demand';
 import { keyId } from '../readings/plan-reading';
 import type { Looked } from '../readings/reading';
 import type { ShardNode } from '../readings/shard-node';
+import { inKeyOrder } from '../readings/taken-leaf';
 import { REPAIR_ROWS, repairOf } from './repair-rows';
 
 export type ShardRepair = ExplainContext & LookContext;

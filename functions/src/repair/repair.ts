@@ -49,7 +49,7 @@ const MAX_BURIED_SHARE = 0.01;
 const PAGE = 1_000;
 
 /** How many live rows may be buried, without more being said. Pure. */
-export function buryLimit(live: number, asked: number | null): number {
+function buryLimit(live: number, asked: number | null): number {
   return asked ?? Math.min(MAX_BURIED, Math.max(FEW_BURIED, Math.floor(live * MAX_BURIED_SHARE)));
 }
 

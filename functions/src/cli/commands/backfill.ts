@@ -75,7 +75,7 @@ async function backfill(
 ): Promise<void> {
   const paths = pathsNamed(options.path);
   const days = dateRangeOption(options);
-  await withStores(command.env, options, async (statements, _, access) => {
+  await withStores(command, options, async (statements, access) => {
     const progress = createProgress(command, 'shards');
     const context: BackfillContext = {
       ...openReadings(command.env, paths, { statements, rtdb: access }),

@@ -78,14 +78,14 @@ export function registerRepair(
 async function repairRows(
   refs: string[],
   options: RepairOptions,
-  { env, writeOut }: CommandContext,
+  { env, writeOut, writeError }: CommandContext,
   exitWith: ExitWith,
 ): Promise<void> {
   const paths = pathsNamed(options.path);
   const request = requestOf(refs, options, paths);
   const totals = new Map<RepairOutcome, number>();
   const steps: RepairStep[] = [];
-  const summary = await withStores(env, options, (statements, _, access) => {
+  const summary = await withStores({ env, writeError }, options, (statements, access) => {
     const context: RepairContext = {
       ...openReadings(env, paths, { statements, rtdb: access }),
       ...(options.retentionDays === undefined ? {} : { retentionDays: options.retentionDays }),
