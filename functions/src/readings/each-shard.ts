@@ -69,7 +69,7 @@ async function inTurns(
 }
 
 /** Postgres is away, or lacks something: the next shard would fail as well. */
-function isForAll(error: unknown): boolean {
+export function isForAll(error: unknown): boolean {
   if (error instanceof ConnectError) return true;
   return error instanceof DatabaseError && ['session', 'server', 'setup'].includes(blameOf(error));
 }

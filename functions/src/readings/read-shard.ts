@@ -28,17 +28,21 @@ export interface ReadingOutcome {
   decision: Decision;
 }
 
+/** A path's shard that was read, or could not be. */
+export type ReadingEnd = ReadingOutcome | { path: string; error: unknown };
+
 /**
- * Reads a shard of every path of a node, from both stores, and sets what is known of it: one transaction a path.
+ * Reads a shard of every path of a node, from both stores, and sets what is known of it: one transaction a path. Of
+ * a path that can't be read nothing is set, and the others are.
  *
- * @returns rejects as the stores do; then nothing is set
+ * @returns rejects as Postgres does where nothing could be begun
  */
 export async function readShard(
   node: ShardNode,
   shard: string,
   request: ReadingRequest,
   context: ReadingContext,
-): Promise<ReadingOutcome[]> {
+): Promise<ReadingEnd[]> {
   const { statements, times, shardsOf } = context;
   const states = await BEGIN_READING.all(statements, {
     paths: node.members.map(({ path }) => path.name),
@@ -46,8 +50,15 @@ export async function readShard(
     movedWithinDays: times.reconcileDays,
   });
   const plans = planReading(node, shard, states, request, times, shardsOf);
-  const looks = await lookAtShard(node, shard, plans, context);
-  return Promise.all(looks.map((looked) => settle(looked, context)));
+  const looks = lookAtShard(node, shard, plans, context);
+  const ends = await Promise.allSettled(
+    looks.map(async (looked) => settle(await looked, context)),
+  );
+  return ends.map((end, n) =>
+    end.status === 'fulfilled'
+      ? end.value
+      : { path: plans[n]?.member.path.name ?? '', error: end.reason as unknown },
+  );
 }
 
 async function settle(looked: Looked, context: ReadingContext): Promise<ReadingOutcome> {
