@@ -324,7 +324,10 @@ async function noteFailure(
   });
 }
 
-async function countShards({ statements }: QueueContext): Promise<(path: string) => number> {
+/** How many shards each path has. */
+export async function countShards({
+  statements,
+}: Pick<QueueContext, 'statements'>): Promise<(path: string) => number> {
   const counted = new Map(
     (await COUNT_SHARDS.all(statements)).map(({ path, shards }) => [path, shards]),
   );

@@ -78,7 +78,8 @@ export async function readOnDemand(demand: Demand, context: QueueContext): Promi
   return done;
 }
 
-async function nextLookIn(
+/** How long until the next second look is due, in ms; null = there is none. */
+export async function nextLookIn(
   statements: Statements,
   paths: readonly string[],
   shards: readonly string[] | null,
