@@ -1,15 +1,8 @@
 import { html } from 'hono/html';
-<<<<<<< HEAD:functions/src/dashboard/story-view.ts
 import { CAUSES, type Cause, KINDS, type Kind } from '../divergences/vocabulary';
 import { printableValue } from '../values/printable';
 import type { LeafStory, PostgresSide } from '../explain/leaf-story';
 import { COMPARED } from '../explain/story-words';
-=======
-import { CAUSES, KINDS } from '../../divergences/vocabulary';
-import type { LeafStory, ShownSide } from '../../explain/leaf-story';
-import { COMPARED } from '../../explain/story-words';
-import { printableValue } from '../../values/printable';
->>>>>>> w-read:functions/src/completions-only/dashboard/story-view.ts
 import {
   count,
   cut,
@@ -52,7 +45,6 @@ function contentOf(panel: Panel<OpenStory>): Markup {
   }
 }
 
-<<<<<<< HEAD:functions/src/dashboard/story-view.ts
 type Side = Omit<PostgresSide, 'leaf' | 'declared'>;
 
 function sides(
@@ -60,9 +52,6 @@ function sides(
   rtdb: LeafStory['rtdb'] | null,
   expected: LeafStory['columns'],
 ): Markup {
-=======
-function sides(side: ShownSide, rtdb: LeafStory['rtdb'] | null): Markup {
->>>>>>> w-read:functions/src/completions-only/dashboard/story-view.ts
   return html`<p class="ref">${outside(side.ref, 1_500)}</p>
     <p class="dim">as of ${time(side.asOf)} UTC, by the database's clock</p>
     <div class="sides">
@@ -87,11 +76,7 @@ function rtdbSide({ value: held, issues }: LeafStory['rtdb']): Markup {
   ${refused ? html`<p>The mirror refuses it: ${outside(refused, 600)}</p>` : ''}`;
 }
 
-<<<<<<< HEAD:functions/src/dashboard/story-view.ts
 function rowSide({ row }: Side, expected: LeafStory['columns']): Markup {
-=======
-function rowSide({ row }: ShownSide): Markup {
->>>>>>> w-read:functions/src/completions-only/dashboard/story-view.ts
   if (row === null) return html`<p>no row</p>`;
   const facts: [string, Markup | string][] = [
     ['version', row.eventTime === null ? 'none, any event wins' : time(row.eventTime)],
@@ -99,16 +84,12 @@ function rowSide({ row }: ShownSide): Markup {
     ['origin', cut(row.origin)],
     ['mirrored at', time(row.mirroredAt)],
     ['lag', row.lagMs === null ? 'no event' : duration(row.lagMs)],
-<<<<<<< HEAD:functions/src/dashboard/story-view.ts
     ...(Object.keys(row.columns).length === 0
       ? []
       : [['columns', value(row.columns)] as [string, Markup]]),
     ...(Object.keys(expected).length === 0
       ? []
       : [['expected', value(expected)] as [string, Markup]]),
-=======
-    ['columns', value(row.columns)],
->>>>>>> w-read:functions/src/completions-only/dashboard/story-view.ts
   ];
   return html`${
     row.isTombstone && row.deletedAt !== null
@@ -124,11 +105,7 @@ function factsOf(facts: readonly [string, Markup | string][]): Markup {
   </dl>`;
 }
 
-<<<<<<< HEAD:functions/src/dashboard/story-view.ts
 function evidence(side: Side): Markup {
-=======
-function evidence(side: ShownSide): Markup {
->>>>>>> w-read:functions/src/completions-only/dashboard/story-view.ts
   return html`${divergencesOf(side.divergences, side.ref)}
     ${directWriteOf(side)}
     ${listOf(
@@ -138,7 +115,6 @@ function evidence(side: ShownSide): Markup {
           html`${words(reason)}, ${time(fromAt)} to ${toAt === null ? 'now' : time(toAt)}`,
       ),
     )}
-<<<<<<< HEAD:functions/src/dashboard/story-view.ts
     ${readingOf(side)}`;
 }
 
@@ -162,18 +138,6 @@ function readingOf({ reading, suspect, bounds }: Side): Markup {
     ])}
     ${reading.failedAt === null ? '' : html`<p class="unavailable">It could not be read at ${time(reading.failedAt)}: ${outside(reading.error ?? '', 600)}</p>`}
     ${suspect === null ? '' : html`<p>It differed at ${time(suspect.lookedAt)}, and will be looked at again.</p>`}`;
-=======
-    ${listOf('Readings of its shard', readingOf(side))}`;
-}
-
-function readingOf({ reading }: ShownSide): Markup[] {
-  if (reading === null) return [];
-  const at = (instant: string | null) => (instant === null ? 'never' : time(instant));
-  const { readAt, fullAt, dueAt, keys, inFlight } = reading;
-  return [
-    html`whole ${at(readAt)}, full ${at(fullAt)}, due ${at(dueAt)}; ${keys} keys, ${inFlight} in flight`,
-  ];
->>>>>>> w-read:functions/src/completions-only/dashboard/story-view.ts
 }
 
 function divergencesOf(divergences: LeafStory['divergences'], ref: string): Markup {
@@ -190,7 +154,6 @@ function divergenceOf(one: LeafStory['divergences'][number], ref: string): Marku
       'seen',
       one.timesSeen === 1 ? 'once' : html`${one.timesSeen} times to ${time(one.lastSeenAt)}`,
     ],
-<<<<<<< HEAD:functions/src/dashboard/story-view.ts
     [
       'state',
       one.resolvedAt === null
@@ -209,11 +172,6 @@ function divergenceOf(one: LeafStory['divergences'][number], ref: string): Marku
         ]),
     ...(one.keys > 1 ? [['keys', count(one.keys)] as [string, string]] : []),
     ...(one.ref === ref ? [] : [['of', outside(one.ref, 200)] as [string, Markup]]),
-=======
-    ['state', one.resolvedAt === null ? 'open' : html`resolved ${time(one.resolvedAt)}`],
-    ['by', `the ${cut(one.detectedBy)}`],
-    ...(one.ref === ref ? [] : [['of', 'the whole day'] as [string, string]]),
->>>>>>> w-read:functions/src/completions-only/dashboard/story-view.ts
     ['RTDB said', value(one.rtdbValue)],
     ['Postgres said', value(one.postgresValue)],
     ...(one.detail === null ? [] : [['evidence', value(one.detail)] as [string, Markup]]),
@@ -225,11 +183,7 @@ function divergenceOf(one: LeafStory['divergences'][number], ref: string): Marku
     ${factsOf(facts)}`;
 }
 
-<<<<<<< HEAD:functions/src/dashboard/story-view.ts
 function directWriteOf({ directWrite: write }: Side): Markup {
-=======
-function directWriteOf({ directWrite: write }: ShownSide): Markup {
->>>>>>> w-read:functions/src/completions-only/dashboard/story-view.ts
   if (write === null) return listOf('Direct write', []);
   return html`<h4>Direct write</h4>
     <p>${time(write.writtenAt)} ${write.operation} by ${outside(write.writtenBy)}</p>
