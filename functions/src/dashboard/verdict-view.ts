@@ -24,7 +24,7 @@ export function verdictView(panel: Panel<Verdict>, isEnabledHere: boolean): Mark
   return html`<section class="gate ${gate.verdict}" data-part="verdict" aria-labelledby="gate">
     <h1 id="gate"><span class="sign" aria-hidden="true">${sign}</span> ${word}</h1>
     <p class="sentence" id="sentence">${outside(sentence, 2_000)}</p>
-    <p class="next" id="next"><strong>What to do next:</strong> ${nextStep(panel.value)}</p>
+    <p class="next" id="next-step"><strong>What to do next:</strong> ${nextStep(panel.value)}</p>
     <dl class="tiles">
       ${rateTile(panel.value, 'copy')} ${rateTile(panel.value, 'mirror')}
       ${readingsTile(panel.value)} ${canaryTile(panel.value)}

@@ -47,12 +47,12 @@ insert into mirror.divergence_log (
   written_after, written_before
 )
 select
-  'lp_awards', 'lp_awards/couple' || n % 7 || '_x/award_' || n, 'couple' || n % 7 || '_x', null,
+  'lp_awards', 'lp_awards/couple' || n % 7 || '_x/award_' || n, 'couple' || n % 7 || '_x', null::date,
   jsonb_build_object('couple_id', 'couple' || n % 7 || '_x', 'award_id', 'award_' || n),
   (array['value_mismatch', 'out_of_order', 'late', 'missed_event'])[n % 4 + 1],
   (array['direct_postgres_write', 'race', 'in_flight', 'unknown'])[n % 4 + 1],
   (array['error', 'info', 'info', 'warning'])[n % 4 + 1],
-  'trigger', 1, now() - make_interval(mins => 40 * n), now() - make_interval(mins => 40 * n), null, null
+  'trigger', 1, now() - make_interval(mins => 40 * n), now() - make_interval(mins => 40 * n), null::timestamptz, null::timestamptz
 from generate_series(1, 60) as n
 union all
 select
@@ -71,7 +71,7 @@ export async function seedDashboard(database: TestDatabase, rest: RtdbRest): Pro
   const [{ paths = [] } = {}] = await database.query<{ paths: string[] }>(
     "select array_agg(path order by path) as paths from mirror.paths where path <> 'quest_completions'",
   );
-  const ages = ['4 minutes', '50 minutes', '3 hours', '5 hours'];
+  const ages = ['4 minutes', '50 minutes', '2 hours', '3 hours'];
   for (const [place, path] of paths.entries()) {
     for (let n = 0; n < 24; n += 1) {
       const read = ages[(n + place) % (place % 2 === 0 ? 2 : 4)] ?? null;
@@ -80,7 +80,7 @@ export async function seedDashboard(database: TestDatabase, rest: RtdbRest): Pro
   }
   await books.shard({ path: 'steps', shard: 'couple9_x', failed: '5 minutes', keys: 12 });
   await books.gap('outage', '17 hours', '14 hours');
-  await books.gap('percent', '3 days 4 hours', '3 days');
+  await books.gap('percent', '6 days 4 hours', '6 days');
   await database.query(SEED_HOURS);
   await database.query(SEED_LOG);
   for (const path of [...paths, PILOT]) {
@@ -101,7 +101,7 @@ async function logLosses(database: TestDatabase, rest: RtdbRest): Promise<number
          written_after, written_before, first_seen_at, last_seen_at
        )
        values (
-         'quest_completions', $1, $2, $3, $4::jsonb, 'missing_in_postgres', 'retries_exhausted', 'error',
+         'quest_completions', $1, $2::text, $3::date, $4::jsonb, 'missing_in_postgres', 'retries_exhausted', 'error',
          'reconciler', 'true', '{"gap": "outage"}', now() - interval '5 hours', now() - interval '12 minutes',
          now() - make_interval(mins => $5), now() - interval '10 minutes'
        )
