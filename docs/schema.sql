@@ -505,7 +505,7 @@ CREATE INDEX divergence_log_day ON mirror.divergence_log USING btree (md5(shard)
 CREATE INDEX divergence_log_first_seen ON mirror.divergence_log USING brin (first_seen_at) WITH (autosummarize='on', pages_per_range='32');
 CREATE INDEX divergence_log_made_good ON mirror.divergence_log USING btree (path, written_before) WHERE ((written_before IS NOT NULL) AND (resolved_by = ANY (ARRAY['repair'::text, 'backfill'::text, 'client'::text, 'direct'::text])));
 CREATE INDEX divergence_log_of_readings ON mirror.divergence_log USING btree (path, md5(shard)) WHERE ((resolved_at IS NULL) AND (written_before IS NOT NULL));
-CREATE INDEX divergence_log_of_triggers ON mirror.divergence_log USING btree (path, kind, id) WHERE ((resolved_at IS NULL) AND (written_before IS NULL) AND (key IS NOT NULL));
+CREATE INDEX divergence_log_of_triggers ON mirror.divergence_log USING btree (path, kind, id) WHERE ((resolved_at IS NULL) AND (written_before IS NULL));
 CREATE UNIQUE INDEX divergence_log_one_open ON mirror.divergence_log USING btree (md5(ref), kind, path) WHERE (resolved_at IS NULL);
 CREATE INDEX divergence_log_open ON mirror.divergence_log USING btree (first_seen_at) WHERE (resolved_at IS NULL);
 CREATE INDEX divergence_log_overview ON mirror.divergence_log USING btree (kind, cause, severity, day, first_seen_at, resolved_at) INCLUDE (id, path);
@@ -4810,8 +4810,17 @@ begin
     where log.path = told_path
       and log.resolved_at is null
       and log.written_before is null
-      and log.key is not null
       and log.detected_by = 'trigger'
+      and (log.key is not null or log.detail -> 'is_summary' = 'true' and not exists (
+        select
+        from mirror.divergence_log as shown
+        where md5(shown.shard) = md5(log.shard)
+          and shown.shard = log.shard
+          and shown.path = log.path
+          and shown.kind = log.kind
+          and shown.id <> log.id
+          and shown.resolved_at is null
+      ))
       and log.kind in (
         'missed_event', 'out_of_order', 'write_rejected', 'invalid_payload', 'ancestor_overwrite',
         'missing_in_rtdb', 'value_mismatch'
@@ -4820,6 +4829,7 @@ begin
       and (
         r.full_at > log.last_seen_at
         or r.read_at > log.last_seen_at and case
+          when log.key is null then false
           when log.day is not null then log.day >= r.read_from
           -- The row has moved, so a whole reading of keys looks at its value.
           else log.kind in ('missed_event', 'out_of_order')

@@ -316,6 +316,10 @@ create index divergence_log_day on mirror.divergence_log (md5(shard), day);
 create index divergence_log_refused on mirror.divergence_log (md5(shard), kind, path)
   where resolved_at is null and kind in ('invalid_payload', 'write_rejected', 'foreign_user');
 
+-- Reader: the round, which explains and resolves what the triggers logged.
+create index divergence_log_of_triggers on mirror.divergence_log (path, kind, id)
+  where resolved_at is null and written_before is null;
+
 -- Reader: the dashboard's divergences of the last hours, resolved ones too. Rows are appended in
 -- this order and it never changes, so a BRIN of a page or two does.
 create index divergence_log_first_seen on mirror.divergence_log

@@ -4,12 +4,9 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '5min';
 
--- Reader: the round, which explains and resolves what the triggers logged.
-create index divergence_log_of_triggers on mirror.divergence_log (path, kind, id)
-  where resolved_at is null and written_before is null and key is not null;
-
 -- Resolves what the triggers logged of leaves that a reading has found in agreement since: 5,000 a call at most. A
--- missed event stays until its cause is known, since the event may still come.
+-- missed event stays until its cause is known, since the event may still come. What a shard's refused writes share
+-- goes after all the others of its kind.
 create function mirror.resolve_told(told_path text)
 returns bigint
 language plpgsql
@@ -26,8 +23,17 @@ begin
     where log.path = told_path
       and log.resolved_at is null
       and log.written_before is null
-      and log.key is not null
       and log.detected_by = 'trigger'
+      and (log.key is not null or log.detail -> 'is_summary' = 'true' and not exists (
+        select
+        from mirror.divergence_log as shown
+        where md5(shown.shard) = md5(log.shard)
+          and shown.shard = log.shard
+          and shown.path = log.path
+          and shown.kind = log.kind
+          and shown.id <> log.id
+          and shown.resolved_at is null
+      ))
       and log.kind in (
         'missed_event', 'out_of_order', 'write_rejected', 'invalid_payload', 'ancestor_overwrite',
         'missing_in_rtdb', 'value_mismatch'
@@ -36,6 +42,7 @@ begin
       and (
         r.full_at > log.last_seen_at
         or r.read_at > log.last_seen_at and case
+          when log.key is null then false
           when log.day is not null then log.day >= r.read_from
           -- The row has moved, so a whole reading of keys looks at its value.
           else log.kind in ('missed_event', 'out_of_order')

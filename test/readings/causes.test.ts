@@ -313,6 +313,18 @@ describe('one write of more leaves than RTDB sends events for', () => {
     expect(told[0]?.detail.evidence).toMatchObject({ leaves_missing: 800, limit: 500 });
   }, 120_000);
 
+  test('600 leaves of 300 couples that no listing had shown before', async () => {
+    await readBefore();
+    const completions = { q1: { m: true }, q2: { m: true } };
+    for (let n = 0; n < 300; n += 1) {
+      await proof.rtdb.rest.set(['daily_quests', `m_n${n}`], { [TODAY]: { completions } } as never);
+    }
+    await couples.read();
+    const told = await couples.told();
+    expect(told).toHaveLength(600);
+    expect(new Set(told.map(({ cause }) => cause))).toEqual(new Set(['fan_out_limit']));
+  }, 120_000);
+
   test('480 leaves came with one instant, and 40 of three couples did not', async () => {
     const shards = ['a_1', 'a_2', 'a_3'];
     for (const couple of shards) await couples.agree('q0', true, { couple });

@@ -1,6 +1,5 @@
 import { write } from 'firebase-functions/logger';
 import { onSchedule, type ScheduleFunction } from 'firebase-functions/v2/scheduler';
-import type { RatesLogFields } from '../gate/rates';
 import { judgeAndNote } from '../gate/read-gate';
 import type { MirroredPath } from '../paths/mirrored-path';
 import type { Connections } from '../postgres/connections';
@@ -22,8 +21,8 @@ const LAST_MS = 150_000;
 const MAX_FAILURES_LOGGED = 20;
 
 /**
- * Every quarter of an hour: reads the shards that are due from both stores, until none is, or the time is up. What
- * is left is due the next time. Then judges each path by what is known, and keeps and logs its rates.
+ * Every quarter of an hour: reads the shards that are due from both stores, until none is, or the time is up, and
+ * judges. What is left is due the next time.
  */
 export function reconcileFunction(paths: readonly MirroredPath[]): ScheduleFunction {
   const round = createRound(paths);
@@ -49,8 +48,8 @@ function createRound(paths: readonly MirroredPath[]): () => Promise<void> {
     statements ??= openPostgres(process.env, CONNECTIONS);
     // Nothing is read or written before it is known that the two stores belong together.
     await rtdb.expectOwn(statements);
-    const readings = openReadings(process.env, paths, { statements, rtdb });
     let failures = 0;
+    const readings = openReadings(process.env, paths, { statements, rtdb });
     const done = await workQueue({
       ...readings,
       concurrency: CONCURRENCY,
@@ -70,13 +69,10 @@ function createRound(paths: readonly MirroredPath[]): () => Promise<void> {
       rtdb_bytes: usage.wireBytes,
       ms: Math.round(performance.now() - startedAt),
     });
-    await judgeAndNote(statements, readings.times, logRates);
+    await judgeAndNote(statements, readings.times, (rates) => {
+      write({ severity: 'INFO', message: 'mirror rates', ...rates });
+    });
   };
-}
-
-/** A line a path: what ops/metrics reads. */
-function logRates(rates: RatesLogFields): void {
-  write({ severity: 'INFO', message: 'mirror rates', ...rates });
 }
 
 /** Without the shard, which holds user ids: `mirror.readings` has it, with RTDB's own words. */

@@ -153,8 +153,7 @@ function refused({ compared }: Known): Found {
 /** Somebody wrote the row past the mirror within the bounds, and it stands as they left it. */
 function directWrite(known: Known): Found {
   const { direct } = known.key;
-  if (direct === null || !isWithin(direct.at, known) || isOlderThanValue(direct.at, known))
-    return null;
+  if (direct === null || !canHaveBeen(direct.at, known)) return null;
   if (!direct.isChange && known.kind !== 'column_mismatch') return null;
   if (!standsAsLeft(direct, known)) return null;
   const { operation, writtenBy, at } = direct;
@@ -177,7 +176,7 @@ function standsAsLeft(direct: PastWrite, { compared, isOver }: Known): boolean {
 function truncated(known: Known): Found {
   const { truncated: emptied } = known.shard;
   if (emptied === null || known.kind !== 'missing_in_postgres') return null;
-  if (!isWithin(emptied.at, known) || isOlderThanValue(emptied.at, known)) return null;
+  if (!canHaveBeen(emptied.at, known)) return null;
   if (!known.isOver && (known.compared?.row ?? null) !== null) return null;
   const { at, writtenBy } = emptied;
   return {
@@ -403,9 +402,15 @@ function shownSince(row: Row | null): string | null {
   return row.origin === 'rtdb' ? row.eventTime : row.mirroredAt;
 }
 
-/** The time of one event that RTDB or Postgres tells lies within the bounds. */
-function isWithin(at: string, { writtenAfter, writtenBefore }: Known): boolean {
-  return (writtenAfter === null || at > writtenAfter) && at <= writtenBefore;
+/** Whether a write past the mirror at that time can have led to it. One that a restore makes is the restore's. */
+function canHaveBeen(at: string, known: Known): boolean {
+  const { writtenAfter, writtenBefore, shard } = known;
+  const isWithin = (writtenAfter === null || at > writtenAfter) && at <= writtenBefore;
+  const isOfRestore = shard.gaps.some(
+    ({ reason, fromAt, toAt }) =>
+      reason === 'restored' && fromAt <= at && (toAt === null || at <= toAt),
+  );
+  return isWithin && !isOfRestore && !isOlderThanValue(at, known);
 }
 
 /** Whether RTDB's value says that it was written later still. */

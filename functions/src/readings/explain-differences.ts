@@ -175,7 +175,7 @@ where p.path = $1
 /** Keys whose evidence is asked for with one statement. */
 const KEYS_AT_ONCE = 500;
 /** Of what shares one row so many are looked into; of more, what is known of the shard has to tell. */
-const MAX_MEMBERS = 1_000;
+const MAX_MEMBERS = 5_000;
 /** Causes that may become known later. */
 const OPEN_CAUSES: ReadonlySet<string> = new Set<Cause>([
   'unknown',
@@ -231,7 +231,9 @@ export async function explainRenewed(
     const { cause, ...rest } = desk.judge(difference);
     if (cause === before) return [];
     const severity = severityOf(difference.kind, cause);
-    return [{ id, cause, severity, detail: detailOfJudgement(rest) }];
+    // What was possible before isn't, once something is known.
+    const detail = { ...detailOfJudgement(rest), possible: rest.possible };
+    return [{ id, cause, severity, detail }];
   });
 }
 
@@ -271,7 +273,8 @@ async function gather(
     return {
       ...{ kind: difference.kind, ref: compared?.ref ?? difference.ref, compared, day },
       ...{ writtenAfter: difference.writtenAfter, writtenBefore: difference.writtenBefore },
-      isOver: difference.resolvedBy !== null,
+      // A repair tells of what it compared, and so of the row as it was.
+      isOver: difference.resolvedBy !== null && compared?.state !== difference.kind,
       ownTime: compared === null ? null : ownTimeOf(compared, path, state.readAt),
       readAt: state.readAt,
       shard: evidence,

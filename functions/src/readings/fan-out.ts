@@ -1,5 +1,3 @@
-import { millisOf } from '../values/event-time';
-
 /**
  * Functions that one write to RTDB triggers at most in a region (2nd gen); events beyond may be lost where the
  * database does not validate triggers strictly.
@@ -20,9 +18,9 @@ export interface Loss {
 export interface LossGroup {
   at: string;
   losses: Loss[];
-  /** The first and the last instant of any of their bounds, and of those that all share. */
-  widest: { from: string; to: string };
-  shared: { from: string; to: string };
+  /** The first and the last instant of any of their bounds. */
+  from: string;
+  to: string;
 }
 
 /** What events brought that were written meanwhile. */
@@ -41,12 +39,12 @@ export interface MassWrite {
   losses: Loss[];
 }
 
-/** Wider bounds say nothing of one write, but by the instant of what came. */
-const MAX_WIDTH_MS = 25 * 60 * 60 * 1000;
 /** A shard counts for half the limit at most: none decides alone. */
 const MAX_OF_SHARD = FAN_OUT_LIMIT / 2;
-/** So many leaves of one instant were one write. */
-const LEAST_ARRIVED = 20;
+/** So many leaves of one instant were one write; and of fewer losses nobody asks for what came meanwhile. */
+const LEAST_LEAVES = 20;
+/** More groups are looked into by the next round. */
+const MAX_GROUPS = 10;
 
 /**
  * Gathers losses by an instant that lies within the bounds of most of them, then the same of what is left. What one
@@ -55,16 +53,16 @@ const LEAST_ARRIVED = 20;
 export function groupLosses(losses: readonly Loss[]): LossGroup[] {
   const groups: LossGroup[] = [];
   let rest = [...losses];
-  while (rest.length > 0) {
+  while (groups.length < MAX_GROUPS) {
     const at = busiest(rest);
     const inside = rest.filter((loss) => loss.from < at && at <= loss.to);
-    if (inside.length === 0) break;
-    rest = rest.filter((loss) => !inside.includes(loss));
+    if (keysOf(inside) < LEAST_LEAVES) break;
+    rest = rest.filter((loss) => loss.from >= at || at > loss.to);
     const [froms, tos] = [inside.map(({ from }) => from).sort(), inside.map(({ to }) => to).sort()];
     groups.push({
       ...{ at, losses: inside },
-      widest: { from: froms[0] ?? at, to: tos.at(-1) ?? at },
-      shared: { from: froms.at(-1) ?? at, to: tos[0] ?? at },
+      from: froms[0] ?? at,
+      to: tos.at(-1) ?? at,
     });
   }
   return groups;
@@ -89,25 +87,24 @@ function busiest(losses: readonly Loss[]): string {
 
 /**
  * Whether a group is what one write beyond the limit left: a part of it came, all with its one instant, and what
- * came and what is missing exceed the limit; or more was lost than came of all writes within a day's bounds, and over
+ * came and what is missing exceed the limit; or more was lost than came of all writes meanwhile, and over
  * several shards. Null = it can't be told. Pure.
  */
 export function massWriteOf({ losses }: LossGroup, written: Written): MassWrite | null {
   for (const { at, leaves } of written.instants) {
     const missing = losses.filter(({ from, to }) => from < at && at <= to);
-    if (leaves < LEAST_ARRIVED || missing.length === 0) continue;
+    if (leaves < LEAST_LEAVES || missing.length === 0) continue;
     const count = keysOf(missing);
     if (leaves + count > FAN_OUT_LIMIT) {
       return { writeTime: at, arrived: leaves, missing: count, losses: missing };
     }
   }
-  const narrow = losses.filter(({ from, to }) => millisOf(to) - millisOf(from) <= MAX_WIDTH_MS);
   const byShard = new Map<string, number>();
-  for (const { shard, keys } of narrow) byShard.set(shard, (byShard.get(shard) ?? 0) + keys);
+  for (const { shard, keys } of losses) byShard.set(shard, (byShard.get(shard) ?? 0) + keys);
   let bounded = 0;
   for (const keys of byShard.values()) bounded += Math.min(keys, MAX_OF_SHARD);
   if (bounded <= FAN_OUT_LIMIT || written.leaves >= bounded) return null;
-  return { writeTime: null, arrived: 0, missing: keysOf(narrow), losses: narrow };
+  return { writeTime: null, arrived: 0, missing: keysOf(losses), losses: [...losses] };
 }
 
 function keysOf(losses: readonly Loss[]): number {

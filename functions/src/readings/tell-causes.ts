@@ -7,11 +7,11 @@ import type { ExplainContext } from './explain-differences';
 import { FAN_OUT_LIMIT, groupLosses, massWriteOf } from './fan-out';
 import { instant, readGaps } from './gaps';
 
-/** Losses that nothing explains so far, with both bounds: those of the last days, the newest first. */
+/** Losses of the last days that nothing else explains, by the bounds of a day: the newest first. */
 const LOSSES = query({
   text: `
 select
-  log.id::integer as id, log.shard, log.keys,
+  log.id::double precision as id, log.shard, log.keys,
   to_char(b.written_after at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as from_at,
   to_char(log.written_before at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as to_at
 from mirror.divergence_log as log
@@ -24,8 +24,9 @@ where log.path = $1
   and log.shard is not null
   and log.kind in ('missing_in_postgres', 'missing_in_rtdb', 'value_mismatch')
   and log.cause in ('unknown', 'retries_exhausted', 'fan_out_limit')
-  and log.written_before > clock_timestamp() - interval '8 days'
-  and b.written_after > log.written_before - interval '8 days'
+  and log.written_before > clock_timestamp() - interval '2 days'
+  -- Wider bounds say nothing of one write.
+  and b.written_after >= log.written_before - interval '25 hours'
 order by log.id desc
 limit 20000
 `,
@@ -61,7 +62,7 @@ where log.id = told.id and log.resolved_at is null and log.cause <> told.cause
 const MISSED = query({
   text: `
 select
-  log.id::integer as id, log.shard, log.detail -> 'gaps' as gaps,
+  log.id::double precision as id, log.shard, log.detail -> 'gaps' as gaps,
   log.postgres_value,
   to_char(log.event_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as event_time,
   to_char(log.first_seen_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as first_seen_at,
@@ -137,7 +138,7 @@ async function tellFanOut(path: string, statements: Statements): Promise<void> {
   }));
   const told: Told[] = [];
   for (const group of groupLosses(losses)) {
-    const { from, to } = group.widest;
+    const { from, to } = group;
     const written = await WRITTEN_BETWEEN.one(statements, { path, from, to });
     const write = massWriteOf(group, written);
     for (const { id } of write?.losses ?? []) {
@@ -148,6 +149,7 @@ async function tellFanOut(path: string, statements: Statements): Promise<void> {
           severity: severityOf('missing_in_postgres', 'fan_out_limit'),
         },
         detail: {
+          possible: [],
           evidence: {
             write_time: write?.writeTime ?? null,
             leaves_arrived: write?.arrived ?? null,
