@@ -193,7 +193,7 @@ test('what a killed worker had taken is read by the next once its lease is over'
   const early = await reconcile(...PATH, '--keep-going', '--json');
   expect(JSON.parse(early.out)).toMatchObject({ read: 0 });
   await database.query(
-    `update mirror.readings set due_at = clock_timestamp() where read_at is null`,
+    `update mirror.readings set taken_until = clock_timestamp() where read_at is null`,
   );
   const late = await reconcile(...PATH, '--keep-going', '--json');
   expect(JSON.parse(late.out)).toMatchObject({ read: 10, failed: 0, paths: [{ keys: 100 }] });
