@@ -34,7 +34,7 @@ const USERS: [string, (statements: Statements) => Promise<unknown>][] = [
       findDue({
         ...{ statements, prepareEvaluation, paths: [questCompletions], retentionDays: 0 },
         ...{ times: { ...PROOF_TIMES, listEveryMs: 0 }, concurrency: 1, isOver: () => false },
-        rtdb: rtdbShards({ ...rtdb.access }),
+        rtdb: rtdbShards(rtdb.access),
       }),
   ],
   [
