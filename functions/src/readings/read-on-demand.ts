@@ -57,7 +57,8 @@ export async function readOnDemand(demand: Demand, context: QueueContext): Promi
   const { shards } = demand;
   if (shards === null) {
     await FORGET_LISTING.run(statements, { paths });
-    await findDue(context);
+    const { isAll, failures } = await findDue(context);
+    if (isAll) throw failures[0]?.error;
   }
   const { askedAt } = await MAKE_DUE.one(statements, { paths, shards, isFull: demand.isFull });
   const request =
@@ -79,7 +80,8 @@ export async function readOnDemand(demand: Demand, context: QueueContext): Promi
   return done;
 }
 
-async function nextLookIn(
+/** How long until the next second look is due, in ms; null = there is none. */
+export async function nextLookIn(
   statements: Statements,
   paths: readonly string[],
   shards: readonly string[] | null,
