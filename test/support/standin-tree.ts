@@ -1,4 +1,4 @@
-import { createRtdbTree, type RtdbTree } from '../../functions/src/completions-only/rtdb-tree';
+import { type DaySource, daysOfRtdb } from '../../functions/src/api/compare-day';
 import type { RtdbAccess } from '../../functions/src/rtdb/rtdb-client';
 import { type RtdbRest, rtdbRest } from '../../local/rtdb-rest';
 import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
@@ -9,7 +9,8 @@ const NAMESPACE = 'demo-quests-default-rtdb';
 export interface StandinTree {
   standin: RtdbStandin;
   rest: RtdbRest;
-  tree: RtdbTree;
+  /** As the API reads it. */
+  days: DaySource;
   /** RTDB as readings reach it. */
   access: RtdbAccess;
   /** For the CLI and the functions. */
@@ -21,7 +22,7 @@ export async function startStandinTree(): Promise<StandinTree> {
   return {
     standin,
     rest: rtdbRest(standin.address, NAMESPACE),
-    tree: createRtdbTree(accessTo(standin.address)),
+    days: daysOfRtdb(accessTo(standin.address), async () => {}),
     access: accessTo(standin.address),
     env: { FIREBASE_DATABASE_EMULATOR_HOST: standin.address, GCLOUD_PROJECT: 'demo-quests' },
   };
