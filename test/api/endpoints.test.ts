@@ -56,7 +56,7 @@ afterEach(async () => {
   await rtdb.standin.stop();
 });
 
-const appOn = (statements: Pick<Connections, 'run'>, tree = rtdb.tree) =>
+const appOn = (statements: Pick<Connections, 'run'>, tree = rtdb.days) =>
   createApi({
     ...{ statements, rtdb: tree, retentionDays: 0, prepareEvaluation },
     verifyToken: createTokenVerifier({
@@ -514,10 +514,10 @@ describe('the validation read', () => {
     for (let quest = 0; quest < 50; quest += 1) await rtdb.rest.set(path('ann', `q${quest}`), true);
     let looks = 0;
     const counting = {
-      ...rtdb.tree,
-      readCompletions: (...asked: Parameters<typeof rtdb.tree.readCompletions>) => {
+      ...rtdb.days,
+      readCompletions: (...asked: Parameters<typeof rtdb.days.readCompletions>) => {
         looks += 1;
-        return rtdb.tree.readCompletions(...asked);
+        return rtdb.days.readCompletions(...asked);
       },
     };
     app = appOn(connections, counting);

@@ -34,7 +34,7 @@ beforeAll(async () => {
   });
   app = createApi({
     statements: connections,
-    rtdb: rtdb.tree,
+    rtdb: rtdb.days,
     retentionDays: 0,
     prepareEvaluation,
     verifyToken,

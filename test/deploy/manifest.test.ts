@@ -57,22 +57,18 @@ test.each(PATHS)('discovery finds $trigger, offline and without secrets', ({ tri
   });
 });
 
-test('discovery finds the scheduled functions and the task queue', () => {
+test('discovery finds the scheduled functions', () => {
   const { endpoints } = discovered;
   const region = '{{ params.RTDB_REGION }}';
   const secretEnvironmentVariables = [{ key: 'QUEST_MIRROR_DATABASE_URL' }];
   const common = { platform: 'gcfv2', region, secretEnvironmentVariables };
   expect(endpoints.mirrorReconcile).toMatchObject({
     ...common,
-    scheduleTrigger: { schedule: 'every 60 minutes' },
+    scheduleTrigger: { schedule: 'every 15 minutes' },
   });
   expect(endpoints.mirrorCanary).toMatchObject({
     ...common,
     scheduleTrigger: { schedule: 'every 5 minutes' },
-  });
-  expect(endpoints.mirrorReconcileCouples).toMatchObject({
-    ...common,
-    taskQueueTrigger: { retryConfig: { maxAttempts: 5 } },
   });
 });
 
@@ -87,8 +83,8 @@ test('discovery finds the API, which anybody may call', () => {
 
 test('no other function lets everybody in', () => {
   const { endpoints } = discovered;
-  const open = Object.entries(endpoints).filter(([, { httpsTrigger, taskQueueTrigger }]) =>
-    JSON.stringify([httpsTrigger, taskQueueTrigger]).includes('"public"'),
+  const open = Object.entries(endpoints).filter(([, { httpsTrigger }]) =>
+    JSON.stringify([httpsTrigger]).includes('"public"'),
   );
   expect(open.map(([name]) => name)).toEqual(['mirrorApi']);
 });
@@ -112,7 +108,9 @@ test.each([
   ['RETENTION_DAYS', 'int', 0],
   ['LOG_REFS', 'boolean', false],
   ['LOG_APPLIED_SAMPLE', 'string', '0.01'],
-  ['RECONCILE_DAYS', 'int', 2],
+  ['RECONCILE_DAYS', 'int', 7],
+  ['RECONCILE_HOURS', 'string', ''],
+  ['RECONCILE_FULL_DAYS', 'int', 30],
   ['RECONCILE_GRACE_SECONDS', 'int', 30],
   ['SUPABASE_JWT_ISSUER', 'string', ''],
 ])('parameter %s is a %s with the default %s', (name, type, value) => {
@@ -184,7 +182,7 @@ test.each([...PATHS.map(({ trigger }) => trigger), ...SERVICES])(
 
 test.each(PATHS)('an instance of $trigger does without what services load', async ({ trigger }) => {
   const loaded = await load(FUNCTIONS, { FUNCTION_TARGET: trigger });
-  const ofServices = /scheduler|tasks|[\\/](hono|jose|completions-only)[\\/]/;
+  const ofServices = /scheduler|tasks|[\\/](hono|jose|dashboard|completions-only)[\\/]/;
   expect(loaded.modules.filter((file) => ofServices.test(file))).toEqual([]);
 });
 
@@ -197,7 +195,7 @@ test('the folder that is deployed loads anywhere, without the rest of the projec
   const everything = filesIn(join(copy, 'lib'), '.js').map((file) => join('lib', file));
   expect(everything.length).toBeGreaterThan(5);
   const script = `for (const file of ${JSON.stringify(everything)}) require('./' + file);
-    require('./lib/completions-only/dashboard/page-assets').readPageAssets();`;
+    require('./lib/dashboard/page-assets').readPageAssets();`;
   await run(node22(), ['-e', script], { cwd: copy, env: {} });
   const { main, bin } = z
     .object({ main: z.string(), bin: z.record(z.string(), z.string()) })

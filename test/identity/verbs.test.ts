@@ -14,6 +14,7 @@ const VERBS: [string, ...string[]][] = [
   ['backfill', ...RANGE],
   ['backfill', ...RANGE, '--dry-run'],
   ['reconcile', ...RANGE],
+  ['reconcile', '--keep-going'],
   ['repair', ...RANGE],
   ['repair', REF, '--write'],
   ['explain', REF],
@@ -49,7 +50,7 @@ async function written(): Promise<unknown> {
   const [row] = await database.query(
     `select (select count(*) from rtdb.quest_completions)
        + (select count(*) from mirror.divergence_log)
-       + (select count(*) from mirror.reconcile_runs)
+       + (select count(*) from mirror.readings)
        + (select count(*) from mirror.backfills) as n`,
   );
   return row;

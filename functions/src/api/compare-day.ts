@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import type { RtdbTree } from '../completions-only/rtdb-tree';
 import { questCompletions } from '../paths/quest-completions/quest-completions';
 import { query, type Statements } from '../postgres/statements';
 import { type ComparedKey, compareKey, type DifferenceKind } from '../readings/compare-key';
@@ -13,6 +12,7 @@ import type { Looked } from '../readings/reading';
 import { lastLookAt } from '../readings/reading-times';
 import { refOfParts, shardNodes } from '../readings/shard-node';
 import { BEGIN_READING } from '../readings/shard-state';
+import { type Reading, type RtdbAccess, requestRtdb } from '../rtdb/rtdb-client';
 import { ByteBudget } from '../runtime/byte-budget';
 import { orAborted } from '../runtime/deadline';
 import { instantOfMillis } from '../values/event-time';
@@ -58,8 +58,37 @@ export async function compareDay(
 }
 
 export interface CompareDayContext extends ExplainContext {
-  rtdb: RtdbTree;
+  rtdb: DaySource;
   retentionDays: number;
+}
+
+/** What RTDB holds of a day. */
+export interface DaySource {
+  /** The first quests that somebody completed: quest -> user -> value. Rejects with RtdbReadError. */
+  readCompletions(
+    coupleId: string,
+    dateKey: string,
+    most: { quests: number; bytes: number },
+    signal: AbortSignal,
+  ): Promise<Reading>;
+}
+
+/**
+ * Reads days over REST, once it is known that this RTDB is the one which the database mirrors.
+ *
+ * @param expectOwn rejects where it isn't; asked until it held
+ */
+export function daysOfRtdb(access: RtdbAccess, expectOwn: () => Promise<void>): DaySource {
+  let isOwn = false;
+  return {
+    async readCompletions(coupleId, dateKey, { quests, bytes: maxBytes }, signal) {
+      if (!isOwn) await expectOwn();
+      isOwn = true;
+      const path = ['daily_quests', coupleId, dateKey, 'completions'];
+      const query = { orderBy: '"$key"', limitToFirst: String(quests) };
+      return requestRtdb(access, { path, query, signal, maxBytes });
+    },
+  };
 }
 
 /** Those of the refs that the log has seen within the hour, from any writer. */

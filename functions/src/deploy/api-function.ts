@@ -3,9 +3,9 @@ import { error as logError, write } from 'firebase-functions/logger';
 import { onRequest, type Request as PlatformRequest } from 'firebase-functions/v2/https';
 import type { Hono } from 'hono';
 import { createApi } from '../api/app';
+import { daysOfRtdb } from '../api/compare-day';
 import { type ProblemStatus, problem, unavailable } from '../api/problem';
 import { createTokenVerifier } from '../api/token-verifier';
-import { createRtdbTree, onlyOwn } from '../completions-only/rtdb-tree';
 import { ConfigurationError } from '../errors/mirror-error';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { arrivalOf, hideBodies, takeBody } from '../runtime/request-body';
@@ -39,7 +39,7 @@ function openApi(): Hono {
   const rtdb = openRtdb(process.env);
   return createApi({
     statements,
-    rtdb: onlyOwn(createRtdbTree(rtdb), () => rtdb.expectOwn(statements)),
+    rtdb: daysOfRtdb(rtdb, () => rtdb.expectOwn(statements)),
     retentionDays,
     prepareEvaluation,
     verifyToken: createTokenVerifier(apiSettings(process.env)),

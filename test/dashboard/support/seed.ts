@@ -68,6 +68,8 @@ select
 export async function seedDashboard(database: TestDatabase, rest: RtdbRest): Promise<number> {
   const books = new Books(database);
   await books.healthy(60);
+  // Whichever RTDB is read is the one that is mirrored.
+  await database.query('truncate mirror.identity');
   const [{ paths = [] } = {}] = await database.query<{ paths: string[] }>(
     "select array_agg(path order by path) as paths from mirror.paths where path <> 'quest_completions'",
   );
