@@ -50,7 +50,7 @@ function list({ gate, ages }: Verdict, query: ViewQuery): Markup {
       </tbody>
     </table>
     <p class="dim">
-      Couples read: how many were read in the last hour, 6 h, 24 h, before that, and never. Not
+      Couples read: by how long ago that was. Not
       known: couples unread since "verified to" or unreadable, and keys that count both ways.
     </p>`;
 }
@@ -112,9 +112,9 @@ function verifiedCell({ at, verifiedTo }: PathAnswer): Markup {
 /** Up to how many hours, and how the bar shows it. */
 const AGES = [
   [1, 'within 1 h'],
-  [6, '6 h'],
-  [24, '24 h'],
-  [Infinity, 'before that'],
+  [6, 'within 6 h'],
+  [24, 'within 24 h'],
+  [Infinity, 'longer ago'],
 ] as const;
 
 /** How many shards were read how long ago, in {@link AGES}; never read ones come last. Pure. */
@@ -172,7 +172,7 @@ function unknownCell({ unreadShards, copy, mirror }: PathAnswer, evidence: PathE
 }
 
 function fullCell({ oldestFullAt, oldFullShards }: PathEvidence): Markup {
-  const oldest = oldestFullAt === null ? html`none yet` : html`since ${time(oldestFullAt)}`;
+  const oldest = oldestFullAt === null ? html`none yet` : html`oldest ${time(oldestFullAt)}`;
   return html`${oldest}
     <small>${oldFullShards > 0 ? `${count(oldFullShards)} ${shardsWord(oldFullShards)} overdue` : ''}</small>`;
 }

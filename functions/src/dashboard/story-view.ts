@@ -1,8 +1,8 @@
 import { html } from 'hono/html';
 import { CAUSES, type Cause, KINDS, type Kind } from '../divergences/vocabulary';
-import { printableValue } from '../values/printable';
 import type { LeafStory, PostgresSide } from '../explain/leaf-story';
 import { COMPARED } from '../explain/story-words';
+import { printableValue } from '../values/printable';
 import {
   count,
   cut,
@@ -47,11 +47,7 @@ function contentOf(panel: Panel<OpenStory>): Markup {
 
 type Side = Omit<PostgresSide, 'leaf' | 'declared'>;
 
-function sides(
-  side: Side,
-  rtdb: LeafStory['rtdb'] | null,
-  expected: LeafStory['columns'],
-): Markup {
+function sides(side: Side, rtdb: LeafStory['rtdb'] | null, expected: LeafStory['columns']): Markup {
   return html`<p class="ref">${outside(side.ref, 1_500)}</p>
     <p class="dim">as of ${time(side.asOf)} UTC, by the database's clock</p>
     <div class="sides">
@@ -132,8 +128,10 @@ function readingOf({ reading, suspect, bounds }: Side): Markup {
       ['in flight', count(reading.inFlight)],
       [
         'a lost write',
-        html`was made ${bounds.after === null ? 'at any time' : html`after ${time(bounds.after)}`},
-          before ${time(bounds.before)}`,
+        html`<span class="wide-fact"
+          >was made ${bounds.after === null ? 'at any time' : html`after ${time(bounds.after)}`}, before
+          ${time(bounds.before)}</span
+        >`,
       ],
     ])}
     ${reading.failedAt === null ? '' : html`<p class="unavailable">It could not be read at ${time(reading.failedAt)}: ${outside(reading.error ?? '', 600)}</p>`}
@@ -166,8 +164,10 @@ function divergenceOf(one: LeafStory['divergences'][number], ref: string): Marku
       : [
           [
             'written',
-            html`${one.writtenAfter === null ? '' : html`after ${time(one.writtenAfter)}, `}before
-            ${time(one.writtenBefore)}`,
+            html`<span class="wide-fact"
+              >${one.writtenAfter === null ? '' : html`after ${time(one.writtenAfter)}, `}before
+              ${time(one.writtenBefore)}</span
+            >`,
           ] as [string, Markup],
         ]),
     ...(one.keys > 1 ? [['keys', count(one.keys)] as [string, string]] : []),
