@@ -8,6 +8,7 @@ export const SECTIONS = [
   'memory',
   'reconcile',
   'backfill',
+  'backup',
 ] as const;
 /** Measured only where it is asked for: it fills ten million rows first. */
 export const SECTIONS_ON_REQUEST = ['dashboard'] as const;

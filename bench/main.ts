@@ -13,6 +13,7 @@ import { Databases } from './databases';
 import { LoadGenerator } from './load/load-generator';
 import { formatResults, type Results, writeResults } from './report';
 import { measureBackfill } from './sections/backfill';
+import { measureBackup } from './sections/backup';
 import { measureDashboard } from './sections/dashboard';
 import { measureFirstEvent } from './sections/first-event';
 import { measureLatency } from './sections/latency';
@@ -60,6 +61,7 @@ async function measure(options: BenchOptions, built: Build): Promise<Results> {
     memory: async () => ({ memory: await measureMemory(context) }),
     reconcile: async () => ({ reconcile: await measureReconcile(context) }),
     backfill: async () => ({ backfill: await measureBackfill(context) }),
+    backup: async () => ({ backup: await measureBackup(context) }),
     dashboard: async () => ({ dashboard: await measureDashboard(context) }),
   };
   try {

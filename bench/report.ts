@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { SEED_ROWS } from './databases';
 import type { BackfillRow } from './sections/backfill';
+import type { BackupRow } from './sections/backup';
 import type { DashboardRow } from './sections/dashboard';
 import type { FirstEventRow } from './sections/first-event';
 import type { LatencyRow } from './sections/latency';
@@ -17,6 +18,7 @@ export interface Results {
   memory?: MemoryRow[];
   reconcile?: ReconcileRow[];
   backfill?: BackfillRow[];
+  backup?: BackupRow[];
   dashboard?: DashboardRow[];
 }
 
@@ -41,6 +43,7 @@ export function formatResults(results: Results, targets: readonly Target[]): str
   if (results.memory) parts.push('Resident memory', memoryTable(results.memory));
   if (results.reconcile) parts.push('Reconcile', reconcileTable(results.reconcile));
   if (results.backfill) parts.push('Backfill', backfillTable(results.backfill));
+  if (results.backup) parts.push('Backup', backupTable(results.backup));
   if (results.dashboard) parts.push('Dashboard', dashboardTable(results.dashboard));
   const problems = Object.values(results)
     .flat()
@@ -175,6 +178,19 @@ function backfillTable(rows: BackfillRow[]): string {
       row.completions,
       fixed(row.perSecond, 0),
       fixed(row.ofCopy, 2),
+      fixed(row.peakMb, 0),
+    ]),
+  );
+}
+
+function backupTable(rows: BackupRow[]): string {
+  return table(
+    ['contender', 'completions', 'completions/s', 'time of reading only', 'peak RSS MB'],
+    rows.map((row) => [
+      row.contender,
+      row.completions,
+      fixed(row.perSecond, 0),
+      fixed(row.timesReading, 2),
       fixed(row.peakMb, 0),
     ]),
   );

@@ -8,6 +8,7 @@ export function judge(results: Results): Target[] {
   const at = (roundTripMs: number) => rowOf(results, 'completions', roundTripMs);
   const memory = results.memory?.find((row) => row.contender === MIRROR);
   const reconcile = results.reconcile?.find((row) => row.contender === 'reconcile');
+  const backup = results.backup?.find((row) => row.contender === 'compare');
   const backfill = (name: string) =>
     results.backfill?.find(({ contender }) => contender === name)?.ofCopy;
   return [
@@ -23,6 +24,8 @@ export function judge(results: Results): Target[] {
     atMost('peak RSS of reconcile, MB', reconcile?.peakMb, 300),
     atLeast('inserting what is missing / COPY', backfill('insert-missing'), 0.5),
     atLeast('backfill / reading RTDB and COPY', backfill('backfill'), 0.5),
+    atMost('comparing a backup / reading file and table', backup?.timesReading, 2),
+    atMost('peak RSS of comparing a backup, MB', backup?.peakMb, 200),
     atMost('contenders that lost an event', losers(results), 0),
   ];
 }

@@ -82,7 +82,7 @@ function createProgram(
   registrations: readonly RegisterCommand[],
 ): Command {
   const program = new Command('mirror')
-    .description('Operate the mirror of quest completions')
+    .description('Operate the mirror of an RTDB in Postgres')
     .exitOverride()
     .showSuggestionAfterError(false)
     .configureOutput({

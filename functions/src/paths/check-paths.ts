@@ -10,7 +10,6 @@ export const SERVICES = [
   'mirrorCanary',
   'mirrorDashboard',
   'mirrorReconcile',
-  'mirrorReconcileCouples',
 ] as const;
 
 /** In milliseconds since 1970: any will do. */

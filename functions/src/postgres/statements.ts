@@ -31,6 +31,7 @@ interface ParameterValues {
   boolean: boolean;
   /** `YYYY-MM-DD` */
   date: string;
+  'date[]': readonly string[];
   /** An instant; text keeps microseconds, a `Date` has none. */
   timestamptz: string | Date;
   interval: string;

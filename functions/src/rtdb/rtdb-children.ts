@@ -65,14 +65,16 @@ const PLAIN_KEY = /^[!#-~][ -~]*$/;
  * Source: https://firebase.google.com/docs/database/rest/retrieve-data#shallow;
  * https://github.com/firebase/firebase-tools, src/database/listRemote.ts
  *
+ * @param after only the keys behind this one, in RTDB's order
  * @throws RtdbReadError
  */
 export async function* pagesOfKeys(
   access: RtdbAccess,
   path: readonly string[],
   pageSize = PAGE_SIZE,
+  after: string | null = null,
 ): AsyncGenerator<string[], void> {
-  let last: string | null = null;
+  let last = after;
   for (;;) {
     const page = await pageAfter(last, pageSize, access, path);
     if (page === null) break;

@@ -1,13 +1,18 @@
 import type { Command } from 'commander';
-import { type LeafStory, readLeafStory } from '../../completions-only/reconcile/leaf-story';
-import { COMPARED } from '../../completions-only/reconcile/story-words';
+import { read } from '../../deploy/settings';
+import { leafOfRef } from '../../explain/leaf-of-ref';
+import { type LeafStory, readPostgresSide, tellStory } from '../../explain/leaf-story';
+import { COMPARED } from '../../explain/story-words';
+import { PROOF_TIMES } from '../../readings/proof-times';
+import { rtdbShards } from '../../readings/rtdb-shards';
 import type { CommandContext } from '../context';
-import { parseRef } from '../options';
+import { pathsNamed, withPathOption } from '../options';
 import { jsonLine, printable, printableValue } from '../printable';
 import { readStores } from '../read-stores';
 import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
 
 interface ExplainOptions extends StoreOptions {
+  path?: string[];
   json?: true;
 }
 
@@ -15,22 +20,34 @@ interface ExplainOptions extends StoreOptions {
 export function registerExplain(program: Command, context: CommandContext): void {
   const command = program
     .command('explain')
-    .description('tell the story of one completion: both values, versions, divergences, gaps')
-    .argument('<ref>', 'its RTDB path or URL: daily_quests/couple/date/completions/quest/user')
+    .description('tell the story of one leaf: both values, versions, divergences, gaps, readings')
+    .argument('<ref>', 'its RTDB path or URL: lp_awards/couple/award')
     .option('--json', 'print one JSON object');
-  withStoreOptions(command).action((ref: string, options: ExplainOptions) =>
+  withStoreOptions(withPathOption(command)).action((ref: string, options: ExplainOptions) =>
     explain(ref, options, context),
   );
 }
 
 async function explain(
-  ref: string,
+  text: string,
   options: ExplainOptions,
-  { env, writeOut }: CommandContext,
+  { env, writeOut, writeError }: CommandContext,
 ): Promise<void> {
-  const leaf = parseRef(ref);
+  const named = leafOfRef(text, pathsNamed(options.path), new Date().toISOString());
+  const retentionDays = read(env, 'RETENTION_DAYS') ?? 0;
   const story = await readStores(() =>
-    withStores(env, options, (statements, rtdb) => readLeafStory(leaf, statements, rtdb), 'leave'),
+    withStores(
+      { env, writeError },
+      options,
+      async (statements, access): Promise<LeafStory> => {
+        const [raw, side] = await Promise.all([
+          rtdbShards(access).read(named.ref.split('/')),
+          readPostgresSide(named, statements, PROOF_TIMES),
+        ]);
+        return tellStory(side, raw, retentionDays);
+      },
+      'leave',
+    ),
   );
   writeOut(options.json ? jsonLine(story) : formatStory(story));
 }
@@ -40,6 +57,7 @@ function formatStory(story: LeafStory): string {
   const lines = [
     COMPARED[story.comparison],
     '',
+    `path         ${story.path}`,
     `ref          ${story.ref}`,
     `as of        ${story.asOf}`,
     `RTDB         ${rtdbLine(story)}`,
@@ -53,13 +71,7 @@ function formatStory(story: LeafStory): string {
       'coverage gaps that touch it',
       story.gaps.map(({ reason, fromAt, toAt }) => `${reason}, ${fromAt} to ${toAt ?? 'now'}`),
     ),
-    ...section(
-      'newest runs that compared it',
-      story.runs.map(({ id, status, startedAt, finishedAt, error }) => {
-        const end = finishedAt === null ? '' : ` to ${finishedAt}`;
-        return `${id} ${status}, ${startedAt}${end}${error === null ? '' : `: ${error}`}`;
-      }),
-    ),
+    ...section('readings of its shard', readingLines(story)),
   ];
   return `${lines.map(printable).join('\n')}\n`;
 }
@@ -70,25 +82,45 @@ function rtdbLine({ rtdb }: LeafStory): string {
   return `${printableValue(rtdb.value)}${refused ? `, which the mirror refuses: ${refused}` : ''}`;
 }
 
-function rowLines({ row }: LeafStory): string[] {
+function rowLines({ row, columns }: LeafStory): string[] {
   if (row === null) return ['Postgres     no row'];
   const value = row.isTombstone ? `tombstone, deleted at ${row.deletedAt}` : undefined;
   return [
     `Postgres     ${value ?? printableValue(row.payload)}`,
     `  version    ${row.eventTime ?? 'none, any event wins'}, event ${row.eventId ?? 'none'}`,
-    `  origin     ${row.origin}, completed at ${row.completedAt}`,
+    `  origin     ${row.origin}`,
     `  mirrored   ${row.mirroredAt}${row.lagMs === null ? '' : `, lag ${row.lagMs} ms`}`,
-    `  phone      ${row.clientClaimedAt === null ? 'no claim' : `claimed at ${row.clientClaimedAt}`}`,
+    `  columns    ${printableValue(row.columns)}`,
+    ...(Object.keys(columns).length === 0 ? [] : [`  expected   ${printableValue(columns)}`]),
+  ];
+}
+
+function readingLines({ reading, suspect, bounds }: LeafStory): string[] {
+  if (reading === null) return [];
+  const { readAt, fullAt, touchedAt, dueAt, keys, inFlight, failedAt, error } = reading;
+  const failed = failedAt === null ? [] : [`could not be read at ${failedAt}: ${error}`];
+  return [
+    `whole ${readAt ?? 'never'}, full ${fullAt ?? 'never'}, touched ${touchedAt ?? 'never'}, due ${dueAt}`,
+    `${keys} keys, ${inFlight} in flight`,
+    ...failed,
+    `a write that is missing was made after ${bounds.after ?? 'whenever'}, before ${bounds.before}`,
+    ...(suspect === null
+      ? []
+      : [`it differed at ${suspect.lookedAt}, and is to be looked at again`]),
   ];
 }
 
 function divergenceLine(one: LeafStory['divergences'][number], ref: string): string {
   const times = one.timesSeen === 1 ? '' : `, seen ${one.timesSeen} times to ${one.lastSeenAt}`;
-  const end = one.resolvedAt === null ? 'open' : `resolved ${one.resolvedAt}`;
+  const by = one.resolvedBy === null ? '' : ` by ${one.resolvedBy}`;
+  const end = one.resolvedAt === null ? 'open' : `resolved ${one.resolvedAt}${by}`;
   const parts = [
     `${one.firstSeenAt} ${one.severity} ${one.kind} by ${one.cause}${times}, ${end}`,
-    `by the ${one.detectedBy}${one.runId === null ? '' : `, run ${one.runId}`}`,
-    one.ref === ref ? null : 'for the whole day',
+    `by the ${one.detectedBy}`,
+    one.writtenBefore === null
+      ? null
+      : `written after ${one.writtenAfter ?? 'whenever'}, before ${one.writtenBefore}`,
+    one.ref === ref ? null : `of ${one.ref}${one.keys > 1 ? `, ${one.keys} keys` : ''}`,
     `RTDB ${printableValue(one.rtdbValue, 120)}, Postgres ${printableValue(one.postgresValue, 120)}`,
     one.detail === null ? null : `evidence ${printableValue(one.detail)}`,
   ];

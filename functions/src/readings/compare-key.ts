@@ -1,0 +1,132 @@
+import { isBeyondRetention, retentionBound } from '../mirror/claim';
+import type { Leaf, MirroredPath } from '../paths/mirrored-path';
+import { instantOfMillis, millisOf, normalizeInstant } from '../values/event-time';
+import type { InputIssue, Json, JsonObject } from '../values/json';
+import { valueHash } from '../values/jsonb-text';
+import { canonicalValue, isSameValue } from '../values/rtdb-value';
+
+import type { FoundLeaf } from './leaves-of-node';
+
+/** A row of a path's table. Instants are normalized. */
+export interface Row {
+  parts: readonly string[];
+  payload: Json;
+  /** What the declaration derives, by column, as jsonb shows it. */
+  columns: JsonObject;
+  origin: string;
+  eventId: string | null;
+  /** Null = no event made the row. */
+  eventTime: string | null;
+  isTombstone: boolean;
+  mirroredAt: string;
+}
+
+/** How a key differs. `client_only`: an old phone claimed it, and RTDB doesn't hold it; in neither rate. */
+export type DifferenceKind =
+  | 'missing_in_postgres'
+  | 'missing_in_rtdb'
+  | 'value_mismatch'
+  | 'column_mismatch'
+  | 'client_only';
+
+/**
+ * What both stores show of one key. `none`: neither holds it. `retained`: RTDB has dropped an old day, and the row
+ * stays on purpose.
+ */
+export interface ComparedKey {
+  ref: string;
+  parts: readonly string[];
+  state: 'none' | 'agrees' | 'retained' | DifferenceKind;
+  /** RTDB's value in its canonical form; null = it holds nothing that counts. */
+  rtdb: Json;
+  /** Why the mirror refuses what RTDB holds; none where it doesn't. */
+  refusals: readonly InputIssue[];
+  row: Row | null;
+  /** Of a `column_mismatch`: the columns, with what they should show. */
+  columns: JsonObject;
+}
+
+export interface CompareOptions {
+  path: MirroredPath;
+  /** When the reading began. */
+  readAt: string;
+  /** How many days old a day may be in RTDB; 0 = kept for ever. */
+  retentionDays: number;
+}
+
+/** Compares one key. Pure. */
+export function compareKey(
+  { leaf, ref }: { leaf: Leaf; ref: string },
+  found: FoundLeaf | null,
+  row: Row | null,
+  options: CompareOptions,
+): ComparedKey {
+  const { path, readAt } = options;
+  const parsed = path.parseValue(found?.raw ?? null, leaf, row?.eventTime ?? readAt);
+  const rtdb = parsed.ok ? parsed.state.payload : parsed.value;
+  const refusals = parsed.ok ? [] : parsed.issues;
+  const base = { ref, parts: leaf.parts, rtdb, refusals, row, columns: {} };
+  const live = row !== null && !row.isTombstone ? row : null;
+  if (rtdb === null) {
+    return { ...base, state: live === null ? 'none' : stateWithoutLeaf(leaf, live, options) };
+  }
+  if (live === null) return { ...base, state: 'missing_in_postgres' };
+  if (!parsed.ok || !isSameValue(rtdb, canonicalValue(live.payload))) {
+    return { ...base, state: 'value_mismatch' };
+  }
+  const columns = differingColumns(found?.raw, leaf, parsed.state.columns, live, options);
+  const differs = Object.keys(columns).length > 0;
+  return { ...base, columns, state: differs ? 'column_mismatch' : 'agrees' };
+}
+
+function stateWithoutLeaf(
+  leaf: Leaf,
+  row: Row,
+  { path, readAt, retentionDays }: CompareOptions,
+): ComparedKey['state'] {
+  const day = path.datedNodeOf(leaf)?.day;
+  // What was written within the span is a user's own, whatever its day says.
+  const isOld = row.eventTime === null || row.eventTime < retentionBound(readAt, retentionDays);
+  if (day !== undefined && isOld && isBeyondRetention(day, readAt, retentionDays))
+    return 'retained';
+  return row.origin === 'client' ? 'client_only' : 'missing_in_rtdb';
+}
+
+/** What the columns should show, where they don't. One that only an event's time tells is left out without it. */
+function differingColumns(
+  raw: unknown,
+  leaf: Leaf,
+  expected: JsonObject,
+  row: Row,
+  { path, readAt }: CompareOptions,
+): JsonObject {
+  const differing: JsonObject = {};
+  for (const [name, type] of Object.entries(path.columns)) {
+    const wanted = expected[name] ?? null;
+    if (!Object.hasOwn(row.columns, name)) continue;
+    if (!isSameColumn(type, wanted, row.columns[name] ?? null)) differing[name] = wanted;
+  }
+  if (row.origin === 'rtdb' || Object.keys(differing).length === 0) return differing;
+  // Of another time, and one that a sane time of the value's own may lie beside.
+  const earlier = instantOfMillis(millisOf(row.eventTime ?? readAt) - 1_000) ?? readAt;
+  const elsewhere = path.parseValue(raw, leaf, earlier);
+  if (!elsewhere.ok) return {};
+  return Object.fromEntries(
+    Object.entries(differing).filter(([name, wanted]) =>
+      isSameValue(wanted, elsewhere.state.columns[name] ?? null),
+    ),
+  );
+}
+
+function isSameColumn(type: string, wanted: Json, shown: Json): boolean {
+  if (type === 'timestamp with time zone' && typeof shown === 'string') {
+    return typeof wanted === 'string' && normalizeInstant(shown) === wanted;
+  }
+  return isSameValue(canonicalValue(wanted), canonicalValue(shown));
+}
+
+/** What tells whether a difference still stands as it did: RTDB's value, and the version of the row. */
+export function seenOf({ rtdb, row }: Pick<ComparedKey, 'rtdb' | 'row'>): string {
+  const version = row === null ? '' : `${row.eventId ?? ''} ${row.mirroredAt}`;
+  return `${rtdb === null ? '-' : valueHash(rtdb).slice(0, 16)} ${version}`;
+}

@@ -1,0 +1,63 @@
+import type { MirroredPath } from '../paths/mirrored-path';
+import { type Step, stepsOfRef } from '../paths/ref-pattern';
+
+/** A node of RTDB whose children are shards, and the paths that lie in it: they are read together. */
+export interface ShardNode {
+  /** The literal keys above the shard: `['daily_quests']`. */
+  root: readonly string[];
+  members: readonly NodeMember[];
+}
+
+/** A path, as it lies below its shard. */
+export interface NodeMember {
+  path: MirroredPath;
+  /** What its ref has below the shard. */
+  below: readonly Step[];
+  /** The literals between shard and day, where a range of days can be asked for; null = it can't. */
+  aboveDay: readonly string[] | null;
+}
+
+/** The nodes of these paths, in their order. Pure. */
+export function shardNodes(paths: readonly MirroredPath[]): ShardNode[] {
+  const nodes = new Map<string, { root: readonly string[]; members: NodeMember[] }>();
+  for (const path of paths) {
+    const { root, member } = memberOf(path);
+    const key = root.join('/');
+    const node = nodes.get(key) ?? { root, members: [] };
+    node.members.push(member);
+    nodes.set(key, node);
+  }
+  return [...nodes.values()];
+}
+
+function memberOf(path: MirroredPath): { root: readonly string[]; member: NodeMember } {
+  const steps = stepsOfRef(path.ref);
+  const shardPlace = steps.findIndex((step) => 'part' in step);
+  const below = steps.slice(shardPlace + 1);
+  const firstPart = below.findIndex((step) => 'part' in step);
+  const first = below[firstPart];
+  const isDay = first !== undefined && 'part' in first && first.column === path.dayColumn;
+  return {
+    root: literalsOf(steps.slice(0, shardPlace)),
+    member: { path, below, aboveDay: isDay ? literalsOf(below.slice(0, firstPart)) : null },
+  };
+}
+
+function literalsOf(steps: readonly Step[]): string[] {
+  return steps.flatMap((step) => ('literal' in step ? [step.literal] : []));
+}
+
+/**
+ * The ref of a leaf, or of what lies above it, by the parts of its key: `lp_awards/couple/award`. A row may have a
+ * key that RTDB can't hold: a slash inside it is written out, or two rows would have one ref.
+ */
+export function refOfParts(ref: string, parts: readonly string[]): string {
+  const keys: string[] = [];
+  let place = 0;
+  for (const step of stepsOfRef(ref)) {
+    if ('literal' in step) keys.push(step.literal);
+    else if (place < parts.length) keys.push((parts[place++] ?? '').replaceAll('/', '%2F'));
+    else break;
+  }
+  return keys.join('/');
+}

@@ -1,0 +1,57 @@
+import { PATHS } from '../../../functions/src/app-paths';
+import { prepareEvaluation } from '../../../functions/src/deploy/prepare-evaluation';
+import type { MirroredPath } from '../../../functions/src/paths/mirrored-path';
+import { PROOF_TIMES, type ProofTimes } from '../../../functions/src/readings/proof-times';
+import { type WorkDone, workQueue } from '../../../functions/src/readings/queue';
+import type { ReadingOutcome } from '../../../functions/src/readings/read-shard';
+import { rtdbShards } from '../../../functions/src/readings/rtdb-shards';
+import { cloneDatabase, type TestDatabase } from '../../support/database';
+import { type StandinTree, startStandinTree } from '../../support/standin-tree';
+
+/** Both stores, and a worker that reads what is due. */
+export interface TestProof {
+  database: TestDatabase;
+  rtdb: StandinTree;
+  /** Works the queue until nothing is due. */
+  work(
+    times?: Partial<ProofTimes>,
+    paths?: readonly MirroredPath[],
+    /** Where something is always due: so many readings, and no more. */
+    most?: number,
+  ): Promise<Worked>;
+  stop(): Promise<void>;
+}
+
+export interface Worked extends WorkDone {
+  outcomes: ReadingOutcome[];
+  failures: string[];
+}
+
+export async function startProof({ retentionDays = 0 } = {}): Promise<TestProof> {
+  const [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
+  const source = rtdbShards(rtdb.access);
+  return {
+    database,
+    rtdb,
+    async work(times = {}, paths = PATHS, most = Number.POSITIVE_INFINITY) {
+      const outcomes: ReadingOutcome[] = [];
+      const failures: string[] = [];
+      const done = await workQueue({
+        statements: database.statements,
+        rtdb: source,
+        times: { ...PROOF_TIMES, graceMs: 0, ...times },
+        retentionDays,
+        prepareEvaluation,
+        paths,
+        concurrency: 4,
+        onOutcome: (outcome) => outcomes.push(outcome),
+        onFailure: (path, shard, error) => failures.push(`${path} ${shard}: ${error}`),
+        isOver: () => outcomes.length >= most,
+      });
+      return { ...done, outcomes, failures };
+    },
+    async stop() {
+      await Promise.all([database.drop(), rtdb.standin.stop()]);
+    },
+  };
+}
