@@ -2710,10 +2710,12 @@ begin
          group by 1
          limit 1001
        ) as m',
-      coalesce(
-        'to_char(q.' || quote_ident(declared.day_column) || ', ''YYYY-MM-DD'')',
-        format('jsonb_build_array(%s)', mirror.name_list(declared.key_columns, 'q.%I'))
-      ),
+      case
+        when declared.day_column is null
+        then format('jsonb_build_array(%s)', mirror.name_list(declared.key_columns, 'q.%I'))
+        -- A direct write may leave 'infinity', which to_char doesn't show.
+        else format('coalesce(to_char(q.%1$I, ''YYYY-MM-DD''), q.%1$I::text)', declared.day_column)
+      end,
       declared.relation, declared.key_columns[1]
     )
     into moved
@@ -4323,6 +4325,38 @@ grant execute on function mirror.name_list(text[],text) to quest_mirror_api;
 grant execute on function mirror.name_list(text[],text) to quest_mirror_reader;
 grant execute on function mirror.name_list(text[],text) to quest_mirror_writer;
 
+CREATE OR REPLACE FUNCTION mirror.note_backup(noted_path text, taken_at timestamp with time zone, only_shards text[], but_shards text[], after_shard text, most integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  noted text[];
+begin
+  noted := array(
+    select r.shard
+    from mirror.readings as r
+    where r.path = noted_path
+      and (after_shard is null or r.shard > after_shard)
+      and (only_shards is null or r.shard = any (only_shards))
+    order by r.shard
+    limit most
+    for update
+  );
+  update mirror.readings as r
+  set full_at = taken_at
+  where r.path = noted_path
+    and r.shard = any (noted)
+    and r.shard <> all (but_shards)
+    -- One that was never read is read itself, all of it.
+    and r.read_at is not null
+    and coalesce(r.full_at, '-infinity') < taken_at;
+  return case when cardinality(noted) < most then null else noted[most] end;
+end
+$function$;
+grant execute on function mirror.note_backup(text,timestamp with time zone,text[],text[],text,integer) to quest_mirror_writer;
+
 CREATE OR REPLACE FUNCTION mirror.note_direct_write()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -4810,7 +4844,7 @@ begin
     where log.path = told_path
       and log.resolved_at is null
       and log.written_before is null
-      and log.detected_by = 'trigger'
+      and log.detected_by in ('trigger', 'api', 'backfill')
       and (log.key is not null or log.detail -> 'is_summary' = 'true' and not exists (
         select
         from mirror.divergence_log as shown
@@ -4823,7 +4857,7 @@ begin
       ))
       and log.kind in (
         'missed_event', 'out_of_order', 'write_rejected', 'invalid_payload', 'ancestor_overwrite',
-        'missing_in_rtdb', 'value_mismatch'
+        'missing_in_rtdb', 'value_mismatch', 'missing_in_postgres', 'column_mismatch', 'client_only'
       )
       and (log.kind <> 'missed_event' or log.cause <> 'unknown')
       and (
@@ -4945,7 +4979,8 @@ begin
     (
       select string_agg(
         case
-          when k.name = declared.day_column then format('to_char(q.%I, ''YYYY-MM-DD'')', k.name)
+          when k.name = declared.day_column
+          then format('coalesce(to_char(q.%1$I, ''YYYY-MM-DD''), q.%1$I::text)', k.name)
           else format('q.%I', k.name)
         end,
         ', ' order by k.place
@@ -5061,19 +5096,16 @@ begin
       else r.whole_at
     end,
     touched_at = case when told.kind = 'touched' then told.read_at else r.touched_at end,
-    full_at = case
-      when told.kind in ('full', 'backup') then greatest(r.full_at, told.read_at)
-      else r.full_at
-    end,
+    full_at = case when told.kind = 'full' then greatest(r.full_at, told.read_at) else r.full_at end,
     failed_at = null,
     error = null,
     due_at = case
-      when r.made_due_at >= told.began_at then least(r.due_at, told.due_at)
+      when r.made_due_at >= told.began_at or told.kind = 'backup' then least(r.due_at, told.due_at)
       else told.due_at
     end,
     is_full_due =
       told.is_full_due or (coalesce(r.made_due_at >= told.began_at, false) and r.is_full_due),
-    set_at = case when told.kind = 'backup' then r.set_at else told.began_at end,
+    set_at = told.began_at,
     taken_until = null
   where (r.path, r.shard) = (told.path, told.shard);
   return true;

@@ -165,7 +165,7 @@ const FAULTS: [string, Fault, string][] = [
 ];
 
 async function faultyWorker(faulty: FaultyRtdb): Promise<QueueContext['rtdb']> {
-  return sourceAt(faulty.address, { timeoutMs: 300, tries: 2 });
+  return sourceAt(faulty.address, proof, { timeoutMs: 300, tries: 2 });
 }
 
 test.each(FAULTS)(

@@ -17,13 +17,12 @@ import {
 } from './books';
 import { backlogOf, type FillContext, fillShard } from './fill-shard';
 
-export interface BackfillContext extends Omit<FillContext, 'countsUnexplained'>, LookContext {
+export interface BackfillContext extends FillContext, LookContext {
   rtdb: LookContext['rtdb'] & ShardList;
   /** What the request's names stand for. */
   paths: readonly MirroredPath[];
   /** Shards at once. */
   concurrency: number;
-  countsUnexplained?: boolean;
   /** Receives how many shards are done, and how many are known. */
   onProgress?(done: number, of: number): void;
 }
@@ -80,12 +79,8 @@ export async function runBackfill(
   const { statements } = context;
   const again = [...open.failed];
   const work: Work = { ...open };
-  const fill: FillContext = {
-    ...context,
-    countsUnexplained: context.countsUnexplained ?? false,
-  };
   try {
-    await eachNode(work, again, context, (looked) => fillShard(looked, fill));
+    await eachNode(work, again, context, (looked) => fillShard(looked, context));
     const [first] = work.failed;
     const reason = first === undefined ? null : `${first.node}/${first.shard}: ${first.error}`;
     await END_BACKFILL.run(statements, { id: open.id, reason });

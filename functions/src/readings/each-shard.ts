@@ -1,6 +1,5 @@
-import { DatabaseError } from 'pg';
 import { ConnectError } from '../postgres/connect-error';
-import { blameOf } from '../postgres/sqlstate';
+import { blameOf, sqlstateOf } from '../postgres/sqlstate';
 
 /** What is done with every shard, and how. */
 export interface ShardWork<Shard> {
@@ -71,5 +70,5 @@ async function inTurns<Shard>(
 /** Postgres is away, or lacks something: the next shard would fail as well. */
 export function isForAll(error: unknown): boolean {
   if (error instanceof ConnectError) return true;
-  return error instanceof DatabaseError && ['session', 'server', 'setup'].includes(blameOf(error));
+  return sqlstateOf(error) !== null && ['session', 'server', 'setup'].includes(blameOf(error));
 }

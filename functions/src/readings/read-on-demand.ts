@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { query, type Statements } from '../postgres/statements';
 import type { DayRange } from './plan-reading';
 import { findDue, type QueueContext, readDue, type WorkDone } from './queue';
+import { tellCauses } from './tell-causes';
 
 /** What a person asks to be read now. */
 export interface Demand {
@@ -75,6 +76,7 @@ export async function readOnDemand(demand: Demand, context: QueueContext): Promi
     const more = await readDue(asked);
     done = { read: done.read + more.read, failed: done.failed + more.failed, isIdle: more.isIdle };
   }
+  for (const path of paths) await tellCauses(path, context);
   return done;
 }
 

@@ -9,8 +9,6 @@ import type { RtdbAccess } from '../../../functions/src/rtdb/rtdb-client';
 import { cloneDatabase, type TestDatabase } from '../../support/database';
 import { type StandinTree, startStandinTree } from '../../support/standin-tree';
 
-const NAMESPACE = 'demo-quests-default-rtdb';
-
 /** Both stores, and a worker that reads what is due. */
 export interface TestProof {
   database: TestDatabase;
@@ -34,7 +32,7 @@ export interface Worked extends WorkDone {
 
 export async function startProof({ retentionDays = 0 } = {}): Promise<TestProof> {
   const [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
-  const source = sourceAt(rtdb.standin.address);
+  const source = rtdbShards(rtdb.access);
   const context: TestProof['context'] = (different) => ({
     ...{ statements: database.statements, rtdb: source, retentionDays, prepareEvaluation },
     ...{ paths: PATHS, concurrency: 4, isOver: () => false },
@@ -65,12 +63,12 @@ export async function startProof({ retentionDays = 0 } = {}): Promise<TestProof>
   };
 }
 
-/** RTDB as readings have it, on any server that answers as RTDB does. */
-export function sourceAt(address: string, access: Partial<RtdbAccess> = {}): QueueContext['rtdb'] {
-  return rtdbShards({
-    database: { origin: `http://${address}`, namespace: NAMESPACE, instance: NAMESPACE },
-    accessToken: async () => 'owner',
-    firstPauseMs: 5,
-    ...access,
-  });
+/** RTDB as readings have it, behind something that answers for it. */
+export function sourceAt(
+  address: string,
+  { rtdb }: Pick<TestProof, 'rtdb'>,
+  access: Partial<RtdbAccess> = {},
+): QueueContext['rtdb'] {
+  const database = { ...rtdb.access.database, origin: `http://${address}` };
+  return rtdbShards({ ...rtdb.access, ...access, database });
 }

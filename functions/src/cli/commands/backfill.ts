@@ -11,12 +11,9 @@ import {
 import type { BackfillCounts, BackfillRequest } from '../../backfill/books';
 import { backfillFromBackup } from '../../backfill/fill-from-backup';
 import { rangesOfGaps } from '../../backfill/gap-days';
-import { prepareEvaluation } from '../../deploy/prepare-evaluation';
+import { openReadings } from '../../deploy/from-environment';
 import { UsageError } from '../../errors/mirror-error';
 import type { Statements } from '../../postgres/statements';
-import { explainDifferences } from '../../readings/explain-differences';
-import { PROOF_TIMES } from '../../readings/proof-times';
-import { rtdbShards } from '../../readings/rtdb-shards';
 import type { CommandContext, ExitWith } from '../context';
 import {
   dateRangeOption,
@@ -82,14 +79,12 @@ async function backfill(
   const paths = pathsNamed(options.path);
   const days = dateRangeOption(options);
   refuseLoneTime(options);
-  await withStores(command.env, options, async (statements, _, access) => {
+  await withStores(command, options, async (statements, access) => {
     const progress = createProgress(command, 'shards');
     const context: BackfillContext = {
-      ...{ statements, rtdb: rtdbShards(access), paths, retentionDays: 0, times: PROOF_TIMES },
+      ...openReadings(command.env, paths, { statements, rtdb: access }),
       concurrency: options.concurrency,
       countsUnexplained: options.gaps ?? false,
-      explain: (differences, looked) =>
-        explainDifferences(differences, looked, { statements, prepareEvaluation }),
       onProgress: follow(progress),
     };
     const resumed = options.resume ? await unfinished(context) : null;

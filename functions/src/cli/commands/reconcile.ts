@@ -124,38 +124,35 @@ async function reconcile(
     throw new UsageError('--full reads all days: leave out --from');
   refuseLoneTime(options);
   const failures: { path: string; shard: string; reason: string }[] = [];
-  const { done, summary } = await withStores(
-    command.env,
-    options,
-    async (statements, _tree, access) => {
-      const progress = createProgress(command, 'shards');
-      let read = 0;
-      const context: QueueContext = {
-        ...openReadings(command.env, paths, { statements, rtdb: access }),
-        concurrency: options.concurrency,
-        isOver: () => false,
-        onOutcome() {
-          read += 1;
-          progress.update(read);
-        },
-        onFailure: (path, shard, error) =>
-          failures.push({ path, shard, reason: error instanceof Error ? error.message : '' }),
-      };
-      progress.start(await countOf(statements, paths, shards));
-      try {
-        const demand = { shards, isFull: options.full ?? false, days };
-        const read = () => (options.keepGoing ? workQueue(context) : readOnDemand(demand, context));
-        const done =
-          options.backup === undefined
-            ? await read()
-            : await readBackupFile(options, command, context, access, shards);
-        const names = paths.map(({ name }) => name);
-        return { done, summary: await SUMMARY.all(statements, { paths: names, shards }) };
-      } finally {
-        progress.stop();
-      }
-    },
-  );
+  const { done, summary } = await withStores(command, options, async (statements, access) => {
+    const progress = createProgress(command, 'shards');
+    let read = 0;
+    const context: QueueContext = {
+      ...openReadings(command.env, paths, { statements, rtdb: access }),
+      concurrency: options.concurrency,
+      isOver: () => false,
+      onOutcome() {
+        read += 1;
+        progress.update(read);
+      },
+      onFailure: (path, shard, error) =>
+        failures.push({ path, shard, reason: error instanceof Error ? error.message : '' }),
+    };
+    progress.start(await countOf(statements, paths, shards));
+    try {
+      const demand = { shards, isFull: options.full ?? false, days };
+      const readLive = () =>
+        options.keepGoing ? workQueue(context) : readOnDemand(demand, context);
+      const done =
+        options.backup === undefined
+          ? await readLive()
+          : await readBackupFile(options, command, context, access, shards);
+      const names = paths.map(({ name }) => name);
+      return { done, summary: await SUMMARY.all(statements, { paths: names, shards }) };
+    } finally {
+      progress.stop();
+    }
+  });
   if (options.json) command.writeOut(jsonLine({ ...done, paths: summary, failures }));
   else command.writeOut(formatDone(done, summary));
   for (const { path, shard, reason } of options.json ? [] : failures) {
