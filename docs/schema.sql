@@ -2726,10 +2726,12 @@ begin
          group by 1
          limit 1001
        ) as m',
-      coalesce(
-        'to_char(q.' || quote_ident(declared.day_column) || ', ''YYYY-MM-DD'')',
-        format('jsonb_build_array(%s)', mirror.name_list(declared.key_columns, 'q.%I'))
-      ),
+      case
+        when declared.day_column is null
+        then format('jsonb_build_array(%s)', mirror.name_list(declared.key_columns, 'q.%I'))
+        -- A direct write may leave 'infinity', which to_char doesn't show.
+        else format('coalesce(to_char(q.%1$I, ''YYYY-MM-DD''), q.%1$I::text)', declared.day_column)
+      end,
       declared.relation, declared.key_columns[1]
     )
     into moved
@@ -5093,7 +5095,8 @@ begin
     (
       select string_agg(
         case
-          when k.name = declared.day_column then format('to_char(q.%I, ''YYYY-MM-DD'')', k.name)
+          when k.name = declared.day_column
+          then format('coalesce(to_char(q.%1$I, ''YYYY-MM-DD''), q.%1$I::text)', k.name)
           else format('q.%I', k.name)
         end,
         ', ' order by k.place
