@@ -4323,6 +4323,38 @@ grant execute on function mirror.name_list(text[],text) to quest_mirror_api;
 grant execute on function mirror.name_list(text[],text) to quest_mirror_reader;
 grant execute on function mirror.name_list(text[],text) to quest_mirror_writer;
 
+CREATE OR REPLACE FUNCTION mirror.note_backup(noted_path text, taken_at timestamp with time zone, only_shards text[], but_shards text[], after_shard text, most integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  noted text[];
+begin
+  noted := array(
+    select r.shard
+    from mirror.readings as r
+    where r.path = noted_path
+      and (after_shard is null or r.shard > after_shard)
+      and (only_shards is null or r.shard = any (only_shards))
+    order by r.shard
+    limit most
+    for update
+  );
+  update mirror.readings as r
+  set full_at = taken_at
+  where r.path = noted_path
+    and r.shard = any (noted)
+    and r.shard <> all (but_shards)
+    -- One that was never read is read itself, all of it.
+    and r.read_at is not null
+    and coalesce(r.full_at, '-infinity') < taken_at;
+  return case when cardinality(noted) < most then null else noted[most] end;
+end
+$function$;
+grant execute on function mirror.note_backup(text,timestamp with time zone,text[],text[],text,integer) to quest_mirror_writer;
+
 CREATE OR REPLACE FUNCTION mirror.note_direct_write()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -5061,19 +5093,16 @@ begin
       else r.whole_at
     end,
     touched_at = case when told.kind = 'touched' then told.read_at else r.touched_at end,
-    full_at = case
-      when told.kind in ('full', 'backup') then greatest(r.full_at, told.read_at)
-      else r.full_at
-    end,
+    full_at = case when told.kind = 'full' then greatest(r.full_at, told.read_at) else r.full_at end,
     failed_at = null,
     error = null,
     due_at = case
-      when r.made_due_at >= told.began_at then least(r.due_at, told.due_at)
+      when r.made_due_at >= told.began_at or told.kind = 'backup' then least(r.due_at, told.due_at)
       else told.due_at
     end,
     is_full_due =
       told.is_full_due or (coalesce(r.made_due_at >= told.began_at, false) and r.is_full_due),
-    set_at = case when told.kind = 'backup' then r.set_at else told.began_at end,
+    set_at = told.began_at,
     taken_until = null
   where (r.path, r.shard) = (told.path, told.shard);
   return true;
