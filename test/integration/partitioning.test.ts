@@ -172,7 +172,8 @@ const READS = expect.stringMatching(/^Reads RTDB .*\n$/);
 
 test('backfill and reconcile run across partitions', async () => {
   const env = { ...rtdb.env, DATABASE_URL: database.url, RECONCILE_GRACE_SECONDS: '0' };
-  const completions = ['--path', 'quest_completions'];
+  // The other couples are 100,000.
+  const completions = ['--path', 'quest_completions', '--couple', REF.split('/')[1] ?? ''];
   for (const date of ['2026-01-20', '2026-02-03', '2026-12-06']) {
     await rtdb.rest.set(refOn(date, 'quest_9').split('/'), true);
     const days = ['--from', date, '--to', date];
@@ -184,6 +185,6 @@ test('backfill and reconcile run across partitions', async () => {
     expect(JSON.parse(reconciled.out)).toMatchObject({ failed: 0, failures: [] });
   }
   const lacking = `select from mirror.divergence_log
-    where kind = 'missing_in_postgres' and resolved_at is null`;
-  expect(await database.query(lacking)).toEqual([]);
+    where kind = 'missing_in_postgres' and resolved_at is null and shard = $1`;
+  expect(await database.query(lacking, [REF.split('/')[1]])).toEqual([]);
 });
