@@ -14,6 +14,7 @@ const FLOORS = [
   ['readings'],
   ['backup'],
   ['backfill', 'explain', 'gate', 'repair'],
+  ['dashboard'],
   ['completions-only'],
   ['api'],
   ['deploy'],

@@ -1,9 +1,10 @@
 import { html } from 'hono/html';
-import { CAUSES, KINDS } from '../../divergences/vocabulary';
-import type { LeafStory, ShownSide } from '../../explain/leaf-story';
-import { COMPARED } from '../../explain/story-words';
-import { printableValue } from '../../values/printable';
+import { CAUSES, type Cause, KINDS, type Kind } from '../divergences/vocabulary';
+import { printableValue } from '../values/printable';
+import type { LeafStory, PostgresSide } from '../explain/leaf-story';
+import { COMPARED } from '../explain/story-words';
 import {
+  count,
   cut,
   duration,
   type Markup,
@@ -13,8 +14,8 @@ import {
   unavailable,
   words,
 } from './markup';
-import type { Panel } from './panel';
 import type { OpenStory } from './read-story';
+import type { Panel } from './read-view';
 
 /** A value is shown up to here; the log and the stores hold all of it. */
 const VALUE_MAX = 1_200;
@@ -31,20 +32,26 @@ function contentOf(panel: Panel<OpenStory>): Markup {
     case 'gone':
       return html`<p>There is no such divergence in the log.</p>`;
     case 'log':
-      return html`<h3>The ref names no single completion</h3>
+      return html`<h3>It is about no single leaf</h3>
         <p class="ref">${outside(story.ref, 600)}</p>
         ${divergencesOf(story.divergences, story.ref)}`;
     case 'postgres':
       return html`<h3>What Postgres knows; RTDB could not be read</h3>
         <p class="unavailable">RTDB: ${outside(story.reason, 300)}</p>
-        ${sides(story.side, null)} ${evidence(story.side)}`;
+        ${sides(story.side, null, {})} ${evidence(story.side)}`;
     case 'whole':
       return html`<h3>${COMPARED[story.story.comparison]}</h3>
-        ${sides(story.story, story.story.rtdb)} ${evidence(story.story)}`;
+        ${sides(story.story, story.story.rtdb, story.story.columns)} ${evidence(story.story)}`;
   }
 }
 
-function sides(side: ShownSide, rtdb: LeafStory['rtdb'] | null): Markup {
+type Side = Omit<PostgresSide, 'leaf' | 'declared'>;
+
+function sides(
+  side: Side,
+  rtdb: LeafStory['rtdb'] | null,
+  expected: LeafStory['columns'],
+): Markup {
   return html`<p class="ref">${outside(side.ref, 1_500)}</p>
     <p class="dim">as of ${time(side.asOf)} UTC, by the database's clock</p>
     <div class="sides">
@@ -54,7 +61,7 @@ function sides(side: ShownSide, rtdb: LeafStory['rtdb'] | null): Markup {
       </section>
       <section>
         <h4>Postgres</h4>
-        ${rowSide(side)}
+        ${rowSide(side, expected)}
       </section>
     </div>
     <p class="dim">
@@ -69,7 +76,7 @@ function rtdbSide({ value: held, issues }: LeafStory['rtdb']): Markup {
   ${refused ? html`<p>The mirror refuses it: ${outside(refused, 600)}</p>` : ''}`;
 }
 
-function rowSide({ row }: ShownSide): Markup {
+function rowSide({ row }: Side, expected: LeafStory['columns']): Markup {
   if (row === null) return html`<p>no row</p>`;
   const facts: [string, Markup | string][] = [
     ['version', row.eventTime === null ? 'none, any event wins' : time(row.eventTime)],
@@ -77,7 +84,12 @@ function rowSide({ row }: ShownSide): Markup {
     ['origin', cut(row.origin)],
     ['mirrored at', time(row.mirroredAt)],
     ['lag', row.lagMs === null ? 'no event' : duration(row.lagMs)],
-    ['columns', value(row.columns)],
+    ...(Object.keys(row.columns).length === 0
+      ? []
+      : [['columns', value(row.columns)] as [string, Markup]]),
+    ...(Object.keys(expected).length === 0
+      ? []
+      : [['expected', value(expected)] as [string, Markup]]),
   ];
   return html`${
     row.isTombstone && row.deletedAt !== null
@@ -93,7 +105,7 @@ function factsOf(facts: readonly [string, Markup | string][]): Markup {
   </dl>`;
 }
 
-function evidence(side: ShownSide): Markup {
+function evidence(side: Side): Markup {
   return html`${divergencesOf(side.divergences, side.ref)}
     ${directWriteOf(side)}
     ${listOf(
@@ -103,16 +115,29 @@ function evidence(side: ShownSide): Markup {
           html`${words(reason)}, ${time(fromAt)} to ${toAt === null ? 'now' : time(toAt)}`,
       ),
     )}
-    ${listOf('Readings of its shard', readingOf(side))}`;
+    ${readingOf(side)}`;
 }
 
-function readingOf({ reading }: ShownSide): Markup[] {
-  if (reading === null) return [];
+/** What readings know of its couple, and so when a write that is missing was made. */
+function readingOf({ reading, suspect, bounds }: Side): Markup {
+  if (reading === null) return listOf('Readings of its couple', []);
   const at = (instant: string | null) => (instant === null ? 'never' : time(instant));
-  const { readAt, fullAt, dueAt, keys, inFlight } = reading;
-  return [
-    html`whole ${at(readAt)}, full ${at(fullAt)}, due ${at(dueAt)}; ${keys} keys, ${inFlight} in flight`,
-  ];
+  return html`<h4>Readings of its couple</h4>
+    ${factsOf([
+      ['read whole', at(reading.readAt)],
+      ['in full', at(reading.fullAt)],
+      ['touched days', at(reading.touchedAt)],
+      ['due', at(reading.dueAt)],
+      ['keys', count(reading.keys)],
+      ['in flight', count(reading.inFlight)],
+      [
+        'a lost write',
+        html`was made ${bounds.after === null ? 'at any time' : html`after ${time(bounds.after)}`},
+          before ${time(bounds.before)}`,
+      ],
+    ])}
+    ${reading.failedAt === null ? '' : html`<p class="unavailable">It could not be read at ${time(reading.failedAt)}: ${outside(reading.error ?? '', 600)}</p>`}
+    ${suspect === null ? '' : html`<p>It differed at ${time(suspect.lookedAt)}, and will be looked at again.</p>`}`;
 }
 
 function divergencesOf(divergences: LeafStory['divergences'], ref: string): Markup {
@@ -129,9 +154,24 @@ function divergenceOf(one: LeafStory['divergences'][number], ref: string): Marku
       'seen',
       one.timesSeen === 1 ? 'once' : html`${one.timesSeen} times to ${time(one.lastSeenAt)}`,
     ],
-    ['state', one.resolvedAt === null ? 'open' : html`resolved ${time(one.resolvedAt)}`],
+    [
+      'state',
+      one.resolvedAt === null
+        ? 'open'
+        : html`resolved ${time(one.resolvedAt)}${one.resolvedBy === null ? '' : ` by ${one.resolvedBy}`}`,
+    ],
     ['by', `the ${cut(one.detectedBy)}`],
-    ...(one.ref === ref ? [] : [['of', 'the whole day'] as [string, string]]),
+    ...(one.writtenBefore === null
+      ? []
+      : [
+          [
+            'written',
+            html`${one.writtenAfter === null ? '' : html`after ${time(one.writtenAfter)}, `}before
+            ${time(one.writtenBefore)}`,
+          ] as [string, Markup],
+        ]),
+    ...(one.keys > 1 ? [['keys', count(one.keys)] as [string, string]] : []),
+    ...(one.ref === ref ? [] : [['of', outside(one.ref, 200)] as [string, Markup]]),
     ['RTDB said', value(one.rtdbValue)],
     ['Postgres said', value(one.postgresValue)],
     ...(one.detail === null ? [] : [['evidence', value(one.detail)] as [string, Markup]]),
@@ -139,11 +179,11 @@ function divergenceOf(one: LeafStory['divergences'][number], ref: string): Marku
   return html`<p>
       ${severityBadge(one.severity)} <strong>${words(one.kind)}</strong> by ${words(one.cause)}
     </p>
-    <p class="dim">${KINDS[one.kind].meaning} ${CAUSES[one.cause].meaning}</p>
+    <p class="dim">${KINDS[one.kind as Kind]?.meaning} ${CAUSES[one.cause as Cause]?.meaning}</p>
     ${factsOf(facts)}`;
 }
 
-function directWriteOf({ directWrite: write }: ShownSide): Markup {
+function directWriteOf({ directWrite: write }: Side): Markup {
   if (write === null) return listOf('Direct write', []);
   return html`<h4>Direct write</h4>
     <p>${time(write.writtenAt)} ${write.operation} by ${outside(write.writtenBy)}</p>

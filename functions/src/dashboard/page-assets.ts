@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const FOLDER = join(__dirname, '..', '..', '..', 'assets');
+const FOLDER = join(__dirname, '..', '..', 'assets');
 
 /** A file that the page loads, by a name that changes with its content. */
 export interface PageAsset {

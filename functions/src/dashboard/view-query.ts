@@ -1,8 +1,11 @@
 import { z } from 'zod';
-import { CAUSE_NAMES, KIND_NAMES, SEVERITIES } from '../../divergences/vocabulary';
-import { isRealDate } from '../../values/event-time';
+import { CAUSE_NAMES, KIND_NAMES, SEVERITIES, TO_DO } from '../divergences/vocabulary';
+import type { GivenOf } from '../postgres/statements';
+import { isRealDate } from '../values/event-time';
+import type { COUNT_DIVERGENCES } from './divergence-pages';
 
-export const STATES = ['open', 'resolved', 'all'] as const;
+/** `todo`: what is open and somebody has to act on. */
+export const STATES = ['todo', 'open', 'resolved', 'all'] as const;
 
 /** How far back the charts look, in hours. */
 export const SPANS = { '24h': 24, '7d': 168, '30d': 720 } as const;
@@ -13,6 +16,7 @@ export const SORTS = [
   'first_seen',
   'last_seen',
   'times_seen',
+  'keys',
   'severity',
   'kind',
   'cause',
@@ -41,12 +45,13 @@ const oneOf = (known: readonly string[]) =>
 const wholeNumber = (most: number) => z.coerce.number().int().min(1).max(most);
 
 const schema = z.object({
+  path: text(40),
   kind: oneOf(KIND_NAMES),
   cause: oneOf(CAUSE_NAMES),
   severity: oneOf(SEVERITIES),
   couple: text(2_000),
   day: text(10).transform((value) => (value !== null && isRealDate(value) ? value : null)),
-  state: z.enum(STATES).catch('open').default('open'),
+  state: z.enum(STATES).catch('todo').default('todo'),
   sort: z
     .string()
     .refine((value) => SORTS.some((name) => value === name || value === `-${name}`))
@@ -60,12 +65,6 @@ const schema = z.object({
 
 /** What a viewer asked to see; all of it is in the address, so that it can be sent to others. */
 export type ViewQuery = z.infer<typeof schema>;
-
-/** Which divergences are asked for. */
-export type DivergenceFilter = Pick<
-  ViewQuery,
-  'kind' | 'cause' | 'severity' | 'couple' | 'day' | 'state'
->;
 
 /** Reads an address; what it can't read has its default. */
 export function parseViewQuery(parameters: Readonly<Record<string, string>>): ViewQuery {
@@ -89,8 +88,10 @@ export function hrefOf(
   return `?${parameters}`;
 }
 
-/** The parameters $1 to $6 of the statements in completions-only/postgres/divergence-pages.ts. */
-export function filterValues(filter: DivergenceFilter): unknown[] {
-  const { kind, cause, severity, couple, day, state } = filter;
-  return [kind, cause, severity, couple, day, state];
+/** Which divergences are asked for, as the statements of divergence-pages.ts take it. */
+export function filterOf(query: ViewQuery): GivenOf<typeof COUNT_DIVERGENCES> {
+  const { path, kind, cause, severity, couple, day, state } = query;
+  const { kinds, causes } = state === 'todo' ? TO_DO : { kinds: null, causes: null };
+  const isOpen = state === 'all' ? null : state !== 'resolved';
+  return { path, kind, cause, severity, shard: couple, day, isOpen, kinds, causes };
 }

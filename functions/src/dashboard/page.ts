@@ -1,10 +1,11 @@
 import { html } from 'hono/html';
+import type { MirroredPath } from '../paths/mirrored-path';
 import { divergencesView } from './divergences-view';
 import { filterView } from './filter-view';
-import { type Markup, time } from './markup';
+import { type Markup, time, VERDICTS } from './markup';
 import type { PageAsset, PageAssets } from './page-assets';
+import { pathsView } from './paths-view';
 import type { View } from './read-view';
-import { runsView } from './runs-view';
 import { trendsView } from './trends-view';
 import { verdictView } from './verdict-view';
 import { hrefOf, type ViewQuery } from './view-query';
@@ -14,6 +15,7 @@ export interface PageSettings {
   projectId: string;
   isEnabledHere: boolean;
   assets: PageAssets;
+  paths: readonly MirroredPath[];
 }
 
 const ICON =
@@ -25,7 +27,7 @@ export function page(
   view: View,
   query: ViewQuery,
   nonce: string,
-  { projectId, isEnabledHere, assets }: PageSettings,
+  { projectId, isEnabledHere, assets, paths }: PageSettings,
 ): Markup {
   return html`<!doctype html>
     <html lang="en">
@@ -52,12 +54,13 @@ export function page(
         </header>
         <p id="trouble" role="status"></p>
         <main>
-          ${verdictView(view.verdict, isEnabledHere)} ${trendsView(view.trends, query)}
+          ${verdictView(view.verdict, isEnabledHere)} ${pathsView(view.verdict, query)}
+          ${trendsView(view.trends, query)}
           <section aria-labelledby="divergences">
             <h2 id="divergences" tabindex="-1">Divergences</h2>
-            ${filterView(query)} ${divergencesView(view.divergences, view.story, query)}
+            ${filterView(query, namesOf(view, paths))}
+            ${divergencesView(view.divergences, view.story, query, paths)}
           </section>
-          ${runsView(view.trends)}
         </main>
         <footer>
           <p>
@@ -70,15 +73,18 @@ export function page(
 }
 
 function titleOf({ verdict }: View): string {
-  if (!verdict.ok) return "Can't tell";
-  return { ready: 'Ready', not_ready: 'Not ready', cannot_tell: "Can't tell" }[
-    verdict.value.gate.verdict
-  ];
+  return verdict.ok ? VERDICTS[verdict.value.gate.verdict].word : VERDICTS.cannot_tell.word;
+}
+
+/** Those that the database knows, and those that this code declares. */
+function namesOf({ verdict }: View, paths: readonly MirroredPath[]): string[] {
+  const judged = verdict.ok ? verdict.value.gate.paths.map(({ path }) => path) : [];
+  return [...new Set([...judged, ...paths.map(({ name }) => name)])];
 }
 
 function asOf({ verdict, trends }: View): Markup {
   const at = verdict.ok
-    ? verdict.value.gate.window.toAt
+    ? (verdict.value.gate.paths[0]?.at ?? null)
     : trends.ok
       ? trends.value.window.toAt
       : null;

@@ -1,19 +1,18 @@
 import { html } from 'hono/html';
-import { formatRate } from '../reconcile/rate';
+import { formatShare } from '../gate/rate';
 import {
   type ChartData,
-  comparedRuns,
-  consistencyChart,
   GATE_PERCENT,
   lagChart,
   OUTCOMES,
   outcomesByHour,
   outcomesChart,
+  ratesChart,
 } from './chart-data';
-import { count, duration, type Markup, time, unavailable, words } from './markup';
-import { openView } from './open-view';
-import type { Panel } from './panel';
-import { SAMPLE_ROWS, type Trends } from './read-trends';
+import { openView } from './divergences-view';
+import { count, duration, type Markup, time, unavailable, VERDICTS, words } from './markup';
+import type { Trends } from './read-trends';
+import type { Panel } from './read-view';
 import { hrefOf, SPANS, type ViewQuery } from './view-query';
 
 /** Rows of a chart's table: beyond, a shorter span says more. */
@@ -24,13 +23,13 @@ const SPAN_WORDS = { '24h': '24 hours', '7d': '7 days', '30d': '30 days' } as co
 export function trendsView(panel: Panel<Trends>, query: ViewQuery): Markup {
   return html`<section data-part="trends" aria-labelledby="trends">
     <div class="section-head">
-      <h2 id="trends">Over time</h2>
+      <h2 id="trends">Over time${query.path === null ? '' : html` <small>${words(query.path)}</small>`}</h2>
       ${spanLinks(query)}
     </div>
     ${
       panel.ok
         ? html`<div class="charts">
-            ${consistency(panel.value)} ${lag(panel.value)} ${outcomes(panel.value)}
+            ${rates(panel.value, query)} ${lag(panel.value, query)} ${outcomes(panel.value)}
             ${openView(panel.value.open, query)}
           </div>`
         : unavailable('The charts', panel.reason)
@@ -53,50 +52,54 @@ function spanLinks(query: ViewQuery): Markup {
   </nav>`;
 }
 
-function consistency(trends: Trends): Markup {
-  const runs = comparedRuns(trends);
+function rates(trends: Trends, { path }: ViewQuery): Markup {
   const { gaps } = trends;
+  const hours = [...trends.rates].reverse();
+  const range = (lower: number, upper: number) =>
+    lower === upper ? formatShare(lower) : `${formatShare(lower)} to ${formatShare(upper)}`;
   return figure({
-    id: 'consistency',
-    title: 'Consistency',
-    about: `Each finished run of all couples is a point. Dashed: ${GATE_PERCENT}% is asked for. Shaded: mirroring was not fully on.`,
-    data: consistencyChart(trends),
-    isEmpty: runs.length === 0,
-    empty: 'No run of all couples has compared anything in this time.',
+    id: 'rates',
+    title: 'Both rates, hour by hour',
+    about: `${path === null ? "Each hour's worst path. " : ''}Between "at least" and "at most" lies what nobody knew. Dashed line: the ${GATE_PERCENT}% gate. Shaded: mirroring was off or partial.`,
+    data: ratesChart(trends),
+    isEmpty: hours.length === 0,
+    empty: 'Nothing was judged in this time. mirrorReconcile does it every 15 minutes.',
     figures: html`${table(
-      ['run', 'finished (UTC)', 'raw consistency', 'compared'],
-      runs.map(({ id, finishedAt, rate }) => [
-        ...[`${id}`, finishedAt === null ? '' : time(finishedAt)],
-        ...[formatRate(rate) ?? '', count(rate.compared)],
+      ['hour (UTC)', 'verdict', 'copy', 'of keys', 'mirror', 'of keys written'],
+      hours.map((hour) => [
+        ...[time(hour.hour), VERDICTS[hour.verdict].word],
+        ...[range(hour.copyLower, hour.copyUpper), count(hour.copyKeys)],
+        ...[range(hour.mirrorLower, hour.mirrorUpper), count(hour.mirrorKeys)],
       ]),
     )}
     ${
       gaps.length === 0
         ? html`<p>No coverage gap.</p>`
         : table(
-            ['coverage gap', 'from (UTC)', 'to'],
-            gaps.map(({ reason, fromAt, toAt }) => [
-              ...[words(reason), time(fromAt), toAt === null ? 'not over' : time(toAt)],
+            ['coverage gap', 'of', 'from (UTC)', 'to'],
+            gaps.map(({ path: of, reason, fromAt, toAt }) => [
+              ...[words(reason), of ?? 'all paths'],
+              ...[time(fromAt), toAt === null ? 'not over' : time(toAt)],
             ]),
           )
     }`,
   });
 }
 
-function lag(trends: Trends): Markup {
-  const hours = trends.hours.filter(({ p50Ms }) => p50Ms !== null).reverse();
+function lag(trends: Trends, { path }: ViewQuery): Markup {
+  const hours = trends.arrivals.filter(({ lagP50Ms }) => lagP50Ms !== null).reverse();
   const ms = (value: number | null) => (value === null ? '' : duration(value));
   return figure({
     id: 'lag',
     title: 'Mirror lag',
-    about: 'From the event until Postgres had it, by the hour. The scale is logarithmic.',
+    about: `From the event until Postgres had it, hour by hour${path === null ? ', of the slowest path' : ''}. The scale is logarithmic.`,
     data: lagChart(trends),
     isEmpty: hours.length === 0,
     empty: 'No event was mirrored in this time, or none was counted yet.',
     figures: table(
       ['hour (UTC)', 'p50', 'p95', 'p99', 'max'],
-      hours.map(({ hour, p50Ms, p95Ms, p99Ms, maxMs }) => [
-        ...[time(hour), ms(p50Ms), ms(p95Ms), ms(p99Ms), ms(maxMs)],
+      hours.map(({ hour, lagP50Ms, lagP95Ms, lagP99Ms, lagMaxMs }) => [
+        ...[time(hour), ms(lagP50Ms), ms(lagP95Ms), ms(lagP99Ms), ms(lagMaxMs)],
       ]),
     ),
   });
@@ -104,22 +107,19 @@ function lag(trends: Trends): Markup {
 
 function outcomes(trends: Trends): Markup {
   const hours = outcomesByHour(trends).reverse();
-  const isCut = trends.hours.some(({ source }) => source === 'cut');
   return figure({
     id: 'outcomes',
     title: 'Events an hour, by outcome',
     about: html`As far as Postgres knows: rows by what wrote them last, and what the log tells.
       Duplicates, ties, retries and events with the flag off leave nothing in Postgres; the
-      function's logs count them. A completion written twice within an hour counts once.
-      ${isCut ? `An hour not counted by a run yet is cut at ${count(SAMPLE_ROWS)} rows.` : ''}`,
+      function's logs count them. A row written twice within an hour counts once. The last hour is
+      counted every 15 minutes.`,
     data: outcomesChart(trends),
     isEmpty: hours.length === 0,
     empty: 'Nothing arrived in this time, or nothing was counted yet.',
     figures: table(
-      ['hour (UTC)', ...OUTCOMES.map(([, name]) => name), 'source'],
-      hours.map((hour) => [
-        ...[time(hour.hour), ...OUTCOMES.map(([key]) => count(hour[key])), hour.source],
-      ]),
+      ['hour (UTC)', ...OUTCOMES.map(([, name]) => name)],
+      hours.map((hour) => [time(hour.hour), ...OUTCOMES.map(([key]) => count(hour[key]))]),
     ),
   });
 }

@@ -1,13 +1,14 @@
 import { html } from 'hono/html';
-import { CAUSE_NAMES, KIND_NAMES, SEVERITIES } from '../../divergences/vocabulary';
+import { CAUSE_NAMES, KIND_NAMES, SEVERITIES } from '../divergences/vocabulary';
 import { type Markup, words } from './markup';
 import { hrefOf, SORTS, STATES, type ViewQuery } from './view-query';
 
 /** The table's filter: a form like any other, so that it works without a script. */
-export function filterView(query: ViewQuery): Markup {
+export function filterView(query: ViewQuery, paths: readonly string[]): Markup {
   const sorts = SORTS.flatMap((name) => [`-${name}`, name]);
   return html`<form method="get" class="filter" data-part="filter" aria-label="Filter divergences">
     ${select('state', 'State', STATES, query.state, null)}
+    ${select('path', 'Path', paths, query.path, 'any')}
     ${select('severity', 'Severity', SEVERITIES, query.severity, 'any')}
     ${select('kind', 'Kind', KIND_NAMES, query.kind, 'any')}
     ${select('cause', 'Cause', CAUSE_NAMES, query.cause, 'any')}
@@ -33,9 +34,11 @@ export function filterView(query: ViewQuery): Markup {
   </form>`;
 }
 
+const STATE_WORDS: Readonly<Record<string, string>> = { todo: 'open, to act on' };
+
 function cleared(query: ViewQuery): ViewQuery {
-  const nothing = { kind: null, cause: null, severity: null, couple: null, day: null, story: null };
-  return { ...query, ...nothing, state: 'open', page: 1 };
+  const nothing = { path: null, kind: null, cause: null, severity: null, couple: null, day: null, story: null };
+  return { ...query, ...nothing, state: 'todo', page: 1 };
 }
 
 function select(
@@ -49,7 +52,7 @@ function select(
     ${title}
     <select name="${name}">
       ${any === null ? '' : option('', any, chosen ?? '')}
-      ${values.map((value) => option(value, words(value), chosen))}
+      ${values.map((value) => option(value, STATE_WORDS[value] ?? words(value), chosen))}
     </select>
   </label>`;
 }

@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { printable } from '../../values/printable';
+import { printable } from '../values/printable';
 
 /** HTML that is escaped already; only `html` makes it. */
 export type Markup = ReturnType<typeof html>;
@@ -44,6 +44,13 @@ export function duration(ms: number): string {
 export function words(name: string): string {
   return cut(name).replaceAll('_', ' ').replace('postgres', 'Postgres').replace('rtdb', 'RTDB');
 }
+
+/** A verdict by sign and word: never by colour alone. */
+export const VERDICTS = {
+  ready: { sign: '✓', word: 'Ready', level: 'good' },
+  not_ready: { sign: '✕', word: 'Not ready', level: 'error' },
+  cannot_tell: { sign: '?', word: "Can't tell", level: 'warning' },
+} as const;
 
 const SEVERITY_SIGNS: Readonly<Record<string, string>> = { error: '✕', warning: '▲', info: '●' };
 

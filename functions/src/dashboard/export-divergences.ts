@@ -1,11 +1,7 @@
-import {
-  DIVERGENCE_EXPORT,
-  type ExportedDivergence,
-  parseExport,
-} from '../postgres/divergence-pages';
-import { csvHeading, csvLine } from './csv';
+import { printable } from '../values/printable';
+import { DIVERGENCE_EXPORT, type ExportedDivergence } from './divergence-pages';
 import type { ViewContext } from './read-view';
-import { filterValues, type ViewQuery } from './view-query';
+import { filterOf, type ViewQuery } from './view-query';
 
 /** With evidence at its longest, some 3 MB. */
 const ROWS_AT_ONCE = 200;
@@ -19,16 +15,46 @@ interface ExportFormat {
   closing: string;
 }
 
+/** The log's own names, in its order, and this code's. */
+const COLUMNS = [
+  ['id', 'id'],
+  ['path', 'path'],
+  ['ref', 'ref'],
+  ['shard', 'shard'],
+  ['day', 'day'],
+  ['key', 'key'],
+  ['kind', 'kind'],
+  ['cause', 'cause'],
+  ['severity', 'severity'],
+  ['detected_by', 'detectedBy'],
+  ['keys', 'keys'],
+  ['times_seen', 'timesSeen'],
+  ['first_seen_at', 'firstSeenAt'],
+  ['last_seen_at', 'lastSeenAt'],
+  ['resolved_at', 'resolvedAt'],
+  ['resolved_by', 'resolvedBy'],
+  ['written_after', 'writtenAfter'],
+  ['written_before', 'writtenBefore'],
+  ['event_id', 'eventId'],
+  ['event_time', 'eventTime'],
+  ['rtdb_value', 'rtdbValue'],
+  ['postgres_value', 'postgresValue'],
+  ['detail', 'detail'],
+] as const satisfies readonly (readonly [string, keyof ExportedDivergence])[];
+
+/** RFC 4180. */
+const CSV_HEADING = `${COLUMNS.map(([column]) => column).join(',')}\r\n`;
+
 /** A map: the name is part of an address, which may say `constructor`. */
 const FORMATS: ReadonlyMap<string, ExportFormat> = new Map([
-  ['csv', { type: 'text/csv; charset=utf-8', opening: csvHeading(), row: csvLine, closing: '' }],
+  ['csv', { type: 'text/csv; charset=utf-8', opening: CSV_HEADING, row: csvLine, closing: '' }],
   [
     'json',
     {
       type: 'application/json; charset=utf-8',
       opening: '[',
       row: (row: ExportedDivergence, isFirst: boolean) =>
-        `${isFirst ? '' : ','}\n${JSON.stringify(row)}`,
+        `${isFirst ? '' : ','}\n${JSON.stringify(loggedOf(row))}`,
       closing: '\n]\n',
     },
   ],
@@ -98,12 +124,36 @@ async function* readPages(
 ): AsyncGenerator<ExportedDivergence[], undefined> {
   let after = 0;
   for (;;) {
-    const values = [...filterValues(query), after, ROWS_AT_ONCE, VALUE_MAX];
-    const rows = parseExport(
-      await transactions.read((statements) => statements.run(DIVERGENCE_EXPORT, values)),
-    );
+    const asked = { ...filterOf(query), after, most: ROWS_AT_ONCE, valueMax: VALUE_MAX };
+    const rows = await transactions.read((statements) => DIVERGENCE_EXPORT.all(statements, asked));
     if (rows.length > 0) yield rows;
     if (rows.length < ROWS_AT_ONCE) return;
     after = rows.at(-1)?.id ?? after;
   }
+}
+
+function loggedOf(row: ExportedDivergence): Record<string, unknown> {
+  return Object.fromEntries(COLUMNS.map(([column, name]) => [column, row[name]]));
+}
+
+function csvLine(row: ExportedDivergence): string {
+  return `${COLUMNS.map(([, name]) => csvCell(cellOf(row[name]))).join(',')}\r\n`;
+}
+
+function cellOf(value: ExportedDivergence[keyof ExportedDivergence]): string | number | null {
+  return typeof value === 'object' && value !== null ? JSON.stringify(value) : value;
+}
+
+/**
+ * One cell. What a spreadsheet would take for a formula begins with an apostrophe, its full-width
+ * forms too; controls and bidi formats are written out.
+ *
+ * Source: OWASP, "CSV Injection".
+ */
+export function csvCell(value: string | number | null): string {
+  if (value === null) return '';
+  if (typeof value === 'number') return String(value);
+  const text = printable(value);
+  const guarded = /^\s*[=+\-@＝＋－＠]/.test(text) ? `'${text}` : text;
+  return `"${guarded.replaceAll('"', '""')}"`;
 }

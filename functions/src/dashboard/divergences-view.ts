@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
-import type { DivergenceRow } from '../postgres/divergence-pages';
+import type { MirroredPath } from '../paths/mirrored-path';
+import type { DivergenceRow, OpenDivergences } from './divergence-pages';
 import {
   count,
   cut,
@@ -10,9 +11,8 @@ import {
   unavailable,
   words,
 } from './markup';
-import type { Panel } from './panel';
 import type { OpenStory } from './read-story';
-import type { DivergencePage } from './read-view';
+import type { DivergencePage, Panel } from './read-view';
 import { storyView } from './story-view';
 import { hrefOf, PAGE_SIZE, type ViewQuery } from './view-query';
 
@@ -32,6 +32,7 @@ export function divergencesView(
   panel: Panel<DivergencePage>,
   story: Panel<OpenStory> | null,
   query: ViewQuery,
+  paths: readonly MirroredPath[],
 ): Markup {
   if (!panel.ok) {
     return html`<div data-part="divergences">
@@ -59,7 +60,7 @@ export function divergencesView(
               </tr>
             </thead>
             <tbody role="rowgroup">
-              ${rows.map((row) => rowView(row, row.id === query.story ? story : null, query))}
+              ${rows.map((row) => rowView(row, row.id === query.story ? story : null, query, paths))}
             </tbody>
           </table>`
     }
@@ -67,17 +68,24 @@ export function divergencesView(
   </div>`;
 }
 
-function countLine({ total, rows }: DivergencePage, { page, state }: ViewQuery): string {
+const STATE_WORDS = { todo: 'open, to act on', open: 'open', resolved: 'resolved', all: '' } as const;
+
+function countLine({ total, keys, rows }: DivergencePage, { page, state }: ViewQuery): string {
   const first = (page - 1) * PAGE_SIZE;
-  const which = state === 'all' ? '' : ` ${state}`;
-  const all = `${count(total)}${which} divergence${total === 1 ? '' : 's'}`;
-  return rows.length === 0 ? all : `${all}, ${count(first + 1)} to ${count(first + rows.length)}`;
+  const which = STATE_WORDS[state] === '' ? '' : ` ${STATE_WORDS[state]}`;
+  const of = keys > total ? `, of ${count(keys)} keys` : '';
+  const all = `${count(total)} divergence${total === 1 ? '' : 's'}${which}${of}`;
+  return rows.length === 0 ? all : `${all}; ${count(first + 1)} to ${count(first + rows.length)}`;
 }
 
 function nothing(total: number, query: ViewQuery): Markup | string {
-  if (total === 0) return 'No divergence is logged that this filter lets through.';
-  return html`There are no so many pages.
-    <a data-go href="${hrefOf(query, { page: 1 })}">Go to the first</a>`;
+  if (total > 0) {
+    return html`This page does not exist.
+      <a data-go href="${hrefOf(query, { page: 1 })}">Go to the first</a>`;
+  }
+  if (query.state !== 'todo') return 'No divergences match this filter.';
+  return html`No divergence needs you.
+    <a data-go href="${hrefOf(query, { state: 'open', page: 1 })}">Show all that are open</a>`;
 }
 
 function heading(name: string | null, title: string, query: ViewQuery): Markup {
@@ -96,11 +104,18 @@ function heading(name: string | null, title: string, query: ViewQuery): Markup {
   </th>`;
 }
 
-function rowView(row: DivergenceRow, story: Panel<OpenStory> | null, query: ViewQuery): Markup {
+function rowView(
+  row: DivergenceRow,
+  story: Panel<OpenStory> | null,
+  query: ViewQuery,
+  paths: readonly MirroredPath[],
+): Markup {
   const isOpen = story !== null;
   const href = `${hrefOf(query, { story: isOpen ? null : row.id })}#d${row.id}`;
   const end =
-    row.resolved_at === null ? html`open` : html`resolved <small>${time(row.resolved_at)}</small>`;
+    row.resolvedAt === null
+      ? html`open`
+      : html`resolved <small>${row.resolvedBy === null ? '' : `by ${row.resolvedBy}, `}${time(row.resolvedAt)}</small>`;
   const cells: [string, Markup | string][] = [
     ['Severity', severityBadge(row.severity)],
     ['Kind', words(row.kind)],
@@ -108,11 +123,11 @@ function rowView(row: DivergenceRow, story: Panel<OpenStory> | null, query: View
     [
       'Leaf',
       html`<a data-go id="d${row.id}" aria-expanded="${String(isOpen)}" href="${href}">
-      ${nameOf(row)}</a>`,
+      ${nameOf(row, paths)}</a>`,
     ],
     ['Day', row.day === null ? '–' : cut(row.day)],
-    ['First seen', time(row.first_seen_at)],
-    ['Seen', row.times_seen === 1 ? 'once' : `${count(row.times_seen)} times`],
+    ['First seen', time(row.firstSeenAt)],
+    ['Seen', row.timesSeen === 1 ? 'once' : `${count(row.timesSeen)} times`],
     ['State', end],
   ];
   return html`<tr role="row" class="${isOpen ? 'opened' : ''}">
@@ -129,13 +144,24 @@ function rowView(row: DivergenceRow, story: Panel<OpenStory> | null, query: View
     }`;
 }
 
-/** Whose completion; the ref of any other leaf, and where it can't be told. */
-function nameOf({ path, shard, key, ref }: DivergenceRow): Markup {
-  const { quest_id, user_id } = key ?? {};
-  if (path !== 'quest_completions') return html`${outside(ref, 90)} <small>${cut(path)}</small>`;
-  if (typeof quest_id !== 'string' || typeof user_id !== 'string') return outside(ref, 90);
-  return html`${outside(quest_id, 48)}
-    <small>of ${outside(user_id, 36)} in ${outside(shard ?? '', 60)}</small>`;
+/** Which key of which shard; the ref where the row is about no single key, or of a path that nobody declares. */
+function nameOf(row: DivergenceRow, paths: readonly MirroredPath[]): Markup {
+  const { path, shard, key, ref, keys } = row;
+  const declared = paths.find(({ name }) => name === path);
+  if (keys > 1) {
+    return html`${count(keys)} keys
+      <small>of ${cut(path)} in ${outside(shard ?? ref, 90)}</small>`;
+  }
+  const parts = (declared?.keyColumns ?? [])
+    .filter((column, place) => place > 0 && column !== declared?.dayColumn)
+    .flatMap((column) => (typeof key?.[column] === 'string' ? [key[column]] : []));
+  const [first, ...rest] = parts;
+  if (first === undefined) return html`${outside(ref, 90)} <small>${cut(path)}</small>`;
+  return html`${outside(first, 48)}
+    <small
+      >${rest.map((part) => html`/ ${outside(part, 36)} `)}of ${cut(path)} in
+      ${outside(shard ?? '', 60)}</small
+    >`;
 }
 
 /** A story whose row is on another page, such as one that healed while it was read. */
@@ -166,4 +192,43 @@ function pager(total: number, query: ViewQuery): Markup | string {
     <span>page ${count(query.page)} of ${count(pages)}</span>
     ${link(query.page + 1, 'Next →', 'next')}
   </nav>`;
+}
+
+/** What is open, by kind and cause; a click filters the table. Bars are SVG: no script is needed. */
+export function openView(open: readonly OpenDivergences[], query: ViewQuery): Markup {
+  const most = Math.max(1, ...open.map((one) => one.keys));
+  const total = open.reduce((sum, one) => sum + one.keys, 0);
+  return html`<section class="card" aria-labelledby="open-now">
+    <h3 id="open-now">Open divergences now</h3>
+    <p class="about">
+      ${count(total)} keys, by kind and cause; the worst first. The bars share one scale.
+    </p>
+    ${
+      open.length === 0
+        ? html`<p class="empty">No difference is open.</p>`
+        : html`<ul class="bars">
+            ${open.map((one) => barOf(one, most, query))}
+          </ul>`
+    }
+  </section>`;
+}
+
+function barOf(
+  { kind, cause, severity, keys }: OpenDivergences,
+  most: number,
+  query: ViewQuery,
+): Markup {
+  const filter = { kind, cause, severity, state: 'open', couple: null, day: null } as const;
+  const width = Math.max(0.5, (100 * keys) / most).toFixed(1);
+  return html`<li>
+    <a data-go data-to="divergences" href="${hrefOf(query, { ...filter, page: 1, story: null })}">
+      ${severityBadge(severity)}
+      <span>${words(kind)} <small>by ${words(cause)}</small></span>
+      <span class="number">${count(keys)}</span>
+    </a>
+    <svg class="bar ${severity}" width="100%" height="6" aria-hidden="true">
+      <rect width="100%" height="6" class="track" rx="3" />
+      <rect width="${width}%" height="6" rx="3" />
+    </svg>
+  </li>`;
 }
