@@ -50,6 +50,7 @@ const CALLS: Record<string, readonly string[]> = {
   log_reading: ['api', 'writer'],
   make_due: ['writer'],
   name_list: ['api', 'reader', 'writer'],
+  note_backup: ['writer'],
   note_first_pass: ['writer'],
   note_gaps: ['writer'],
   note_listed: ['writer'],
