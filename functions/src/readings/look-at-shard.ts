@@ -29,7 +29,7 @@ export async function lookAtShard(
 ): Promise<Looked[]> {
   const keys = [...root, shard];
   // RTDB can't hold such a key, so it holds nothing there; asked for it, it would answer 400.
-  const rtdb = keys.every(isHeldKey) ? stores.rtdb : NOTHING;
+  const rtdb = askingOnce(keys.every(isHeldKey) ? stores.rtdb : NOTHING);
   const isFull = plans.some(({ kind, member }) => kind === 'full' && member.below.length > 0);
   const node = isFull ? rtdb.read(keys) : null;
   return Promise.all(
@@ -48,6 +48,23 @@ const NOTHING: ShardSource = {
   readRange: () => Promise.resolve(null),
   readKeys: () => Promise.resolve([]),
 };
+
+/** Paths that share a node want the same of it: RTDB is asked once. */
+function askingOnce(rtdb: ShardSource): ShardSource {
+  const asked = new Map<string, Promise<unknown>>();
+  const once = <T>(question: readonly unknown[], ask: () => Promise<T>): Promise<T> => {
+    const id = JSON.stringify(question);
+    const known = asked.get(id) as Promise<T> | undefined;
+    const answer = known ?? ask();
+    asked.set(id, answer);
+    return answer;
+  };
+  return {
+    read: (path) => once([path], () => rtdb.read(path)),
+    readRange: (path, from, to) => once([path, from, to], () => rtdb.readRange(path, from, to)),
+    readKeys: (path) => once([path, null], () => rtdb.readKeys(path)),
+  };
+}
 
 function isHeldKey(key: string): boolean {
   return key !== '' && !REFUSED_IN_KEY.test(key) && keyIssues('key', key).length === 0;
