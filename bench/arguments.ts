@@ -8,6 +8,9 @@ export const SECTIONS = [
   'memory',
   'reconcile',
   'backfill',
+  'proof',
+  'proof-cost',
+  'proof-listing',
 ] as const;
 /** Measured only where it is asked for: it fills ten million rows first. */
 export const SECTIONS_ON_REQUEST = ['dashboard'] as const;
@@ -39,6 +42,10 @@ export interface BenchOptions {
   /** Completions that a backfill inserts. */
   filledCompletions: number;
   storeRounds: number;
+  /** Couples whose readings are measured. */
+  proofCouples: number;
+  /** Couples in a listing. */
+  listedCouples: number;
 }
 
 export const USAGE = `npm run bench -- [options]
@@ -69,6 +76,8 @@ const FULL = {
   storedCompletions: 1_000_000,
   filledCompletions: 240_000,
   storeRounds: 3,
+  proofCouples: 2_000,
+  listedCouples: 1_000_000,
 };
 
 const QUICK = {
@@ -83,6 +92,8 @@ const QUICK = {
   storedCompletions: 50_000,
   filledCompletions: 24_000,
   storeRounds: 1,
+  proofCouples: 320,
+  listedCouples: 50_000,
 };
 
 /** @throws Error with one line where the arguments are wrong */

@@ -1,0 +1,63 @@
+import { everyMsFor, type ProofTimes } from '../../readings/proof-times';
+
+/**
+ * What RTDB charges for what leaves it, in US dollars; a project on the Blaze plan has the first 10 GB of a month
+ * free. As the pages showed it in 2026-11; prices change: look it up before you decide.
+ *
+ * Source: https://firebase.google.com/pricing; what is billed:
+ * https://firebase.google.com/docs/database/usage/billing
+ */
+export const RTDB_PRICE = { dollarsPerGb: 1, freeGb: 10 } as const;
+
+export const HOURS_A_MONTH = 730;
+const HOUR_MS = 60 * 60 * 1000;
+
+/** What readings of one node of RTDB cost, a shard on the average; bytes as they leave RTDB, heads included. */
+export interface NodeBytes {
+  shards: number;
+  /** Of these, the part that a row touches in an hour. */
+  touchedShare: number;
+  /** A key of the listing. */
+  listed: number;
+  whole: number;
+  touched: number;
+  full: number;
+  /** Whether its paths have a day: that tells how often all is read. */
+  isDated: boolean;
+}
+
+/** Bytes an hour of one node, by what they are for. */
+export interface HourlyBytes {
+  listing: number;
+  whole: number;
+  touched: number;
+  full: number;
+}
+
+/** What a node's readings take in an hour, once all was read a first time. Pure. */
+export function hourlyBytes(node: NodeBytes, times: ProofTimes): HourlyBytes {
+  const everyMs = everyMsFor(times, node.shards);
+  const { dated, undated } = times.fullEveryMs;
+  const an = (ms: number) => (node.shards * HOUR_MS) / ms;
+  return {
+    listing: node.listed * an(Math.min(everyMs, times.listEveryMs)),
+    whole: node.whole * an(everyMs),
+    // Within the hour, once an hour at most; a whole reading serves as well.
+    touched: node.touched * node.shards * node.touchedShare * (everyMs > HOUR_MS ? 1 : 0),
+    // By the shard up to a tenth sooner.
+    full: node.full * an((node.isDated ? dated : undated) * 0.95),
+  };
+}
+
+export function sumOf({ listing, whole, touched, full }: HourlyBytes): number {
+  return listing + whole + touched + full;
+}
+
+/** Dollars a month. Pure. */
+export function dollarsOf(gbAMonth: number): number {
+  return Math.max(0, gbAMonth - RTDB_PRICE.freeGb) * RTDB_PRICE.dollarsPerGb;
+}
+
+export function gbAMonth(bytesAnHour: number): number {
+  return (bytesAnHour * HOURS_A_MONTH) / 1e9;
+}
