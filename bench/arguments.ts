@@ -76,8 +76,8 @@ const FULL = {
   storedCompletions: 1_000_000,
   filledCompletions: 240_000,
   storeRounds: 3,
-  proofCouples: 2_000,
-  listedCouples: 1_000_000,
+  proofCouples: 1_000,
+  listedCouples: 1_000_500,
 };
 
 const QUICK = {
@@ -93,7 +93,7 @@ const QUICK = {
   filledCompletions: 24_000,
   storeRounds: 1,
   proofCouples: 320,
-  listedCouples: 50_000,
+  listedCouples: 50_500,
 };
 
 /** @throws Error with one line where the arguments are wrong */

@@ -894,6 +894,26 @@ begin
 end
 $$;
 
+-- In which hours of the last days a row of these shards moved: what readings of touched days cost.
+create function mirror.touched_hours(of_path text, shards text[], within interval)
+returns table (shard text, hour timestamptz)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  declared mirror.paths;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = of_path;
+  return query execute format(
+    'select distinct q.%1$I::text, date_trunc(''hour'', q.mirrored_at)
+     from %2$s as q
+     where q.%1$I = any ($1) and q.mirrored_at > clock_timestamp() - $2',
+    declared.key_columns[1], declared.relation
+  ) using shards, within;
+end
+$$;
+
 do $$
 declare
   made regprocedure;
@@ -903,8 +923,9 @@ begin
     from pg_catalog.pg_proc as p
     where p.pronamespace = 'mirror'::regnamespace
       and p.proname in (
-        'truncated_at', 'take_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed', 'end_listing', 'note_rows',
-        'ended_gap', 'note_gap', 'note_first_pass', 'begin_reading', 'rows_of', 'log_reading', 'set_reading', 'fail_reading'
+        'truncated_at', 'take_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed', 'end_listing',
+        'note_rows', 'ended_gap', 'note_gap', 'note_first_pass', 'begin_reading', 'rows_of', 'log_reading',
+        'set_reading', 'fail_reading', 'touched_hours'
       )
   loop
     execute format('revoke all on function %s from public', made);

@@ -1,4 +1,5 @@
 import { everyMsFor, type ProofTimes } from '../../readings/proof-times';
+import { printable } from '../printable';
 
 /**
  * What RTDB charges for what leaves it, in US dollars; a project on the Blaze plan has the first 10 GB of a month
@@ -60,4 +61,50 @@ export function dollarsOf(gbAMonth: number): number {
 
 export function gbAMonth(bytesAnHour: number): number {
   return (bytesAnHour * HOURS_A_MONTH) / 1e9;
+}
+
+/** What RTDB bills a month for readings of these stores. */
+export interface CostReport {
+  nodes: NodeCost[];
+  gbAMonth: number;
+  dollarsAMonth: number;
+  /** Settings that cost less, and what a month would then be; none where nothing is gained. */
+  cheaper: { setting: string; dollarsAMonth: number; price: string }[];
+}
+
+/** Of one node of RTDB, whose paths are read together. */
+export interface NodeCost extends NodeBytes {
+  paths: string[];
+  everyHours: number;
+  /** How many shards the bytes were measured on. */
+  sampled: number;
+  gbAMonth: number;
+}
+
+/** For a person. Pure. */
+export function formatCost({ nodes, gbAMonth: gb, dollarsAMonth, cheaper }: CostReport): string {
+  if (nodes.length === 0) {
+    return 'No shard is known yet: let mirrorReconcile run once, or run mirror reconcile.\n';
+  }
+  const lines = nodes.map((node) => {
+    const { whole, touched, full } = node;
+    const bytes = [whole, touched, full].map((each) => each.toFixed(0)).join(' / ');
+    const share = (node.touchedShare * 100).toFixed(1);
+    return (
+      `${node.paths.join(', ')}: ${node.shards} shards, read every ${node.everyHours} h, ` +
+      `${share}% touched an hour; bytes of a whole / touched / full reading ${bytes} ` +
+      `(${node.sampled} shards measured): ${node.gbAMonth.toFixed(2)} GB a month`
+    );
+  });
+  const { dollarsPerGb, freeGb } = RTDB_PRICE;
+  lines.push(
+    `All: ${gb.toFixed(2)} GB a month, $${dollarsAMonth.toFixed(2)} at $${dollarsPerGb} a GB beyond the ` +
+      `${freeGb} GB that are free; the app's own traffic uses them, too. List price of 2026-11: it may have ` +
+      'changed (https://firebase.google.com/pricing). TLS adds about 3.5 KB a connection and some bytes an answer.',
+  );
+  if (cheaper.length === 0) lines.push('No setting makes it much cheaper.');
+  for (const { setting, dollarsAMonth: less, price } of cheaper) {
+    lines.push(`${setting}: $${less.toFixed(2)} a month; ${price}`);
+  }
+  return `${lines.map(printable).join('\n')}\n`;
 }
