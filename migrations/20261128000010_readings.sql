@@ -141,15 +141,20 @@ returns table (path text, shard text)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan for any limit would sort all that is there.
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
+declare
+  -- A value, not a call: only that can bound the walk along the index, which has every shard.
+  asked_at constant timestamptz := clock_timestamp();
 begin
   return query
   with due as materialized (
     select r.path, r.shard
     from mirror.readings as r
-    where r.due_at <= clock_timestamp()
-      and coalesce(r.taken_until, '-infinity') <= clock_timestamp()
+    where r.due_at <= asked_at
+      and coalesce(r.taken_until, '-infinity') <= asked_at
       and (only_paths is null or r.path = any (only_paths))
     order by r.due_at
     limit most
@@ -163,12 +168,12 @@ begin
     cross join lateral jsonb_array_elements_text(mates -> due.path) as mate (path)
   )
   update mirror.readings as r
-  set taken_until = clock_timestamp() + lease
+  set taken_until = asked_at + lease
   from (
     select known.path, known.shard
     from wanted
     join mirror.readings as known on (known.path, known.shard) = (wanted.path, wanted.shard)
-    where coalesce(known.taken_until, '-infinity') <= clock_timestamp()
+    where coalesce(known.taken_until, '-infinity') <= asked_at
     order by known.path, known.shard
     for update of known skip locked
   ) as mine
@@ -337,6 +342,8 @@ returns text
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan for any limit would sort all that is there.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   declared mirror.paths;
@@ -409,6 +416,8 @@ returns text
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan for any limit would sort all that is there.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   last_shard text;

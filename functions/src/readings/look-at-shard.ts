@@ -1,5 +1,4 @@
 import type { Leaf, MirroredPath } from '../paths/mirrored-path';
-import { stepsOfRef } from '../paths/ref-pattern';
 import type { Statements } from '../postgres/statements';
 import { keyIssues, REFUSED_IN_KEY } from '../values/rtdb-key';
 import { type ComparedKey, compareKey, type Row } from './compare-key';
@@ -7,7 +6,7 @@ import { type FoundLeaf, leavesOfNode, type NodeLeaves } from './leaves-of-node'
 import { keyId, MAX_ONE_BY_ONE, type MemberPlan, wholeRange } from './plan-reading';
 import type { ProofTimes } from './proof-times';
 import type { Looked } from './reading';
-import { refOfParts, type ShardNode } from './shard-node';
+import { refOfParts, type ShardNode, stepsOf } from './shard-node';
 import { ROWS_OF } from './shard-state';
 
 /** RTDB, as far as a reading needs it. Paths are literal keys, not encoded; rejects with RtdbReadError. */
@@ -215,6 +214,6 @@ function coverageOf({ member, kind, range, days, keys, wantsKeys }: MemberPlan):
 }
 
 function leafOfParts(path: MirroredPath, parts: readonly string[]): Leaf {
-  const names = stepsOfRef(path.ref).flatMap((step) => ('part' in step ? [step.part] : []));
+  const names = stepsOf(path.ref).flatMap((step) => ('part' in step ? [step.part] : []));
   return { parts, key: Object.fromEntries(names.map((name, place) => [name, parts[place] ?? ''])) };
 }
