@@ -3,10 +3,10 @@ import { printable } from '../printable';
 
 /**
  * What RTDB charges for what leaves it, in US dollars; a project on the Blaze plan has the first 10 GB of a month
- * free. As the pages showed it in 2026-11; prices change: look it up before you decide.
+ * free. What is billed, and the 10 GB, were read in 2026-11; the dollar a GB is the list price as it is known, and its
+ * page could not be read then: look it up before you decide.
  *
- * Source: https://firebase.google.com/pricing; what is billed:
- * https://firebase.google.com/docs/database/usage/billing
+ * Source: https://firebase.google.com/docs/database/usage/billing; https://firebase.google.com/pricing
  */
 export const RTDB_PRICE = { dollarsPerGb: 1, freeGb: 10 } as const;
 
@@ -99,7 +99,7 @@ export function formatCost({ nodes, gbAMonth: gb, dollarsAMonth, cheaper }: Cost
   const { dollarsPerGb, freeGb } = RTDB_PRICE;
   lines.push(
     `All: ${gb.toFixed(2)} GB a month, $${dollarsAMonth.toFixed(2)} at $${dollarsPerGb} a GB beyond the ` +
-      `${freeGb} GB that are free; the app's own traffic uses them, too. List price of 2026-11: it may have ` +
+      `${freeGb} GB that are free; the app's own traffic uses them, too. The list price may have ` +
       'changed (https://firebase.google.com/pricing). TLS adds about 3.5 KB a connection and some bytes an answer.',
   );
   if (cheaper.length === 0) lines.push('No setting makes it much cheaper.');
