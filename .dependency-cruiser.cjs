@@ -11,7 +11,8 @@ const FLOORS = [
   ['coverage', 'divergences'],
   ['flag'],
   ['canary', 'mirror', 'new-path', 'purge'],
-  ['backup', 'readings'],
+  ['readings'],
+  ['backup'],
   ['backfill', 'explain', 'gate', 'repair'],
   ['completions-only'],
   ['api'],
@@ -25,7 +26,7 @@ const FOLDERS = {
   'rtdb-standin': [],
   ops: ['functions/src/app-paths'],
   local: ['functions/src', 'rtdb-standin', 'simulate'],
-  simulate: ['functions/src', 'local'],
+  simulate: ['functions/src', 'local', 'rtdb-standin'],
   bench: ['functions/src', 'local'],
 };
 

@@ -8,8 +8,7 @@ const shared = {
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   // What only functions/ depends on, such as firebase-admin, resolves in tests as well.
   modulePaths: ['<rootDir>/functions/node_modules'],
-  // Built, or a copy that mutation testing works on.
-  modulePathIgnorePatterns: ['<rootDir>/functions/lib/', '<rootDir>/.stryker-tmp/'],
+  modulePathIgnorePatterns: ['<rootDir>/functions/lib/'],
   transform: {
     '^.+\\.[cm]?[jt]s$': [
       '@swc/jest',

@@ -11,6 +11,7 @@ export const SECTIONS = [
   'proof',
   'proof-cost',
   'proof-listing',
+  'backup',
 ] as const;
 /** Measured only where it is asked for: it fills ten million rows first. */
 export const SECTIONS_ON_REQUEST = ['dashboard'] as const;

@@ -13,6 +13,7 @@ import { Databases } from './databases';
 import { LoadGenerator } from './load/load-generator';
 import { formatResults, type Results, writeResults } from './report';
 import { measureBackfill } from './sections/backfill';
+import { measureBackup } from './sections/backup';
 import { measureDashboard } from './sections/dashboard';
 import { measureFirstEvent } from './sections/first-event';
 import { measureLatency } from './sections/latency';
@@ -66,6 +67,7 @@ async function measure(options: BenchOptions, built: Build): Promise<Results> {
     proof: async () => ({ proof: await measureProof(context) }),
     'proof-cost': async () => ({ proofCost: await measureProofCost(context) }),
     'proof-listing': async () => ({ proofListing: await measureProofListing(context) }),
+    backup: async () => ({ backup: await measureBackup(context) }),
     dashboard: async () => ({ dashboard: await measureDashboard(context) }),
   };
   try {

@@ -3,6 +3,7 @@ import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { SEED_ROWS } from './databases';
 import type { BackfillRow } from './sections/backfill';
+import type { BackupRow } from './sections/backup';
 import type { DashboardRow } from './sections/dashboard';
 import type { FirstEventRow } from './sections/first-event';
 import type { LatencyRow } from './sections/latency';
@@ -23,6 +24,7 @@ export interface Results {
   proof?: ProofRow[];
   proofCost?: ProofCostRow[];
   proofListing?: ProofListingRow[];
+  backup?: BackupRow[];
   dashboard?: DashboardRow[];
 }
 
@@ -50,6 +52,7 @@ export function formatResults(results: Results, targets: readonly Target[]): str
   if (results.proof) parts.push('Readings', proofTable(results.proof));
   if (results.proofCost) parts.push('RTDB bytes, 1M couples', proofCostTable(results.proofCost));
   if (results.proofListing) parts.push('Listing', proofListingTable(results.proofListing));
+  if (results.backup) parts.push('Backup', backupTable(results.backup));
   if (results.dashboard) parts.push('Dashboard', dashboardTable(results.dashboard));
   const problems = Object.values(results)
     .flat()
@@ -247,6 +250,19 @@ function backfillTable(rows: BackfillRow[]): string {
       row.completions,
       fixed(row.perSecond, 0),
       fixed(row.ofCopy, 2),
+      fixed(row.peakMb, 0),
+    ]),
+  );
+}
+
+function backupTable(rows: BackupRow[]): string {
+  return table(
+    ['contender', 'completions', 'completions/s', 'time of reading only', 'peak RSS MB'],
+    rows.map((row) => [
+      row.contender,
+      row.completions,
+      fixed(row.perSecond, 0),
+      fixed(row.timesReading, 2),
       fixed(row.peakMb, 0),
     ]),
   );

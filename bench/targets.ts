@@ -10,6 +10,7 @@ export function judge(results: Results): Target[] {
   const reconcile = results.reconcile?.find((row) => row.contender === 'reconcile');
   const differing = results.proof?.find(({ contender }) => contender === 'one in each batch');
   const readings = results.proofCost?.find(({ contender }) => contender === 'readings');
+  const backup = results.backup?.find((row) => row.contender === 'compare');
   const backfill = (name: string) =>
     results.backfill?.find(({ contender }) => contender === name)?.ofCopy;
   return [
@@ -28,6 +29,8 @@ export function judge(results: Results): Target[] {
     atLeast('readings with a difference in each batch / without', differing?.ofAlike, 0.8),
     atMost('RTDB bytes of readings / two days every hour, 1M couples', readings?.ofHourly, 0.25),
     atMost('peak RSS of a listing, MB', listingMb(results), 200),
+    atMost('comparing a backup / reading file and table', backup?.timesReading, 2),
+    atMost('peak RSS of comparing a backup, MB', backup?.peakMb, 200),
     atMost('contenders that lost an event', losers(results), 0),
   ];
 }

@@ -379,11 +379,9 @@ create table mirror.backfills (
   finished_at timestamp with time zone,
   status text not null default 'running'::text,
   config jsonb not null,
-  checkpoint text collate "C",
-  couples integer not null default 0,
-  leaves bigint not null default 0,
-  inserted bigint not null default 0,
-  rejected bigint not null default 0,
+  checkpoint jsonb not null default '{}'::jsonb,
+  done jsonb not null default '{}'::jsonb,
+  failed jsonb not null default '[]'::jsonb,
   error text,
   constraint backfills_ended_has_time CHECK (((status = 'running'::text) = (finished_at IS NULL))),
   constraint backfills_pkey PRIMARY KEY (id),
@@ -459,7 +457,7 @@ create table mirror.direct_writes (
   constraint direct_writes_operation_known CHECK ((operation = ANY (ARRAY['insert'::text, 'update'::text, 'delete'::text, 'truncate'::text])))
 );
 CREATE UNIQUE INDEX direct_writes_last ON mirror.direct_writes USING btree (md5((key)::text), path);
-CREATE INDEX direct_writes_shard ON mirror.direct_writes USING btree (md5(shard), day);
+CREATE INDEX direct_writes_written ON mirror.direct_writes USING btree (path, written_at);
 alter table mirror.direct_writes enable row level security;
 create policy quest_mirror_api on mirror.direct_writes for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.direct_writes for all to quest_mirror_reader using (true) with check (true);
@@ -495,7 +493,7 @@ create table mirror.divergence_log (
   resolved_at timestamp with time zone,
   resolved_by text,
   constraint divergence_log_cause_known CHECK ((cause = ANY (ARRAY['race'::text, 'rejected'::text, 'flag_disabled'::text, 'before_mirroring'::text, 'fan_out_limit'::text, 'direct_postgres_write'::text, 'client_without_rtdb'::text, 'retries_exhausted'::text, 'ancestor_overwrite'::text, 'retention'::text, 'in_flight'::text, 'other_database'::text, 'restored'::text, 'unknown'::text]))),
-  constraint divergence_log_detected_by_known CHECK ((detected_by = ANY (ARRAY['trigger'::text, 'reconciler'::text, 'api'::text, 'backfill'::text]))),
+  constraint divergence_log_detected_by_known CHECK ((detected_by = ANY (ARRAY['trigger'::text, 'reconciler'::text, 'api'::text, 'backfill'::text, 'repair'::text]))),
   constraint divergence_log_keys_positive CHECK ((keys >= 1)),
   constraint divergence_log_kind_known CHECK ((kind = ANY (ARRAY['missing_in_postgres'::text, 'missing_in_rtdb'::text, 'value_mismatch'::text, 'column_mismatch'::text, 'invalid_payload'::text, 'write_rejected'::text, 'out_of_order'::text, 'missed_event'::text, 'client_only'::text, 'late'::text, 'ancestor_overwrite'::text, 'foreign_user'::text, 'value_drift'::text]))),
   constraint divergence_log_pkey PRIMARY KEY (id),
@@ -505,6 +503,9 @@ create table mirror.divergence_log (
 );
 CREATE INDEX divergence_log_day ON mirror.divergence_log USING btree (md5(shard), day);
 CREATE INDEX divergence_log_first_seen ON mirror.divergence_log USING brin (first_seen_at) WITH (autosummarize='on', pages_per_range='32');
+CREATE INDEX divergence_log_made_good ON mirror.divergence_log USING btree (path, written_before) WHERE ((written_before IS NOT NULL) AND (resolved_by = ANY (ARRAY['repair'::text, 'backfill'::text, 'client'::text, 'direct'::text])));
+CREATE INDEX divergence_log_of_readings ON mirror.divergence_log USING btree (path, md5(shard)) WHERE ((resolved_at IS NULL) AND (written_before IS NOT NULL));
+CREATE INDEX divergence_log_of_triggers ON mirror.divergence_log USING btree (path, kind, id) WHERE ((resolved_at IS NULL) AND (written_before IS NULL));
 CREATE UNIQUE INDEX divergence_log_one_open ON mirror.divergence_log USING btree (md5(ref), kind, path) WHERE (resolved_at IS NULL);
 CREATE INDEX divergence_log_open ON mirror.divergence_log USING btree (first_seen_at) WHERE (resolved_at IS NULL);
 CREATE INDEX divergence_log_overview ON mirror.divergence_log USING btree (kind, cause, severity, day, first_seen_at, resolved_at) INCLUDE (id, path);
@@ -559,6 +560,25 @@ grant select on mirror.identity to quest_mirror_reader;
 grant insert, select on mirror.identity to quest_mirror_writer;
 comment on table mirror.identity is 'Which RTDB this database mirrors; set at first use.';
 
+create table mirror.listings (
+  path text not null,
+  listed_at timestamp with time zone,
+  listed_before timestamp with time zone,
+  began_at timestamp with time zone,
+  after_key text,
+  touched_to timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  gap_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  constraint listings_pkey PRIMARY KEY (path)
+);
+alter table mirror.listings enable row level security;
+create policy quest_mirror_api on mirror.listings for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.listings for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.listings for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.listings to quest_mirror_api;
+grant select on mirror.listings to quest_mirror_reader;
+grant select on mirror.listings to quest_mirror_writer;
+comment on table mirror.listings is 'How far the proof has listed the shards of each path.';
+
 create table mirror.locks (
   name text not null,
   constraint locks_pkey PRIMARY KEY (name)
@@ -580,6 +600,7 @@ create table mirror.paths (
   declaration_hash text not null,
   began_at timestamp with time zone not null default clock_timestamp(),
   first_pass_at timestamp with time zone,
+  columns_due_at timestamp with time zone,
   removed_at timestamp with time zone,
   constraint paths_path_is_name CHECK ((path ~ '^[a-z][a-z0-9_]{0,39}$'::text)),
   constraint paths_pkey PRIMARY KEY (path)
@@ -593,6 +614,98 @@ grant select on mirror.paths to quest_mirror_api;
 grant select on mirror.paths to quest_mirror_reader;
 grant select on mirror.paths to quest_mirror_writer;
 comment on table mirror.paths is 'The mirrored paths, as their migrations declare them.';
+
+create table mirror.rates (
+  path text not null,
+  hour timestamp with time zone not null,
+  at timestamp with time zone not null,
+  verdict text not null,
+  reasons jsonb not null default '[]'::jsonb,
+  verified_to timestamp with time zone,
+  copy_keys bigint not null,
+  copy_differing bigint not null,
+  copy_unknown bigint not null,
+  copy_lower double precision not null,
+  copy_upper double precision not null,
+  mirror_keys bigint not null,
+  mirror_differing bigint not null,
+  mirror_unknown bigint not null,
+  mirror_lower double precision not null,
+  mirror_upper double precision not null,
+  shards bigint not null,
+  unread_shards bigint not null,
+  affected_shards bigint not null,
+  oldest_full_at timestamp with time zone,
+  constraint rates_are_ratios CHECK ((((0)::double precision <= copy_lower) AND (copy_lower <= copy_upper) AND (copy_upper <= (1)::double precision) AND ((0)::double precision <= mirror_lower) AND (mirror_lower <= mirror_upper) AND (mirror_upper <= (1)::double precision))),
+  constraint rates_hour_is_full CHECK ((hour = date_trunc('hour'::text, at, 'UTC'::text))),
+  constraint rates_pkey PRIMARY KEY (path, hour),
+  constraint rates_verdict_known CHECK ((verdict = ANY (ARRAY['ready'::text, 'not_ready'::text, 'cannot_tell'::text])))
+);
+alter table mirror.rates enable row level security;
+create policy quest_mirror_reader on mirror.rates for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.rates for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.rates to quest_mirror_reader;
+grant insert, select on mirror.rates to quest_mirror_writer;
+comment on table mirror.rates is 'What the gate said of each path, once an hour; kept 400 days.';
+
+create table mirror.reading_sums (
+  path text not null,
+  part bigint not null,
+  shards bigint not null,
+  keys bigint not null,
+  brought bigint not null,
+  constraint reading_sums_pkey PRIMARY KEY (path, part)
+);
+alter table mirror.reading_sums enable row level security;
+create policy quest_mirror_reader on mirror.reading_sums for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.reading_sums for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.reading_sums to quest_mirror_reader;
+grant select on mirror.reading_sums to quest_mirror_writer;
+comment on table mirror.reading_sums is 'Sums over mirror.readings by path, kept by its triggers.';
+
+create table mirror.readings (
+  path text not null,
+  shard text collate "C" not null,
+  first_seen_at timestamp with time zone not null default clock_timestamp(),
+  read_at timestamp with time zone,
+  read_from date,
+  whole_at timestamp with time zone[] not null default '{}'::timestamp with time zone[],
+  touched_at timestamp with time zone,
+  full_at timestamp with time zone,
+  keys integer not null default 0,
+  counted_since timestamp with time zone,
+  brought integer not null default 0,
+  in_flight integer not null default 0,
+  failed_at timestamp with time zone,
+  error text,
+  due_at timestamp with time zone not null default clock_timestamp(),
+  is_full_due boolean not null default true,
+  set_at timestamp with time zone,
+  caught_up_at timestamp with time zone,
+  listed_at timestamp with time zone,
+  made_due_at timestamp with time zone,
+  taken_until timestamp with time zone,
+  constraint readings_counts_not_negative CHECK (((keys >= 0) AND (brought >= 0) AND (in_flight >= 0))),
+  constraint readings_pkey PRIMARY KEY (path, shard)
+);
+CREATE INDEX readings_brought ON mirror.readings USING btree (path, brought);
+CREATE INDEX readings_due ON mirror.readings USING btree (due_at);
+CREATE INDEX readings_keys ON mirror.readings USING btree (path, keys);
+CREATE INDEX readings_read ON mirror.readings USING btree (path, read_at);
+CREATE INDEX readings_read_in_full ON mirror.readings USING btree (path, full_at);
+CREATE INDEX readings_unsettled ON mirror.readings USING btree (path) WHERE ((failed_at IS NOT NULL) OR (in_flight > 0) OR (counted_since IS NULL));
+CREATE TRIGGER readings_inserted AFTER INSERT ON mirror.readings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_inserted();
+CREATE TRIGGER readings_removed AFTER DELETE ON mirror.readings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_removed();
+CREATE TRIGGER readings_truncated AFTER TRUNCATE ON mirror.readings FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_removed();
+CREATE TRIGGER readings_updated AFTER UPDATE ON mirror.readings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_updated();
+alter table mirror.readings enable row level security;
+create policy quest_mirror_api on mirror.readings for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.readings for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.readings for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.readings to quest_mirror_api;
+grant select on mirror.readings to quest_mirror_reader;
+grant select on mirror.readings to quest_mirror_writer;
+comment on table mirror.readings is 'What is known of each shard of each path, by its newest reading.';
 
 create table mirror.reconcile_runs (
   id bigint not null generated always as identity,
@@ -650,6 +763,27 @@ create policy quest_mirror_writer on mirror.reconcile_shards for all to quest_mi
 grant select on mirror.reconcile_shards to quest_mirror_reader;
 grant insert, select, update on mirror.reconcile_shards to quest_mirror_writer;
 comment on table mirror.reconcile_shards is 'Parts of a reconcile run: what each compared.';
+
+create table mirror.suspects (
+  path text not null,
+  shard text collate "C" not null,
+  key jsonb not null,
+  looked_at timestamp with time zone not null,
+  looks integer not null default 1,
+  event_id text,
+  mirrored_at timestamp with time zone,
+  written_after timestamp with time zone,
+  constraint suspects_looks_positive CHECK ((looks >= 1))
+);
+CREATE UNIQUE INDEX suspects_key ON mirror.suspects USING btree (md5(shard), path, md5((key)::text));
+alter table mirror.suspects enable row level security;
+create policy quest_mirror_api on mirror.suspects for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.suspects for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.suspects for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.suspects to quest_mirror_api;
+grant select on mirror.suspects to quest_mirror_reader;
+grant select on mirror.suspects to quest_mirror_writer;
+comment on table mirror.suspects is 'Keys that differed at one look, and that are looked at again before they are said to differ.';
 
 CREATE OR REPLACE FUNCTION mirror.apply_daily_quests(claims jsonb, lock_wait text, told jsonb)
  RETURNS TABLE(n integer, verdict text, lag_ms double precision, missed_event boolean, row_event_id text, row_payload jsonb, behind_ms double precision, before_hash text, payload_hash text)
@@ -2449,6 +2583,152 @@ $function$;
 grant execute on function mirror.as_evidence(jsonb,integer) to quest_mirror_api;
 grant execute on function mirror.as_evidence(jsonb,integer) to quest_mirror_writer;
 
+CREATE OR REPLACE FUNCTION mirror.begin_listing(listed_paths text[], every interval)
+ RETURNS TABLE(began_at timestamp with time zone, after_key text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  insert into mirror.listings (path)
+  select name from unnest(listed_paths) as name order by name
+  on conflict do nothing;
+  return query
+  with known as (
+    select l.path, l.began_at, l.listed_at
+    from mirror.listings as l
+    where l.path = any (listed_paths)
+    order by l.path
+    for update
+  )
+  update mirror.listings as l
+  set
+    began_at = coalesce(l.began_at, statement_timestamp()),
+    after_key = case when l.began_at is null then null else l.after_key end
+  from known
+  where l.path = known.path
+    and (l.began_at is not null or coalesce(l.listed_at, '-infinity') <= clock_timestamp() - every)
+  returning l.began_at, l.after_key;
+end
+$function$;
+grant execute on function mirror.begin_listing(text[],interval) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.begin_reading(read_paths text[], read_shard text, moved_within interval)
+ RETURNS TABLE(path text, read_at timestamp with time zone, reading jsonb, path_books jsonb, open jsonb, settled jsonb, suspects jsonb, direct jsonb, moved jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  declared mirror.paths;
+  known mirror.readings;
+  -- Before the statement's snapshot: what is committed later is newer than the reading.
+  began_at constant timestamptz := statement_timestamp();
+begin
+  for declared in
+    select p.* from mirror.paths as p where p.path = any (read_paths) order by p.path
+  loop
+    known := null;
+    select r.* into known
+    from mirror.readings as r
+    where (r.path, r.shard) = (declared.path, read_shard);
+    path := declared.path;
+    read_at := began_at;
+    reading := case when known.path is not null then to_jsonb(known) end;
+    path_books := jsonb_build_object(
+      'began_at', declared.began_at,
+      'first_pass_at', declared.first_pass_at,
+      'are_columns_due', declared.columns_due_at is not null,
+      'gap_at', (
+        select max(c.to_at)
+        from mirror.coverage as c
+        where c.reason in ('flag_off', 'percent')
+          and (c.path is null or c.path = declared.path)
+          and c.to_at <= began_at
+      ),
+      'restored_at', (
+        select max(ended.at)
+        from (
+          select c.to_at
+          from mirror.coverage as c
+          where c.reason = 'restored'
+            and (c.path is null or c.path = declared.path)
+            and c.to_at <= began_at
+          union all
+          select d.written_at
+          from mirror.direct_writes as d
+          where d.path = declared.path and d.operation = 'truncate'
+        ) as ended (at)
+      )
+    );
+    open := (
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'id', log.id, 'ref', log.ref, 'kind', log.kind, 'cause', log.cause, 'day', log.day,
+        'key', log.key, 'keys', log.keys, 'seen', log.detail -> 'seen',
+        'written_after', log.written_after, 'written_before', log.written_before
+      ) order by log.id), '[]')
+      from mirror.divergence_log as log
+      where md5(log.shard) = md5(read_shard)
+        and log.shard = read_shard
+        and log.path = declared.path
+        and log.resolved_at is null
+        and log.written_before is not null
+    );
+    settled := (
+      select coalesce(jsonb_agg(distinct log.ref), '[]')
+      from mirror.divergence_log as log
+      where md5(log.shard) = md5(read_shard)
+        and log.shard = read_shard
+        and log.path = declared.path
+        and log.resolved_by in ('repair', 'backfill', 'client')
+        and log.resolved_at >= coalesce(known.read_at, '-infinity')
+    );
+    suspects := (
+      select coalesce(jsonb_agg(to_jsonb(s) - 'path' - 'shard'), '[]')
+      from mirror.suspects as s
+      where md5(s.shard) = md5(read_shard) and s.shard = read_shard and s.path = declared.path
+    );
+    direct := (
+      select coalesce(jsonb_agg(jsonb_build_object(
+        'key', d.key, 'day', d.day, 'operation', d.operation, 'at', d.written_at,
+        'written_by', d.written_by, 'is_change', d.old_payload is distinct from d.new_payload
+      )), '[]')
+      from mirror.direct_writes as d
+      where md5(d.shard) = md5(read_shard)
+        and d.shard = read_shard
+        and d.path = declared.path
+        and d.written_at > coalesce(known.full_at, '-infinity')
+    );
+    execute format(
+      'select case when count(*) <= 1000 then coalesce(jsonb_agg(jsonb_build_array(m.what, m.at)), ''[]'') end
+       from (
+         select %1$s as what, max(q.mirrored_at) as at
+         from %2$s as q
+         where q.%3$I = $1 and q.mirrored_at > $2
+         group by 1
+         limit 1001
+       ) as m',
+      coalesce(
+        'to_char(q.' || quote_ident(declared.day_column) || ', ''YYYY-MM-DD'')',
+        format('jsonb_build_array(%s)', mirror.name_list(declared.key_columns, 'q.%I'))
+      ),
+      declared.relation, declared.key_columns[1]
+    )
+    into moved
+    using read_shard, case
+      when declared.day_column is null then began_at - moved_within
+      else coalesce(known.read_at, '-infinity') - interval '2 minutes'
+    end;
+    return next;
+  end loop;
+end
+$function$;
+grant execute on function mirror.begin_reading(text[],text,interval) to quest_mirror_api;
+grant execute on function mirror.begin_reading(text[],text,interval) to quest_mirror_reader;
+grant execute on function mirror.begin_reading(text[],text,interval) to quest_mirror_writer;
+
 CREATE OR REPLACE FUNCTION mirror.boolean_of(leaf jsonb)
  RETURNS boolean
  LANGUAGE sql
@@ -3189,12 +3469,73 @@ begin
     day_column = excluded.day_column,
     visible_to = excluded.visible_to,
     declaration_hash = excluded.declaration_hash,
+    -- Rows that are there show what the declaration before told.
+    columns_due_at = case
+      when known.other_columns = excluded.other_columns then known.columns_due_at
+      else clock_timestamp()
+    end,
     removed_at = null
   returning known.* into declared;
   perform mirror.build_path(declared);
 end
 $function$;
 comment on function mirror.declare_path(text,text,text[],text[]) is 'For migrations: records a mirrored path, and makes its functions, policies, grants and triggers.';
+
+CREATE OR REPLACE FUNCTION mirror.end_columns(ended_path text, due_since timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update mirror.paths as p
+  set columns_due_at = null
+  where p.path = ended_path and p.columns_due_at is not distinct from due_since;
+  return found;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.end_listing(listed_path text, listing_began timestamp with time zone, full_again interval)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update mirror.readings as r
+  set
+    is_full_due = true,
+    made_due_at = clock_timestamp(),
+    due_at = least(r.due_at, clock_timestamp())
+  where r.path = listed_path
+    and coalesce(r.listed_at, '-infinity') < listing_began
+    and r.first_seen_at < listing_began
+    and r.keys > 0
+    and coalesce(r.full_at, '-infinity') < clock_timestamp() - full_again;
+  update mirror.listings as l
+  set listed_before = l.listed_at, listed_at = listing_began, began_at = null, after_key = null
+  where l.path = listed_path and l.began_at = listing_began;
+end
+$function$;
+grant execute on function mirror.end_listing(text,timestamp with time zone,interval) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.fail_reading(failed_path text, failed_shard text, reason text, again interval)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into mirror.readings (path, shard) values (failed_path, failed_shard) on conflict do nothing;
+  update mirror.readings as r
+  set
+    failed_at = clock_timestamp(),
+    error = left(reason, 1000),
+    due_at = clock_timestamp() + again,
+    taken_until = null
+  where (r.path, r.shard) = (failed_path, failed_shard);
+end
+$function$;
+grant execute on function mirror.fail_reading(text,text,text,interval) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.falls_into_gap(gap jsonb, event_time timestamp with time zone, from_hash text, to_hash text, is_from_known boolean)
  RETURNS boolean
@@ -3232,6 +3573,541 @@ $function$;
 grant execute on function mirror.few_gaps(jsonb,integer) to quest_mirror_api;
 grant execute on function mirror.few_gaps(jsonb,integer) to quest_mirror_writer;
 
+CREATE OR REPLACE FUNCTION mirror.fill_rows(filled_path text, filled_shard text, leaves jsonb, found_rows jsonb)
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  columns text[];
+  inserted integer[];
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = filled_path;
+  perform mirror.refuse_unknown_columns(declared, leaves);
+  columns := declared.key_columns || array(select jsonb_object_keys(declared.other_columns));
+  perform set_config('mirror.writer', 'on', true);
+  execute format(
+    -- No column's name begins with `_`.
+    'with leaf as materialized (
+       select (l.place - 1)::integer as _n, r.*
+       from jsonb_array_elements($1) with ordinality as l (told, place)
+       cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
+     ),
+     inserted as (
+       insert into %1$s (%2$s, payload, origin, event_time)
+       select %3$s, leaf.payload, ''backfill'', ''-infinity'' from leaf order by leaf._n
+       -- Of the key alone: a constraint of the team''s is to say that it refuses the row.
+       on conflict (%4$s) do nothing
+       returning %4$s
+     )
+     select coalesce(array_agg(leaf._n), ''{}'')
+     from leaf
+     join inserted as i on (%5$s) = (%6$s)',
+    declared.relation,
+    mirror.name_list(columns, '%I'), mirror.name_list(columns, 'leaf.%I'),
+    mirror.name_list(declared.key_columns, '%I'),
+    mirror.name_list(declared.key_columns, 'i.%I'), mirror.name_list(declared.key_columns, 'leaf.%I')
+  ) into inserted using leaves;
+  perform mirror.settle_written(
+    filled_path, filled_shard, 'backfill',
+    array(select leaves -> n ->> 'ref' from unnest(inserted) as n),
+    array['missing_in_postgres'], found_rows
+  );
+  return inserted;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.gate_evidence(judged_path text, judged_shard text, canary_shards text[], window_length interval, new_within interval, full_within interval)
+ RETURNS TABLE(at timestamp with time zone, began_at timestamp with time zone, first_pass_at timestamp with time zone, listed_at timestamp with time zone, verified_to timestamp with time zone, shards bigint, unread_shards bigint, failed_shards bigint, failed_shard text, failed_error text, old_full_shards bigint, affected_shards bigint, oldest_full_at timestamp with time zone, copy_rate jsonb, mirror_rate jsonb, causes jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  declared mirror.paths;
+  window_at timestamptz;
+  full_limit timestamptz;
+  truncated_at timestamptz;
+  restores tstzrange[];
+  readable bigint;
+  never_read bigint;
+  failed_known bigint;
+  newcomers bigint;
+  left_out bigint;
+  -- Of what may be all shards of a path, after a gap or in its first pass, sums do.
+  bulk_unread bigint;
+  old_full record;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = judged_path;
+  at := statement_timestamp();
+  window_at := at - window_length;
+  began_at := declared.began_at;
+  first_pass_at := declared.first_pass_at;
+  listed_at := (select l.listed_at from mirror.listings as l where l.path = judged_path);
+  truncated_at := (
+    select max(d.written_at)
+    from mirror.direct_writes as d
+    where d.path = judged_path and d.operation = 'truncate'
+  );
+  -- A full reading proves nothing once mirroring was off, or a store was put back.
+  full_limit := greatest(at - full_within, truncated_at, (
+    select max(coalesce(c.to_at, at))
+    from mirror.coverage as c
+    where c.reason in ('flag_off', 'percent', 'restored')
+      and (c.path is null or c.path = judged_path)
+      and (c.to_at <= at or c.reason = 'restored')
+  ));
+  restores := (
+    select coalesce(array_agg(tstzrange(c.from_at, coalesce(c.to_at, at), '[]')), '{}')
+    from mirror.coverage as c
+    where c.reason = 'restored' and (c.path is null or c.path = judged_path)
+  );
+
+  select
+    count(*),
+    count(*) filter (where r.read_at is not null or r.first_seen_at <= at - new_within),
+    min(r.shard)
+  into failed_shards, failed_known, failed_shard
+  from mirror.readings as r
+  where r.path = judged_path
+    -- As its index has it.
+    and (r.failed_at is not null or r.in_flight > 0 or r.counted_since is null)
+    and r.failed_at is not null
+    and (judged_shard is null or r.shard = judged_shard);
+  failed_error := (
+    select r.error from mirror.readings as r where (r.path, r.shard) = (judged_path, failed_shard)
+  );
+  select
+    count(*) filter (where r.first_seen_at > at - new_within),
+    count(*) filter (where r.first_seen_at <= at - new_within and r.failed_at is null)
+  into newcomers, never_read
+  from mirror.readings as r
+  where r.path = judged_path
+    and r.read_at is null
+    and (judged_shard is null or r.shard = judged_shard);
+
+  if judged_shard is null then
+    select coalesce(sum(s.shards), 0) into shards from mirror.reading_sums as s where s.path = judged_path;
+  else
+    select count(*) into shards
+    from mirror.readings as r
+    where (r.path, r.shard) = (judged_path, judged_shard);
+  end if;
+  readable := shards - newcomers - failed_known;
+  verified_to := case
+    when listed_at is null then null
+    when shards = newcomers then listed_at
+    when never_read > readable / 1000 then null
+    else least(listed_at, (
+      select r.read_at
+      from mirror.readings as r
+      where r.path = judged_path
+        and r.read_at is not null
+        and r.failed_at is null
+        and (judged_shard is null or r.shard = judged_shard)
+      order by r.read_at
+      offset readable / 1000 - never_read
+      limit 1
+    ))
+  end;
+  oldest_full_at := (
+    select min(r.full_at)
+    from mirror.readings as r
+    where r.path = judged_path and (judged_shard is null or r.shard = judged_shard)
+  );
+  -- From 20 shards on, one of each 1,000.
+  left_out := case when shards < 20 then 0 else (shards + 999) / 1000 end;
+  bulk_unread := case when judged_shard is null and never_read > 1000 then never_read else 0 end;
+  select
+    count(*) as shards,
+    coalesce(sum(r.keys), 0) as keys,
+    coalesce(sum(greatest(r.keys, 1)), 0) as total
+  into old_full
+  from mirror.readings as r
+  where r.path = judged_path
+    and (r.full_at < full_limit or (r.full_at is null and r.read_at is not null))
+    and judged_shard is null;
+
+  execute format($statement$
+    with
+    open as materialized (
+      select
+        coalesce(log.shard, '') as shard, log.ref, log.key, log.kind, log.cause,
+        log.keys, log.written_after, log.written_before,
+        -- Columns that a changed declaration has not computed yet: nobody knows.
+        log.kind = 'column_mismatch' and $18 as is_due
+      from mirror.divergence_log as log
+      where log.path = $1
+        and log.resolved_at is null
+        and log.written_before is not null
+        and log.kind in (
+          'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'column_mismatch', 'invalid_payload'
+        )
+        and ($2 is null or log.shard = $2)
+    ),
+    open_by_shard as materialized (
+      select
+        open.shard,
+        coalesce(sum(open.keys) filter (where not open.is_due), 0) as keys,
+        coalesce(sum(open.keys) filter (where open.is_due), 0) as due,
+        coalesce(sum(open.keys) filter (where open.kind = 'invalid_payload'), 0) as odd
+      from open
+      group by open.shard
+    ),
+    told as (
+      select open.*, null::timestamptz as resolved_at, null::text as resolved_by, null::date as day
+      from open
+      union all
+      select
+        log.shard, log.ref, log.key, log.kind, log.cause, log.keys, log.written_after,
+        log.written_before, log.kind = 'column_mismatch' and $18, log.resolved_at, log.resolved_by,
+        log.day
+      from mirror.divergence_log as log
+      where log.path = $1
+        and log.written_before > $3 - interval '7 days'
+        and log.resolved_by in ('repair', 'backfill', 'client', 'direct')
+        and log.kind in (
+          'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'column_mismatch', 'invalid_payload'
+        )
+        and ($2 is null or log.shard = $2)
+    ),
+    -- Each key once: that a repair is followed by another loss makes it one lost key.
+    lost as materialized (
+      select
+        told.shard, told.ref, max(told.keys - past.writes) as keys, min(told.kind) as kind,
+        min(told.cause) as cause,
+        -- What is missing may have been written before the window: a day before the reading, to the minute.
+        bool_and(
+          told.is_due or told.written_after is not null and told.written_after < r.read_at - $12
+        ) as is_unsure
+      from told
+      -- limit: one look-up for each. Planned as a join it may read all readings.
+      cross join lateral (
+        select known.read_at, known.failed_at, known.counted_since
+        from mirror.readings as known
+        where (known.path, known.shard) = ($1, told.shard)
+        limit 1
+      ) as r
+      cross join lateral (
+        select count(*) as writes
+        from mirror.direct_writes as d
+        where d.path = $1
+          and d.shard = told.shard
+          and md5(d.shard) = md5(told.shard)
+          and (told.keys > 1 or d.key = told.key)
+          and d.written_at > coalesce(told.written_after, '-infinity')
+          and d.written_at <= told.written_before
+      ) as past
+      where (r.read_at >= $3 or (r.read_at >= $4 and r.failed_at is null))
+        and told.written_before > greatest(r.counted_since, r.read_at - $12)
+        and told.written_before <= r.read_at
+        and coalesce(told.written_after, '-infinity') >= r.counted_since
+        and past.writes < told.keys
+        and not coalesce(
+          $5 > coalesce(told.written_after, '-infinity') and $5 <= told.written_before, false
+        )
+        and not exists (
+          select
+          from unnest($6) as restore
+          where restore && tstzrange(coalesce(told.written_after, '-infinity'), told.written_before, '[]')
+        )
+        -- Made good by hand, and written again by an event since: the event brought it.
+        and not (
+          told.resolved_by in ('repair', 'backfill', 'client')
+          and told.kind <> 'invalid_payload'
+          and exists (
+            select
+            from %1$s as q
+            where %2$s
+              and q.origin = 'rtdb'
+              and q.mirrored_at > told.resolved_at
+              and q.mirrored_at <= r.read_at
+          )
+        )
+      group by told.shard, told.ref
+    ),
+    lost_by_shard as materialized (
+      select
+        lost.shard,
+        coalesce(sum(lost.keys) filter (where not lost.is_unsure), 0) as keys,
+        coalesce(sum(lost.keys) filter (where lost.is_unsure), 0) as unsure
+      from lost
+      group by lost.shard
+    ),
+    direct_by_shard as materialized (
+      select d.shard, count(*) as keys
+      from mirror.direct_writes as d
+      left join lateral (
+        select known.read_at, known.touched_at
+        from mirror.readings as known
+        where (known.path, known.shard) = (d.path, d.shard)
+        limit 1
+      ) as r on true
+      where d.path = $1
+        and d.shard is not null
+        and d.shard <> all ($7)
+        and ($2 is null or d.shard = $2)
+        and d.written_at > coalesce($4, '-infinity')
+        and d.written_at > coalesce(greatest(r.read_at, r.touched_at), '-infinity')
+        and not exists (select from open where open.shard = d.shard and open.key = d.key)
+      group by d.shard
+    ),
+    candidates as (
+      select $2 as shard where $2 is not null
+      union
+      select shard from open_by_shard
+      union
+      select shard from lost_by_shard
+      union
+      select shard from direct_by_shard
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null and r.read_at < $4
+      )
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null and r.read_at is null and $13 = 0
+      )
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null
+          and (r.failed_at is not null or r.in_flight > 0 or r.counted_since is null)
+          -- In a path's first pass it is null of all.
+          and (r.failed_at is not null or r.in_flight > 0 or $14 is not null and r.read_at is not null)
+      )
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null and r.full_at < $8 order by r.keys desc limit 2 * $9
+      )
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null and $5 >= coalesce(greatest(r.read_at, r.touched_at), '-infinity')
+      )
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null order by r.keys desc limit 2 * $9
+      )
+      union
+      (
+        select r.shard from mirror.readings as r
+        where r.path = $1 and $2 is null order by r.brought desc limit 2 * $9
+      )
+    ),
+    looked_at as materialized (
+      select
+        c.shard,
+        coalesce(r.keys, 0) as read_keys,
+        coalesce(r.brought, 0) as read_brought,
+        coalesce(r.in_flight, 0) as in_flight,
+        coalesce(o.due, 0) as due,
+        r.read_at,
+        r.counted_since,
+        coalesce(o.odd, 0) as odd,
+        -- After a TRUNCATE nothing is left of what was read before.
+        case
+          when $5 >= coalesce(greatest(r.read_at, r.touched_at), '-infinity')
+          then greatest(coalesce(r.keys, 0) + coalesce(o.odd, 0), coalesce(o.keys, 0))
+          else coalesce(o.keys, 0) + coalesce(d.keys, 0)
+        end as differing,
+        coalesce(l.keys, 0) as lost,
+        coalesce(l.unsure, 0) as unsure,
+        -- Of a shard without a row nothing but a write past the mirror is known.
+        r.shard is not null and r.read_at is null and r.first_seen_at > $10 as is_new,
+        r.shard is not null
+          and (r.failed_at is not null or coalesce(r.read_at < $4, r.read_at is null)) as is_unread,
+        r.shard is not null and coalesce(r.full_at < $8, true) as is_full_old
+      from candidates as c
+      left join lateral (
+        select known.*
+        from mirror.readings as known
+        where (known.path, known.shard) = ($1, c.shard)
+        limit 1
+      ) as r on true
+      left join open_by_shard as o on o.shard = c.shard
+      left join lost_by_shard as l on l.shard = c.shard
+      left join direct_by_shard as d on d.shard = c.shard
+    ),
+    moved as materialized (
+      select m.shard, count(*) as rows
+      from looked_at as m
+      join %1$s as q on q.%3$I = m.shard
+      where (m.is_unread or m.counted_since is null)
+        and not m.is_new
+        and q.mirrored_at > greatest(
+          $3, case when m.counted_since is null then null else m.read_at end
+        )
+      group by m.shard
+    ),
+    judged as materialized (
+      select
+        k.shard, k.read_at is not null as is_read, k.read_keys, k.read_brought, k.is_new, k.is_unread, k.is_full_old, k.differing, k.lost,
+        greatest(
+          k.read_keys + k.odd,
+          k.differing + case when k.is_unread or k.is_full_old then 0 else k.in_flight + k.due end,
+          case when k.is_unread or k.is_full_old then 1 else 0 end
+        ) as total,
+        k.is_unread or k.is_full_old as is_unknown,
+        k.in_flight + k.due as in_flight,
+        case
+          when k.is_unread and coalesce(k.read_at, '-infinity') < $3 then 0
+          else k.read_brought
+        end as brought,
+        case
+          when k.is_unread then greatest(1, coalesce(m.rows, 0), k.in_flight)
+          when k.counted_since is null then greatest(coalesce(m.rows, 0), k.in_flight)
+          else k.in_flight
+        end + k.unsure as unjudged
+      from looked_at as k
+      left join moved as m on m.shard = k.shard
+    ),
+    tallied as materialized (
+      select
+        j.shard, j.is_read, j.read_keys, j.read_brought, j.is_unread, j.is_full_old, j.differing, j.lost,
+        j.total,
+        case when j.is_unknown then j.total - j.differing else j.in_flight end as unknown,
+        j.brought + j.lost + j.unjudged as written,
+        j.unjudged
+      from judged as j
+      where not j.is_new
+    ),
+    sums as (
+      select coalesce(sum(s.keys), 0) as keys, coalesce(sum(s.brought), 0) as brought
+      from mirror.reading_sums as s
+      where s.path = $1 and $2 is null
+    ),
+    copy_tops as (
+      (select t.* from tallied as t order by t.differing desc, t.total desc limit $9)
+      union
+      (select t.* from tallied as t order by t.differing + t.unknown desc, t.total desc limit $9)
+      union
+      (select t.* from tallied as t order by t.total desc limit 3 * $9)
+    ),
+    mirror_tops as (
+      (select t.* from tallied as t order by t.lost desc, t.written desc limit $9)
+      union
+      (select t.* from tallied as t order by t.lost + t.unjudged desc, t.written desc limit $9)
+      union
+      (select t.* from tallied as t order by t.written desc limit 3 * $9)
+    ),
+    causes as (
+      select c.kind, c.cause, sum(c.open)::bigint as open, sum(c.lost)::bigint as lost
+      from (
+        select open.kind, open.cause, open.keys as open, 0 as lost from open
+        union all
+        select lost.kind, lost.cause, 0, lost.keys from lost where not lost.is_unsure
+      ) as c
+      group by c.kind, c.cause
+    ),
+    overall as (
+      select
+        coalesce(sum(t.read_keys), 0) as read_keys,
+        coalesce(sum(t.read_brought), 0) as read_brought,
+        coalesce(sum(t.total), 0) as total,
+        coalesce(sum(t.differing), 0) as differing,
+        coalesce(sum(t.unknown), 0) as unknown,
+        coalesce(sum(t.written), 0) as written,
+        coalesce(sum(t.lost), 0) as lost,
+        coalesce(sum(t.unjudged), 0) as unjudged,
+        count(*) filter (where t.differing > 0 or t.lost > 0) as affected,
+        count(*) filter (where t.is_unread) as unread,
+        count(*) filter (where t.is_full_old and t.is_read) as old_full,
+        coalesce(sum(t.read_keys) filter (where t.is_full_old and t.is_read), 0) as old_keys,
+        coalesce(sum(greatest(t.read_keys, 1)) filter (where t.is_full_old and t.is_read), 0) as old_total
+      from tallied as t
+    ),
+    -- Shards that were not read in full for too long, and are not among those looked at.
+    rest as (
+      select
+        $15 - overall.old_full as shards,
+        $16 - overall.old_keys as keys,
+        $17 - overall.old_total as total
+      from overall
+      where $2 is null
+      union all
+      select 0, 0, 0 where $2 is not null
+    )
+    select
+      overall.unread + $11 + $13,
+      overall.old_full + rest.shards,
+      overall.affected,
+      jsonb_build_object(
+        'total', case when $2 is null then sums.keys - overall.read_keys else 0 end + overall.total
+          + rest.total - rest.keys + $13,
+        'differing', overall.differing,
+        'unknown', overall.unknown + rest.total + $13,
+        'tops', (
+          select coalesce(jsonb_agg(jsonb_build_object(
+            'shard', t.shard, 'total', t.total, 'differing', t.differing, 'unknown', t.unknown
+          )), '[]')
+          from copy_tops as t
+          where t.total > 0
+        )
+      ),
+      jsonb_build_object(
+        'total', case when $2 is null then sums.brought - overall.read_brought else 0 end
+          + overall.written + $13,
+        'differing', overall.lost,
+        'unknown', overall.unjudged + $13,
+        'tops', (
+          select coalesce(jsonb_agg(jsonb_build_object(
+            'shard', t.shard, 'total', t.written, 'differing', t.lost, 'unknown', t.unjudged
+          )), '[]')
+          from mirror_tops as t
+          where t.written > 0
+        )
+      ),
+      (
+        select coalesce(jsonb_agg(to_jsonb(c) order by c.open + c.lost desc, c.kind, c.cause), '[]')
+        from causes as c
+      )
+    from overall, sums, rest
+  $statement$,
+    declared.relation,
+    (
+      select string_agg(
+        case
+          when k.name = declared.day_column then format('q.%I = told.day', k.name)
+          else format('q.%I = told.key ->> %L', k.name, k.name)
+        end,
+        ' and ' order by k.place
+      )
+      from unnest(declared.key_columns) with ordinality as k (name, place)
+    ),
+    declared.key_columns[1]
+  )
+  into unread_shards, old_full_shards, affected_shards, copy_rate, mirror_rate, causes
+  using judged_path, judged_shard, window_at, verified_to, truncated_at, restores, canary_shards,
+    full_limit, left_out, at - new_within, newcomers, window_length, bulk_unread, first_pass_at, old_full.shards,
+    old_full.keys, old_full.total, declared.columns_due_at is not null;
+  return next;
+end
+$function$;
+grant execute on function mirror.gate_evidence(text,text,text[],interval,interval,interval) to quest_mirror_reader;
+grant execute on function mirror.gate_evidence(text,text,text[],interval,interval,interval) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.give_back(given_paths text[], given_shards text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update mirror.readings as r
+  set taken_until = null
+  from unnest(given_paths, given_shards) as given (path, shard)
+  where (r.path, r.shard) = (given.path, given.shard collate "C");
+end
+$function$;
+grant execute on function mirror.give_back(text[],text[]) to quest_mirror_writer;
+
 CREATE OR REPLACE FUNCTION mirror.guard(guarded regclass, roles text[])
  RETURNS void
  LANGUAGE plpgsql
@@ -3255,36 +4131,6 @@ begin
 end
 $function$;
 comment on function mirror.guard(regclass,text[]) is 'For migrations: row level security on a table, with a policy for each of the roles.';
-
-CREATE OR REPLACE FUNCTION mirror.insert_missing(completions jsonb)
- RETURNS bigint
- LANGUAGE plpgsql
- SET search_path TO ''
-AS $function$
-declare
-  inserted bigint;
-begin
-  perform set_config('mirror.writer', 'on', true);
-  insert into rtdb.quest_completions (
-    couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_time
-  )
-  select
-    c.couple_id, c.date_key, c.quest_id, c.user_id, c.partner_id, c.completed_at, c.payload,
-    'backfill', '-infinity'
-  from jsonb_to_recordset(completions) as c (
-    couple_id text,
-    date_key date,
-    quest_id text,
-    user_id text,
-    partner_id text,
-    completed_at timestamptz,
-    payload jsonb
-  )
-  on conflict do nothing;
-  get diagnostics inserted = row_count;
-  return inserted;
-end
-$function$;
 
 CREATE OR REPLACE FUNCTION mirror.instant_of(leaf jsonb)
  RETURNS timestamp with time zone
@@ -3363,6 +4209,107 @@ AS $function$
   )
 $function$;
 
+CREATE OR REPLACE FUNCTION mirror.log_reading(read_path text, read_shard text, finder text, found_rows jsonb, renewed jsonb, resolved jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update mirror.divergence_log as log
+  set
+    resolved_at = clock_timestamp(),
+    resolved_by = over.by,
+    last_seen_at = greatest(log.last_seen_at, clock_timestamp())
+  from jsonb_to_recordset(resolved) as over (id bigint, by text)
+  where log.id = over.id and log.resolved_at is null;
+  update mirror.divergence_log as log
+  set
+    last_seen_at = clock_timestamp(),
+    times_seen = log.times_seen + 1,
+    keys = coalesce(again.keys, log.keys),
+    cause = coalesce(again.cause, log.cause),
+    severity = coalesce(again.severity, log.severity),
+    detail = coalesce(log.detail, '{}') || coalesce(again.detail, '{}')
+  from jsonb_to_recordset(renewed) as again (
+    id bigint, keys integer, cause text, severity text, detail jsonb
+  )
+  where log.id = again.id and log.resolved_at is null;
+  insert into mirror.divergence_log as log (
+    path, ref, shard, day, key, kind, cause, severity, detected_by, keys, rtdb_value, postgres_value,
+    detail, event_id, event_time, written_after, written_before, resolved_at, resolved_by
+  )
+  select
+    read_path, f.ref, read_shard, f.day, f.key, f.kind, f.cause, f.severity, finder,
+    coalesce(f.keys, 1), f.rtdb_value, f.postgres_value, f.detail, f.event_id, f.event_time,
+    f.written_after, f.written_before,
+    case when f.resolved_by is not null then clock_timestamp() end, f.resolved_by
+  from jsonb_to_recordset(found_rows) as f (
+    ref text,
+    day date,
+    key jsonb,
+    kind text,
+    cause text,
+    severity text,
+    keys integer,
+    rtdb_value jsonb,
+    postgres_value jsonb,
+    detail jsonb,
+    event_id text,
+    event_time timestamptz,
+    written_after timestamptz,
+    written_before timestamptz,
+    resolved_by text
+  )
+  order by f.ref, f.kind
+  -- A row of the trigger's, or of a claim's, that no reading has seen yet: it is one difference.
+  on conflict (md5(ref), kind, path) where resolved_at is null do update
+  set
+    times_seen = log.times_seen + 1,
+    last_seen_at = clock_timestamp(),
+    keys = excluded.keys,
+    cause = excluded.cause,
+    severity = excluded.severity,
+    rtdb_value = excluded.rtdb_value,
+    postgres_value = excluded.postgres_value,
+    detail = coalesce(log.detail, '{}') || excluded.detail,
+    written_after = coalesce(log.written_after, excluded.written_after),
+    written_before = coalesce(log.written_before, excluded.written_before);
+end
+$function$;
+grant execute on function mirror.log_reading(text,text,text,jsonb,jsonb,jsonb) to quest_mirror_api;
+grant execute on function mirror.log_reading(text,text,text,jsonb,jsonb,jsonb) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.make_due(wanted_paths text[], wanted_shards text[], in_full boolean)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  asked_at constant timestamptz := clock_timestamp();
+begin
+  if wanted_shards is not null then
+    insert into mirror.readings (path, shard)
+    select p.path, wanted.shard
+    from mirror.paths as p
+    cross join unnest(wanted_shards) as wanted (shard)
+    where p.path = any (wanted_paths)
+    order by p.path, wanted.shard collate "C"
+    on conflict do nothing;
+  end if;
+  update mirror.readings as r
+  set
+    due_at = least(r.due_at, asked_at),
+    made_due_at = asked_at,
+    is_full_due = r.is_full_due or in_full
+  where r.path = any (wanted_paths)
+    and (wanted_shards is null or r.shard = any (wanted_shards));
+  return asked_at;
+end
+$function$;
+grant execute on function mirror.make_due(text[],text[],boolean) to quest_mirror_writer;
+
 CREATE OR REPLACE FUNCTION mirror.name_list(names text[], pattern text)
  RETURNS text
  LANGUAGE sql
@@ -3372,6 +4319,9 @@ AS $function$
   select string_agg(format(pattern, name), ', ' order by place)
   from unnest(names) with ordinality as listed (name, place)
 $function$;
+grant execute on function mirror.name_list(text[],text) to quest_mirror_api;
+grant execute on function mirror.name_list(text[],text) to quest_mirror_reader;
+grant execute on function mirror.name_list(text[],text) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.note_direct_write()
  RETURNS trigger
@@ -3419,6 +4369,33 @@ begin
 end
 $function$;
 
+CREATE OR REPLACE FUNCTION mirror.note_first_pass(noted_path text)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update mirror.paths as p
+  set first_pass_at = clock_timestamp()
+  from mirror.listings as l
+  where p.path = noted_path
+    and p.first_pass_at is null
+    and l.path = p.path
+    and l.listed_at is not null
+    and not exists (
+      select
+      from mirror.readings as r
+      where r.path = p.path
+        and r.first_seen_at <= l.listed_at + interval '1 minute'
+        and r.full_at is null
+        and r.failed_at is null
+    );
+  return found;
+end
+$function$;
+grant execute on function mirror.note_first_pass(text) to quest_mirror_writer;
+
 CREATE OR REPLACE FUNCTION mirror.note_flag(noted_path text, seen text, seen_since timestamp with time zone, off_since timestamp with time zone, seen_version bigint, evidence jsonb)
  RETURNS void
  LANGUAGE plpgsql
@@ -3457,7 +4434,14 @@ begin
   if wanted is not null and not exists (
     select
     from mirror.coverage as c
-    where c.reason = wanted and c.path is not distinct from noted_path and c.to_at is null
+    where c.reason = wanted
+      and c.path is not distinct from noted_path
+      and c.to_at is null
+      and coalesce(
+        (c.detail ->> 'conditions') || (c.detail ->> 'otherwise')
+          = (evidence ->> 'conditions') || (evidence ->> 'otherwise'),
+        true
+      )
   ) then
     insert into mirror.coverage (from_at, path, reason, detail)
     values (seen_since, noted_path, wanted, noted);
@@ -3467,12 +4451,172 @@ begin
     to_at = greatest(c.from_at, over_at),
     detail = coalesce(c.detail, '{}') || jsonb_build_object('over_by_version', seen_version)
   where c.reason in ('flag_off', 'percent')
-    and c.reason is distinct from wanted
+    -- Another percent is another interval: who was in follows from its conditions.
+    and (
+      c.reason is distinct from wanted
+      or (c.detail ->> 'conditions') || (c.detail ->> 'otherwise')
+        <> (evidence ->> 'conditions') || (evidence ->> 'otherwise')
+    )
     and c.path is not distinct from noted_path
     and c.to_at is null;
 end
 $function$;
 grant execute on function mirror.note_flag(text,text,timestamp with time zone,timestamp with time zone,bigint,jsonb) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.note_gaps(noted_path text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  gap_end timestamptz;
+  made_due bigint := 0;
+begin
+  insert into mirror.listings (path) values (noted_path) on conflict do nothing;
+  select max(ended.at) into gap_end
+  from (
+    select c.to_at
+    from mirror.coverage as c
+    where c.reason in ('flag_off', 'percent', 'restored')
+      and (c.path is null or c.path = noted_path)
+      and c.to_at <= clock_timestamp()
+    union all
+    select d.written_at
+    from mirror.direct_writes as d
+    where d.path = noted_path and d.operation = 'truncate'
+  ) as ended (at);
+  update mirror.listings as l
+  set gap_at = gap_end
+  where l.path = noted_path and l.gap_at < gap_end;
+  if found then
+    update mirror.readings as r
+    set
+      is_full_due = true,
+      made_due_at = clock_timestamp(),
+      due_at = least(r.due_at, clock_timestamp())
+    where r.path = noted_path and coalesce(r.full_at, '-infinity') < gap_end;
+    get diagnostics made_due = row_count;
+  end if;
+  return made_due;
+end
+$function$;
+grant execute on function mirror.note_gaps(text) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.note_listed(listed_path text, listing_began timestamp with time zone, shards text[], last_key text, full_again interval)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = listed_path;
+  insert into mirror.readings as r (path, shard, listed_at)
+  select listed_path, listed.shard, listing_began
+  from unnest(shards) as listed (shard)
+  order by listed.shard collate "C"
+  on conflict (path, shard) do update set listed_at = excluded.listed_at;
+  execute format(
+    'update mirror.readings as r
+     set is_full_due = true, made_due_at = clock_timestamp(), due_at = least(r.due_at, clock_timestamp())
+     where r.path = $1
+       and r.shard = any ($2)
+       and r.read_at is not null
+       and coalesce(r.full_at, ''-infinity'') < clock_timestamp() - $3
+       and not exists (
+         select from %1$s as q where q.%2$I = r.shard and q.deleted_at is null
+       )',
+    declared.relation, declared.key_columns[1]
+  ) using listed_path, shards, full_again;
+  update mirror.listings as l set after_key = last_key where l.path = listed_path;
+end
+$function$;
+grant execute on function mirror.note_listed(text,timestamp with time zone,text[],text,interval) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.note_rows(noted_path text, canary_shard text, after_key text, most integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  last_key text;
+  found_shards bigint;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = noted_path;
+  execute format(
+    'with recursive page as (
+       (select q.%1$I as shard, 1 as n from %2$s as q
+        where $1 is null or q.%1$I > $1 order by q.%1$I limit 1)
+       union all
+       select next.shard, page.n + 1
+       from page
+       cross join lateral (
+         select q.%1$I as shard from %2$s as q where q.%1$I > page.shard order by q.%1$I limit 1
+       ) as next
+       where page.n < $2
+     ),
+     noted as (
+       insert into mirror.readings (path, shard)
+       select $3, page.shard from page where page.shard <> $4 order by page.shard
+       on conflict do nothing
+     )
+     select max(page.shard), count(*) from page',
+    declared.key_columns[1], declared.relation
+  ) into last_key, found_shards using after_key, most, noted_path, canary_shard;
+  return case when found_shards < most then null else last_key end;
+end
+$function$;
+grant execute on function mirror.note_rows(text,text,text,integer) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.note_touched(touched_path text, canary_shard text, least_between interval)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  -- What was written before, but committed after the last look, is found by looking a little further back.
+  overlap constant interval := '2 minutes';
+  looked_at constant timestamptz := clock_timestamp();
+  since timestamptz;
+  touched bigint;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = touched_path;
+  insert into mirror.listings (path) values (touched_path) on conflict do nothing;
+  select l.touched_to into since from mirror.listings as l where l.path = touched_path for update;
+  execute format(
+    'insert into mirror.readings as r (path, shard)
+     select $1, moved.shard
+     from (
+       select q.%1$I as shard from %2$s as q where q.mirrored_at > $2
+       union
+       select d.shard from mirror.direct_writes as d
+       where d.path = $1 and d.shard is not null and d.written_at > $2
+     ) as moved
+     where moved.shard <> $3
+     order by moved.shard
+     on conflict (path, shard) do update
+     set
+       due_at = least(
+         r.due_at,
+         greatest(coalesce(greatest(r.touched_at, r.read_at), ''-infinity'') + $4, $5)
+       ),
+       made_due_at = $5
+     where coalesce(r.taken_until, ''-infinity'') > $5
+       or r.due_at > greatest(coalesce(greatest(r.touched_at, r.read_at), ''-infinity'') + $4, $5)',
+    declared.key_columns[1], declared.relation
+  ) using touched_path, since - overlap, canary_shard, least_between, looked_at;
+  get diagnostics touched = row_count;
+  update mirror.listings as l set touched_to = looked_at where l.path = touched_path;
+  return touched;
+end
+$function$;
+grant execute on function mirror.note_touched(text,text,interval) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.purge_tombstones(purged_path text, older_than interval, claimable_days integer, max_rows integer)
  RETURNS bigint
@@ -3535,83 +4679,496 @@ end
 $function$;
 comment on function mirror.rebuild_paths() is 'For migrations: makes anew what follows from every declared path.';
 
-CREATE OR REPLACE FUNCTION mirror.repair_rows(completions jsonb, lock_wait text)
- RETURNS TABLE(n integer, repaired boolean)
+CREATE OR REPLACE FUNCTION mirror.refuse_unknown_columns(declared mirror.paths, leaves jsonb)
+ RETURNS void
  LANGUAGE plpgsql
- SET search_path TO ''
+ SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-#variable_conflict use_column
+declare
+  unknown constant text := (
+    select string_agg(distinct told.name, ', ')
+    from jsonb_array_elements(leaves) as leaf
+    cross join lateral jsonb_object_keys(leaf -> 'row') as told (name)
+    where told.name <> 'payload'
+      and told.name <> all (declared.key_columns)
+      and not declared.other_columns ? told.name
+  );
 begin
+  if unknown is not null then
+    raise exception 'table % lacks columns of the declaration: %', declared.relation, unknown
+      using errcode = 'undefined_column';
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.repair_rows(repaired_path text, repaired_shard text, repairs jsonb, found_rows jsonb, lock_wait text)
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  others text[];
+  written integer[];
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = repaired_path;
+  perform mirror.refuse_unknown_columns(declared, repairs);
+  others := array(select jsonb_object_keys(declared.other_columns));
   perform set_config('lock_timeout', lock_wait, true);
   perform set_config('mirror.writer', 'on', true);
-  return query
-  with wanted as materialized (
-    select c.*
-    from jsonb_to_recordset(completions) as c (
-      n integer,
-      couple_id text collate "C",
-      date_key date,
-      quest_id text collate "C",
-      user_id text collate "C",
-      partner_id text collate "C",
-      completed_at timestamptz,
-      payload jsonb,
-      has_row boolean,
-      seen_event_time timestamptz,
-      seen_event_id text
-    )
-  ),
-  held as materialized (
-    select w.n
-    from wanted as w
-    cross join lateral (
-      select q.event_time, q.event_id
-      from rtdb.quest_completions as q
-      where (q.couple_id, q.date_key, q.quest_id, q.user_id)
-          = (w.couple_id, w.date_key, w.quest_id, w.user_id)
-      for update
-    ) as q
-    where w.has_row
-      and q.event_time = w.seen_event_time
-      and q.event_id is not distinct from w.seen_event_id
-  ),
-  updated as (
-    update rtdb.quest_completions as q
-    set
-      partner_id = coalesce(w.partner_id, q.partner_id),
-      completed_at = coalesce(w.completed_at, q.completed_at),
-      payload = w.payload,
-      origin = 'repair',
-      event_id = null,
-      tie_settled = false,
-      deleted_at = case when w.payload is null then clock_timestamp() end,
-      mirrored_at = clock_timestamp()
-    from wanted as w
-    join held using (n)
-    where (q.couple_id, q.date_key, q.quest_id, q.user_id)
-      = (w.couple_id, w.date_key, w.quest_id, w.user_id)
-    returning w.n
-  ),
-  inserted as (
-    insert into rtdb.quest_completions (
-      couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_time
-    )
-    select
-      w.couple_id, w.date_key, w.quest_id, w.user_id, w.partner_id, w.completed_at, w.payload,
-      'repair', '-infinity'
-    from wanted as w
-    where not w.has_row and w.payload is not null
-    order by w.n
-    on conflict do nothing
-    returning couple_id, date_key, quest_id, user_id
+  execute format(
+    'with wanted as materialized (
+       select (l.place - 1)::integer as _n, l.told as _told, r.*
+       from jsonb_array_elements($1) with ordinality as l (told, place)
+       cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
+       order by l.place
+     ),
+     held as materialized (
+       select w._n, (w._told -> ''only_columns'')::boolean as only_columns
+       from wanted as w
+       cross join lateral (
+         select q.event_time, q.event_id, q.mirrored_at
+         from %1$s as q
+         where (%2$s) = (%3$s)
+         for update
+       ) as q
+       where (w._told -> ''has_row'')::boolean
+         and q.event_time = coalesce((w._told ->> ''seen_event_time'')::timestamptz, ''-infinity'')
+         and q.event_id is not distinct from w._told ->> ''seen_event_id''
+         and q.mirrored_at = (w._told ->> ''seen_mirrored_at'')::timestamptz
+     ),
+     updated as (
+       update %1$s as q
+       set
+         %4$s
+         payload = case when h.only_columns then q.payload else w.payload end,
+         origin = case when h.only_columns then q.origin else ''repair'' end,
+         event_id = case when h.only_columns then q.event_id end,
+         tie_settled = h.only_columns and q.tie_settled,
+         deleted_at = case
+           when h.only_columns then q.deleted_at
+           when w.payload is null then clock_timestamp()
+         end,
+         mirrored_at = case when h.only_columns then q.mirrored_at else clock_timestamp() end
+       from wanted as w
+       join held as h using (_n)
+       where (%2$s) = (%3$s)
+       returning w._n
+     ),
+     inserted as (
+       insert into %1$s (%5$s, payload, origin, event_time)
+       select %6$s, w.payload, ''repair'', ''-infinity''
+       from wanted as w
+       where not (w._told -> ''has_row'')::boolean and w.payload is not null
+       order by w._n
+       on conflict (%7$s) do nothing
+       returning %7$s
+     )
+     select coalesce(array_agg(done._n), ''{}'')
+     from (
+       select updated._n from updated
+       union all
+       select w._n from wanted as w join inserted as i on (%8$s) = (%3$s)
+     ) as done',
+    declared.relation,
+    mirror.name_list(declared.key_columns, 'q.%I'), mirror.name_list(declared.key_columns, 'w.%I'),
+    coalesce(
+      mirror.name_list(
+        others, '%1$I = case when w._told -> ''row'' ? %1$L then w.%1$I else q.%1$I end'
+      ) || ',',
+      ''
+    ),
+    mirror.name_list(declared.key_columns || others, '%I'),
+    mirror.name_list(declared.key_columns || others, 'w.%I'),
+    mirror.name_list(declared.key_columns, '%I'), mirror.name_list(declared.key_columns, 'i.%I')
+  ) into written using repairs;
+  perform mirror.settle_written(
+    repaired_path, repaired_shard, 'repair',
+    array(select repairs -> n ->> 'ref' from unnest(written) as n),
+    array[
+      'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'column_mismatch', 'client_only'
+    ],
+    found_rows
+  );
+  return written;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.resolve_told(told_path text)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  resolved bigint;
+begin
+  with agreed as materialized (
+    select log.id
+    from mirror.divergence_log as log
+    join mirror.readings as r on r.path = log.path and r.shard = log.shard
+    where log.path = told_path
+      and log.resolved_at is null
+      and log.written_before is null
+      and log.detected_by in ('trigger', 'api', 'backfill')
+      and (log.key is not null or log.detail -> 'is_summary' = 'true' and not exists (
+        select
+        from mirror.divergence_log as shown
+        where md5(shown.shard) = md5(log.shard)
+          and shown.shard = log.shard
+          and shown.path = log.path
+          and shown.kind = log.kind
+          and shown.id <> log.id
+          and shown.resolved_at is null
+      ))
+      and log.kind in (
+        'missed_event', 'out_of_order', 'write_rejected', 'invalid_payload', 'ancestor_overwrite',
+        'missing_in_rtdb', 'value_mismatch', 'missing_in_postgres', 'column_mismatch', 'client_only'
+      )
+      and (log.kind <> 'missed_event' or log.cause <> 'unknown')
+      and (
+        r.full_at > log.last_seen_at
+        or r.read_at > log.last_seen_at and case
+          when log.key is null then false
+          when log.day is not null then log.day >= r.read_from
+          -- The row has moved, so a whole reading of keys looks at its value.
+          else log.kind in ('missed_event', 'out_of_order')
+        end
+      )
+      and not exists (
+        select
+        from mirror.divergence_log as standing
+        where md5(standing.ref) = md5(log.ref)
+          and standing.ref = log.ref
+          and standing.path = log.path
+          and standing.resolved_at is null
+          and standing.written_before is not null
+      )
+      -- A row of the shard may stand for it.
+      and not exists (
+        select
+        from mirror.divergence_log as shared
+        where md5(shared.shard) = md5(log.shard)
+          and shared.shard = log.shard
+          and shared.path = log.path
+          and shared.key is null
+          and shared.kind <> 'invalid_payload'
+          and shared.resolved_at is null
+          and shared.written_before is not null
+      )
+      and not exists (
+        select
+        from mirror.suspects as s
+        where md5(s.shard) = md5(log.shard)
+          and s.path = log.path
+          and md5(s.key::text) = md5(log.key::text)
+          and s.shard = log.shard
+      )
+    order by log.id
+    limit 5000
+    for update of log skip locked
   )
-  select
-    w.n,
-    u.n is not null or i.couple_id is not null as repaired
-  from wanted as w
-  left join updated as u using (n)
-  left join inserted as i using (couple_id, date_key, quest_id, user_id)
-  order by w.n;
+  update mirror.divergence_log as log
+  set resolved_at = clock_timestamp()
+  from agreed
+  where log.id = agreed.id;
+  get diagnostics resolved = row_count;
+  return resolved;
+end
+$function$;
+grant execute on function mirror.resolve_told(text) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.row_of(asked_path text, parts jsonb)
+ RETURNS jsonb
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  condition text;
+  shown jsonb;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = asked_path;
+  select string_agg(
+    format('q.%I = ($1 ->> %s)::%s', k.name, k.place - 1, format_type(a.atttypid, a.atttypmod)),
+    ' and ' order by k.place
+  )
+  into condition
+  from unnest(declared.key_columns) with ordinality as k (name, place)
+  join pg_catalog.pg_attribute as a
+    on a.attrelid = declared.relation::regclass and a.attname = k.name;
+  execute format(
+    'select to_jsonb(q) || jsonb_build_object(''_lag_ms'', case
+       when q.event_time > ''-infinity''
+       then round(extract(epoch from q.mirrored_at - q.event_time) * 1000)
+     end)
+     from %s as q
+     where %s',
+    declared.relation, condition
+  ) into shown using parts;
+  return shown;
+end
+$function$;
+grant execute on function mirror.row_of(text,jsonb) to quest_mirror_reader;
+grant execute on function mirror.row_of(text,jsonb) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.rows_of(wanted_path text, shards text[], from_day date, to_day date, days date[], keys jsonb)
+ RETURNS TABLE(parts text[], payload jsonb, columns jsonb, origin text, event_id text, event_time timestamp with time zone, is_tombstone boolean, mirrored_at timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  -- By value and type, so that the primary key serves it.
+  key_of_parts text;
+begin
+  select p.* into declared from mirror.paths as p where p.path = wanted_path;
+  if declared.path is null then
+    raise exception 'no migration declares the path %', wanted_path using errcode = 'undefined_table';
+  end if;
+  select string_agg(
+    format('(wanted.parts ->> %s)::%s', k.place - 1, format_type(a.atttypid, a.atttypmod)),
+    ', ' order by k.place
+  )
+  into key_of_parts
+  from unnest(declared.key_columns) with ordinality as k (name, place)
+  join pg_catalog.pg_attribute as a
+    on a.attrelid = declared.relation::regclass and a.attname = k.name;
+  return query execute format(
+    'select array[%1$s], q.payload, %2$s, q.origin, q.event_id,
+       nullif(q.event_time, ''-infinity''), q.deleted_at is not null, q.mirrored_at
+     from %3$s as q
+     where %4$s
+     order by %5$s',
+    (
+      select string_agg(
+        case
+          when k.name = declared.day_column then format('to_char(q.%I, ''YYYY-MM-DD'')', k.name)
+          else format('q.%I', k.name)
+        end,
+        ', ' order by k.place
+      )
+      from unnest(declared.key_columns) with ordinality as k (name, place)
+    ),
+    case
+      when declared.other_columns = '{}' then '''{}''::jsonb'
+      else (
+        select format('jsonb_build_object(%s)', mirror.name_list(array_agg(name), '%1$L, q.%1$I'))
+        from jsonb_object_keys(declared.other_columns) as name
+      )
+    end,
+    declared.relation,
+    case
+      when keys is not null then format(
+        '(%s) in (select %s from jsonb_array_elements($5) as wanted (parts))',
+        mirror.name_list(declared.key_columns, 'q.%I'), key_of_parts
+      )
+      when declared.day_column is null or (from_day is null and days is null)
+      then format('q.%I = any ($1)', declared.key_columns[1])
+      else format(
+        'q.%1$I = any ($1) and (q.%2$I between $2 and $3 or q.%2$I = any ($4))',
+        declared.key_columns[1], declared.day_column
+      )
+    end,
+    mirror.name_list(declared.key_columns, 'q.%I')
+  ) using shards, from_day, to_day, days, keys;
+end
+$function$;
+grant execute on function mirror.rows_of(text,text[],date,date,date[],jsonb) to quest_mirror_api;
+grant execute on function mirror.rows_of(text,text[],date,date,date[],jsonb) to quest_mirror_reader;
+grant execute on function mirror.rows_of(text,text[],date,date,date[],jsonb) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.set_reading(reading jsonb)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  told record;
+  declared mirror.paths;
+  known mirror.readings;
+  live bigint;
+begin
+  select * into told from jsonb_to_record(reading) as r (
+    path text, shard text, kind text, read_at timestamptz, seen_set_at timestamptz,
+    began_at timestamptz, read_from date, counted_since timestamptz, caught_up_at timestamptz,
+    brought integer, in_flight integer, due_at timestamptz, is_full_due boolean, is_gone boolean,
+    found jsonb, renewed jsonb, resolved jsonb, suspects jsonb
+  );
+  select p.* into strict declared from mirror.paths as p where p.path = told.path;
+  -- A shard that was forgotten, or that somebody asked for, has no row yet.
+  insert into mirror.readings (path, shard) values (told.path, told.shard) on conflict do nothing;
+  select r.* into known
+  from mirror.readings as r
+  where (r.path, r.shard) = (told.path, told.shard)
+  for update;
+  if known.set_at is distinct from told.seen_set_at then
+    update mirror.readings as r set taken_until = null
+    where (r.path, r.shard) = (told.path, told.shard);
+    return false;
+  end if;
+  perform mirror.log_reading(
+    told.path, told.shard, 'reconciler', told.found, told.renewed, told.resolved
+  );
+  delete from mirror.suspects as s
+  where md5(s.shard) = md5(told.shard) and s.shard = told.shard and s.path = told.path;
+  insert into mirror.suspects (
+    path, shard, key, looked_at, looks, event_id, mirrored_at, written_after
+  )
+  select told.path, told.shard, s.*
+  from jsonb_to_recordset(told.suspects) as s (
+    key jsonb, looked_at timestamptz, looks integer, event_id text, mirrored_at timestamptz,
+    written_after timestamptz
+  );
+  if told.is_gone then
+    delete from mirror.readings as r where (r.path, r.shard) = (told.path, told.shard);
+    return true;
+  end if;
+  execute format(
+    'select count(*) from %s as q where q.%I = $1 and q.deleted_at is null',
+    declared.relation, declared.key_columns[1]
+  ) into live using told.shard;
+  select live + coalesce(sum(case log.kind
+    when 'missing_in_postgres' then log.keys
+    when 'client_only' then -log.keys
+  end), 0)
+  into live
+  from mirror.divergence_log as log
+  where md5(log.shard) = md5(told.shard)
+    and log.shard = told.shard
+    and log.path = told.path
+    and log.resolved_at is null
+    and log.written_before is not null;
+  update mirror.readings as r
+  set
+    keys = greatest(live, 0),
+    in_flight = told.in_flight,
+    brought = told.brought,
+    read_at = case when told.kind in ('whole', 'full') then told.read_at else r.read_at end,
+    read_from = case when told.kind in ('whole', 'full') then told.read_from else r.read_from end,
+    counted_since = told.counted_since,
+    caught_up_at = told.caught_up_at,
+    whole_at = case
+      when told.kind in ('whole', 'full') then array(
+        select at from unnest(r.whole_at || told.read_at) as at
+        where at > told.read_at - interval '48 hours'
+        order by at
+      )
+      else r.whole_at
+    end,
+    touched_at = case when told.kind = 'touched' then told.read_at else r.touched_at end,
+    full_at = case
+      when told.kind in ('full', 'backup') then greatest(r.full_at, told.read_at)
+      else r.full_at
+    end,
+    failed_at = null,
+    error = null,
+    due_at = case
+      when r.made_due_at >= told.began_at then least(r.due_at, told.due_at)
+      else told.due_at
+    end,
+    is_full_due =
+      told.is_full_due or (coalesce(r.made_due_at >= told.began_at, false) and r.is_full_due),
+    set_at = case when told.kind = 'backup' then r.set_at else told.began_at end,
+    taken_until = null
+  where (r.path, r.shard) = (told.path, told.shard);
+  return true;
+end
+$function$;
+grant execute on function mirror.set_reading(jsonb) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.settle_written(written_path text, written_shard text, writer text, refs text[], kinds text[], found_rows jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  known text[];
+begin
+  if cardinality(refs) = 0 then
+    return;
+  end if;
+  with over as (
+    update mirror.divergence_log as log
+    set
+      resolved_at = clock_timestamp(),
+      resolved_by = writer,
+      last_seen_at = greatest(log.last_seen_at, clock_timestamp())
+    from unnest(refs) as written (ref)
+    where md5(log.ref) = md5(written.ref)
+      and log.ref = written.ref
+      and log.path = written_path
+      and log.kind = any (kinds)
+      and log.key is not null
+      and log.resolved_at is null
+    returning log.ref
+  )
+  select coalesce(array_agg(over.ref), '{}') into known from over;
+  perform mirror.log_reading(
+    written_path, written_shard, writer,
+    (
+      select coalesce(jsonb_agg(f.told order by f.place), '[]')
+      from jsonb_array_elements(found_rows) with ordinality as f (told, place)
+      where f.told ->> 'ref' = any (refs) and f.told ->> 'ref' <> all (known)
+    ),
+    '[]', '[]'
+  );
+  insert into mirror.readings as r (path, shard)
+  values (written_path, written_shard)
+  on conflict (path, shard) do update
+  set due_at = least(r.due_at, clock_timestamp()), made_due_at = clock_timestamp();
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.shards_after(asked_path text, after_key text, most integer)
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = asked_path;
+  return query execute format(
+    'with recursive page as (
+       (select q.%1$I as shard, 1 as n from %2$s as q
+        where $1 is null or q.%1$I > $1 order by q.%1$I limit 1)
+       union all
+       select next.shard, page.n + 1
+       from page
+       cross join lateral (
+         select q.%1$I as shard from %2$s as q where q.%1$I > page.shard order by q.%1$I limit 1
+       ) as next
+       where page.n < $2
+     )
+     select page.shard from page order by page.n',
+    declared.key_columns[1], declared.relation
+  ) using after_key, most;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.shards_with_rows(asked_paths text[], shards text[])
+ RETURNS SETOF text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+begin
+  for declared in select p.* from mirror.paths as p where p.path = any (asked_paths) loop
+    return query execute format(
+      'select asked.shard
+       from unnest($1) as asked (shard)
+       where exists (select from %2$s as q where q.%1$I = asked.shard)',
+      declared.key_columns[1], declared.relation
+    ) using shards;
+  end loop;
 end
 $function$;
 
@@ -3646,6 +5203,130 @@ end
 $function$;
 comment on function mirror.share_view(regclass) is 'For migrations: grants a view beside a path''s table to the reader and to the app''s users.';
 
+CREATE OR REPLACE FUNCTION mirror.sum_part(shard text)
+ RETURNS bigint
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select (hashtext(shard collate "C") & 31)::bigint
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.sum_readings_inserted()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into mirror.reading_sums as s (path, part, shards, keys, brought)
+  select n.path, mirror.sum_part(n.shard), count(*), sum(n.keys), sum(n.brought)
+  from new_rows as n
+  group by 1, 2
+  order by 1, 2
+  on conflict (path, part) do update
+  set
+    shards = s.shards + excluded.shards,
+    keys = s.keys + excluded.keys,
+    brought = s.brought + excluded.brought;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.sum_readings_removed()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'TRUNCATE' then
+    delete from mirror.reading_sums;
+    return null;
+  end if;
+  insert into mirror.reading_sums as s (path, part, shards, keys, brought)
+  select o.path, mirror.sum_part(o.shard), -count(*), -sum(o.keys), -sum(o.brought)
+  from old_rows as o
+  group by 1, 2
+  order by 1, 2
+  on conflict (path, part) do update
+  set
+    shards = s.shards + excluded.shards,
+    keys = s.keys + excluded.keys,
+    brought = s.brought + excluded.brought;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.sum_readings_updated()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  insert into mirror.reading_sums as s (path, part, shards, keys, brought)
+  select changed.path, mirror.sum_part(changed.shard), sum(n), sum(keys), sum(brought)
+  from (
+    select path, shard, 1 as n, keys, brought from new_rows
+    union all
+    select path, shard, -1, -keys, -brought from old_rows
+  ) as changed
+  group by 1, 2
+  having sum(n) <> 0 or sum(keys) <> 0 or sum(brought) <> 0
+  order by 1, 2
+  on conflict (path, part) do update
+  set
+    shards = s.shards + excluded.shards,
+    keys = s.keys + excluded.keys,
+    brought = s.brought + excluded.brought;
+  return null;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.take_due(most integer, lease interval, mates jsonb, only_paths text[], only_shards text[])
+ RETURNS TABLE(path text, shard text)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+begin
+  return query
+  with due as materialized (
+    select r.path, r.shard
+    from mirror.readings as r
+    where r.due_at <= clock_timestamp()
+      and coalesce(r.taken_until, '-infinity') <= clock_timestamp()
+      and (only_paths is null or r.path = any (only_paths))
+      and (only_shards is null or r.shard = any (only_shards))
+    order by r.due_at
+    limit most
+    for update skip locked
+  ),
+  wanted as (
+    select due.path, due.shard from due
+    union
+    select mate.path, due.shard
+    from due
+    cross join lateral jsonb_array_elements_text(mates -> due.path) as mate (path)
+  )
+  update mirror.readings as r
+  set taken_until = clock_timestamp() + lease
+  from (
+    select known.path, known.shard
+    from wanted
+    join mirror.readings as known on (known.path, known.shard) = (wanted.path, wanted.shard)
+    where coalesce(known.taken_until, '-infinity') <= clock_timestamp()
+    order by known.path, known.shard
+    for update of known skip locked
+  ) as mine
+  where (r.path, r.shard) = (mine.path, mine.shard)
+  returning r.path, r.shard;
+end
+$function$;
+grant execute on function mirror.take_due(integer,interval,jsonb,text[],text[]) to quest_mirror_writer;
+
 CREATE OR REPLACE FUNCTION mirror.text_of(leaf jsonb)
  RETURNS text
  LANGUAGE sql
@@ -3663,3 +5344,34 @@ AS $function$
 $function$;
 grant execute on function mirror.value_hash(jsonb) to quest_mirror_api;
 grant execute on function mirror.value_hash(jsonb) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.written_between(written_path text, from_at timestamp with time zone, to_at timestamp with time zone)
+ RETURNS TABLE(leaves bigint, instants jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = written_path;
+  return query execute format(
+    'with written as (
+       select q.event_time as at, count(*) as leaves
+       from %s as q
+       -- By when they came, which has an index.
+       where q.mirrored_at > $1 and q.event_time > $1 and q.event_time <= $2
+       group by q.event_time
+     )
+     select
+       coalesce(sum(w.leaves), 0)::bigint,
+       coalesce((
+         select jsonb_agg(jsonb_build_object(''at'', top.at, ''leaves'', top.leaves))
+         from (select * from written where leaves > 1 order by leaves desc, at limit 5) as top
+       ), ''[]'')
+     from written as w',
+    declared.relation
+  ) using from_at, to_at;
+end
+$function$;
+grant execute on function mirror.written_between(text,timestamp with time zone,timestamp with time zone) to quest_mirror_writer;

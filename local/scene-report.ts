@@ -53,7 +53,7 @@ export function printHints({ rtdb, emulators, databaseUrl }: Hints): void {
     'The verbs, in another terminal; all of them: npm run mirror -- --help',
     `  export FIREBASE_DATABASE_EMULATOR_HOST=${emulators.databaseHost}`,
     ...(databaseUrl ? [`  export DATABASE_URL='${databaseUrl}'`] : []),
-    '  npm run mirror -- reconcile --grace-seconds 1 && npm run mirror -- report --min-sample 1',
+    '  npm run mirror -- reconcile --grace-seconds 1 && npm run mirror -- report',
   );
   const { namespace, databaseHost } = emulators;
   print(

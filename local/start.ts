@@ -2,13 +2,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Pool } from 'pg';
-import { applyMigrations } from '../functions/src/cli/migrate/apply-migrations';
 import { ConfigurationError, UsageError } from '../functions/src/errors/mirror-error';
 import { ConnectError } from '../functions/src/postgres/connect-error';
 import { buildFunctionsIfStale } from './build-functions';
 import { startPostgres } from './embedded-postgres';
 import { type Emulators, startEmulators } from './emulators';
-import { followMirror } from './follow-mirror';
+import { migrate } from './migrate';
+import { followMirror } from './mirror-view';
 import { rtdbRest } from './rtdb-rest';
 import { playScene } from './scene';
 import { printHints, printResult } from './scene-report';
@@ -44,9 +44,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const { databaseUrl, isOurs } = await providePostgres();
-  const directory = join(ROOT, 'migrations');
-  const { applied } = await applyMigrations({ databaseUrl, directory });
-  say(applied.length > 0 ? `Applied ${applied.length} migrations` : 'Migrations are up to date');
+  const applied = await migrate(databaseUrl);
+  say(applied > 0 ? `Applied ${applied} migrations` : 'Migrations are up to date');
   if (await buildFunctionsIfStale(join(ROOT, 'functions'))) say('Compiled the functions');
   const emulators = await startEmulators({
     databaseUrl,

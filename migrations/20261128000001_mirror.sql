@@ -195,6 +195,8 @@ create table mirror.paths (
   began_at timestamptz not null default clock_timestamp(),
   -- When its first full pass over RTDB ended: until then a leaf may be older than the mirror.
   first_pass_at timestamptz,
+  -- Since when its rows may show columns of an earlier declaration; null = they follow from the payloads.
+  columns_due_at timestamptz,
   removed_at timestamptz,
 
   constraint paths_pkey primary key (path),
@@ -285,7 +287,7 @@ create table mirror.divergence_log (
   )),
   constraint divergence_log_severity_known check (severity in ('info', 'warning', 'error')),
   constraint divergence_log_detected_by_known
-    check (detected_by in ('trigger', 'reconciler', 'api', 'backfill')),
+    check (detected_by in ('trigger', 'reconciler', 'api', 'backfill', 'repair')),
   constraint divergence_log_resolved_by_known check (
     resolved_by in ('event', 'superseded', 'gone', 'repair', 'backfill', 'client', 'direct')
   ),
@@ -314,6 +316,10 @@ create index divergence_log_day on mirror.divergence_log (md5(shard), day);
 create index divergence_log_refused on mirror.divergence_log (md5(shard), kind, path)
   where resolved_at is null and kind in ('invalid_payload', 'write_rejected', 'foreign_user');
 
+-- Reader: the round, which explains and resolves what the triggers logged.
+create index divergence_log_of_triggers on mirror.divergence_log (path, kind, id)
+  where resolved_at is null and written_before is null;
+
 -- Reader: the dashboard's divergences of the last hours, resolved ones too. Rows are appended in
 -- this order and it never changes, so a BRIN of a page or two does.
 create index divergence_log_first_seen on mirror.divergence_log
@@ -323,6 +329,10 @@ create index divergence_log_first_seen on mirror.divergence_log
 -- times as wide. Nothing in it changes when a repeat is counted.
 create index divergence_log_overview on mirror.divergence_log
   (kind, cause, severity, day, first_seen_at, resolved_at) include (id, path);
+
+-- Reader: the gate. What a repair, a backfill or a claim made good was lost all the same.
+create index divergence_log_made_good on mirror.divergence_log (path, written_before)
+  where written_before is not null and resolved_by in ('repair', 'backfill', 'client', 'direct');
 
 comment on table mirror.divergence_log is
   'Where RTDB and Postgres disagreed, or an event was refused. One open row per (path, ref, kind).';
@@ -456,7 +466,14 @@ begin
   if wanted is not null and not exists (
     select
     from mirror.coverage as c
-    where c.reason = wanted and c.path is not distinct from noted_path and c.to_at is null
+    where c.reason = wanted
+      and c.path is not distinct from noted_path
+      and c.to_at is null
+      and coalesce(
+        (c.detail ->> 'conditions') || (c.detail ->> 'otherwise')
+          = (evidence ->> 'conditions') || (evidence ->> 'otherwise'),
+        true
+      )
   ) then
     insert into mirror.coverage (from_at, path, reason, detail)
     values (seen_since, noted_path, wanted, noted);
@@ -466,7 +483,12 @@ begin
     to_at = greatest(c.from_at, over_at),
     detail = coalesce(c.detail, '{}') || jsonb_build_object('over_by_version', seen_version)
   where c.reason in ('flag_off', 'percent')
-    and c.reason is distinct from wanted
+    -- Another percent is another interval: who was in follows from its conditions.
+    and (
+      c.reason is distinct from wanted
+      or (c.detail ->> 'conditions') || (c.detail ->> 'otherwise')
+        <> (evidence ->> 'conditions') || (evidence ->> 'otherwise')
+    )
     and c.path is not distinct from noted_path
     and c.to_at is null;
 end
@@ -499,8 +521,8 @@ create table mirror.direct_writes (
 -- md5, because a key can be longer than an index entry may be.
 create unique index direct_writes_last on mirror.direct_writes (md5(key::text), path);
 
--- Reader: the causes of a shard's differences.
-create index direct_writes_shard on mirror.direct_writes (md5(shard), day);
+-- Reader: the gate. What was written since the last readings.
+create index direct_writes_written on mirror.direct_writes (path, written_at);
 
 comment on table mirror.direct_writes is
   'The last write of each leaf that went past the mirror, for causes of divergence.';
@@ -615,26 +637,6 @@ create table mirror.reconcile_shards (
     references mirror.reconcile_runs (id) on delete cascade
 );
 
--- What a backfill was asked and how far it has come, so that it can be resumed.
-create table mirror.backfills (
-  id bigint generated always as identity,
-  started_at timestamptz not null default clock_timestamp(),
-  finished_at timestamptz,
-  status text not null default 'running',
-  config jsonb not null,
-  -- The last couple, in byte order, up to which all is done.
-  checkpoint text collate "C",
-  couples integer not null default 0,
-  leaves bigint not null default 0,
-  inserted bigint not null default 0,
-  rejected bigint not null default 0,
-  error text,
-
-  constraint backfills_pkey primary key (id),
-  constraint backfills_status_known check (status in ('running', 'finished', 'failed')),
-  constraint backfills_ended_has_time check ((status = 'running') = (finished_at is null))
-);
-
 -- Lag and arrivals over days, for the dashboard: asked of the tables themselves that would read millions
 -- of rows. Rows as they stood when the hour was counted: one that was written twice within the hour
 -- counts once. Without the canary.
@@ -660,7 +662,6 @@ create table mirror.hourly_arrivals (
 
 comment on table mirror.reconcile_runs is 'What each comparison of both sides counted.';
 comment on table mirror.reconcile_shards is 'Parts of a reconcile run: what each compared.';
-comment on table mirror.backfills is 'What each backfill read and inserted, and how far it came.';
 comment on table mirror.hourly_arrivals is
   'What Postgres took in each full hour, and how late; filled by reconcile runs for the dashboard.';
 
@@ -668,7 +669,7 @@ comment on table mirror.hourly_arrivals is
 -- Who may do what with the books.
 
 -- The writer's login serves the API and the dashboard as well, unless a team gives these one each.
-grant select on mirror.backfills, mirror.direct_writes, mirror.paths to quest_mirror_writer;
+grant select on mirror.direct_writes, mirror.paths to quest_mirror_writer;
 grant select, insert on mirror.hourly_arrivals, mirror.identity to quest_mirror_writer;
 grant select, insert, update on
   mirror.canaries, mirror.coverage, mirror.divergence_log, mirror.locks, mirror.reconcile_runs,
@@ -681,7 +682,7 @@ grant select, insert on mirror.identity to quest_mirror_api;
 grant select, insert, update on mirror.divergence_log to quest_mirror_api;
 
 grant select on
-  mirror.backfills, mirror.canaries, mirror.coverage, mirror.direct_writes, mirror.divergence_log,
+  mirror.canaries, mirror.coverage, mirror.direct_writes, mirror.divergence_log,
   mirror.hourly_arrivals, mirror.identity, mirror.paths, mirror.reconcile_runs,
   mirror.reconcile_shards
   to quest_mirror_reader;
@@ -717,7 +718,7 @@ comment on function mirror.guard(regclass, text[]) is
 
 select mirror.guard(book::regclass, array['quest_mirror_writer', 'quest_mirror_reader'])
 from unnest(array[
-  'mirror.backfills', 'mirror.canaries', 'mirror.hourly_arrivals', 'mirror.locks',
+  'mirror.canaries', 'mirror.hourly_arrivals', 'mirror.locks',
   'mirror.reconcile_runs', 'mirror.reconcile_shards'
 ]) as book;
 
@@ -1503,6 +1504,11 @@ begin
     day_column = excluded.day_column,
     visible_to = excluded.visible_to,
     declaration_hash = excluded.declaration_hash,
+    -- Rows that are there show what the declaration before told.
+    columns_due_at = case
+      when known.other_columns = excluded.other_columns then known.columns_due_at
+      else clock_timestamp()
+    end,
     removed_at = null
   returning known.* into declared;
   perform mirror.build_path(declared);

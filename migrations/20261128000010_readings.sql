@@ -24,9 +24,9 @@ create table mirror.readings (
   full_at timestamptz,
   -- Live rows of all days at the newest whole reading without `client_only`, and its open `missing_in_postgres`.
   keys integer not null default 0,
-  -- Since when `brought` counts; null = nothing tells, as in a first reading.
+  -- Since when differences count; null = nothing tells, as in a first reading.
   counted_since timestamptz,
-  -- Keys that agreed at the newest whole reading, and whose row an event brought since then.
+  -- Keys that agreed at the newest whole reading, and whose row an event brought since then, in the day before it.
   brought integer not null default 0,
   -- Suspects, and keys that neither agreed nor stood still.
   in_flight integer not null default 0,
@@ -56,6 +56,15 @@ create index readings_due on mirror.readings (due_at);
 
 -- Reader: the end of a path's first pass. Empty from then on.
 create index readings_unread on mirror.readings (path) where full_at is null and failed_at is null;
+
+-- Reader of these five: the gate. Since when the shards of a path have been read, and which were not.
+create index readings_read on mirror.readings (path, read_at);
+create index readings_read_in_full on mirror.readings (path, full_at);
+create index readings_unsettled on mirror.readings (path)
+  where failed_at is not null or in_flight > 0 or counted_since is null;
+-- Its heaviest shards.
+create index readings_keys on mirror.readings (path, keys);
+create index readings_brought on mirror.readings (path, brought);
 
 -- Rows are set anew with every reading: room for it on the page, or each would move to another. Vacuum comes when a
 -- fiftieth is dead: a fifth of millions would take the queue's index with it.
@@ -91,6 +100,8 @@ create table mirror.listings (
   path text not null,
   -- When the last full listing of RTDB's shards began; no reading proves more than was listed by then.
   listed_at timestamptz,
+  -- When the one before it began: a shard that was seen since the last began is younger than this.
+  listed_before timestamptz,
   -- A listing that is under way: when it began, and the last key that it has come to.
   began_at timestamptz,
   after_key text,
@@ -105,14 +116,16 @@ create table mirror.listings (
 
 comment on table mirror.listings is 'How far the proof has listed the shards of each path.';
 
--- Reader: a reading, which renews and resolves what its shard has open.
-create index divergence_log_of_readings on mirror.divergence_log (md5(shard), path)
+-- Readers: a reading, which renews and resolves what its shard has open; the gate, which sums what a path has.
+create index divergence_log_of_readings on mirror.divergence_log (path, md5(shard))
   where resolved_at is null and written_before is not null;
 
 -- Written by the functions below alone, which run as the owner: the writer may delete nothing.
 grant select on mirror.readings, mirror.suspects, mirror.listings
-  to quest_mirror_writer, quest_mirror_reader;
-select mirror.guard(book::regclass, array['quest_mirror_writer', 'quest_mirror_reader'])
+  to quest_mirror_writer, quest_mirror_api, quest_mirror_reader;
+select mirror.guard(
+  book::regclass, array['quest_mirror_writer', 'quest_mirror_api', 'quest_mirror_reader']
+)
 from unnest(array['mirror.readings', 'mirror.suspects', 'mirror.listings']) as book;
 
 -- When somebody last emptied a path's table. By the key that such a write has, which an index finds.
@@ -136,7 +149,13 @@ create index direct_writes_written_at on mirror.direct_writes (written_at);
 -- Takes the shards that are due longest, `most` of them, for as long as `lease`: a worker that dies leaves
 -- them to the next. Paths that share the node of a shard are read together: `mates` has, by path, the
 -- others of its node.
-create function mirror.take_due(most integer, lease interval, mates jsonb, only_paths text[])
+create function mirror.take_due(
+  most integer,
+  lease interval,
+  mates jsonb,
+  only_paths text[],
+  only_shards text[]
+)
 returns table (path text, shard text)
 language plpgsql
 security definer
@@ -156,6 +175,7 @@ begin
     where r.due_at <= asked_at
       and coalesce(r.taken_until, '-infinity') <= asked_at
       and (only_paths is null or r.path = any (only_paths))
+      and (only_shards is null or r.shard = any (only_shards))
     order by r.due_at
     limit most
     for update skip locked
@@ -179,6 +199,36 @@ begin
   ) as mine
   where (r.path, r.shard) = (mine.path, mine.shard)
   returning r.path, r.shard;
+end
+$$;
+
+-- Makes shards due now: of these paths all, or these shards; in full, if that is asked. Answers the database's clock.
+create function mirror.make_due(wanted_paths text[], wanted_shards text[], in_full boolean)
+returns timestamptz
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  asked_at constant timestamptz := clock_timestamp();
+begin
+  if wanted_shards is not null then
+    insert into mirror.readings (path, shard)
+    select p.path, wanted.shard
+    from mirror.paths as p
+    cross join unnest(wanted_shards) as wanted (shard)
+    where p.path = any (wanted_paths)
+    order by p.path, wanted.shard collate "C"
+    on conflict do nothing;
+  end if;
+  update mirror.readings as r
+  set
+    due_at = least(r.due_at, asked_at),
+    made_due_at = asked_at,
+    is_full_due = r.is_full_due or in_full
+  where r.path = any (wanted_paths)
+    and (wanted_shards is null or r.shard = any (wanted_shards));
+  return asked_at;
 end
 $$;
 
@@ -323,7 +373,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
   update mirror.listings as l
-  set listed_at = listing_began, began_at = null, after_key = null
+  set listed_before = l.listed_at, listed_at = listing_began, began_at = null, after_key = null
   where l.path = listed_path and l.began_at = listing_began
 $$;
 
@@ -457,7 +507,7 @@ $$;
 -- Begins a reading of one shard, of paths that share its node: what is known of it, by path. All instants are
 -- of this database's clock.
 --   reading   its row in mirror.readings; null = it has none
---   path_books   began_at, first_pass_at, gap_at (the end of the last gap in mirroring), restored_at (the last
+--   path_books   began_at, first_pass_at, are_columns_due (`repair --columns` is to come), gap_at (the end of the last gap in mirroring), restored_at (the last
 --             restore or TRUNCATE)
 --   open      the divergences of readings that are open: id, ref, kind, cause, day, key, keys, seen (what told its
 --             values), written_after, written_before
@@ -503,6 +553,7 @@ begin
     path_books := jsonb_build_object(
       'began_at', declared.began_at,
       'first_pass_at', declared.first_pass_at,
+      'are_columns_due', declared.columns_due_at is not null,
       'gap_at', (
         select max(c.to_at)
         from mirror.coverage as c
@@ -673,7 +724,8 @@ $$;
 
 -- Opens, renews and resolves divergences of a shard, for a reading, a repair or a backfill.
 --   found     the columns of the log, and resolved_by for one that is resolved already
---   renewed   id, and the keys that the row stands for by now
+--   renewed   id, the keys that the row stands for by now, and where its cause is known better: cause, severity, and
+--             what it changes of the detail
 --   resolved  id, by
 create function mirror.log_reading(
   read_path text,
@@ -702,8 +754,11 @@ begin
     times_seen = log.times_seen + 1,
     keys = coalesce(again.keys, log.keys),
     cause = coalesce(again.cause, log.cause),
-    severity = coalesce(again.severity, log.severity)
-  from jsonb_to_recordset(renewed) as again (id bigint, keys integer, cause text, severity text)
+    severity = coalesce(again.severity, log.severity),
+    detail = coalesce(log.detail, '{}') || coalesce(again.detail, '{}')
+  from jsonb_to_recordset(renewed) as again (
+    id bigint, keys integer, cause text, severity text, detail jsonb
+  )
   where log.id = again.id and log.resolved_at is null;
   insert into mirror.divergence_log as log (
     path, ref, shard, day, key, kind, cause, severity, detected_by, keys, rtdb_value, postgres_value,
@@ -750,8 +805,9 @@ $$;
 
 -- Sets a reading: all of it, or nothing where another one was set since it began (it answers false; the
 -- shard stays due). `reading`:
---   path, shard, kind  whole, full, touched, suspects, or backup
---   began_at, read_at  the database's clock when it began; of a backup read_at is the backup's time
+--   path, shard, kind  whole, full, touched, suspects, or backup: keys that a backup made somebody look at, beside
+--                      what is due
+--   began_at, read_at  the database's clock when it began
 --   seen_set_at        as begin_reading told it
 --   read_from, counted_since, caught_up_at, brought, in_flight, due_at, is_full_due
 --   is_gone            neither store holds the shard
@@ -837,22 +893,60 @@ begin
       else r.whole_at
     end,
     touched_at = case when told.kind = 'touched' then told.read_at else r.touched_at end,
-    full_at = case
-      when told.kind in ('full', 'backup') then greatest(r.full_at, told.read_at)
-      else r.full_at
-    end,
+    full_at = case when told.kind = 'full' then greatest(r.full_at, told.read_at) else r.full_at end,
     failed_at = null,
     error = null,
     due_at = case
-      when r.made_due_at >= told.began_at then least(r.due_at, told.due_at)
+      when r.made_due_at >= told.began_at or told.kind = 'backup' then least(r.due_at, told.due_at)
       else told.due_at
     end,
     is_full_due =
       told.is_full_due or (coalesce(r.made_due_at >= told.began_at, false) and r.is_full_due),
-    set_at = case when told.kind = 'backup' then r.set_at else told.began_at end,
+    set_at = told.began_at,
     taken_until = null
   where (r.path, r.shard) = (told.path, told.shard);
   return true;
+end
+$$;
+
+-- Notes that a backup was compared with the rows of these shards, all of it: they are read in full as of its
+-- time, but for those in `but_shards`. What differed was looked at meanwhile, in both stores. A page of shards;
+-- answers the last one, null = that was all.
+create function mirror.note_backup(
+  noted_path text,
+  taken_at timestamptz,
+  only_shards text[],
+  but_shards text[],
+  after_shard text,
+  most integer
+)
+returns text
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  noted text[];
+begin
+  noted := array(
+    select r.shard
+    from mirror.readings as r
+    where r.path = noted_path
+      and (after_shard is null or r.shard > after_shard)
+      and (only_shards is null or r.shard = any (only_shards))
+    order by r.shard
+    limit most
+    for update
+  );
+  update mirror.readings as r
+  set full_at = taken_at
+  where r.path = noted_path
+    and r.shard = any (noted)
+    and r.shard <> all (but_shards)
+    -- One that was never read is read itself, all of it.
+    and r.read_at is not null
+    and coalesce(r.full_at, '-infinity') < taken_at;
+  return case when cardinality(noted) < most then null else noted[most] end;
 end
 $$;
 
@@ -932,9 +1026,9 @@ begin
     from pg_catalog.pg_proc as p
     where p.pronamespace = 'mirror'::regnamespace
       and p.proname in (
-        'truncated_at', 'take_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed', 'end_listing',
-        'note_rows', 'ended_gap', 'note_gap', 'note_first_pass', 'begin_reading', 'rows_of', 'log_reading',
-        'set_reading', 'fail_reading', 'touched_hours'
+        'truncated_at', 'take_due', 'make_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed',
+        'end_listing', 'note_rows', 'ended_gap', 'note_gap', 'note_first_pass', 'note_backup', 'begin_reading',
+        'rows_of', 'log_reading', 'set_reading', 'fail_reading', 'touched_hours'
       )
   loop
     execute format('revoke all on function %s from public', made);
@@ -945,6 +1039,10 @@ $$;
 
 grant execute on function mirror.name_list(text[], text)
   to quest_mirror_writer, quest_mirror_reader, quest_mirror_api;
--- Read only: the dashboard tells a leaf's story with them.
+-- Read only: the dashboard tells a leaf's story with them, and the API why a day differs.
 grant execute on function mirror.rows_of(text, text[], date, date, date[], jsonb)
   to quest_mirror_reader, quest_mirror_api;
+grant execute on function mirror.begin_reading(text[], text, interval)
+  to quest_mirror_reader, quest_mirror_api;
+-- It writes what the API may write anyway, and no more.
+grant execute on function mirror.log_reading(text, text, text, jsonb, jsonb, jsonb) to quest_mirror_api;

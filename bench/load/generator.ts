@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { percentile } from '../statistics';
 import { HttpConnection } from './http-connection';
-import type { LoadRequest, LoadResult } from './load-protocol';
+import type { LoadRequest, LoadResult } from './load-generator';
 import { eventRequest, isUpdate } from './workload';
 
 /** The load generator: a process of its own, told by messages from its parent. */

@@ -1,5 +1,4 @@
-import { postedEvent, type Write } from './cloud-event';
-import { completionWrite } from './completions';
+import { coupleOf, postedEvent, type Write } from './cloud-event';
 import { documentWrites } from './documents';
 
 /** The leaves that events write: completions, or documents of about so many bytes. */
@@ -46,4 +45,18 @@ export function eventRequest(workload: Workload, roundId: string, index: number)
   const leaf = update ? index - updateDistance : index;
   const written = write(roundId, leaf, update);
   return postedEvent(`${roundId}-${index}${update ? '-u' : '-n'}`, index, written);
+}
+
+const DATE_KEY = '2026-11-22';
+
+/** A quest's completion: created with `true`, and made a time by its second write. */
+function completionWrite(roundId: string, leaf: number, isUpdate: boolean): Write {
+  const { coupleId, first, second } = coupleOf(leaf);
+  const userId = leaf % 2 === 0 ? first : second;
+  return {
+    ref: `daily_quests/${coupleId}/${DATE_KEY}/completions/quest_${roundId}_${leaf}_quiz/${userId}`,
+    userId,
+    data: isUpdate ? 'true' : 'null',
+    delta: isUpdate ? String(Date.now()) : 'true',
+  };
 }

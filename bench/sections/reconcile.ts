@@ -24,7 +24,7 @@ export async function measureReconcile(context: Context): Promise<ReconcileRow[]
   const couples = Math.ceil(options.storedCompletions / COMPLETIONS_PER_COUPLE);
   say(`reconcile: making ${couples * COMPLETIONS_PER_COUPLE} completions`);
   await databases.create(NAME);
-  await seed(databases.url(NAME), couples);
+  await seedCompletions(databases.url(NAME), couples);
   const rtdb = await startRtdb(couples);
   try {
     const reports: Record<Mode, WorkerReport[]> = { 'read-only': [], reconcile: [] };
@@ -63,7 +63,8 @@ function rowOf(mode: Mode, reports: Record<Mode, WorkerReport[]>): ReconcileRow 
   };
 }
 
-async function seed(url: string, couples: number): Promise<void> {
+/** Fills the table with the completions of so many couples. */
+export async function seedCompletions(url: string, couples: number): Promise<void> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {

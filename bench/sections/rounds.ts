@@ -2,8 +2,7 @@ import { eventually } from '../../local/eventually';
 import type { RunningContender } from '../contenders';
 import { cpuMsOf } from '../cpu-time';
 import type { Databases } from '../databases';
-import type { LoadGenerator } from '../load/load-generator';
-import type { LoadRequest, LoadResult } from '../load/load-protocol';
+import type { LoadGenerator, LoadRequest, LoadResult } from '../load/load-generator';
 import { kindOf } from '../load/workload';
 
 /** One round of load that a contender took. */

@@ -1,13 +1,9 @@
 import { PATHS } from '../../functions/src/app-paths';
 import { openPostgres } from '../../functions/src/deploy/from-environment';
-import { seenOf } from '../../functions/src/readings/compare-key';
-import { keyObject } from '../../functions/src/readings/decide-reading';
+import { prepareEvaluation } from '../../functions/src/deploy/prepare-evaluation';
 import { PROOF_TIMES } from '../../functions/src/readings/proof-times';
 import { findDue, workQueue } from '../../functions/src/readings/queue';
-import type { FoundRow } from '../../functions/src/readings/read-shard';
-import type { Difference, Looked } from '../../functions/src/readings/reading';
 import { rtdbShards } from '../../functions/src/readings/rtdb-shards';
-import { shardNodes } from '../../functions/src/readings/shard-node';
 import { childrenOf, pagesOfKeys } from '../../functions/src/rtdb/rtdb-children';
 import { newUsage } from '../../functions/src/rtdb/rtdb-transport';
 import { daysBack } from './proof-dataset';
@@ -44,8 +40,7 @@ const context = {
   retentionDays: 0,
   paths,
   concurrency: task.concurrency,
-  explain: async (differences: readonly Difference[], looked: Looked) =>
-    differences.map((one) => unexplained(one, looked)),
+  prepareEvaluation,
   onOutcome({ kind }: { kind: string }) {
     shards += 1;
     kinds[kind] = (kinds[kind] ?? 0) + 1;
@@ -56,22 +51,9 @@ const context = {
   isOver: () => shards >= (task.most ?? Number.POSITIVE_INFINITY),
 };
 
-function unexplained(difference: Difference, { path }: Looked): FoundRow {
-  const { compared } = difference;
-  return {
-    ...{ ref: difference.ref, kind: difference.kind, keys: difference.keys },
-    key: compared === null ? null : keyObject(path, compared.parts),
-    ...{ cause: 'unknown', severity: 'error' },
-    detail: { seen: compared === null ? null : seenOf(compared) },
-    written_after: difference.writtenAfter,
-    written_before: difference.writtenBefore,
-    resolved_by: difference.resolvedBy,
-  };
-}
-
 const DO: Record<ProofTask['kind'], () => Promise<unknown>> = {
   work: () => workQueue(context),
-  list: () => findDue(shardNodes(paths), context),
+  list: () => findDue(context),
   keys: () => keysOfRoot(),
   async hourly() {
     const [from = '', to = ''] = daysBack(2);

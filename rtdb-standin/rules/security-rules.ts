@@ -1,10 +1,10 @@
+import type { RulesNode } from 'targaryen/lib/database/ruleset.js';
 import type { Auth } from '../credentials';
 import type { Tree } from '../data/node';
 import { formatPath, type Path } from '../data/path';
 import type { QuerySpec } from '../query/query-spec';
 import { requiredIndex } from '../query/required-index';
 import { RtdbError } from '../rtdb-error';
-import { ownChildrenOnly } from './own-children';
 import { rulesDatabase } from './rule-data-snapshot';
 import { ruleFault } from './rule-fault';
 import { hasIndex, parseRulesJson, withPlainSpace } from './rules-json';
@@ -96,4 +96,37 @@ export async function compileRules(source: string): Promise<SecurityRules> {
     },
     hasIndex: (path, index) => hasIndex(definition, path, index),
   };
+}
+
+type Wildchildren = Readonly<Record<string, string>>;
+
+/**
+ * Makes targaryen look only the rules' own keys up: by itself it takes what every object has, such
+ * as `constructor` or `toString`, for rules of a child of that name, and fails on it.
+ */
+function ownChildrenOnly(root: RulesNode): void {
+  const prototype: { $child: typeof child } = Object.getPrototypeOf(root);
+  prototype.$child = child;
+}
+
+/** As `RulesetNode.$child`. */
+function child(
+  this: RulesNode,
+  path: string,
+  given: Wildchildren = {},
+): { rules: RulesNode; wildchildren: Wildchildren } | undefined {
+  let rules = this;
+  let wildchildren = given;
+  for (const key of path.split('/').filter((part) => part !== '')) {
+    const own = Object.hasOwn(rules, key) ? (rules[key] as RulesNode) : null;
+    const next = own ?? rules.$wildchild;
+    if (next === null) {
+      return undefined;
+    }
+    if (own === null) {
+      wildchildren = { ...wildchildren, [String(next.$name)]: key };
+    }
+    rules = next;
+  }
+  return { rules, wildchildren };
 }

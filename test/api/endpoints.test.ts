@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Hono } from 'hono';
 import { createApi } from '../../functions/src/api/app';
 import { createTokenVerifier } from '../../functions/src/api/token-verifier';
+import { prepareEvaluation } from '../../functions/src/deploy/prepare-evaluation';
 import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
@@ -57,7 +58,7 @@ afterEach(async () => {
 
 const appOn = (statements: Pick<Connections, 'run'>, tree = rtdb.tree) =>
   createApi({
-    ...{ statements, rtdb: tree, retentionDays: 0 },
+    ...{ statements, rtdb: tree, retentionDays: 0, prepareEvaluation },
     verifyToken: createTokenVerifier({
       projectId: PROJECT,
       firebaseKeysUrl: mint.keysUrl,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { daysOfGaps } from '../../functions/src/completions-only/reconcile/gap-days';
+import { daysOfGaps } from '../../functions/src/backfill/gap-days';
 import { runCommand } from '../support/command';
 import type { TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
@@ -12,7 +12,9 @@ import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
 const ROOT = join(__dirname, '..', '..');
 const DATE = '2025-11-19';
-const RANGE = ['--from', '2025-11-18', '--to', '2025-11-20'];
+const DAYS = ['--from', '2025-11-18', '--to', '2025-11-20'];
+const PATH = ['--path', 'quest_completions'];
+const RANGE = [...PATH, ...DAYS];
 
 let database: TestDatabase;
 let rtdb: StandinTree;
@@ -88,7 +90,7 @@ test('what has no row is inserted; a row and a tombstone stay as an event left t
   await event('e3', 2, leaf('quest_2'), null, true);
   const { code, out } = await backfill(...RANGE, '--json');
   expect(code).toBe(0);
-  expect(JSON.parse(out)).toMatchObject({ couples: 1, leaves: 3, inserted: 1, rejected: 0 });
+  expect(JSON.parse(out)).toMatchObject({ shards: 1, keys: 3, inserted: 1, rejected: 0 });
   expect(await rows()).toEqual([
     { ref: 'ann_bob/quest_1/ann', payload: 7, origin: 'rtdb' },
     { ref: 'ann_bob/quest_2/ann', payload: null, origin: 'rtdb' },
@@ -99,7 +101,7 @@ test('what has no row is inserted; a row and a tombstone stay as an event left t
     },
   ]);
   const again = JSON.parse((await backfill(...RANGE, '--json')).out);
-  expect(again).toMatchObject({ leaves: 3, inserted: 0 });
+  expect(again).toMatchObject({ keys: 3, inserted: 0 });
 });
 
 test('a backfilled row is of no event, and any event wins over it', async () => {
@@ -135,11 +137,9 @@ test('while events flow, the rows end in what RTDB shows', async () => {
     }
   });
   await Promise.all([backfill(...RANGE), backfill(...RANGE), ...flow]);
-  const reconciled = await runCommand(
-    ['reconcile', ...RANGE, '--grace-seconds', '0', '--json'],
-    env(),
-  );
-  expect(JSON.parse(reconciled.out)).toMatchObject({ matched: 80, consistency: 1 });
+  expect(JSON.parse((await runCommand(['repair', ...RANGE, '--json'], env())).out)).toMatchObject({
+    ...{ live: 80, differences: [] },
+  });
 });
 
 test('leaves that are no completions are named, and their neighbours inserted', async () => {
@@ -172,7 +172,7 @@ test('only couples and days that were asked for are read', async () => {
   await rtdb.rest.set(leaf('quest_1', 'canary', 'canary_canary-partner'), true);
   await backfill(...RANGE, '--couple', 'ann_bob');
   expect(await rows()).toMatchObject([{ ref: 'ann_bob/quest_1/ann' }]);
-  await backfill('--from', '2025-11-18', '--to', '2025-11-21');
+  await backfill(...PATH, '--from', '2025-11-18', '--to', '2025-11-21');
   expect(await rows()).toHaveLength(3);
 });
 
@@ -181,7 +181,7 @@ test('a dry run says what it would do, and does nothing', async () => {
   await rtdb.rest.set(leaf('quest_2'), 1763553600000);
   await event('e1', 1, leaf('quest_2'), true);
   const { out } = await backfill(...RANGE, '--dry-run');
-  expect(out).toContain('1 have no row and would be inserted');
+  expect(out).toContain('of 2 keys in 1 shards, 1 have no row and would be inserted');
   expect(out).toContain('1 rows show something else than RTDB');
   expect(await rows()).toHaveLength(1);
   expect(await database.query('select from mirror.backfills')).toEqual([]);
@@ -199,33 +199,29 @@ describe('--gaps', () => {
     await rtdb.rest.set(leaf('quest_1', 'ann', 'ann_bob', '2025-11-25'), true);
     await event('e1', 1, leaf('quest_2'), true);
     await gap('2025-11-19T13:00:00Z', '2025-11-19T14:00:00Z');
-    const { code, out } = await backfill('--gaps');
+    const { code, out } = await backfill(...PATH, '--gaps');
     expect(code).toBe(0);
-    expect(out).toContain('inserted 1 of 1 completions');
+    expect(out).toContain('inserted 1 of 1 keys');
     expect(out).toContain('mirror repair --from 2025-11-19 --to 2025-11-20');
     expect(await rows()).toHaveLength(2);
   });
 
   test('without any there is nothing to do', async () => {
-    const { code, out } = await backfill('--gaps');
+    const { code, out } = await backfill(...PATH, '--gaps');
     expect(code).toBe(0);
     expect(out).toContain('nothing to backfill');
   });
 
   test('days of gaps are those of any time zone, merged where they touch', () => {
-    const now = new Date('2025-11-30T12:00:00Z');
     expect(
-      daysOfGaps(
-        [
-          { fromAt: '2025-11-28T11:00:00Z', toAt: null },
-          { fromAt: '2025-11-03T12:00:00Z', toAt: '2025-11-03T13:00:00Z' },
-          { fromAt: '2025-11-01T11:00:00Z', toAt: '2025-11-01T12:00:00Z' },
-        ],
-        now,
-      ),
+      daysOfGaps([
+        { fromAt: '2025-11-28T11:00:00Z', toAt: '2025-11-30T12:00:00Z' },
+        { fromAt: '2025-11-03T12:00:00Z', toAt: '2025-11-03T13:00:00Z' },
+        { fromAt: '2025-11-01T11:00:00Z', toAt: '2025-11-01T12:00:00Z' },
+      ]),
     ).toEqual([
-      { fromDate: '2025-10-31', toDate: '2025-11-04' },
-      { fromDate: '2025-11-27', toDate: '2025-12-01' },
+      { from: '2025-10-31', to: '2025-11-04' },
+      { from: '2025-11-27', to: '2025-12-01' },
     ]);
   });
 });
@@ -240,9 +236,11 @@ test('a backfill that is killed half way is taken up, and inserts each once', as
   );
   await eventually(
     async () =>
-      expect(await database.query('select couples from mirror.backfills')).toEqual([
-        { couples: 500 },
-      ]),
+      expect(
+        await database.query(
+          `select (done -> 'quest_completions' -> 'shards')::integer as shards from mirror.backfills`,
+        ),
+      ).toEqual([{ shards: 500 }]),
     { describe: 'half of it', timeoutMs: 20_000 },
   );
   process.kill(-(child.pid ?? 0), 'SIGKILL');
@@ -250,28 +248,48 @@ test('a backfill that is killed half way is taken up, and inserts each once', as
   faulty.fault = () => null;
   const before = faulty.count();
   const resumed = JSON.parse((await backfill('--resume', '--json')).out);
-  expect(resumed).toMatchObject({ couples: 700, leaves: 700 });
-  // The list, and the couples that were left.
+  expect(resumed).toMatchObject({ shards: 700, keys: 700 });
+  // The list, and the shards that were left.
   expect(faulty.count() - before).toBe(201);
   expect(await rows()).toHaveLength(700);
 });
 
-test('RTDB refusing half way fails it with one line, and it can be resumed', async () => {
-  await fill(300);
-  faulty.fault = (path) => (path.includes('u0200_w') ? { status: 401 } : null);
+test('one shard that RTDB refuses fails alone, is named, and filled by --resume', async () => {
+  await fill(30);
+  faulty.fault = (path) => (path.includes('u0020_w') ? { status: 401 } : null);
+  const failed = await backfill(...RANGE);
+  expect(failed.code).toBe(1);
+  expect(failed.out).toContain('inserted 29 of 29 keys in 29 shards');
+  expect(failed.out).toMatch(/Not filled: daily_quests\/u0020_w: RTDB answered 401/);
+  expect(
+    await database.query('select status, failed -> 0 ->> $1 as shard from mirror.backfills', [
+      'shard',
+    ]),
+  ).toEqual([{ status: 'failed', shard: 'u0020_w' }]);
+  faulty.fault = () => null;
+  expect(JSON.parse((await backfill('--resume', '--json')).out)).toMatchObject({
+    ...{ shards: 30, inserted: 30, failed: [] },
+  });
+  expect(await rows()).toHaveLength(30);
+  expect((await backfill('--resume')).errors).toContain('no unfinished backfill');
+});
+
+test('RTDB refusing one shard after the other ends it with one line, and it can be resumed', async () => {
+  await fill(120);
+  faulty.fault = (path) => (path.includes('_w') ? { status: 401 } : null);
   const failed = await backfill(...RANGE);
   expect(failed.code).toBe(2);
-  expect(failed.errors).toMatch(/^mirror: RTDB answered 401: .*\n$/);
+  expect(failed.errors).toMatch(/^Reads RTDB .*\nmirror: RTDB answered 401: .*\n$/);
   expect(await database.query('select status from mirror.backfills')).toEqual([
     { status: 'failed' },
   ]);
   faulty.fault = () => null;
-  expect(JSON.parse((await backfill('--resume', '--json')).out)).toMatchObject({ couples: 300 });
-  expect(await rows()).toHaveLength(300);
+  expect(JSON.parse((await backfill('--resume', '--json')).out)).toMatchObject({ shards: 120 });
+  expect(await rows()).toHaveLength(120);
 });
 
 test.each([
-  ['no days', []],
+  ['a path that nobody declared', ['--path', 'quests']],
   ['half a range', ['--from', DATE]],
   ['a date that no calendar has', ['--from', '2025-02-30', '--to', DATE]],
   ['gaps and a range', ['--gaps', ...RANGE]],
@@ -279,5 +297,10 @@ test.each([
 ])('%s ends with 2 and one line', async (_case, args) => {
   const { code, errors } = await backfill(...args);
   expect(code).toBe(2);
-  expect(errors.trim().split('\n')).toHaveLength(1);
+  expect(
+    errors
+      .trim()
+      .split('\n')
+      .filter((line) => !line.startsWith('Reads RTDB ')),
+  ).toHaveLength(1);
 });

@@ -37,6 +37,14 @@ beforeAll(async () => {
      select 'quest_completions', now() - make_interval(days => days) from unnest(array[29, 31]) as days`,
   );
   await database.query(
+    `insert into mirror.rates (
+       path, hour, at, verdict, copy_keys, copy_differing, copy_unknown, copy_lower, copy_upper, mirror_keys,
+       mirror_differing, mirror_unknown, mirror_lower, mirror_upper, shards, unread_shards, affected_shards
+     )
+     select 'quest_completions', date_trunc('hour', at, 'UTC'), at, 'ready', 1, 0, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 0
+     from (select now() - make_interval(days => days) from unnest(array[399, 401]) as days) as v (at)`,
+  );
+  await database.query(
     'insert into mirror.reconcile_shards (run_id, shard) select id, 0 from mirror.reconcile_runs',
   );
 });
@@ -50,7 +58,7 @@ const tombstones = () =>
 test('a dry run counts, and removes nothing', async () => {
   const { out } = await purge('--dry-run', '--json');
   const { tombstones: counted, ...others } = JSON.parse(out);
-  expect(others).toEqual({ shards: 1, directWrites: 1, canaries: 1, claimCounts: 2 });
+  expect(others).toEqual({ shards: 1, directWrites: 1, canaries: 1, claimCounts: 2, rates: 1 });
   expect(counted).toMatchObject({ quest_completions: 2 });
   expect(await tombstones()).toHaveLength(5);
 });
@@ -69,7 +77,7 @@ test('tombstones of over a week are removed, live rows of any age stay', async (
   const { out } = await purge();
   expect(out).toContain(
     'Removed 2 tombstones older than 7 days (quest_completions 2), 1 parts of old runs, ' +
-      '1 old direct writes, 1 old canaries, 2 old counts of claims.',
+      '1 old direct writes, 1 old canaries, 2 old counts of claims, 1 old rates.',
   );
   expect(await tombstones()).toHaveLength(3);
   expect(await database.query('select from rtdb.quest_completions')).toHaveLength(4);

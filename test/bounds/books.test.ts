@@ -9,7 +9,7 @@ import { startOwnServer } from '../support/own-server';
 import { type Runtime, startRuntime } from '../support/runtime';
 
 const MB = 1024 * 1024;
-/** Of any row of the books (DESIGN, section 4). */
+/** Of any row of the books (docs/tables.md). */
 const MAX_ROW_BYTES = 64 * 1024;
 /** A write has to be kept once, in the row; the rest is what the server itself adds. */
 const MAX_WAL_PER_INPUT = 3;

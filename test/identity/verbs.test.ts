@@ -13,7 +13,7 @@ const OTHER = 'other-default-rtdb';
 const VERBS: [string, ...string[]][] = [
   ['backfill', ...RANGE],
   ['backfill', ...RANGE, '--dry-run'],
-  ['reconcile', ...RANGE, '--grace-seconds', '0'],
+  ['reconcile', ...RANGE],
   ['repair', ...RANGE],
   ['repair', REF, '--write'],
   ['explain', REF],
@@ -34,7 +34,10 @@ beforeEach(async () => {
 afterAll(() => rtdb.standin.stop());
 
 const run = (args: string[], env: Record<string, string> = {}) =>
-  runCommand(args, { DATABASE_URL: database.url, ...rtdb.env, ...env });
+  runCommand(args, {
+    ...{ DATABASE_URL: database.url, RECONCILE_GRACE_SECONDS: '0' },
+    ...{ ...rtdb.env, ...env },
+  });
 
 const mirrors = (instance: string, host = 'emulator') =>
   database.query('insert into mirror.identity (instance, host) values ($1, $2)', [instance, host]);

@@ -115,6 +115,18 @@ test('a rollout goes from off by percent to on', async () => {
   });
 });
 
+test('another percent is another interval: who was in follows from its conditions', async () => {
+  const half = { conditions: [{ name: 'half', condition: {}, enabled: true }], otherwise: false };
+  await note('percent', { since: ago(900), version: 1, evidence: { by: 'canary', ...half } });
+  await note('percent', { since: ago(600), version: 2, evidence: { by: 'mirror', ...half } });
+  await note('percent', { since: ago(300), version: 3, evidence: { ...half, otherwise: true } });
+  await note('percent', { since: ago(200), version: 3, evidence: { by: 'mirror' } });
+  expect(await gaps()).toEqual([
+    { reason: 'percent', since_s: 900, ends_in_a_minute: true },
+    { reason: 'percent', since_s: 300, ends_in_a_minute: null },
+  ]);
+});
+
 test('outages and canaries are left alone', async () => {
   await database.query(
     `insert into mirror.coverage (from_at, reason) values (now(), 'canary_lost')`,

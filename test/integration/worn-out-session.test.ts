@@ -1,6 +1,7 @@
 import { createApi } from '../../functions/src/api/app';
-import { writeCanary } from '../../functions/src/canary/fly-canary';
+import { writeCanary } from '../../functions/src/canary/path-canary';
 import { startTasks } from '../../functions/src/completions-only/reconcile/reconcile-tasks';
+import { prepareEvaluation } from '../../functions/src/deploy/prepare-evaluation';
 import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
@@ -49,7 +50,7 @@ const USERS: [string, (statements: Statements) => Promise<unknown>][] = [
     'api',
     async (statements) => {
       const app = createApi({
-        ...{ statements, rtdb: rtdb.tree, retentionDays: 0 },
+        ...{ statements, rtdb: rtdb.tree, retentionDays: 0, prepareEvaluation },
         verifyToken: async () => 'ann',
       });
       const { status } = await app.request('/api/sync/daily-quests/completion', {

@@ -3,7 +3,7 @@ import type { CompletionRow } from '../../functions/src/completions-only/postgre
 import { compareSides } from '../../functions/src/completions-only/reconcile/compare-sides';
 import type { Leaf } from '../../functions/src/completions-only/reconcile/leaves-of-couple';
 import { DisorderError } from '../../functions/src/completions-only/reconcile/merge-sorted';
-import { compareKeys } from '../../functions/src/paths/quest-completions/key-order';
+import { compareKeys } from '../../functions/src/paths/quest-completions/completion-path';
 
 type Side = number | false | null;
 

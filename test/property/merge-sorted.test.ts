@@ -3,8 +3,10 @@ import {
   DisorderError,
   mergeSorted,
 } from '../../functions/src/completions-only/reconcile/merge-sorted';
-import type { CompletionKey } from '../../functions/src/paths/quest-completions/completion-path';
-import { compareKeys } from '../../functions/src/paths/quest-completions/key-order';
+import {
+  type CompletionKey,
+  compareKeys,
+} from '../../functions/src/paths/quest-completions/completion-path';
 import { compareUtf8 } from '../../functions/src/values/utf8-order';
 
 /** Few letters, so that keys meet; some beyond U+FFFF, where UTF-16 orders otherwise. */

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import type { Json } from '../../functions/src/values/json';
-import { isSameValue } from '../../functions/src/values/same-value';
+import { isSameValue } from '../../functions/src/values/rtdb-value';
 
 /** Few and small, so that two of them are often alike, or nearly. */
 const value = fc.letrec<{ value: Json }>((tie) => ({

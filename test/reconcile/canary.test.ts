@@ -1,5 +1,5 @@
-import { canaryLeaf } from '../../functions/src/canary/canary-leaf';
-import { flyRound, type RoundContext } from '../../functions/src/canary/canary-round';
+import { canaryLeaf } from '../../functions/src/canary/canaries';
+import { type RoundContext, runCanaryRound } from '../../functions/src/canary/canary-round';
 import type { CanaryVerdict } from '../../functions/src/canary/judge-canary';
 import { type FlagRule, ruleOfParameter } from '../../functions/src/flag/flag-rule';
 import { definePath } from '../../functions/src/paths/define-path';
@@ -68,7 +68,7 @@ afterEach(async () => {
 
 const fly = (more: Partial<RoundContext> = {}, paths = PATHS) => {
   told = {};
-  return flyRound(paths, { ...context, ...more });
+  return runCanaryRound(paths, { ...context, ...more });
 };
 
 const leafOf = (name: string) => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rulesCheck } from '../../functions/src/cli/doctor/rtdb-checks';
-import { parseRulesJson } from '../../functions/src/cli/doctor/rules-json';
+import { parseRulesJson } from '../../functions/src/cli/doctor/rules-on-path';
 
 /** Any valid rules are read, and no advice would shut the app out. */
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Database, get, ref, remove, runTransaction, set, update } from 'firebase/database';
 import { PATHS } from '../../functions/src/app-paths';
-import { canaryLeaf } from '../../functions/src/canary/canary-leaf';
+import { canaryLeaf } from '../../functions/src/canary/canaries';
 import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { type AppWrite, appWrites } from '../app/support/app-fixtures';
 import { OWNER, rest } from '../rtdb-standin/support/rest';

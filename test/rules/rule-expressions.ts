@@ -1,4 +1,4 @@
-import { DATE_PATTERN, TIME_PATTERN } from '../../functions/src/values/time-grammar';
+import { DATE_PATTERN, TIME_PATTERN } from '../../functions/src/values/event-time';
 
 /**
  * What database.rules.json repeats: rules have no names for an expression. The file is written by

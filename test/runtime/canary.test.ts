@@ -1,5 +1,5 @@
 import { PATHS } from '../../functions/src/app-paths';
-import { canaryLeaf } from '../../functions/src/canary/canary-leaf';
+import { canaryLeaf } from '../../functions/src/canary/canaries';
 import { FLAG } from '../../functions/src/flag/flag-rule';
 import { PATHS_OFF } from '../../functions/src/flag/paths-rule';
 import { findFreePort } from '../../local/free-port';

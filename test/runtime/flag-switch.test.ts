@@ -147,8 +147,4 @@ test('off: phones write as fast, nothing connects to Postgres; on again: the gap
   expect(await rows('meanwhile')).toBe(WRITES);
   expect((await mirror('repair', '--from', TODAY, '--to', TODAY, '--write')).code).toBe(0);
   await reconcileToday();
-  expect(await mirror('report', '--window', '1h')).toMatchObject({
-    code: 0,
-    text: expect.stringContaining('100'),
-  });
 }, 60_000);

@@ -1,5 +1,4 @@
-import { canonicalValue } from '../../functions/src/values/rtdb-value';
-import { isSameValue } from '../../functions/src/values/same-value';
+import { canonicalValue, isSameValue } from '../../functions/src/values/rtdb-value';
 import {
   type CloudEvent,
   completionEvent,

@@ -74,10 +74,7 @@ async function readingsOf(env: Record<string, string>): Promise<Readings> {
   const status = await send(running.url, event);
   if (status !== 204) await running.outcomeOf(String(event.id));
   const here = { ...rtdb.env, DATABASE_URL: databaseUrl, ...others };
-  const results = [
-    await runCommand(['report', '--window', '1h'], here),
-    await runCommand(['doctor'], here),
-  ];
+  const results = [await runCommand(['report'], here), await runCommand(['doctor'], here)];
   return {
     status,
     log: running.lines.join('\n'),

@@ -1,7 +1,7 @@
 import type { LocalPostgres } from '../../local/embedded-postgres';
-import { Cleanups } from '../../local/simulate/cleanups';
-import { EACH_FAULT, simulateAlone } from '../../local/simulate/each-fault';
-import { disappointments } from '../../local/simulate/expectations';
+import { Cleanups } from '../../simulate/cleanups';
+import { disappointments } from '../../simulate/expectations';
+import { EACH_FAULT, simulateAlone } from '../../simulate/simulate';
 import { startOwnServer } from '../support/own-server';
 
 /** Large enough for each fault to befall something, for this seed. */

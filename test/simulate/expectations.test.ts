@@ -1,6 +1,6 @@
-import { disappointments } from '../../local/simulate/expectations';
-import type { Fault } from '../../local/simulate/faults';
-import type { Simulation } from '../../local/simulate/simulation';
+import { disappointments } from '../../simulate/expectations';
+import type { Fault } from '../../simulate/faults';
+import type { Simulation } from '../../simulate/simulation';
 
 const CLEAN: Simulation = {
   request: {

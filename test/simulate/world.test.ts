@@ -1,9 +1,9 @@
-import { partnerOf } from '../../functions/src/paths/quest-completions/partner';
-import type { WorldAction } from '../../local/simulate/couple-day';
-import { FAULTS, fateOf } from '../../local/simulate/faults';
-import { seededRandom } from '../../local/simulate/seeded-random';
-import { valueAfter } from '../../local/simulate/value-after';
-import { worldOf } from '../../local/simulate/world';
+import { partnerOf } from '../../functions/src/paths/quest-completions/completion-path';
+import type { WorldAction } from '../../simulate/couple-day';
+import { FAULTS, fateOf } from '../../simulate/faults';
+import { valueAfter } from '../../simulate/ledger';
+import { seededRandom } from '../../simulate/seeded-random';
+import { worldOf } from '../../simulate/world';
 
 const OPTIONS = { couples: 60, dateKey: '2026-11-23', seed: 7, strayClaimRate: 0 };
 

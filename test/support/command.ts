@@ -1,6 +1,6 @@
 import type { CommandContext } from '../../functions/src/cli/context';
 import { run } from '../../functions/src/cli/main';
-import { registerSimulate } from '../../local/simulate/simulate-command';
+import { registerSimulate } from '../../simulate/simulate-command';
 
 /** What a command line printed, and its exit code. */
 export interface CommandResult {

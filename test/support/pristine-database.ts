@@ -45,7 +45,8 @@ begin
     perform setval(name::regclass, 1, false);
   end loop;
   -- What the migrations declare stays: a path that a test added is a change of the schema.
-  update mirror.paths set began_at = clock_timestamp(), first_pass_at = null, removed_at = null;
+  update mirror.paths set began_at = clock_timestamp(), first_pass_at = null, removed_at = null,
+    columns_due_at = null;
 end $$`;
 
 let kept: { database: TestDatabase; version: string } | null = null;

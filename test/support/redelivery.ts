@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Random, seededRandom } from '../../local/simulate/seeded-random';
+import { type Random, seededRandom } from '../../simulate/seeded-random';
 import {
   type CloudEvent,
   type CompletionWrite,

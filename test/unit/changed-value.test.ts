@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import { canonicalValue, changedValue } from '../../functions/src/values/rtdb-value';
-import { isSameValue } from '../../functions/src/values/same-value';
+import { canonicalValue, changedValue, isSameValue } from '../../functions/src/values/rtdb-value';
 import { hostileKey, RtdbModel } from '../support/rtdb-model';
 
 const json = (text: string): unknown => JSON.parse(text);

@@ -2,8 +2,8 @@ import { pathOfRef } from '../../functions/src/mirror/delivered-event';
 import {
   completionPath,
   parseCompletionPath,
+  partnerOf,
 } from '../../functions/src/paths/quest-completions/completion-path';
-import { partnerOf } from '../../functions/src/paths/quest-completions/partner';
 
 const AS_OF = '2025-11-19T12:00:00.000000Z';
 const TOKEN = `fK3x_9dTQm-1aB:APA91b${'Hq7_Zr-2'.repeat(17)}`;

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
-import { instantOfMillis, normalizeInstant } from '../../functions/src/values/event-time';
-import { isRealDate } from '../../functions/src/values/time-grammar';
+import {
+  instantOfMillis,
+  isRealDate,
+  normalizeInstant,
+} from '../../functions/src/values/event-time';
 
 describe('normalizeInstant brings every form of one instant to one text', () => {
   test.each([

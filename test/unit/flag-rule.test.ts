@@ -60,7 +60,10 @@ test.each([10, 50, 99])('%d%% of the couples are in, and stay in', async (share)
   const rule = await ruleOf(flagTemplate({ value: 'false', conditions }));
   expect(rule).toMatchObject({
     mode: 'percent',
-    detail: { conditions: [{ name: 'some', condition: percent(share) }] },
+    detail: {
+      conditions: [{ name: 'some', condition: percent(share), enabled: true }],
+      otherwise: false,
+    },
   });
   expect(Math.abs(shareOf(rule) - share / 100)).toBeLessThan(0.04);
   const again = await ruleOf(flagTemplate({ value: 'false', conditions }));

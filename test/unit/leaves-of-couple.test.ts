@@ -1,5 +1,5 @@
 import { leavesOfCouple } from '../../functions/src/completions-only/reconcile/leaves-of-couple';
-import { compareKeys } from '../../functions/src/paths/quest-completions/key-order';
+import { compareKeys } from '../../functions/src/paths/quest-completions/completion-path';
 
 const READ_AT = '2026-11-22T10:00:00.000000Z';
 const read = (days: unknown) =>

@@ -7,16 +7,13 @@ import { deadline, orAborted } from '../runtime/deadline';
 import { MAX_BODY_BYTES } from '../runtime/request-body';
 import { instantOfMillis } from '../values/event-time';
 import { keyIssues } from '../values/rtdb-key';
-import { authenticate } from './authenticate';
-import { coupleIdOf, parseClaimBody } from './claim-body';
 import { type CompareDayContext, compareDay } from './compare-day';
-import { completionsQuerySchema } from './completions-query';
 import { completionsOfDay } from './day-rows';
-import { fieldErrorsOf } from './field-errors';
 import { openApiDocument } from './openapi';
-import { problem, tooManyClaims, unavailable } from './problem';
+import { fieldErrorsOf, problem, tooManyClaims, unavailable } from './problem';
+import { completionsQuerySchema, coupleIdOf, parseClaimBody, rtdbKeySchema } from './requests';
 import { SharedAnswers } from './shared-answers';
-import type { VerifyToken } from './token-verifier';
+import { KeysBusyError, TokenError, type VerifyToken } from './token-verifier';
 
 export interface ApiContext extends CompareDayContext {
   verifyToken: VerifyToken;
@@ -56,7 +53,7 @@ const IS_ALIVE = query({ text: 'select 1 as is_alive', params: {}, row: {} });
 
 type Variables = { signal: AbortSignal };
 
-/** The endpoints of docs/openapi.json, on Web requests: no port is needed to test them. */
+/** The endpoints that openapi.ts describes, on Web requests: no port is needed to test them. */
 export function createApi(context: ApiContext): Hono {
   const app = new Hono<{ Variables: Variables }>();
   const comparisons = new SharedAnswers(AGREED_FOR_MS);
@@ -157,5 +154,32 @@ async function readJson(request: Request): Promise<{ json: unknown } | Response>
     return { json: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) };
   } catch {
     return problem(400, { errors: [{ field: 'body', message: 'expected JSON in UTF-8' }] });
+  }
+}
+
+/**
+ * The user of a request's bearer token, or the problem with it. Rejects where the keys can't be read:
+ * that isn't the token's fault. Source of the header's form: RFC 6750.
+ */
+async function authenticate(
+  header: string | undefined,
+  verifyToken: VerifyToken,
+): Promise<string | Response> {
+  const token = /^Bearer +([\w~+/.=-]+) *$/i.exec(header ?? '')?.[1];
+  if (token === undefined) {
+    return problem(401, { headers: { 'www-authenticate': 'Bearer' } });
+  }
+  try {
+    const subject = await verifyToken(token);
+    // It becomes a part of paths; a user whose id RTDB doesn't allow as a key can't have completions.
+    if (rtdbKeySchema.safeParse(subject).success) return subject;
+    return problem(403, { detail: "the token's subject can't be a user's id" });
+  } catch (error) {
+    if (error instanceof KeysBusyError) return unavailable(error.retryAfterSeconds);
+    if (!(error instanceof TokenError)) throw error;
+    return problem(401, {
+      detail: error.message,
+      headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
+    });
   }
 }

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { claimBodySchema } from './claim-body';
-import { completionsQuerySchema } from './completions-query';
 import { problemSchema } from './problem';
+import { claimBodySchema, completionsQuerySchema } from './requests';
 
 const claimAnswerSchema = z.object({
   status: z

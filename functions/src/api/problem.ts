@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { type ZodError, z } from 'zod';
 
 /** One field of a request that is wrong, and what was expected of it. */
 const fieldErrorSchema = z.object({ field: z.string(), message: z.string() });
@@ -58,4 +58,12 @@ export function tooManyClaims(now: Date): Response {
     detail: 'expected at most 100 claims a user a day (UTC)',
     headers: { 'retry-after': String(seconds) },
   });
+}
+
+/** What zod complains of, field by field; `root` names the whole. */
+export function fieldErrorsOf(error: ZodError, root: string): FieldError[] {
+  return error.issues.map(({ path, message }) => ({
+    field: path.length === 0 ? root : path.join('.'),
+    message,
+  }));
 }

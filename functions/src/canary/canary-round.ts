@@ -3,8 +3,8 @@ import { MirrorError } from '../errors/mirror-error';
 import { type FlagRule, modeOfPath } from '../flag/flag-rule';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { stepsOfRef } from '../paths/ref-pattern';
-import { type CanaryContext, lookForCanary, writeCanary } from './fly-canary';
 import type { CanaryVerdict } from './judge-canary';
+import { type CanaryContext, lookForCanary, writeCanary } from './path-canary';
 
 /** How long the schedule leaves between two rounds. */
 const CANARY_PERIOD_MS = 5 * 60_000;
@@ -34,7 +34,7 @@ class CanaryRoundError extends MirrorError {
  * @throws CanaryRoundError that names the paths which failed; as Postgres does, where the flag can't be
  *   noted
  */
-export async function flyRound(
+export async function runCanaryRound(
   paths: readonly MirroredPath[],
   context: RoundContext,
 ): Promise<void> {

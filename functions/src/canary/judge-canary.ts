@@ -1,5 +1,5 @@
 import type { Json } from '../values/json';
-import { isSameValue } from '../values/same-value';
+import { isSameValue } from '../values/rtdb-value';
 
 /** What both stores show of the canary when it is looked for. */
 export interface CanarySighting {

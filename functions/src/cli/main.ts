@@ -16,6 +16,9 @@ import { type CommandContext, type ExitCode, type ExitWith, processContext } fro
 import { forTerminal, printable } from './printable';
 import { CannotTellError } from './read-stores';
 
+// With `run`, all that the rest of the repository needs of cli/.
+export { type CommandContext, processContext };
+
 /** Adds a verb to the program. */
 export type RegisterCommand = (
   program: Command,
@@ -79,7 +82,7 @@ function createProgram(
   registrations: readonly RegisterCommand[],
 ): Command {
   const program = new Command('mirror')
-    .description('Operate the mirror of quest completions')
+    .description('Operate the mirror of an RTDB in Postgres')
     .exitOverride()
     .showSuggestionAfterError(false)
     .configureOutput({

@@ -3,7 +3,8 @@ import type { CommandContext } from './context';
 
 export interface Progress {
   start(total: number): void;
-  update(done: number): void;
+  /** @param total where more have become known */
+  update(done: number, total?: number): void;
   stop(): void;
 }
 
@@ -16,7 +17,10 @@ export function createProgress({ isTerminal }: CommandContext, unit: string): Pr
   );
   return {
     start: (total) => bar.start(total, 0),
-    update: (done) => bar.update(done),
+    update(done, total) {
+      if (total !== undefined) bar.setTotal(total);
+      bar.update(done);
+    },
     stop: () => bar.stop(),
   };
 }

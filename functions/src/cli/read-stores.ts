@@ -3,11 +3,11 @@ import { SETUP_REMEDIES } from '../errors/setup-remedies';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { printable } from './printable';
 
-/** A store failed while it was read, so there is no answer. */
+/** A store failed while it was read, or says nothing of what is asked, so there is no answer. */
 export class CannotTellError extends MirrorError {
   override name = 'CannotTellError';
 
-  constructor(problem: string, cause: unknown, remedy?: string) {
+  constructor(problem: string, cause?: unknown, remedy?: string) {
     super(problem, { code: 'CANNOT_TELL', remedy, cause });
   }
 }

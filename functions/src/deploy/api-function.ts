@@ -12,6 +12,7 @@ import { arrivalOf, hideBodies, takeBody } from '../runtime/request-body';
 import { endUnread, logNotConfigured, urlOf, writeHead } from '../runtime/web-response';
 import { errorName } from '../values/error-text';
 import { openPostgres, openRtdb } from './from-environment';
+import { prepareEvaluation } from './prepare-evaluation';
 import { apiSettings, DATABASE_URL, RTDB_REGION, readSettings } from './settings';
 
 hideBodies('mirrorApi');
@@ -40,6 +41,7 @@ function openApi(): Hono {
     statements,
     rtdb: onlyOwn(createRtdbTree(rtdb), () => rtdb.expectOwn(statements)),
     retentionDays,
+    prepareEvaluation,
     verifyToken: createTokenVerifier(apiSettings(process.env)),
     onFailure: logFailure,
   });

@@ -1,6 +1,6 @@
 import { write } from 'firebase-functions/logger';
 import { onSchedule, type ScheduleFunction } from 'firebase-functions/v2/scheduler';
-import { flyRound } from '../canary/canary-round';
+import { runCanaryRound } from '../canary/canary-round';
 import type { CanaryVerdict } from '../canary/judge-canary';
 import type { FlagRule } from '../flag/flag-rule';
 import type { MirroredPath } from '../paths/mirrored-path';
@@ -48,7 +48,7 @@ function createRound(paths: readonly MirroredPath[]): () => Promise<void> {
     look ??= openFlag(process.env, readSettings(process.env).mirroringEnabled, names);
     // The canary flies less often than what is known of the flag holds: it looks each time.
     flag = await look(flag);
-    await flyRound(paths, {
+    await runCanaryRound(paths, {
       statements,
       rtdb: {
         read: (path) => readRtdb(rtdb, { path }),

@@ -20,7 +20,7 @@ const LOAD = {
   api: () => require('./api-function') as typeof import('./api-function'),
   canary: () => require('./canary-function') as typeof import('./canary-function'),
   dashboard: () => require('./dashboard-function') as typeof import('./dashboard-function'),
-  reconcile: () => require('./reconcile-functions') as typeof import('./reconcile-functions'),
+  reconcile: () => require('./reconcile-function') as typeof import('./reconcile-function'),
   checkPaths: () => require('../paths/check-paths') as typeof import('../paths/check-paths'),
 };
 
@@ -31,8 +31,7 @@ const SERVICE = {
   mirrorApi: () => LOAD.api().mirrorApi,
   mirrorCanary: (paths: readonly MirroredPath[]) => LOAD.canary().canaryFunction(paths),
   mirrorDashboard: () => LOAD.dashboard().mirrorDashboard,
-  mirrorReconcile: () => LOAD.reconcile().mirrorReconcile,
-  mirrorReconcileCouples: () => LOAD.reconcile().mirrorReconcileCouples,
+  mirrorReconcile: (paths: readonly MirroredPath[]) => LOAD.reconcile().reconcileFunction(paths),
 } satisfies Record<Service, (paths: readonly MirroredPath[]) => unknown>;
 
 type Services = { readonly [Name in keyof typeof SERVICE]: ReturnType<(typeof SERVICE)[Name]> };

@@ -1,8 +1,11 @@
 import { type FlagRule, ruleOfParameter } from '../flag/flag-rule';
 import { createFlagLog } from '../flag/log-flag';
 import { lookAtRemoteConfig } from '../flag/look-at-remote-config';
+import type { MirroredPath } from '../paths/mirrored-path';
 import { Connections } from '../postgres/connections';
 import type { Statements } from '../postgres/statements';
+import type { QueueContext } from '../readings/queue';
+import { rtdbShards } from '../readings/rtdb-shards';
 import type { RtdbAccess } from '../rtdb/rtdb-client';
 import { identityOf } from '../rtdb/rtdb-database';
 import { expectOwnRtdb, type RtdbIdentity } from '../rtdb/rtdb-identity';
@@ -13,6 +16,8 @@ import {
   type Environment,
   postgresConfig,
   projectOf,
+  proofTimes,
+  readSettings,
   remoteConfigUrl,
   rtdbConfig,
 } from './settings';
@@ -48,6 +53,26 @@ export function openRtdb(env: Environment): OwnRtdb {
     ...access,
     identity,
     expectOwn: (statements, firstUse) => expectOwnRtdb(statements, identity, firstUse),
+  };
+}
+
+/**
+ * What readings need of the environment, beside what they read.
+ *
+ * @throws ConfigurationError where a parameter is wrong
+ */
+export function openReadings(
+  env: Environment,
+  paths: readonly MirroredPath[],
+  { statements, rtdb }: { statements: Statements; rtdb: RtdbAccess },
+): Omit<QueueContext, 'concurrency' | 'isOver'> {
+  return {
+    paths,
+    statements,
+    rtdb: rtdbShards(rtdb),
+    times: proofTimes(env),
+    retentionDays: readSettings(env).retentionDays,
+    prepareEvaluation,
   };
 }
 

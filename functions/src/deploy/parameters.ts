@@ -85,15 +85,28 @@ export const PARAMETERS = {
   },
   RECONCILE_DAYS: {
     kind: 'int',
-    default: 2,
-    description: 'Days, today among them, that the hourly comparison covers',
+    default: 7,
+    description: 'How many days back a reading of a shard looks at least',
     parse: wholeNumber(1, 36_500),
+  },
+  RECONCILE_HOURS: {
+    // A text: without one it goes by the number of shards.
+    kind: 'string',
+    default: '',
+    description: 'How often a shard is read that nothing touched, in hours (none: 1, 6 or 20)',
+    parse: wholeNumber(1, 8_760),
+  },
+  RECONCILE_FULL_DAYS: {
+    kind: 'int',
+    default: 30,
+    description:
+      'How often every value of a shard is read; of a path without a day each week at least',
+    parse: wholeNumber(1, 3_650),
   },
   RECONCILE_GRACE_SECONDS: {
     kind: 'int',
     default: 30,
     description: 'How long a difference may be on its way before both stores are read again',
-    // Three rounds of it have to fit a task's nine minutes.
     parse: wholeNumber(0, 120),
   },
   SUPABASE_JWT_ISSUER: {

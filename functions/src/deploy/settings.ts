@@ -3,6 +3,7 @@ import type { ClientConfig } from 'pg';
 import type { TokenSettings } from '../api/token-verifier';
 import { ConfigurationError } from '../errors/mirror-error';
 import { clientConfig } from '../postgres/client-config';
+import { PROOF_TIMES, type ProofTimes } from '../readings/proof-times';
 import type { RtdbAccess } from '../rtdb/rtdb-client';
 import { rtdbDatabase } from '../rtdb/rtdb-database';
 import { settingText } from '../values/setting-text';
@@ -87,8 +88,6 @@ export interface Settings {
   showsRefs: boolean;
   /** The part, 0 to 1, of the lines of applied events that is logged at scale. */
   appliedSample: number;
-  reconcileDays: number;
-  reconcileGraceMs: number;
 }
 
 /**
@@ -110,12 +109,30 @@ export function readSettings(env: Environment): Settings {
     retentionDays: setting('RETENTION_DAYS'),
     showsRefs: setting('LOG_REFS'),
     appliedSample: setting('LOG_APPLIED_SAMPLE'),
-    reconcileDays: setting('RECONCILE_DAYS'),
-    reconcileGraceMs: setting('RECONCILE_GRACE_SECONDS') * 1_000,
   };
   if (complaints.length > 0) throw new ConfigurationError(complaints.join('; '));
   return settings;
 }
+
+/**
+ * The times of readings and of the gate.
+ *
+ * @throws ConfigurationError that names the parameter
+ */
+export function proofTimes(env: Environment): ProofTimes {
+  const hours = read(env, 'RECONCILE_HOURS');
+  const fullMs = (read(env, 'RECONCILE_FULL_DAYS') ?? 30) * DAY_MS;
+  return {
+    ...PROOF_TIMES,
+    graceMs: (read(env, 'RECONCILE_GRACE_SECONDS') ?? 30) * 1_000,
+    reconcileDays: read(env, 'RECONCILE_DAYS') ?? PROOF_TIMES.reconcileDays,
+    everyMs: hours === undefined ? null : hours * HOUR_MS,
+    fullEveryMs: { dated: fullMs, undated: Math.min(fullMs, PROOF_TIMES.fullEveryMs.undated) },
+  };
+}
+
+const HOUR_MS = 60 * 60 * 1_000;
+const DAY_MS = 24 * HOUR_MS;
 
 /** What is wrong with a parameter; null = nothing. */
 export function complaintOf(env: Environment, name: ParameterName): string | null {

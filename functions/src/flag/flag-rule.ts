@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { isCanaryShard } from '../paths/quest-completions/canary-couple';
 import type { Json, JsonObject } from '../values/json';
 import { ALL_PATHS_ON, type PathsRule } from './paths-rule';
@@ -93,9 +94,7 @@ export function ruleOfTemplate(
     isEnabled: isSame ? () => enabled : (couple) => isCanaryShard(couple) || decide(couple),
     source: 'remote_config',
     version: template.version,
-    detail: isSame
-      ? {}
-      : { conditions: flag.choices.map(({ name, condition }) => ({ name, condition })) },
+    detail: isSame ? {} : detailOf(flag, parameter),
     paths: ALL_PATHS_ON,
     complaint: complaints.length === 0 ? null : [...new Set(complaints)].join('; '),
   };
@@ -105,6 +104,47 @@ export function ruleOfTemplate(
 interface FlagValue {
   enabled: boolean | null;
   complaint: string | null;
+}
+
+const DETAIL = z.object({
+  conditions: z.array(z.object({ condition: z.custom<Json>(), enabled: z.boolean() })),
+  otherwise: z.boolean(),
+});
+
+/** What decides for whom, so that it can be told later who was in: {@link ruleOfDetail}. */
+function detailOf({ choices, defaultValue }: TemplateParameter, parameter: boolean): JsonObject {
+  const isEnabled = (value: unknown) => readValue(value).enabled ?? parameter;
+  return {
+    conditions: choices.map(({ name, condition, value }) => ({
+      ...{ name, condition, enabled: isEnabled(value) },
+    })),
+    otherwise: isEnabled(defaultValue ?? { useInAppDefault: true }),
+  };
+}
+
+/**
+ * For whom mirroring was on, by the `detail` of an interval of `mirror.coverage`. Pure, apart from what `prepare`
+ * makes. Null = the detail doesn't say.
+ */
+export function ruleOfDetail(
+  detail: Json,
+  prepare: (conditions: readonly Json[]) => FindFirst,
+): ((shard: string) => boolean) | null {
+  const { data } = DETAIL.safeParse(detail);
+  if (data === undefined) return null;
+  const branches: { condition: Json; enabled: boolean }[] = [];
+  let { otherwise } = data;
+  for (const { condition: asWritten, enabled } of data.conditions) {
+    const { reach, condition } = readCondition(asWritten);
+    if (reach === 'none') continue;
+    if (reach === 'all') {
+      otherwise = enabled;
+      break;
+    }
+    branches.push({ condition, enabled });
+  }
+  const findFirst = prepare(branches.map(({ condition }) => condition));
+  return (shard) => isCanaryShard(shard) || (branches[findFirst(shard)]?.enabled ?? otherwise);
 }
 
 interface Branches {

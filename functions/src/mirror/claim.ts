@@ -98,7 +98,7 @@ const EARLIEST_MS = Date.UTC(1000, 0, 1);
  *
  * @returns a normalized instant
  */
-function retentionBound(eventTime: string, retentionDays: number): string {
+export function retentionBound(eventTime: string, retentionDays: number): string {
   const bound = millisOf(eventTime) - retentionDays * DAY_MS;
   // Retention may reach back beyond the years that Postgres and JS agree on.
   return instantOfMillis(Math.max(bound, EARLIEST_MS)) ?? eventTime;

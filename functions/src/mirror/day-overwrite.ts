@@ -6,8 +6,8 @@ import {
   type CompletionKey,
   completionPath,
   dayPath,
+  partnerOf,
 } from '../paths/quest-completions/completion-path';
-import { partnerOf } from '../paths/quest-completions/partner';
 import { query, type RowOf } from '../postgres/statements';
 import { millisOf } from '../values/event-time';
 import type { JsonObject } from '../values/json';

@@ -4,7 +4,7 @@ import { type Column, type ColumnType, json } from '../paths/columns';
 import { definePath } from '../paths/define-path';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { type Step, stepsOfRef } from '../paths/ref-pattern';
-import { isRealDate } from '../values/time-grammar';
+import { isRealDate } from '../values/event-time';
 import { declarationFile, type PathDraft } from './declaration-file';
 import { declaredSoFar, type MigratedPath } from './declared-so-far';
 import { createTableMigration } from './migration-file';

@@ -1,6 +1,6 @@
 import type { ColumnType } from '../paths/columns';
 import { VERSION_COLUMNS } from '../paths/define-path';
-import { FIRST_YEAR, isTimeText } from '../values/time-grammar';
+import { FIRST_YEAR, isTimeText } from '../values/event-time';
 import { snakeCase } from './path-names';
 
 /** A column that a sample suggests. */

@@ -1,7 +1,6 @@
 import { ConfigurationError } from '../errors/mirror-error';
 import type { Json } from '../values/json';
-import { canonicalValue, isTooDeep } from '../values/rtdb-value';
-import { isSameValue } from '../values/same-value';
+import { canonicalValue, isSameValue, isTooDeep } from '../values/rtdb-value';
 import type { MirroredPath } from './mirrored-path';
 import { relationOf, type Step, stepsOfPattern, stepsOfRef } from './ref-pattern';
 
@@ -11,7 +10,6 @@ export const SERVICES = [
   'mirrorCanary',
   'mirrorDashboard',
   'mirrorReconcile',
-  'mirrorReconcileCouples',
 ] as const;
 
 /** In milliseconds since 1970: any will do. */

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 import { ConfigurationError } from '../errors/mirror-error';
+import { EXPECTED_DATE, isRealDate, isSaneDate } from '../values/event-time';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import { keyIssues } from '../values/rtdb-key';
 import { canonicalValue } from '../values/rtdb-value';
 import { findUnstorable, unstorableIssue } from '../values/storable';
-import { EXPECTED_DATE, isRealDate, isSaneDate } from '../values/time-grammar';
 import { type Column, contextOf, holdColumn, type RtdbView } from './columns';
 import type {
   ErasureRule,

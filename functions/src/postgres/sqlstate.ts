@@ -94,17 +94,15 @@ function isRaised({ routine }: DatabaseError): boolean {
 export const OWN_SQL = {
   schema: 'mirror.',
   applyFunctions: 'mirror.apply_',
+  columnCheck: 'mirror.refuse_unknown_columns(',
   opening: 'with claim as materialized',
 } as const;
 
-/** An apply function raises where its table lacks what the claims bring. */
+/** An apply function raises where its table lacks what the claims bring, and so do backfill and repair. */
 function isOwnRaise({ where, routine }: DatabaseError): boolean {
-  return (
-    routine === 'exec_stmt_raise' &&
-    where !== undefined &&
-    where.includes(OWN_SQL.applyFunctions) &&
-    !where.includes('\n')
-  );
+  if (routine !== 'exec_stmt_raise' || where === undefined) return false;
+  if (where.includes(OWN_SQL.columnCheck)) return true;
+  return where.includes(OWN_SQL.applyFunctions) && !where.includes('\n');
 }
 
 function blameOfRaised(listed: Blame | undefined): Blame {

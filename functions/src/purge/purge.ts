@@ -78,6 +78,21 @@ returning 1
   row: {},
 });
 
+const PURGE_RATES = query({
+  text: `
+delete from mirror.rates
+where (path, hour) in (
+  select r.path, r.hour
+  from mirror.rates as r
+  where r.at < clock_timestamp() - make_interval(days => $1::integer)
+  limit $2::integer
+)
+returning 1
+`,
+  params: { days: 'integer', atOnce: 'integer' },
+  row: {},
+});
+
 /** Claims counted a user a day, which limit that day's. */
 const PURGE_CLAIM_COUNTS = query({
   text: `
@@ -130,18 +145,25 @@ select
     select count(*)::integer
     from mirror.client_claims
     where day < (clock_timestamp() at time zone 'UTC')::date - $2::integer
-  ) as claim_counts
+  ) as claim_counts,
+  (
+    select count(*)::integer
+    from mirror.rates
+    where at < clock_timestamp() - make_interval(days => $3::integer)
+  ) as rates
 `,
   params: {
     seconds: 'double precision',
     /** Of counts of claims. */
     days: 'integer',
+    ratesDays: 'integer',
   },
   row: {
     shards: z.number(),
     directWrites: z.number(),
     canaries: z.number(),
     claimCounts: z.number(),
+    rates: z.number(),
   },
 });
 
@@ -152,6 +174,8 @@ export interface Purged {
   directWrites: number;
   canaries: number;
   claimCounts: number;
+  /** What the gate said, by hours. */
+  rates: number;
 }
 
 const DAY_SECONDS = 86_400;
@@ -159,6 +183,8 @@ const DAY_SECONDS = 86_400;
 const EVIDENCE_SECONDS = 30 * DAY_SECONDS;
 /** Counts limit the claims of their own day. */
 const CLAIM_COUNT_DAYS = 1;
+/** Longer than a team takes to leave RTDB. */
+const RATES_DAYS = 400;
 const ROWS_AT_ONCE = 5_000;
 
 /** What {@link purge} would remove now. */
@@ -169,7 +195,7 @@ export async function countPurgeable(
   const seconds = tombstoneDays * DAY_SECONDS;
   const asked = { seconds, claimableDays: CLAIMABLE_DAYS };
   const byPath = await COUNT_PURGEABLE_TOMBSTONES.all(statements, asked);
-  const others = { seconds: EVIDENCE_SECONDS, days: CLAIM_COUNT_DAYS };
+  const others = { seconds: EVIDENCE_SECONDS, days: CLAIM_COUNT_DAYS, ratesDays: RATES_DAYS };
   return {
     tombstones: Object.fromEntries(byPath.map(({ path, tombstones }) => [path, tombstones])),
     ...(await COUNT_PURGEABLE.one(statements, others)),
@@ -189,6 +215,9 @@ export async function purge(statements: Statements, tombstoneDays: number): Prom
     directWrites: await untilFew(() => PURGE_DIRECT_WRITES.run(statements, evidence)),
     canaries: await untilFew(() => PURGE_CANARIES.run(statements, evidence)),
     claimCounts: await untilFew(() => PURGE_CLAIM_COUNTS.run(statements, counts)),
+    rates: await untilFew(() =>
+      PURGE_RATES.run(statements, { days: RATES_DAYS, atOnce: ROWS_AT_ONCE }),
+    ),
   };
 }
 

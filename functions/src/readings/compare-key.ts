@@ -1,10 +1,10 @@
-import { isBeyondRetention } from '../mirror/claim';
+import { isBeyondRetention, retentionBound } from '../mirror/claim';
 import type { Leaf, MirroredPath } from '../paths/mirrored-path';
-import { normalizeInstant } from '../values/event-time';
+import { instantOfMillis, millisOf, normalizeInstant } from '../values/event-time';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import { valueHash } from '../values/jsonb-text';
-import { canonicalValue } from '../values/rtdb-value';
-import { isSameValue } from '../values/same-value';
+import { canonicalValue, isSameValue } from '../values/rtdb-value';
+
 import type { FoundLeaf } from './leaves-of-node';
 
 /** A row of a path's table. Instants are normalized. */
@@ -74,7 +74,7 @@ export function compareKey(
   if (!parsed.ok || !isSameValue(rtdb, canonicalValue(live.payload))) {
     return { ...base, state: 'value_mismatch' };
   }
-  const columns = differingColumns(found?.raw, leaf, parsed.state.columns, live, path);
+  const columns = differingColumns(found?.raw, leaf, parsed.state.columns, live, options);
   const differs = Object.keys(columns).length > 0;
   return { ...base, columns, state: differs ? 'column_mismatch' : 'agrees' };
 }
@@ -85,12 +85,12 @@ function stateWithoutLeaf(
   { path, readAt, retentionDays }: CompareOptions,
 ): ComparedKey['state'] {
   const day = path.datedNodeOf(leaf)?.day;
-  if (day !== undefined && isBeyondRetention(day, readAt, retentionDays)) return 'retained';
+  // What was written within the span is a user's own, whatever its day says.
+  const isOld = row.eventTime === null || row.eventTime < retentionBound(readAt, retentionDays);
+  if (day !== undefined && isOld && isBeyondRetention(day, readAt, retentionDays))
+    return 'retained';
   return row.origin === 'client' ? 'client_only' : 'missing_in_rtdb';
 }
-
-/** Any other time than a row's: what a column shows at both doesn't depend on it. */
-const ANOTHER_TIME = '2001-01-01T00:00:00.000000Z';
 
 /** What the columns should show, where they don't. One that only an event's time tells is left out without it. */
 function differingColumns(
@@ -98,7 +98,7 @@ function differingColumns(
   leaf: Leaf,
   expected: JsonObject,
   row: Row,
-  path: MirroredPath,
+  { path, readAt }: CompareOptions,
 ): JsonObject {
   const differing: JsonObject = {};
   for (const [name, type] of Object.entries(path.columns)) {
@@ -107,7 +107,9 @@ function differingColumns(
     if (!isSameColumn(type, wanted, row.columns[name] ?? null)) differing[name] = wanted;
   }
   if (row.origin === 'rtdb' || Object.keys(differing).length === 0) return differing;
-  const elsewhere = path.parseValue(raw, leaf, ANOTHER_TIME);
+  // Of another time, and one that a sane time of the value's own may lie beside.
+  const earlier = instantOfMillis(millisOf(row.eventTime ?? readAt) - 1_000) ?? readAt;
+  const elsewhere = path.parseValue(raw, leaf, earlier);
   if (!elsewhere.ok) return {};
   return Object.fromEntries(
     Object.entries(differing).filter(([name, wanted]) =>

@@ -70,11 +70,19 @@ class Desk {
   take(key: ComparedKey): void {
     const suspect = this.#suspectByKey.get(key.ref);
     this.#suspectByKey.delete(key.ref);
-    if (isDifferent(key)) this.#takeDifferent(key, key.state, suspect);
+    // Of columns that are still to be computed nothing is known: what is open of them stays so.
+    if (key.state === 'column_mismatch' && this.looked.state.pathBooks.are_columns_due) {
+      for (const open of this.#openAt(key.ref)) {
+        if (open.kind === 'column_mismatch') this.#leaveOpen(open);
+      }
+      this.#takeAgreeing(key, suspect);
+    } else if (isDifferent(key)) this.#takeDifferent(key, key.state, suspect);
     else this.#takeAgreeing(key, suspect);
   }
 
+  /** Whatever else is odd in the shard is known by a full reading alone. */
   takeOdd(): void {
+    if (this.looked.kind !== 'full') return;
     for (const odd of this.looked.odd) {
       const open = this.#openOf(odd.ref, 'invalid_payload');
       if (open !== undefined) {
@@ -211,9 +219,11 @@ class Desk {
     return passed !== null && seen !== null && seen > passed;
   }
 
+  /** By an event, in the window before the reading: what came earlier would hide a loss of the last hours. */
   #wasBrought(row: Row): boolean {
     if (this.#countedSince === null || row.origin !== 'rtdb') return false;
-    return this.#countedSince === '-infinity' || row.mirroredAt > this.#countedSince;
+    const isRecent = millisOf(row.mirroredAt) > millisOf(this.#now) - this.options.times.windowMs;
+    return isRecent && (this.#countedSince === '-infinity' || row.mirroredAt > this.#countedSince);
   }
 
   #suspect(key: ComparedKey, kind: DifferenceKind): void {

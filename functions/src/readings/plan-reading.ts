@@ -8,7 +8,8 @@ import type { ShardState } from './shard-state';
 
 /** What is asked of a reading, beyond what is due. */
 export interface ReadingRequest {
-  kind: ReadingKind | 'due';
+  /** Nothing less than that, where the last whole reading is older than `since`. Default: what is due. */
+  atLeast?: { kind: 'whole' | 'full'; since: string };
   /** Only these days, where the path has one: `--from` and `--to`. */
   days?: DayRange;
 }
@@ -43,7 +44,7 @@ export function planReading(
   node: ShardNode,
   shard: string,
   states: readonly ShardState[],
-  { kind: asked, days }: ReadingRequest,
+  { atLeast, days }: ReadingRequest,
   times: ProofTimes,
   shardsOf: (path: string) => number,
 ): MemberPlan[] {
@@ -53,8 +54,9 @@ export function planReading(
   });
   const wanted = known.map(({ member, state }): ReadingKind => {
     if (days !== undefined) return 'touched';
-    if (asked === 'due') return dueKind(member, shard, state, times, shardsOf(member.path.name));
-    return state.reading?.read_at == null ? 'full' : asked;
+    const due = dueKind(member, shard, state, times, shardsOf(member.path.name));
+    const readAt = state.reading?.read_at ?? '';
+    return atLeast === undefined || readAt >= atLeast.since ? due : moreOf(due, atLeast.kind);
   });
   const most = ORDER.find((kind) => wanted.includes(kind)) ?? 'whole';
   const plans = known.map(({ member, state }) => planMember(member, state, most, times, days));
@@ -63,6 +65,10 @@ export function planReading(
 }
 
 const ORDER: readonly ReadingKind[] = ['full', 'whole', 'touched', 'suspects'];
+
+function moreOf(one: ReadingKind, other: ReadingKind): ReadingKind {
+  return ORDER.indexOf(one) < ORDER.indexOf(other) ? one : other;
+}
 
 /** What is due of a shard. Pure. */
 export function dueKind(
@@ -93,12 +99,13 @@ function planMember(
 ): MemberPlan {
   const plan = { member, state, kind, range: null, days: NO_DAYS, keys: NO_KEYS, wantsKeys: false };
   if (kind === 'full') return plan;
-  if (kind === 'suspects')
-    return { ...plan, keys: keysOf(state.suspects, member), days: daysOf(state.suspects, member) };
+  if (kind === 'suspects') return planSuspects(plan);
+  // Of which of them nobody knows.
+  if (state.moved === null) return { ...plan, kind: 'full' };
   if (member.aboveDay !== null) return planDays(plan, times, days);
   const parts = member.below.filter((step) => 'part' in step).length;
   // Of one document, or of nodes without an order that could be asked for, a part costs as much as all.
-  if (parts !== 1 || state.moved === null) return { ...plan, kind: 'full' };
+  if (parts !== 1 || member.path.dayColumn !== null) return { ...plan, kind: 'full' };
   const seenAt = kind === 'whole' ? null : seenAtOf(state);
   const keys = new Map<string, readonly string[]>();
   for (const [what, at] of state.moved) {
@@ -113,20 +120,34 @@ function planMember(
 const NO_DAYS: ReadonlySet<string> = new Set();
 const NO_KEYS: MemberPlan['keys'] = new Map();
 
+function planSuspects(plan: MemberPlan): MemberPlan {
+  const { member, state } = plan;
+  const days = daysOf(state.suspects, member);
+  if (member.aboveDay !== null && days.size > MAX_ONE_BY_ONE) return { ...plan, kind: 'full' };
+  return { ...plan, keys: keysOf(state.suspects, member), days };
+}
+
+/** Whatever days are asked for, those that a row touched are read with them: the shard counts as read up to now. */
 function planDays(plan: MemberPlan, times: ProofTimes, asked: DayRange | undefined): MemberPlan {
   const { state, kind, member } = plan;
-  if (asked !== undefined) return { ...plan, range: asked };
   const days = daysOf([...state.suspects, ...state.direct], member);
   if (kind === 'touched') {
     for (const day of movedDays(state, seenAtOf(state))) days.add(day);
-    return days.size > MAX_ONE_BY_ONE ? { ...plan, kind: 'full' } : { ...plan, days };
+    return days.size > MAX_ONE_BY_ONE
+      ? { ...plan, kind: 'full' }
+      : { ...plan, range: asked ?? null, days: daysBeside(asked ?? null, days) };
   }
   const range = wholeRange(state, times);
   for (const day of movedDays(state, null)) days.add(day);
   for (const day of daysOf(state.open, member)) days.add(day);
-  for (const day of [...days]) if (day >= range.from && day <= range.to) days.delete(day);
-  if (state.moved === null || days.size > MAX_ONE_BY_ONE) return { ...plan, kind: 'full' };
-  return { ...plan, range, days };
+  const beside = daysBeside(range, days);
+  return beside.size > MAX_ONE_BY_ONE
+    ? { ...plan, kind: 'full' }
+    : { ...plan, range, days: beside };
+}
+
+function daysBeside(range: DayRange | null, days: ReadonlySet<string>): Set<string> {
+  return new Set([...days].filter((day) => range === null || day < range.from || day > range.to));
 }
 
 /** From the day on which the last whole reading began, and some days back at least, to tomorrow. */

@@ -29,6 +29,12 @@ export interface ProofTimes {
   windowMs: number;
   /** How old `verified_to` may be for the gate to answer. */
   maxAgeMs: number;
+  /** A shard that was first seen so lately isn't judged until it is read. */
+  newShardMs: number;
+  /** How old a full reading may be, by how often it is due: beyond that, nobody knows. */
+  fullAgeFactor: number;
+  /** How old the newest canary may be. */
+  canaryAgeMs: number;
 }
 
 export const PROOF_TIMES: ProofTimes = {
@@ -43,6 +49,9 @@ export const PROOF_TIMES: ProofTimes = {
   retryMs: 15 * MINUTE_MS,
   windowMs: DAY_MS,
   maxAgeMs: 2 * HOUR_MS,
+  newShardMs: HOUR_MS,
+  fullAgeFactor: 1.5,
+  canaryAgeMs: 15 * MINUTE_MS,
 };
 
 /** How often an untouched shard is read: more seldom the more there are, since each reading is paid for. */

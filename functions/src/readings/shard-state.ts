@@ -23,6 +23,8 @@ const READING = z.object({
   counted_since: instant.nullable(),
   brought: z.number(),
   in_flight: z.number(),
+  failed_at: instant.nullable(),
+  error: z.string().nullable(),
   due_at: instant,
   is_full_due: z.boolean(),
   set_at: instant.nullable(),
@@ -65,6 +67,8 @@ const DIRECT = z.object({
 const BOOKS = z.object({
   began_at: instant,
   first_pass_at: instant.nullable(),
+  /** Rows may show columns of an earlier declaration: until `repair --columns` nothing is known of them. */
+  are_columns_due: z.boolean(),
   gap_at: instant.nullable(),
   restored_at: instant.nullable(),
 });

@@ -24,6 +24,8 @@ const BOOKS: Record<string, Granted> = {
   identity: { writer: ADDS, api: ADDS, reader: READS },
   locks: { writer: WRITES, api: null, reader: null },
   paths: { writer: READS, api: READS, reader: READS },
+  rates: { writer: ADDS, api: null, reader: READS },
+  reading_sums: { writer: READS, api: null, reader: READS },
   reconcile_runs: { writer: WRITES, api: null, reader: READS },
   reconcile_shards: { writer: WRITES, api: null, reader: READS },
 };
@@ -40,6 +42,7 @@ const CALLS: Record<string, readonly string[]> = {
   claim_by_client: ['api', 'writer'],
   falls_into_gap: ['writer'],
   few_gaps: ['api', 'writer'],
+  gate_evidence: ['reader', 'writer'],
   is_own_rtdb: ['api', 'writer'],
   note_flag: ['writer'],
   value_hash: ['api', 'writer'],

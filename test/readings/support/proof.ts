@@ -1,10 +1,9 @@
 import { PATHS } from '../../../functions/src/app-paths';
+import { prepareEvaluation } from '../../../functions/src/deploy/prepare-evaluation';
 import type { MirroredPath } from '../../../functions/src/paths/mirrored-path';
-import { seenOf } from '../../../functions/src/readings/compare-key';
 import { PROOF_TIMES, type ProofTimes } from '../../../functions/src/readings/proof-times';
 import { type WorkDone, workQueue } from '../../../functions/src/readings/queue';
-import type { FoundRow, ReadingOutcome } from '../../../functions/src/readings/read-shard';
-import type { Difference, Looked } from '../../../functions/src/readings/reading';
+import type { ReadingOutcome } from '../../../functions/src/readings/read-shard';
 import { rtdbShards } from '../../../functions/src/readings/rtdb-shards';
 import { cloneDatabase, type TestDatabase } from '../../support/database';
 import { type StandinTree, startStandinTree } from '../../support/standin-tree';
@@ -30,7 +29,7 @@ export interface Worked extends WorkDone {
   failures: string[];
 }
 
-export async function startProof(): Promise<TestProof> {
+export async function startProof({ retentionDays = 0 } = {}): Promise<TestProof> {
   const [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
   const address = rtdb.standin.address;
   const source = rtdbShards({
@@ -48,10 +47,10 @@ export async function startProof(): Promise<TestProof> {
         statements: database.statements,
         rtdb: source,
         times: { ...PROOF_TIMES, graceMs: 0, ...times },
-        retentionDays: 0,
+        retentionDays,
+        prepareEvaluation,
         paths,
         concurrency: 4,
-        explain: async (differences, looked) => differences.map((one) => unexplained(one, looked)),
         onOutcome: (outcome) => outcomes.push(outcome),
         onFailure: (path, shard, error) => failures.push(`${path} ${shard}: ${error}`),
         isOver: () => outcomes.length >= most,
@@ -61,26 +60,5 @@ export async function startProof(): Promise<TestProof> {
     async stop() {
       await Promise.all([database.drop(), rtdb.standin.stop()]);
     },
-  };
-}
-
-function unexplained(difference: Difference, { path }: Looked): FoundRow {
-  const { compared, odd } = difference;
-  return {
-    ref: difference.ref,
-    kind: difference.kind,
-    keys: difference.keys,
-    key:
-      compared === null
-        ? null
-        : Object.fromEntries(
-            path.keyColumns.map((column, n) => [column, compared.parts[n] ?? null]),
-          ),
-    cause: odd === null ? 'unknown' : 'rejected',
-    severity: 'error',
-    detail: { seen: compared === null ? null : seenOf(compared) },
-    written_after: difference.writtenAfter,
-    written_before: difference.writtenBefore,
-    resolved_by: difference.resolvedBy,
   };
 }

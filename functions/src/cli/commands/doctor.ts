@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import { PATHS } from '../../app-paths';
 import { openRtdb } from '../../deploy/from-environment';
-import { postgresConfig, read, rtdbConfig } from '../../deploy/settings';
+import { postgresConfig, proofTimes, read, rtdbConfig } from '../../deploy/settings';
 import { ConfigurationError, UsageError } from '../../errors/mirror-error';
-import { PROOF_TIMES } from '../../readings/proof-times';
 import { tokenFor } from '../../rtdb/rtdb-database';
 import { settingText } from '../../values/setting-text';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
@@ -80,7 +79,7 @@ async function doctor(
 
 /** Reads, and pays for, a few shards of each path. */
 async function cost(options: DoctorOptions, { env, writeOut }: CommandContext): Promise<void> {
-  const times = PROOF_TIMES;
+  const times = proofTimes(env);
   const rtdb = openRtdb(env);
   const report = await readStores(() =>
     withPostgres(env, options.databaseUrlEnv, async (statements) => {

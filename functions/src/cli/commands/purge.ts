@@ -20,7 +20,7 @@ export function registerPurge(program: Command, context: CommandContext): void {
   const command = program
     .command('purge')
     .description(
-      'remove old tombstones of every path; old counts of claims; parts of runs, direct writes and canaries of over 30 days',
+      'remove old tombstones of every path; old counts of claims; parts of runs, direct writes and canaries of over 30 days; rates of over 400',
     )
     .option(
       '--older-than <days>',
@@ -43,14 +43,14 @@ async function runPurge(options: PurgeOptions, { env, writeOut }: CommandContext
 }
 
 function sentence(purged: Purged, { dryRun, olderThan }: PurgeOptions): string {
-  const { shards, directWrites, canaries, claimCounts } = purged;
+  const { shards, directWrites, canaries, claimCounts, rates } = purged;
   const byPath = Object.entries(purged.tombstones);
   const tombstones = byPath.reduce((sum, [, count]) => sum + count, 0);
   const paths = byPath.filter(([, count]) => count > 0).map((one) => one.join(' '));
   return (
     `${dryRun ? 'Would remove' : 'Removed'} ${tombstones} tombstones older than ${olderThan} days` +
     `${tombstones > 0 ? ` (${paths.join(', ')})` : ''}, ${shards} parts of old runs, ${directWrites} old direct writes, ` +
-    `${canaries} old canaries, ${claimCounts} old counts of claims.\n`
+    `${canaries} old canaries, ${claimCounts} old counts of claims, ${rates} old rates.\n`
   );
 }
 

@@ -1,58 +1,52 @@
-import { hostname } from 'node:os';
 import type { Command } from 'commander';
-import {
-  DATABASE_CLOCK,
-  parseClock,
-  parseRun,
-  READ_RUN,
-  type RunRow,
-} from '../../completions-only/postgres/reconcile-runs';
-import { dateRangeIssue, recentDays } from '../../completions-only/reconcile/date-range';
-import { openRun, resumeRun } from '../../completions-only/reconcile/open-run';
-import type {
-  ReconcileContext,
-  ReconcileRequest,
-} from '../../completions-only/reconcile/reconcile';
-import { workOn } from '../../completions-only/reconcile/run-reconcile';
+import { z } from 'zod';
+import { type BackupDone, reconcileBackup } from '../../backup/reconcile-backup';
+import { openReadings } from '../../deploy/from-environment';
 import { UsageError } from '../../errors/mirror-error';
-import type { Statements } from '../../postgres/statements';
-import type { CommandContext } from '../context';
-import { coupleOption } from '../couple-option';
-import { wholeNumber } from '../options';
+import { query, type RowOf, type Statements } from '../../postgres/statements';
+import { type QueueContext, type WorkDone, workQueue } from '../../readings/queue';
+import { readOnDemand } from '../../readings/read-on-demand';
+import type { RtdbAccess } from '../../rtdb/rtdb-client';
+import type { CommandContext, ExitWith } from '../context';
+import {
+  dateRangeOption,
+  pathsNamed,
+  type ShardOptions,
+  shardsOf,
+  wholeNumber,
+  withPathOption,
+  withShardOption,
+} from '../options';
 import { jsonLine, printable } from '../printable';
 import { createProgress } from '../progress';
-import { formatRun } from '../reconcile/format-run';
+import { type BackupOptions, refuseLoneTime, withBackup, withBackupOption } from '../with-backup';
 import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
 
-interface ReconcileOptions extends StoreOptions {
+interface ReconcileOptions extends StoreOptions, ShardOptions, BackupOptions {
+  path?: string[];
+  full?: true;
   from?: string;
   to?: string;
-  couple?: string[];
-  graceSeconds?: number;
+  keepGoing?: true;
   concurrency: number;
-  resume?: true;
   json?: true;
 }
 
-/** A worker on another machine may be between two signs of life, which come every ten seconds. */
-const SILENT_SECONDS = 30;
-
-/** `mirror reconcile`: compares RTDB with Postgres; writes nothing but what it found. */
-export function registerReconcile(program: Command, context: CommandContext): void {
+/** `mirror reconcile`: reads both stores now, shard by shard; writes nothing but what it found. */
+export function registerReconcile(
+  program: Command,
+  context: CommandContext,
+  exitWith: ExitWith,
+): void {
   const command = program
     .command('reconcile')
-    .description('compare RTDB with Postgres and log what differs; changes no completion')
-    .option('--from <date>', 'first day, YYYY-MM-DD (default: by RECONCILE_DAYS)')
-    .option('--to <date>', 'last day (default: tomorrow, for phones ahead of UTC)')
+    .description('read both stores now and log what differs; changes no row')
+    .option('--full', 'every value, whatever its age (default: what may have changed)')
+    .option('--from <date>', 'only these days, YYYY-MM-DD: finds and resolves, proves nothing else')
+    .option('--to <date>', 'last day, included')
     .option(
-      '--couple <id...>',
-      'only these couples; such a run does not count for the gate',
-      coupleOption,
-    )
-    .option(
-      '--grace-seconds <n>',
-      'how long a difference may be on its way (default: RECONCILE_GRACE_SECONDS, 30)',
-      wholeNumber('--grace-seconds', 0, 3_600),
+      '--keep-going',
+      'work what is due until nothing is, as mirrorReconcile does; as many at once as you like',
     )
     .option(
       '--concurrency <n>',
@@ -60,109 +54,152 @@ export function registerReconcile(program: Command, context: CommandContext): vo
       wholeNumber('--concurrency', 1, 256),
       16,
     )
-    .option('--resume', 'take up the newest run that was not finished')
     .option('--json', 'print one JSON object');
-  withStoreOptions(command).action((options: ReconcileOptions) => reconcile(options, context));
+  withBackupOption(command, ['full', 'from', 'to', 'keepGoing']);
+  withStoreOptions(withShardOption(withPathOption(command))).action((options: ReconcileOptions) =>
+    reconcile(options, context, exitWith),
+  );
 }
 
-async function reconcile(options: ReconcileOptions, command: CommandContext): Promise<void> {
-  if (options.resume && (options.from || options.to || options.couple)) {
-    throw new UsageError('--resume goes on with what the run was asked: it takes no range');
+/** What is known of the paths after it, by the newest readings. */
+const SUMMARY = query({
+  text: `
+select
+  known.path,
+  known.shards,
+  known.keys,
+  known.in_flight,
+  known.unread,
+  coalesce(open.keys, 0)::integer as differing
+from (
+  select
+    r.path,
+    count(*)::integer as shards,
+    coalesce(sum(r.keys), 0)::integer as keys,
+    coalesce(sum(r.in_flight), 0)::integer as in_flight,
+    (count(*) filter (where r.failed_at is not null))::integer as unread
+  from mirror.readings as r
+  where r.path = any ($1) and ($2::text[] is null or r.shard = any ($2))
+  group by r.path
+) as known
+left join (
+  select log.path, sum(log.keys) as keys
+  from mirror.divergence_log as log
+  where log.resolved_at is null
+    and log.written_before is not null
+    and log.kind in (
+      'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'column_mismatch',
+      'invalid_payload'
+    )
+    and ($2::text[] is null or log.shard = any ($2))
+  group by log.path
+) as open using (path)
+order by known.path
+`,
+  params: { paths: 'text[]', shards: 'text[]?' },
+  row: {
+    path: z.string(),
+    shards: z.number(),
+    keys: z.number(),
+    inFlight: z.number(),
+    unread: z.number(),
+    differing: z.number(),
+  },
+});
+
+type PathSummary = RowOf<typeof SUMMARY>;
+
+async function reconcile(
+  options: ReconcileOptions,
+  command: CommandContext,
+  exitWith: ExitWith,
+): Promise<void> {
+  const paths = pathsNamed(options.path);
+  const shards = shardsOf(options);
+  const days = dateRangeOption(options);
+  if (options.keepGoing && (options.full || days !== null || shards !== null)) {
+    throw new UsageError('--keep-going works what is due: it takes only --path');
   }
-  const summary = await withStores(command.env, options, async (statements, rtdb) => {
-    const progress = createProgress(command, 'couples');
-    const context: ReconcileContext = {
-      statements,
-      rtdb,
-      retentionDays: settingOf(command.env, 'RETENTION_DAYS', 0),
+  if (options.full && days !== null)
+    throw new UsageError('--full reads all days: leave out --from');
+  refuseLoneTime(options);
+  const failures: { path: string; shard: string; reason: string }[] = [];
+  const { done, summary } = await withStores(command, options, async (statements, access) => {
+    const progress = createProgress(command, 'shards');
+    let read = 0;
+    const context: QueueContext = {
+      ...openReadings(command.env, paths, { statements, rtdb: access }),
       concurrency: options.concurrency,
-      onProgress: ({ couples }) => progress.update(couples),
-      onHoursNotCounted: (error) => {
-        const reason = error instanceof Error ? error.message : String(error);
-        command.writeError(
-          `mirror: the dashboard's hourly figures were not counted: ${printable(reason)}\n`,
-        );
+      isOver: () => false,
+      onOutcome() {
+        read += 1;
+        progress.update(read);
       },
+      onFailure: (path, shard, error) =>
+        failures.push({ path, shard, reason: error instanceof Error ? error.message : '' }),
     };
-    const { request, open } = options.resume
-      ? await takeUp(options, context, command)
-      : await begin(options, context, command);
-    progress.start(open.shards.reduce((sum, { couples }) => sum + couples.length, 0));
+    progress.start(await countOf(statements, paths, shards));
     try {
-      return await workOn(open, request, context);
+      const demand = { shards, isFull: options.full ?? false, days };
+      const readLive = () =>
+        options.keepGoing ? workQueue(context) : readOnDemand(demand, context);
+      const done =
+        options.backup === undefined
+          ? await readLive()
+          : await readBackupFile(options, command, context, access, shards);
+      const names = paths.map(({ name }) => name);
+      return { done, summary: await SUMMARY.all(statements, { paths: names, shards }) };
     } finally {
       progress.stop();
     }
   });
-  command.writeOut(options.json ? jsonLine(summary) : formatRun(summary));
-}
-
-async function begin(
-  options: ReconcileOptions,
-  context: ReconcileContext,
-  { env }: CommandContext,
-) {
-  const now = parseClock(await context.statements.run(DATABASE_CLOCK, []));
-  const recent = recentDays(new Date(now), settingOf(env, 'RECONCILE_DAYS', 2, 1));
-  const graceSeconds = options.graceSeconds ?? settingOf(env, 'RECONCILE_GRACE_SECONDS', 30);
-  const request: ReconcileRequest = {
-    fromDate: options.from ?? recent.fromDate,
-    toDate: options.to ?? recent.toDate,
-    graceMs: graceSeconds * 1000,
-    couples: options.couple ?? null,
-  };
-  const issue = dateRangeIssue(request);
-  if (issue !== null) throw new UsageError(`--from, --to: ${issue}`);
-  return { request, open: await openRun(request, context, workerName()) };
-}
-
-async function takeUp(
-  options: ReconcileOptions,
-  context: ReconcileContext,
-  { env }: CommandContext,
-) {
-  const run = await unfinishedRun(context.statements);
-  const graceSeconds = options.graceSeconds ?? settingOf(env, 'RECONCILE_GRACE_SECONDS', 30);
-  const request: ReconcileRequest = {
-    fromDate: run.from_date,
-    toDate: run.to_date,
-    graceMs: run.config.grace_ms ?? graceSeconds * 1000,
-    couples: run.config.couples ?? null,
-  };
-  return { request, open: await resumeRun(run.id, request, context, workerName()) };
-}
-
-async function unfinishedRun(statements: Statements): Promise<RunRow> {
-  const run = parseRun(await statements.run(READ_RUN, [null]));
-  if (run === null) throw new UsageError('--resume: there is no run that is not finished');
-  const silence = run.seconds_since_beat ?? Number.POSITIVE_INFINITY;
-  if (run.status === 'running' && silence < SILENT_SECONDS && !isDeadHere(run.worker)) {
-    const seconds = Math.round(silence);
-    throw new UsageError(
-      `--resume: run ${run.id} is at work: its last sign of life was ${seconds} s ago`,
-    );
+  if (options.json) command.writeOut(jsonLine({ ...done, paths: summary, failures }));
+  else command.writeOut(formatDone(done, summary));
+  for (const { path, shard, reason } of options.json ? [] : failures) {
+    command.writeError(`mirror: ${path}, ${printable(shard)}: ${printable(reason)}\n`);
   }
-  return run;
+  if (failures.length > 0) exitWith(1);
 }
 
-function workerName(): string {
-  return `${hostname()} ${process.pid}`;
+/** Reads in full as of a backup, and live what that alone doesn't tell. */
+function readBackupFile(
+  options: ReconcileOptions,
+  command: CommandContext,
+  context: QueueContext,
+  { database: { instance } }: RtdbAccess,
+  shards: readonly string[] | null,
+): Promise<BackupDone> {
+  const { statements, paths, retentionDays } = context;
+  const stores = { statements, instance, paths, databaseUrlEnv: options.databaseUrlEnv };
+  return withBackup(options, command, stores, ({ comparisons, takenAt, columnsDue }) => {
+    const only = shards === null ? null : new Set(shards);
+    const scope = { takenAt, columnsDue, retentionDays, shards: only };
+    return reconcileBackup({ comparisons, scope }, context);
+  });
 }
 
-/** A worker on this machine that has ended need not be waited for. */
-function isDeadHere(worker: string | null): boolean {
-  const [host, pid] = worker?.split(' ') ?? [];
-  if (host !== hostname() || pid === undefined) return false;
-  try {
-    process.kill(Number(pid), 0);
-    return Number(pid) === process.pid;
-  } catch (error) {
-    // EPERM: it lives, and is another user's.
-    return (error as NodeJS.ErrnoException).code !== 'EPERM';
-  }
+async function countOf(
+  statements: Statements,
+  paths: readonly { name: string }[],
+  shards: readonly string[] | null,
+): Promise<number> {
+  const known = await SUMMARY.all(statements, { paths: paths.map(({ name }) => name), shards });
+  return known.reduce((sum, path) => sum + path.shards, 0);
 }
 
-function settingOf(env: CommandContext['env'], name: string, byDefault: number, least = 0): number {
-  const text = env[name];
-  return text ? wholeNumber(name, least, 36_500)(text) : byDefault;
+function formatDone(done: WorkDone | BackupDone, summary: readonly PathSummary[]): string {
+  const lines = summary.map(({ path, shards, keys, differing, inFlight, unread }) => {
+    const parts = [
+      `${keys} keys in ${shards} shards`,
+      differing === 0 ? 'all agree' : `${differing} differ`,
+      ...(inFlight > 0 ? [`${inFlight} in flight`] : []),
+      ...(unread > 0 ? [`${unread} shards could not be read`] : []),
+    ];
+    return `  ${path}: ${parts.join(', ')}`;
+  });
+  const title =
+    'read' in done
+      ? `${done.read} readings`
+      : `${done.compared} shards compared with the backup, ${done.looked} of them looked at in both stores`;
+  return `${[title, ...lines].join('\n')}\n`;
 }

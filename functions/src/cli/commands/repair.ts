@@ -1,93 +1,225 @@
-import type { Command } from 'commander';
-import {
-  type RepairOutcome,
-  type RepairRequest,
-  type RepairStep,
-  repair,
-} from '../../completions-only/reconcile/repair';
-import { read } from '../../deploy/settings';
+import { type Command, Option } from 'commander';
+import { openReadings } from '../../deploy/from-environment';
 import { UsageError } from '../../errors/mirror-error';
-import { type CompletionKey, completionPath } from '../../paths/quest-completions/completion-path';
-import type { CommandContext } from '../context';
-import { coupleOption } from '../couple-option';
-import { dateRangeOption } from '../date-range-option';
-import { parseRef } from '../explain/parse-ref';
-import { wholeNumber } from '../options';
-import { jsonLine } from '../printable';
-import { formatStep, formatTotals } from '../repair/format-repair';
+import { leafOfRef } from '../../explain/leaf-of-ref';
+import { type ColumnsSummary, recomputeColumns } from '../../repair/recompute-columns';
+import {
+  type RepairContext,
+  type RepairRequest,
+  type RepairSummary,
+  repair,
+} from '../../repair/repair';
+import type { RepairOutcome, RepairStep } from '../../repair/repair-shard';
+import type { CommandContext, ExitWith } from '../context';
+import { withPostgres } from '../open-postgres';
+import {
+  dateRangeOption,
+  pathsNamed,
+  type ShardOptions,
+  shardsOf,
+  wholeNumber,
+  withPathOption,
+  withShardOption,
+} from '../options';
+import { jsonLine, printable, printableValue } from '../printable';
 import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
 
-interface RepairOptions extends StoreOptions {
+interface RepairOptions extends StoreOptions, ShardOptions {
+  path?: string[];
   from?: string;
   to?: string;
-  couple?: string[];
+  columns?: true;
   write?: true;
+  bury?: number;
   retentionDays?: number;
+  concurrency: number;
   json?: true;
 }
 
 /** `mirror repair`: sets rows that differ to what RTDB holds; without `--write` it only shows them. */
-export function registerRepair(program: Command, context: CommandContext): void {
+export function registerRepair(
+  program: Command,
+  context: CommandContext,
+  exitWith: ExitWith,
+): void {
   const command = program
     .command('repair')
-    .argument('[ref...]', 'only these leaves: daily_quests/…/completions/…/…')
+    .argument('[ref...]', 'only these leaves: lp_awards/…/…')
     .description('set rows that differ to what RTDB holds (a dry run without --write)')
-    .option('--from <date>', 'first day, YYYY-MM-DD')
+    .option('--from <date>', 'first day, YYYY-MM-DD, of paths with a day; others are read whole')
     .option('--to <date>', 'last day')
-    .option('--couple <id...>', 'only these couples', coupleOption)
+    .addOption(
+      new Option(
+        '--columns',
+        'compute the columns from the payloads that Postgres has, after a declaration changed',
+      ).conflicts(['from', 'to', 'couple', 'shard', 'bury', 'retentionDays', 'adoptRtdb']),
+    )
     .option('--write', 'write; a row that changed since it was compared is left alone')
+    .option(
+      '--bury <n>',
+      'how many rows that RTDB does not hold may become tombstones (default: 1%, 3 to 100)',
+      wholeNumber('--bury', 0, 1_000_000_000),
+    )
     .option(
       '--retention-days <n>',
       'how old a day may be in RTDB (default: RETENTION_DAYS; 0 = kept for ever)',
       wholeNumber('--retention-days', 0, 36_500),
     )
+    .option('--concurrency <n>', 'shards at once', wholeNumber('--concurrency', 1, 256), 16)
     .option('--json', 'print one JSON object');
-  withStoreOptions(command).action((refs: string[], options: RepairOptions) =>
-    runRepair(refs, options, context),
+  withStoreOptions(withShardOption(withPathOption(command))).action(
+    (refs: string[], options: RepairOptions) =>
+      options.columns
+        ? repairColumns(refs, options, context, exitWith)
+        : repairRows(refs, options, context, exitWith),
   );
 }
 
-async function runRepair(
+async function repairRows(
+  refs: string[],
+  options: RepairOptions,
+  { env, writeOut, writeError }: CommandContext,
+  exitWith: ExitWith,
+): Promise<void> {
+  const paths = pathsNamed(options.path);
+  const request = requestOf(refs, options, paths);
+  const totals = new Map<RepairOutcome, number>();
+  const steps: RepairStep[] = [];
+  const summary = await withStores({ env, writeError }, options, (statements, access) => {
+    const context: RepairContext = {
+      ...openReadings(env, paths, { statements, rtdb: access }),
+      ...(options.retentionDays === undefined ? {} : { retentionDays: options.retentionDays }),
+      concurrency: options.concurrency,
+      onStep(step) {
+        totals.set(step.outcome, (totals.get(step.outcome) ?? 0) + 1);
+        if (options.json) steps.push(step);
+        else writeOut(formatStep(step));
+      },
+    };
+    return repair(request, context);
+  });
+  if (options.json) {
+    const differences = steps.map(({ path, outcome, key: { ref, state } }) => ({
+      ...{ path, ref, kind: state, outcome },
+    }));
+    writeOut(jsonLine({ ...Object.fromEntries(totals), ...summary, differences }));
+  } else writeOut(formatTotals(totals, summary, request.write));
+  const isRefused = totals.has('not_buried');
+  if (isRefused || summary.failed.length > 0) exitWith(1);
+}
+
+async function repairColumns(
   refs: string[],
   options: RepairOptions,
   { env, writeOut }: CommandContext,
+  exitWith: ExitWith,
 ): Promise<void> {
-  const request = requestOf(refs, options);
-  const retentionDays = options.retentionDays ?? read(env, 'RETENTION_DAYS') ?? 0;
-  const totals = new Map<RepairOutcome, number>();
-  const steps: RepairStep[] = [];
-  await withStores(env, options, async (statements, rtdb) => {
-    for await (const step of repair(request, { statements, rtdb, retentionDays })) {
-      totals.set(step.outcome, (totals.get(step.outcome) ?? 0) + 1);
-      if (options.json) steps.push(step);
-      else writeOut(formatStep(step));
+  if (refs.length > 0) throw new UsageError('--columns takes paths (--path), not leaves');
+  const paths = pathsNamed(options.path);
+  const write = options.write ?? false;
+  const done: Record<string, ColumnsSummary> = {};
+  await withPostgres(env, options.databaseUrlEnv, async (statements) => {
+    for (const path of paths) {
+      const { concurrency } = options;
+      const summary = await recomputeColumns(path, { statements, concurrency, write });
+      done[path.name] = summary;
+      if (!options.json) writeOut(formatColumns(path.name, summary, write));
     }
   });
-  if (options.json) {
-    const differences = steps.map(({ outcome, difference: { key, kind } }) => ({
-      ref: completionPath(key),
-      kind,
-      outcome,
-    }));
-    writeOut(jsonLine({ ...Object.fromEntries(totals), differences }));
-  } else writeOut(formatTotals(totals));
+  if (options.json) writeOut(jsonLine({ paths: done }));
+  if (write && Object.values(done).some(({ isDone }) => !isDone)) exitWith(1);
 }
 
-function requestOf(refs: string[], options: RepairOptions): RepairRequest {
-  const write = options.write ?? false;
-  if (refs.length === 0) {
-    return { ...dateRangeOption(options), couples: options.couple ?? null, leaves: null, write };
-  }
-  if (options.from || options.to || options.couple) {
+function requestOf(
+  refs: string[],
+  options: RepairOptions,
+  paths: ReturnType<typeof pathsNamed>,
+): RepairRequest {
+  const days = dateRangeOption(options);
+  const shards = shardsOf(options);
+  const common = { write: options.write ?? false, bury: options.bury ?? null };
+  if (refs.length === 0) return { ...common, days, shards, leaves: null };
+  if (days !== null || shards !== null) {
     throw new UsageError('either leaves, or --from and --to (and --couple)');
   }
-  const keys: CompletionKey[] = refs.map(parseRef);
-  const dates = keys.map(({ dateKey }) => dateKey).sort();
-  return {
-    fromDate: dates[0] ?? '',
-    toDate: dates.at(-1) ?? '',
-    couples: keys.map(({ coupleId }) => coupleId),
-    leaves: new Set(keys.map(completionPath)),
-    write,
-  };
+  const now = new Date().toISOString();
+  const leaves = refs.map((ref) => {
+    const { path, leaf } = leafOfRef(ref, paths, now);
+    return { path: path.name, parts: leaf.parts };
+  });
+  return { ...common, days: null, shards: null, leaves };
+}
+
+const SAYS: Record<RepairOutcome, string> = {
+  would_write: 'would be set to what RTDB holds',
+  would_bury: 'would be buried: RTDB holds nothing',
+  written: 'set to what RTDB holds',
+  buried: 'buried: RTDB holds nothing',
+  changed: 'left alone: it changed meanwhile',
+  refused: 'left alone: the mirror refuses what RTDB holds',
+  retained: 'left alone: its day is beyond retention',
+  claimed: 'left alone: an old phone claims it',
+  not_buried: 'left alone: too many to bury',
+};
+
+const MAX_VALUE_CHARS = 60;
+const MAX_NAMED = 20;
+
+/** One row that differs, and what became of it. */
+function formatStep({ key, outcome }: RepairStep): string {
+  const { ref, rtdb, row, state, columns } = key;
+  const inPostgres = row === null ? 'no row' : row.isTombstone ? 'a tombstone' : short(row.payload);
+  const inRtdb = rtdb === null ? 'nothing' : short(rtdb);
+  const names = Object.keys(columns).join(', ');
+  const stores =
+    state === 'column_mismatch'
+      ? `columns that don't follow from the value: ${names}`
+      : `RTDB: ${inRtdb}, Postgres: ${inPostgres}`;
+  return `${printable(ref)}\n  ${printable(stores)}: ${SAYS[outcome]}\n`;
+}
+
+/** How many of each, and what is to be done. */
+function formatTotals(
+  totals: ReadonlyMap<RepairOutcome, number>,
+  { live, toBury, mayBury, failed }: RepairSummary,
+  isWrite: boolean,
+): string {
+  const lines = [...totals].map(([outcome, count]) => `${count} ${SAYS[outcome]}`);
+  if (totals.size === 0 && failed.length === 0) lines.push('Nothing differs.');
+  if (toBury > mayBury) {
+    lines.push(
+      `RTDB holds nothing for ${toBury} of ${live} live rows: more than repair buries by itself. ` +
+        `If RTDB is right, add --bury ${toBury}.`,
+    );
+  }
+  if (!isWrite && (totals.has('would_write') || totals.has('would_bury'))) {
+    lines.push('Nothing was written: add --write to do it.');
+  }
+  if (totals.has('written') || totals.has('buried')) {
+    lines.push(
+      'A reading of these shards is due: the report counts them once it was made (mirror reconcile).',
+    );
+  }
+  for (const { shard, error } of failed.slice(0, MAX_NAMED)) {
+    lines.push(printable(`Not looked at: ${shard}: ${error}`));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** What `--columns` did of one path. */
+function formatColumns(path: string, summary: ColumnsSummary, isWrite: boolean): string {
+  const { rows, differing, written, failed, isDone } = summary;
+  const lines = [
+    `${path}: of ${rows} rows, ${differing} show columns that don't follow from their payload.`,
+  ];
+  if (isWrite) lines.push(`${written} of them were set.${isDone ? '' : ' Not all: do it again.'}`);
+  else if (differing > 0) lines.push('Nothing was written: add --write to do it.');
+  for (const { shard, error } of failed.slice(0, MAX_NAMED)) {
+    lines.push(printable(`Not done: ${shard}: ${error}`));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function short(value: unknown): string {
+  return printableValue(value, MAX_VALUE_CHARS);
 }

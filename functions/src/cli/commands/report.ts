@@ -1,30 +1,40 @@
 import type { Command } from 'commander';
-import { DATABASE_CLOCK, parseClock } from '../../completions-only/postgres/reconcile-runs';
-import type { GateAnswer } from '../../completions-only/reconcile/gate';
-import { GATE_DEFAULTS } from '../../completions-only/reconcile/gate-defaults';
-import { parseThreshold } from '../../completions-only/reconcile/rate';
-import type { GateQuestion } from '../../completions-only/reconcile/read-gate';
-import { readReport } from '../../completions-only/reconcile/read-report';
-import { parseDurationMs } from '../../completions-only/reconcile/window';
+import { postgresConfig } from '../../deploy/settings';
 import { UsageError } from '../../errors/mirror-error';
+import { declaredPaths } from '../../gate/evidence';
+import type { GateAnswer } from '../../gate/gate';
+import { parseThreshold } from '../../gate/rate';
+import { DATABASE_CLOCK } from '../../gate/rates';
+import {
+  type GateQuestion,
+  readGate,
+  readGateAsOf,
+  settingsOf,
+  THRESHOLD,
+} from '../../gate/read-gate';
 import type { Statements } from '../../postgres/statements';
+import { PROOF_TIMES } from '../../readings/proof-times';
+import { identityOf } from '../../rtdb/rtdb-database';
+import { expectOwnRtdb, nameOfRtdb, RTDB_IDENTITY } from '../../rtdb/rtdb-identity';
 import { normalizeInstant } from '../../values/event-time';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
+import { formatReport } from '../format-report';
 import { withPostgres } from '../open-postgres';
-import { wholeNumber } from '../options';
+import { coupleOption, lengthOfTime } from '../options';
 import { jsonLine } from '../printable';
-import { readStores } from '../read-stores';
-import { formatReport } from '../report/format-report';
-import { reportJson } from '../report/report-json';
+import { CannotTellError, readStores } from '../read-stores';
+import { type Report, reportJson } from '../report-json';
+import { rtdbFromEnvironment } from '../rtdb-from-environment';
 
 interface ReportOptions {
   databaseUrlEnv: string;
-  window: string;
-  threshold: string;
-  minSample: number;
+  window: number;
+  threshold: number;
+  maxAge: number;
+  path?: string[];
+  couple?: string;
   asOf?: string;
-  witnesses?: true;
   json?: true;
 }
 
@@ -33,6 +43,8 @@ const EXIT_CODES: Record<GateAnswer['verdict'], ExitCode> = {
   not_ready: 1,
   cannot_tell: 2,
 };
+/** Any of these names an RTDB. */
+const RTDB_VARIABLES = ['FIREBASE_DATABASE_EMULATOR_HOST', 'RTDB_URL', 'RTDB_INSTANCE'];
 
 /** `mirror report`: the gate. Exit code 0 when it holds, 1 when not, 2 when nobody can tell. */
 export function registerReport(
@@ -43,20 +55,22 @@ export function registerReport(
   const command = program
     .command('report')
     .description("tell whether Postgres agrees with RTDB: exit 0 = yes, 1 = no, 2 = can't tell")
-    .option('--window <length>', 'how far back, such as 24h, 90m or 7d', GATE_DEFAULTS.window)
+    .option('--path <name...>', 'only these paths (default: every mirrored path)')
+    .option('--couple <id>', 'one couple, which has to agree in all', oneCouple)
     .option(
       '--threshold <rate>',
-      'what the raw rate must reach, above 0 and up to 1',
-      GATE_DEFAULTS.threshold,
+      'what both rates must reach, above 0 and up to 1',
+      threshold,
+      THRESHOLD,
     )
+    .option('--window <length>', 'how far back writes count: 24h', day, PROOF_TIMES.windowMs)
     .option(
-      '--min-sample <n>',
-      'how many keys must have been compared',
-      wholeNumber('--min-sample', 0, 1_000_000_000),
-      GATE_DEFAULTS.minSample,
+      '--max-age <length>',
+      'how old the readings may be (default: 2h)',
+      lengthOfTime('--max-age'),
+      PROOF_TIMES.maxAgeMs,
     )
-    .option('--as-of <instant>', "end of the window, ISO 8601 (default: the database's clock)")
-    .option('--witnesses', 'what RTDB and the phones themselves told, side by side')
+    .option('--as-of <instant>', 'what was known then, ISO 8601, by the answers kept each hour')
     .option('--json', 'print one JSON object');
   withDatabaseUrlOption(command).action((options: ReportOptions) =>
     report(options, context, exitWith),
@@ -64,43 +78,104 @@ export function registerReport(
 }
 
 /** Asks the gate and prints what it says. */
-export async function report(
+async function report(
   options: ReportOptions,
-  context: CommandContext,
+  { env, writeOut }: CommandContext,
   exitWith: ExitWith,
 ): Promise<void> {
-  const question = questionOf(options);
+  const asOf = options.asOf === undefined ? null : normalizeInstant(options.asOf);
+  if (options.asOf !== undefined && asOf === null) {
+    throw new UsageError('--as-of: expected an instant such as 2026-11-23T09:00:00Z');
+  }
+  if (asOf !== null && options.couple !== undefined) {
+    throw new UsageError('--as-of: what was known of one couple is not kept; leave out --couple');
+  }
+  const question = {
+    paths: options.path ?? null,
+    couple: options.couple ?? null,
+    threshold: options.threshold,
+    maxAgeMs: options.maxAge,
+  };
   const found = await readStores(() =>
-    withPostgres(context.env, options.databaseUrlEnv, async (statements) => {
-      await refuseFuture(question, statements);
-      return readReport(statements, question, options.witnesses === true);
+    withPostgres(env, options.databaseUrlEnv, async (statements) => {
+      await expectNamedRtdb(statements, env);
+      await expectPaths(statements, question.paths);
+      const identity = await RTDB_IDENTITY.first(statements);
+      const { host, port, database } = postgresConfig(env, options.databaseUrlEnv);
+      return {
+        ...(await ask(statements, question, asOf)),
+        ...settingsOf(question),
+        windowMs: PROOF_TIMES.windowMs,
+        rtdb: identity && nameOfRtdb(identity),
+        postgres: `${host}:${port}/${database}`,
+        asOf,
+      };
     }),
   );
-  context.writeOut(options.json ? jsonLine(reportJson(found, question)) : formatReport(found));
-  exitWith(EXIT_CODES[found.gate.verdict]);
+  writeOut(options.json ? jsonLine(reportJson(found)) : formatReport(found));
+  exitWith(EXIT_CODES[found.answer.verdict]);
 }
 
-/** Nobody knows yet what a window that has not ended will hold. */
-async function refuseFuture({ asOf }: GateQuestion, statements: Statements): Promise<void> {
-  if (asOf === null) return;
-  const now = parseClock(await statements.run(DATABASE_CLOCK, []));
+async function ask(
+  statements: Statements,
+  question: GateQuestion,
+  asOf: string | null,
+): Promise<Pick<Report, 'answer' | 'evidence'>> {
+  if (asOf !== null) {
+    await refuseFuture(asOf, statements);
+    const answer = await readGateAsOf(statements, question, asOf);
+    if (answer === null) throw new CannotTellError(`Can't tell: no answer was kept until ${asOf}.`);
+    return { answer, evidence: [] };
+  }
+  const { evidence, ...answer } = await readGate(statements, question, PROOF_TIMES);
+  if (question.couple !== null && evidence.length === 0) {
+    throw new CannotTellError(
+      `Can't tell: nothing was read of the couple ${question.couple} yet. Run \`mirror reconcile\`.`,
+    );
+  }
+  return { answer, evidence };
+}
+
+/** An environment that names another RTDB than this database mirrors is a mistake, though nothing is read there. */
+async function expectNamedRtdb(statements: Statements, env: CommandContext['env']): Promise<void> {
+  if (!RTDB_VARIABLES.some((name) => env[name])) return;
+  await expectOwnRtdb(statements, identityOf(rtdbFromEnvironment(env).database), 'leave');
+}
+
+async function expectPaths(statements: Statements, names: readonly string[] | null): Promise<void> {
+  if (names === null) return;
+  const declared = await declaredPaths(statements);
+  const unknown = names.find((name) => !declared.includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(`--path: ${unknown} is not mirrored; there are ${declared.join(', ')}`);
+  }
+}
+
+/** Nobody knows yet. */
+async function refuseFuture(asOf: string, statements: Statements): Promise<void> {
+  const { now } = await DATABASE_CLOCK.one(statements);
   if (asOf > now) {
     throw new UsageError(`--as-of: ${asOf} is yet to come; the database's clock shows ${now}`);
   }
 }
 
-function questionOf(options: ReportOptions): GateQuestion {
-  const windowMs = parseDurationMs(options.window);
-  if (windowMs === null) {
-    throw new UsageError('--window: expected a length such as 24h, 90m or 7d, up to 366d');
-  }
-  const threshold = parseThreshold(options.threshold);
-  if (threshold === null) {
+function threshold(text: string): number {
+  const value = parseThreshold(text);
+  if (value === null) {
     throw new UsageError('--threshold: expected a decimal above 0 and up to 1, such as 0.99');
   }
-  const asOf = options.asOf === undefined ? null : normalizeInstant(options.asOf);
-  if (options.asOf !== undefined && asOf === null) {
-    throw new UsageError('--as-of: expected an instant such as 2026-11-23T09:00:00Z');
+  return value;
+}
+
+/** Readings count what was written in a day: of another window they can't tell. */
+function day(text: string): number {
+  const ms = lengthOfTime('--window')(text);
+  if (ms !== PROOF_TIMES.windowMs) {
+    throw new UsageError('--window: readings count the writes of 24h; there is no other window');
   }
-  return { windowMs, threshold, minSample: options.minSample, asOf };
+  return ms;
+}
+
+function oneCouple(id: string): string {
+  return coupleOption(id, undefined)[0] ?? id;
 }

@@ -195,8 +195,14 @@ async function measureKind(
       movedWithinDays: times.reconcileDays,
     });
     const due = states.map((state) => asIfDue(kind, state, node, times));
-    const plans = planReading(node, shard, due, { kind: 'due' }, times, () => MANY);
-    await lookAtShard(node, shard, plans, { statements, rtdb: source, retentionDays: 0, times });
+    const plans = planReading(node, shard, due, {}, times, () => MANY);
+    const looks = lookAtShard(node, shard, plans, {
+      statements,
+      rtdb: source,
+      retentionDays: 0,
+      times,
+    });
+    await Promise.all(looks);
   }
   return { bytes: shards.length === 0 ? 0 : usage.wireBytes / shards.length };
 }
@@ -237,5 +243,5 @@ function asIfDue(
 const UNREAD: NonNullable<ShardState['reading']> = {
   ...{ first_seen_at: '-infinity', read_at: null, read_from: null, whole_at: [], touched_at: null },
   ...{ full_at: null, keys: 0, counted_since: null, brought: 0, in_flight: 0, due_at: '-infinity' },
-  ...{ is_full_due: false, set_at: null, caught_up_at: null },
+  ...{ is_full_due: false, set_at: null, caught_up_at: null, failed_at: null, error: null },
 };

@@ -9,8 +9,7 @@ import { type RtdbAccess, RtdbReadError, readRtdb } from '../../rtdb/rtdb-client
 import { projectFolder } from '../folders';
 import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from './check';
 import { type FanOut, largestFanOut } from './fan-out';
-import { parseRulesJson } from './rules-json';
-import { asksWho, type Grants, rulesOnPath } from './rules-on-path';
+import { asksWho, type Grants, parseRulesJson, rulesOnPath } from './rules-on-path';
 
 const RULES_FILE = 'database.rules.json';
 

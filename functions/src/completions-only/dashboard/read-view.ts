@@ -1,5 +1,4 @@
-import { CANARY_ROW } from '../../canary/canaries';
-import { canaryRowOf } from '../../canary/canary-leaf';
+import { CANARY_ROW, canaryRowOf } from '../../canary/canaries';
 import { questCompletions } from '../../paths/quest-completions/quest-completions';
 import type { Statements } from '../../postgres/statements';
 import {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { CAUSE_NAMES, KIND_NAMES, SEVERITIES } from '../../divergences/vocabulary';
-import { isRealDate } from '../../values/time-grammar';
+import { isRealDate } from '../../values/event-time';
 
 export const STATES = ['open', 'resolved', 'all'] as const;
 
@@ -89,7 +89,7 @@ export function hrefOf(
   return `?${parameters}`;
 }
 
-/** The parameters $1 to $6 of the statements in postgres/divergence-pages.ts. */
+/** The parameters $1 to $6 of the statements in completions-only/postgres/divergence-pages.ts. */
 export function filterValues(filter: DivergenceFilter): unknown[] {
   const { kind, cause, severity, couple, day, state } = filter;
   return [kind, cause, severity, couple, day, state];

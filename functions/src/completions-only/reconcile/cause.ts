@@ -4,7 +4,7 @@ import { isBeyondRetention } from '../../mirror/claim';
 import { completionPath, parseCompletionPath } from '../../paths/quest-completions/completion-path';
 import { instantOfMillis, millisOf } from '../../values/event-time';
 import type { JsonObject } from '../../values/json';
-import { isSameValue } from '../../values/same-value';
+import { isSameValue } from '../../values/rtdb-value';
 import { asEvidence } from '../../values/storable';
 import type { DayEvidence, LeafEvidence } from '../postgres/divergence-evidence';
 import type { MirroringTimes } from '../postgres/mirroring-times';

@@ -1,7 +1,7 @@
 import type { Kind } from '../../divergences/vocabulary';
 import type { CompletionState } from '../../paths/quest-completions/completion-value';
 import type { Json } from '../../values/json';
-import { isSameValue } from '../../values/same-value';
+import { isSameValue } from '../../values/rtdb-value';
 
 /** What RTDB shows at a leaf: a state, or a value that the mirror refuses. */
 export type LeafReading = CompletionState | { completed: null; value: Json };

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { completionPath } from '../../paths/quest-completions/completion-path';
-import { isSameValue } from '../../values/same-value';
+import { isSameValue } from '../../values/rtdb-value';
 import { compareUtf8 } from '../../values/utf8-order';
 import { DATABASE_CLOCK, parseClock } from '../postgres/reconcile-runs';
 import type { CoupleRange, ShardCounts } from '../postgres/reconcile-shards';

@@ -1,5 +1,8 @@
-import { type CompletionKey, completionPath } from '../../paths/quest-completions/completion-path';
-import { compareKeys } from '../../paths/quest-completions/key-order';
+import {
+  type CompletionKey,
+  compareKeys,
+  completionPath,
+} from '../../paths/quest-completions/completion-path';
 import type { CompletionRow } from '../postgres/completion-rows';
 import { compareLeaf, type LeafReading, type MismatchKind, type RowReading } from './compare-leaf';
 import type { Leaf } from './leaves-of-couple';

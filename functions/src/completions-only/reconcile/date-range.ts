@@ -1,4 +1,4 @@
-import { isRealDate } from '../../values/time-grammar';
+import { isRealDate } from '../../values/event-time';
 import type { DateRange } from './read-sides';
 
 const DAY_MS = 86_400_000;

@@ -1,6 +1,6 @@
 import type { CompletionKey } from '../../paths/quest-completions/completion-path';
 import { parseCompletionValue } from '../../paths/quest-completions/completion-value';
-import { isRealDate } from '../../values/time-grammar';
+import { isRealDate } from '../../values/event-time';
 import { compareUtf8 } from '../../values/utf8-order';
 import type { LeafReading } from './compare-leaf';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isRealDate } from '../../values/time-grammar';
+import { isRealDate } from '../../values/event-time';
 import { FAIL_RUN, parseRun, READ_RUN } from '../postgres/reconcile-runs';
 import { closeRun } from './close-run';
 import { lookAtShard } from './compare-shard';

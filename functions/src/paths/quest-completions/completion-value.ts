@@ -1,8 +1,7 @@
-import { instantOfMillis, millisOf, normalizeInstant } from '../../values/event-time';
+import { instantOfMillis, isTimeText, millisOf, normalizeInstant } from '../../values/event-time';
 import { type InputIssue, type Json, typeName } from '../../values/json';
 import { canonicalValue } from '../../values/rtdb-value';
 import { findUnstorable, unstorableIssue } from '../../values/storable';
-import { isTimeText } from '../../values/time-grammar';
 
 /** A leaf's state: completed, with RTDB's value; or not, because it is gone or `false`. */
 export type CompletionState =

@@ -3,9 +3,8 @@ import { instant, text } from '../columns';
 import { definePath } from '../define-path';
 import type { Remark } from '../mirrored-path';
 import { OWN_VENDOR, type StandardSchema } from '../standard-schema';
-import { COMPLETION_PATTERN } from './completion-path';
+import { COMPLETION_PATTERN, isOfCouple, partnerOf } from './completion-path';
 import { issueOfValue, ownTimeOfValue } from './completion-value';
-import { isOfCouple, partnerOf } from './partner';
 
 /** By hand, not by zod: every event comes through here, and zod takes 60 ms to load. */
 const completionValue: StandardSchema = {

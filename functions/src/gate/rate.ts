@@ -1,0 +1,99 @@
+/** Keys, by what is known of them: the rest of `total` agrees. */
+export interface Tally {
+  total: number;
+  differing: number;
+  /** Nobody knows; they count both ways. */
+  unknown: number;
+}
+
+/** What is known of one shard, such as a couple. */
+export interface ShardTally extends Tally {
+  shard: string;
+}
+
+/** What a rate is judged by. */
+export interface RateEvidence extends Tally {
+  /** Of all shards those that differ most, that may differ most, and that are heaviest (see {@link leftOutOf}). */
+  tops: readonly ShardTally[];
+}
+
+/** A rate with all unknown keys as differing, and as agreeing; without the couples that decide nothing alone. */
+export interface RateBounds {
+  lower: number;
+  upper: number;
+  /** The shards that the upper rate was judged without, because most of their keys differ. */
+  leftOut: ShardTally[];
+}
+
+/** Fewer shards are judged as they are: of a few, one may be the app. */
+const LEAST_SHARDS_TO_LEAVE_OUT = 20;
+const SHARDS_FOR_EACH_LEFT_OUT = 1_000;
+
+/** How many shards a rate is judged without, of each sort: those that differ most, and the heaviest of the rest. */
+function leftOutOf(shards: number): number {
+  return shards < LEAST_SHARDS_TO_LEAVE_OUT ? 0 : Math.ceil(shards / SHARDS_FOR_EACH_LEFT_OUT);
+}
+
+/** Both ends of what a rate may be. Pure. */
+export function boundsOf(evidence: RateEvidence, shards: number): RateBounds {
+  const most = leftOutOf(shards);
+  const upper = bound(evidence, most, ({ differing }) => differing);
+  const lower = bound(evidence, most, ({ differing, unknown }) => differing + unknown);
+  // They may be judged without different shards.
+  return {
+    lower: Math.min(lower.rate, upper.rate),
+    upper: upper.rate,
+    leftOut: upper.worst.filter(({ differing }) => differing > 0),
+  };
+}
+
+function bound(evidence: RateEvidence, most: number, badOf: (tally: Tally) => number) {
+  const rest = { total: evidence.total, bad: badOf(evidence) };
+  const takeOut = (tally: Tally) => {
+    rest.total -= tally.total;
+    rest.bad -= badOf(tally);
+  };
+  const byHarm = [...evidence.tops].sort((a, b) => badOf(b) - badOf(a) || b.total - a.total);
+  const worst = byHarm.slice(0, most);
+  worst.forEach(takeOut);
+  const heaviest = byHarm
+    .slice(most)
+    .sort((a, b) => b.total - a.total)
+    .slice(0, most);
+  for (const heavy of heaviest) {
+    // A heavy couple that agrees would hide what the others lose.
+    const lowers = rest.bad * heavy.total > badOf(heavy) * rest.total;
+    if (lowers) takeOut(heavy);
+  }
+  return { rate: rest.total === 0 ? 1 : 1 - rest.bad / rest.total, worst };
+}
+
+/** The share of known keys that agree; null where there are none. */
+export function plainRate({ total, differing, unknown }: Tally): number | null {
+  const known = total - unknown;
+  return known === 0 ? null : (known - differing) / known;
+}
+
+/** `99.9960%`: cut, not rounded, so that 99.99999% does not look like all of it. */
+export function formatShare(share: number): string {
+  // Against what binary fractions add: 0.99 * 1e6 must stay 990000.
+  const parts = Math.floor(share * 1_000_000 + 1e-6);
+  return `${Math.floor(parts / 10_000)}.${String(parts % 10_000).padStart(4, '0')}%`;
+}
+
+/** `1,480` */
+export function formatCount(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+}
+
+/** Reads a decimal in (0, 1], such as `0.99`; null where the text is none. */
+export function parseThreshold(text: string): number | null {
+  if (!/^(0|1)?(?:\.\d{1,15})?$/.test(text) || text === '') return null;
+  const value = Number(text);
+  return value > 0 && value <= 1 ? value : null;
+}
+
+/** `99%`, with as many digits as were asked for. */
+export function formatThreshold(threshold: number): string {
+  return `${Number((threshold * 100).toPrecision(12))}%`;
+}

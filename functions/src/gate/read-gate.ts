@@ -1,0 +1,91 @@
+import type { Statements } from '../postgres/statements';
+import { everyMsFor, type ProofTimes } from '../readings/proof-times';
+import { instantOfMillis, millisOf } from '../values/event-time';
+import { type PathEvidence, readEvidence } from './evidence';
+import { type GateAnswer, type GateSettings, judge, ratesOf } from './gate';
+import { noteRates, type RatesLogFields, ratesAsOf, ratesLogFields } from './rates';
+
+/** What is asked, and of whom. */
+export interface GateQuestion extends GateSettings {
+  /** Names; null = every path that is mirrored. */
+  paths: readonly string[] | null;
+  /** One couple, which has to agree in all; null = every couple. */
+  couple: string | null;
+}
+
+/** The gate's answer with what it was judged by. */
+export interface GateReading extends GateAnswer {
+  evidence: PathEvidence[];
+}
+
+/** What the rates of the mirror must reach unless somebody asks for more. */
+export const THRESHOLD = 0.99;
+/** How much older than the time between two readings `verified_to` may be for those who watch, but don't cut over. */
+const WATCHERS_SLACK_MS = 4 * 3_600_000;
+
+/** An answer is kept each hour: one that is older says nothing of the time that is asked about. */
+const KEPT_EVERY_MS = 75 * 60_000;
+
+/** Asks the database for the evidence, and judges. Rejects as `statements` do. */
+export async function readGate(
+  statements: Statements,
+  { paths, couple, threshold, maxAgeMs }: GateQuestion,
+  times: ProofTimes,
+): Promise<GateReading> {
+  const read = await readEvidence(statements, paths, couple, times);
+  // A couple that a path has never held has nothing there to judge.
+  const evidence = couple === null ? read : read.filter(({ shards }) => shards > 0);
+  const rates = evidence.map((one) => ratesOf(one, times));
+  return { ...judge(rates, settingsOf({ couple, threshold, maxAgeMs })), evidence };
+}
+
+/** What is judged by: one couple has to agree in all. */
+export function settingsOf({
+  couple,
+  threshold,
+  maxAgeMs,
+}: Omit<GateQuestion, 'paths'>): GateSettings {
+  return { threshold: couple === null ? threshold : 1, maxAgeMs };
+}
+
+/**
+ * What the gate knew at an instant, from `mirror.rates`; null where it kept no answer until then. Rejects as
+ * `statements` do.
+ *
+ * @param asOf a normalized instant
+ */
+export async function readGateAsOf(
+  statements: Statements,
+  { paths, threshold, maxAgeMs }: Omit<GateQuestion, 'couple'>,
+  asOf: string,
+): Promise<GateAnswer | null> {
+  const kept = await ratesAsOf(statements, asOf);
+  const rates = kept.filter(({ path }) => paths === null || paths.includes(path));
+  if (rates.length === 0) return null;
+  const oldest = instantOfMillis(millisOf(asOf) - KEPT_EVERY_MS) ?? asOf;
+  return judge(
+    rates.map((one) => (one.at < oldest ? { ...one, at: asOf } : one)),
+    { threshold, maxAgeMs },
+  );
+}
+
+/**
+ * Judges every path as those who watch do, and keeps the answer in `mirror.rates`. For the reconciler, each quarter
+ * of an hour. Rejects as `statements` do.
+ *
+ * @param onRates receives each path's fields of a log line (`mirror rates`), which metrics and alerts read (ops/)
+ */
+export async function judgeAndNote(
+  statements: Statements,
+  times: ProofTimes,
+  onRates: (fields: RatesLogFields) => void,
+): Promise<GateReading> {
+  const evidence = await readEvidence(statements, null, null, times);
+  const rates = evidence.map((one) => ratesOf(one, times));
+  const shards = Math.max(0, ...rates.map((path) => path.shards));
+  const maxAgeMs = everyMsFor(times, shards) + WATCHERS_SLACK_MS;
+  const answer = judge(rates, { threshold: THRESHOLD, maxAgeMs });
+  await noteRates(statements, answer);
+  for (const path of answer.paths) onRates(ratesLogFields(path));
+  return { ...answer, evidence };
+}

@@ -1,0 +1,52 @@
+import type { RegisterCommand } from '../functions/src/cli/main';
+import { UsageError } from '../functions/src/errors/mirror-error';
+import { FAULTS, type Fault } from './faults';
+import type { SimulateOptions } from './run-simulate';
+
+type SimulateArguments = Omit<SimulateOptions, 'faults'> & { faults?: Fault[] };
+
+/** `mirror simulate`: a day of many couples on the local stack, with faults, and what it left. */
+export const registerSimulate: RegisterCommand = (program, context) => {
+  program
+    .command('simulate')
+    .description('play a day of N couples on a local mirror, with faults, and reconcile')
+    .option('--couples <n>', 'how many (default: 100)', wholeNumber('--couples', 1, 100_000))
+    .option('--seed <n>', 'the same day again', wholeNumber('--seed', 0, 2 ** 31), 42)
+    .option('--faults <list>', `comma-separated: ${FAULTS.join(', ')} (default: none)`, faultList)
+    .option(
+      '--rate <percent>',
+      'share of events that a fault befalls (default: 5)',
+      wholeNumber('--rate', 1, 100),
+    )
+    .option(
+      '--day-seconds <n>',
+      'how long the day takes (default: by its writes)',
+      wholeNumber('--day-seconds', 1, 86_400),
+    )
+    .option('--instances <n>', 'function instances', wholeNumber('--instances', 1, 20), 2)
+    .option('--each-fault', 'no fault, then each alone (default: 20 couples, rate 20)')
+    .option('--database-url-env <name>', 'environment variable with the URL of an EMPTY database')
+    .option('--json', 'print one JSON object')
+    .option('--keep', 'keep both stores until Ctrl-C')
+    .action(async ({ faults = [], ...rest }: SimulateArguments) => {
+      // The local stack is more than all other verbs load together.
+      const { runSimulate } = await import('./run-simulate');
+      await runSimulate({ ...rest, faults }, context);
+    });
+};
+
+function wholeNumber(name: string, least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= least && value <= most) return value;
+    throw new UsageError(`${name}: expected a whole number from ${least} to ${most}`);
+  };
+}
+
+function faultList(text: string): Fault[] {
+  return text.split(',').map((name) => {
+    const fault = FAULTS.find((known) => known === name.trim());
+    if (fault) return fault;
+    throw new UsageError(`--faults: ${name} is none of ${FAULTS.join(', ')}`);
+  });
+}
