@@ -105,8 +105,9 @@ create table mirror.listings (
   -- A listing that is under way: when it began, and the last key that it has come to.
   began_at timestamptz,
   after_key text,
-  -- Rows and direct writes up to here have made their shards due.
-  touched_to timestamptz not null default '-infinity',
+  -- Rows and direct writes up to here have made their shards due. Those before the first look were found by the first
+  -- listing: looking for them among all rows would take minutes.
+  touched_to timestamptz not null default clock_timestamp(),
   -- The end of the last gap after which all shards were made due.
   gap_at timestamptz not null default '-infinity',
 
