@@ -8,9 +8,9 @@ import { printable } from '../printable';
  *
  * Source: https://firebase.google.com/docs/database/usage/billing; https://firebase.google.com/pricing
  */
-export const RTDB_PRICE = { dollarsPerGb: 1, freeGb: 10 } as const;
+const RTDB_PRICE = { dollarsPerGb: 1, freeGb: 10 } as const;
 
-export const HOURS_A_MONTH = 730;
+const HOURS_A_MONTH = 730;
 const HOUR_MS = 60 * 60 * 1000;
 
 /** What readings of one node of RTDB cost, a shard on the average; bytes as they leave RTDB, heads included. */
