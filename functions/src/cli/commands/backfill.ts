@@ -85,7 +85,9 @@ async function backfill(
       concurrency: options.concurrency,
       countsUnexplained: options.gaps ?? false,
       explain: (differences, looked) =>
-        explainDifferences(differences, looked, { statements, prepareEvaluation }),
+        explainDifferences(differences, looked, {
+          ...{ statements, prepareEvaluation, times: PROOF_TIMES },
+        }),
       onProgress: follow(progress),
     };
     const resumed = options.resume ? await unfinished(context) : null;

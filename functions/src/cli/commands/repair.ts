@@ -95,7 +95,9 @@ async function repairRows(
       ...{ statements, rtdb: rtdbShards(access), paths, retentionDays, times: PROOF_TIMES },
       concurrency: options.concurrency,
       explain: (differences, looked) =>
-        explainDifferences(differences, looked, { statements, prepareEvaluation }),
+        explainDifferences(differences, looked, {
+          ...{ statements, prepareEvaluation, times: PROOF_TIMES },
+        }),
       onStep(step) {
         totals.set(step.outcome, (totals.get(step.outcome) ?? 0) + 1);
         if (options.json) steps.push(step);
