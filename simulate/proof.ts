@@ -114,7 +114,14 @@ export class Proof {
     await Promise.all(this.#workers);
     const { times } = this.options;
     const read = async (windowMs: number) => {
-      const asked = { ...times, windowMs };
+      // Or on a slow machine something would always be due.
+      const seldom = {
+        everyMs: PATIENCE_MS,
+        touchedEveryMs: PATIENCE_MS,
+        listEveryMs: PATIENCE_MS,
+      };
+      const fullEveryMs = { dated: PATIENCE_MS, undated: PATIENCE_MS };
+      const asked = { ...times, ...seldom, fullEveryMs, windowMs };
       const context = this.#context(this.#statements, { times: asked, isOver: () => false });
       await readOnDemand({ shards: null, isFull: true, days: null }, context);
       await workQueue(context);

@@ -93,8 +93,9 @@ async function judged(
   ]);
   const coverage = gaps.map(({ to, ...gap }) => ({ ...gap, to: to ?? 'infinity' }));
   const expected = ledger.expected();
-  const judgement = judgeRecord({ faults, keys, expected, open, coverage, gate });
   const sentence = gateSentence(gate, { threshold: THRESHOLD, windowMs: times.windowMs });
+  const told = { ...gate, sentence };
+  const judgement = judgeRecord({ faults, keys, expected, open, coverage, gate: told });
   return { judgement, gate: { verdict: gate.verdict, sentence } };
 }
 

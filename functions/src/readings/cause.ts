@@ -304,11 +304,19 @@ function heldUp(known: Known): Found {
   return gap === undefined ? null : { cause: 'in_flight', evidence: coverageOf(gap) };
 }
 
-/** Whatever was to bring it, the platform has given it up. */
+/**
+ * Whatever was to bring it, the platform has given it up. Unless mirroring may have been off when it was written: then
+ * its event came, and nobody mirrored it.
+ */
 function retriesExhausted(known: Known): Found {
+  const span = spanOf(known);
+  const mayBeOff = known.shard.gaps.some(
+    (gap) => isFlagged(gap) && gap.isOut !== false && overlapMs(gap, span) > 0,
+  );
+  if (mayBeOff) return null;
   const endMs = millisOf(known.writtenBefore) + known.times.redeliveryMs;
   if (endMs > millisOf(known.readAt)) return null;
-  const away = known.shard.gaps.find((gap) => isFailure(gap) && touches(gap, spanOf(known)));
+  const away = known.shard.gaps.find((gap) => isFailure(gap) && touches(gap, span));
   return {
     cause: 'retries_exhausted',
     evidence: {
@@ -318,8 +326,12 @@ function retriesExhausted(known: Known): Found {
   };
 }
 
-function isOff({ reason, isOut }: Gap): boolean {
-  return (reason === 'flag_off' || reason === 'percent') && isOut === true;
+function isOff(gap: Gap): boolean {
+  return isFlagged(gap) && gap.isOut === true;
+}
+
+function isFlagged({ reason }: Gap): boolean {
+  return reason === 'flag_off' || reason === 'percent';
 }
 
 function isFailure({ reason }: Gap): boolean {
