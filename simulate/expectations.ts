@@ -34,7 +34,7 @@ export const SIGNS: Readonly<Record<Fault, Sign>> = {
   },
   'flag-off': {
     where: 'coverage flag_off, outcomes disabled',
-    seen: ({ outcomes, findings }) => (outcomes.disabled ? intervals(findings, 'flag_off') : 0),
+    seen: ({ outcomes, findings }) => (outcomes.disabled ? intervals(findings, 'flag_off') - 1 : 0),
   },
   'client-disagrees': {
     where: 'divergences client_only',

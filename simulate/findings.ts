@@ -14,7 +14,6 @@ group by kind, cause, severity
 order by kind, cause, severity
 `;
 
-/** The first is the one from the first migrate until the flag is seen on. */
 const GAPS = `
 select reason, to_jsonb(from_at) as from_at, to_jsonb(to_at) as to_at
 from mirror.coverage
@@ -56,7 +55,7 @@ const QUANTILES = z.object({ p50_ms: z.number().nullable(), p99_ms: z.number().n
 export interface Findings {
   /** By kind and cause: how many stand, how many healed. */
   divergences: z.infer<typeof FINDING>[];
-  /** Intervals in which mirroring was not fully on, but the first one, before it began. */
+  /** Intervals in which mirroring was not fully on; the first one until the flag was seen on. */
   gaps: { reason: string; from: string; to: string | null }[];
   /** Differences that a late event ended. */
   endedByEvents: number;
@@ -82,7 +81,6 @@ export async function readFindings(statements: Statements): Promise<Findings> {
     gaps: z
       .array(GAP)
       .parse(gaps)
-      .slice(1)
       .map(({ reason, from_at: from, to_at: to }) => ({ reason, from, to })),
     ...{ endedByEvents, truncations, lagP50Ms: p50_ms, lagP99Ms: p99_ms },
   };

@@ -228,6 +228,8 @@ export async function explainRenewed(
     again.map(({ difference }) => difference),
     looked,
     context,
+    // By now the shard is in every listing.
+    new Map(again.map(({ open, difference }) => [difference, open.born_after])),
   );
   return again.flatMap(({ open: { id, cause: before }, difference }) => {
     const { cause, ...rest } = desk.judge(difference);
@@ -248,6 +250,7 @@ async function gather(
   differences: readonly Difference[],
   looked: Looked,
   { statements, prepareEvaluation, times }: ExplainContext,
+  bornAfterOf: ReadonlyMap<Difference, string | null> = new Map(),
 ): Promise<Desk> {
   const { path, shard, state } = looked;
   const members = new Map(
@@ -270,6 +273,8 @@ async function gather(
     gaps: gaps.of(shard),
     truncated: known.truncated,
   };
+  const bornAfter = (difference: Difference) =>
+    evidence.bornAfter ?? bornAfterOf.get(difference) ?? null;
   const knownOf = (difference: Difference, compared: ComparedKey | null): Known => {
     const day = compared === null ? null : dayOf(path, compared);
     return {
@@ -279,7 +284,7 @@ async function gather(
       isOver: difference.resolvedBy !== null && compared?.state !== difference.kind,
       ownTime: compared === null ? null : ownTimeOf(compared, path, state.readAt),
       readAt: state.readAt,
-      shard: evidence,
+      shard: { ...evidence, bornAfter: bornAfter(difference) },
       key: (compared && byKey.get(compared.ref)) ?? NOTHING_KNOWN,
       dayEvidence: dayEvidenceOf(day, known),
       times,
@@ -287,15 +292,19 @@ async function gather(
   };
   return {
     judge(difference) {
-      const bornAfter = difference.writtenAfter === null ? evidence.bornAfter : null;
+      const toldBornAfter = difference.writtenAfter === null ? bornAfter(difference) : null;
       if (difference.odd !== null) {
-        return { cause: 'rejected', evidence: { refused: 'place' }, possible: [], bornAfter };
+        const evidenceOfPlace = { refused: 'place' };
+        return {
+          ...{ cause: 'rejected', evidence: evidenceOfPlace, possible: [] },
+          bornAfter: toldBornAfter,
+        };
       }
       const some = members.get(difference) ?? [];
       const judged = some.length === 0 ? [null] : some;
       return {
         ...ofAll(judged.map((compared) => causeOf(knownOf(difference, compared)))),
-        bornAfter,
+        bornAfter: toldBornAfter,
       };
     },
   };
