@@ -4811,7 +4811,7 @@ begin
     where log.path = told_path
       and log.resolved_at is null
       and log.written_before is null
-      and log.detected_by = 'trigger'
+      and log.detected_by in ('trigger', 'api', 'backfill')
       and (log.key is not null or log.detail -> 'is_summary' = 'true' and not exists (
         select
         from mirror.divergence_log as shown
@@ -4824,7 +4824,7 @@ begin
       ))
       and log.kind in (
         'missed_event', 'out_of_order', 'write_rejected', 'invalid_payload', 'ancestor_overwrite',
-        'missing_in_rtdb', 'value_mismatch'
+        'missing_in_rtdb', 'value_mismatch', 'missing_in_postgres', 'column_mismatch', 'client_only'
       )
       and (log.kind <> 'missed_event' or log.cause <> 'unknown')
       and (

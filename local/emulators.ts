@@ -35,6 +35,8 @@ export interface Emulators {
   /** host:port, as FIREBASE_DATABASE_EMULATOR_HOST wants it */
   databaseHost: string;
   functionsOrigin: string;
+  /** Where the functions are. */
+  region: string;
   /** Hosting, whose rewrite leads to the API. */
   hostingOrigin: string;
   /** The page for people; it answers to this machine only. */
@@ -87,6 +89,7 @@ export async function startEmulators(options: EmulatorsOptions): Promise<Emulato
     return {
       databaseHost: `127.0.0.1:${ports.database}`,
       functionsOrigin: `http://127.0.0.1:${ports.functions}`,
+      region: REGION,
       hostingOrigin: `http://127.0.0.1:${ports.hosting}`,
       dashboardUrl: `http://127.0.0.1:${ports.functions}/${projectId}/${REGION}/mirrorDashboard`,
       authHost: `127.0.0.1:${ports.auth}`,

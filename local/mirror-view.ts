@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { PATHS } from '../functions/src/app-paths';
+import { CANARY_COUPLE } from '../functions/src/paths/quest-completions/canary-couple';
 import { columnOfPart } from '../functions/src/paths/ref-pattern';
 import { shorten, shortenRef } from './table';
 
@@ -23,6 +24,7 @@ export interface DivergenceRow {
   severity: string;
   ref: string;
   timesSeen: number;
+  isResolved: boolean;
 }
 
 /**
@@ -58,21 +60,23 @@ where mirrored_at > $1 and mirrored_at <= coalesce($2, 'infinity'::timestamptz)
   and isfinite(event_time)`;
 }
 
-/** Rows that Postgres took in that stretch, in that order; tombstones too. */
+/** Rows that Postgres took in that stretch, in that order; tombstones too, canaries not. */
 export async function rowsIn(pool: Pool, { since, until }: Stretch): Promise<MirroredRow[]> {
   const { rows } = await pool.query<MirroredRow>(ROWS, [since, until]);
-  return rows;
+  return rows.filter(({ ref }) => !ref.split('/').includes(CANARY_COUPLE));
 }
 
-/** Divergences that were seen, first or again, in that stretch. */
+/** Divergences that were seen, first or again, or resolved in that stretch. */
 export async function divergencesIn(
   pool: Pool,
   { since, until }: Stretch,
 ): Promise<DivergenceRow[]> {
   const { rows } = await pool.query<DivergenceRow>(
-    `select id, kind, cause, severity, ref, times_seen as "timesSeen"
+    `select id, kind, cause, severity, ref, times_seen as "timesSeen",
+       resolved_at is not null as "isResolved"
      from mirror.divergence_log
-     where last_seen_at > $1 and last_seen_at <= coalesce($2, 'infinity'::timestamptz)
+     where greatest(last_seen_at, resolved_at) > $1
+       and greatest(last_seen_at, resolved_at) <= coalesce($2, 'infinity'::timestamptz)
      order by id`,
     [since, until],
   );
@@ -102,6 +106,7 @@ function describeRow(row: MirroredRow): string {
   return `mirrored: ${shortenRef(row.ref)}: ${what} (${row.lagMs} ms)`;
 }
 
-function describeDivergence({ kind, cause, severity, ref }: DivergenceRow): string {
-  return `divergence: ${kind}, ${cause}, ${severity}: ${shortenRef(ref)}`;
+function describeDivergence({ kind, cause, severity, isResolved, ref }: DivergenceRow): string {
+  const state = isResolved ? 'resolved' : severity;
+  return `divergence: ${kind}, ${cause}, ${state}: ${shortenRef(ref)}`;
 }

@@ -16,11 +16,11 @@ export function printResult({ rows, divergences, failures }: SceneResult): void 
       ]);
     print('', `rtdb.${path}`, ...formatTable(['ref', 'value', 'origin', 'lag'], shown));
   }
-  const disagreements = divergences.map(({ kind, cause, severity, ref }) => [
-    ...[kind, cause, severity],
+  const disagreements = divergences.map(({ kind, cause, severity, isResolved, ref }) => [
+    ...[kind, cause, severity, isResolved ? 'resolved' : 'open'],
     shortenRef(ref),
   ]);
-  const columns = ['kind', 'cause', 'severity', 'ref'];
+  const columns = ['kind', 'cause', 'severity', 'state', 'ref'];
   print('', 'mirror.divergence_log', ...formatTable(columns, disagreements), '');
   for (const failure of failures) process.stderr.write(`NOT AS EXPECTED: ${failure}\n`);
 }
@@ -42,7 +42,8 @@ export function printHints({ rtdb, emulators, databaseUrl }: Hints): void {
     print(`RTDB is a stand-in, not the official emulator (${emulators.reason}).`);
   }
   print(
-    'Try next: complete a quest, then take it back. What Postgres takes appears below.',
+    'Try next: complete a quest, then take it back. What Postgres takes appears below. Both stores are',
+    'compared every few seconds, canaries fly every minute, and the verdict appears when it changes.',
     `${curl('PUT')} -d true`,
     curl('DELETE'),
   );
@@ -53,7 +54,7 @@ export function printHints({ rtdb, emulators, databaseUrl }: Hints): void {
     'The verbs, in another terminal; all of them: npm run mirror -- --help',
     `  export FIREBASE_DATABASE_EMULATOR_HOST=${emulators.databaseHost}`,
     ...(databaseUrl ? [`  export DATABASE_URL='${databaseUrl}'`] : []),
-    '  npm run mirror -- reconcile --grace-seconds 1 && npm run mirror -- report',
+    '  npm run mirror -- report',
   );
   const { namespace, databaseHost } = emulators;
   print(

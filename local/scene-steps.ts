@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { DivergenceRow, MirroredRow } from './mirror-view';
+import type { Proof } from './proof';
 import type { RtdbPath, RtdbRest } from './rtdb-rest';
 
 /** As in the app: ids may hold "_", and some are FCM tokens. */
@@ -27,7 +28,7 @@ export interface SceneStep {
 }
 
 /** What the two couples do, and what of it Postgres must show before the next step. */
-export function sceneSteps(rtdb: RtdbRest, now: Date): SceneStep[] {
+export function sceneSteps(rtdb: RtdbRest, proof: Proof, now: Date): SceneStep[] {
   const date = now.toISOString().slice(0, 10);
   const quiz = `quest_${now.getTime()}_quiz`;
   const game = `quest_${now.getTime() + 1}_you_or_me`;
@@ -97,6 +98,21 @@ export function sceneSteps(rtdb: RtdbRest, now: Date): SceneStep[] {
       act: () => rtdb.set(rubbish, 'yes'),
       expected: [divergence(rubbish, 'invalid_payload')],
     },
+    {
+      line: 'both stores are read and compared: RTDB holds a key that Postgres refused',
+      act: () => proof.readAll(),
+      expected: [divergence(rubbish, 'missing_in_postgres')],
+    },
+    {
+      line: 'the client writes true instead',
+      act: () => rtdb.set(rubbish, true),
+      expected: [live(rubbish, 'the completion that was put right')],
+    },
+    {
+      line: 'both stores are read again: they agree',
+      act: () => proof.readAll(),
+      expected: [resolved(rubbish, 'missing_in_postgres')],
+    },
   ];
 }
 
@@ -116,6 +132,12 @@ function divergence(path: RtdbPath, kind: string): Expectation {
   const holds = ({ divergences }: SceneView): boolean =>
     divergences.some((row) => row.kind === kind && isAt(row, path));
   return { what: `the divergence ${kind}`, holds };
+}
+
+function resolved(path: RtdbPath, kind: string): Expectation {
+  const holds = ({ divergences }: SceneView): boolean =>
+    divergences.some((row) => row.kind === kind && row.isResolved && isAt(row, path));
+  return { what: `that ${kind} is resolved`, holds };
 }
 
 function rowAt({ rows }: SceneView, path: RtdbPath): MirroredRow | undefined {

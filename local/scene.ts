@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import { eventually } from './eventually';
 import type { DivergenceRow, MirroredRow } from './mirror-view';
 import { databaseNow, divergencesIn, rowsIn } from './mirror-view';
+import type { Proof } from './proof';
 import type { RtdbRest } from './rtdb-rest';
 import { type SceneView, sceneSteps } from './scene-steps';
 
@@ -9,6 +10,7 @@ const TIMEOUT_MS = 60_000;
 
 export interface SceneOptions {
   rtdb: RtdbRest;
+  proof: Proof;
   /** The Postgres that the functions write to. */
   pool: Pool;
   onStep: (line: string) => void;
@@ -21,15 +23,15 @@ export interface SceneResult {
   failures: string[];
 }
 
-/** Lets two couples use the app for a moment, and waits until Postgres shows each step. */
-export async function playScene({ rtdb, pool, onStep }: SceneOptions): Promise<SceneResult> {
+/** Lets two couples use the app for a moment, compares both stores, and waits until Postgres shows each step. */
+export async function playScene({ rtdb, proof, pool, onStep }: SceneOptions): Promise<SceneResult> {
   const since = await databaseNow(pool);
   const look = async (): Promise<SceneView> => ({
     rows: await rowsIn(pool, { since }),
     divergences: await divergencesIn(pool, { since }),
   });
   const failures: string[] = [];
-  for (const step of sceneSteps(rtdb, new Date())) {
+  for (const step of sceneSteps(rtdb, proof, new Date())) {
     onStep(step.line);
     await step.act();
     let missing = step.expected;

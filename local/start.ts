@@ -9,6 +9,7 @@ import { startPostgres } from './embedded-postgres';
 import { type Emulators, startEmulators } from './emulators';
 import { migrate } from './migrate';
 import { followMirror } from './mirror-view';
+import { openProof, proveOn, verdictOf } from './proof';
 import { rtdbRest } from './rtdb-rest';
 import { playScene } from './scene';
 import { printHints, printResult } from './scene-report';
@@ -94,10 +95,17 @@ async function play(
   // Postgres may be stopped under us; the next query says so.
   pool.on('error', () => {});
   cleanups.push(() => pool.end());
-  const result = await playScene({ rtdb, pool, onStep: say });
+  const proof = openProof(emulators, databaseUrl);
+  cleanups.push(proof.close);
+  say('The first canaries fly: from now on the mirror is known to be on');
+  await proof.flyCanaries();
+  const result = await playScene({ rtdb, proof, pool, onStep: say });
   say(result.failures.length === 0 ? 'Postgres shows it all' : 'The scene did not come out');
   printResult(result);
+  say(`Is it safe to cut over? ${verdictOf(await proof.judge())}`);
   if (!staysUp) return result.failures.length;
+  const proving = proveOn(proof, say, () => isStopping);
+  cleanups.push(() => proving);
   printHints({ rtdb, emulators, ...(showUrl ? { databaseUrl } : {}) });
   while (!isStopping) {
     await followMirror(pool, say, () => isStopping).catch((error: Error) => {

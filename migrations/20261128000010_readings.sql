@@ -750,8 +750,9 @@ $$;
 
 -- Sets a reading: all of it, or nothing where another one was set since it began (it answers false; the
 -- shard stays due). `reading`:
---   path, shard, kind  whole, full, touched, suspects, or backup
---   began_at, read_at  the database's clock when it began; of a backup read_at is the backup's time
+--   path, shard, kind  whole, full, touched, suspects, or backup: keys that a backup made somebody look at, beside
+--                      what is due
+--   began_at, read_at  the database's clock when it began
 --   seen_set_at        as begin_reading told it
 --   read_from, counted_since, caught_up_at, brought, in_flight, due_at, is_full_due
 --   is_gone            neither store holds the shard
@@ -837,22 +838,60 @@ begin
       else r.whole_at
     end,
     touched_at = case when told.kind = 'touched' then told.read_at else r.touched_at end,
-    full_at = case
-      when told.kind in ('full', 'backup') then greatest(r.full_at, told.read_at)
-      else r.full_at
-    end,
+    full_at = case when told.kind = 'full' then greatest(r.full_at, told.read_at) else r.full_at end,
     failed_at = null,
     error = null,
     due_at = case
-      when r.made_due_at >= told.began_at then least(r.due_at, told.due_at)
+      when r.made_due_at >= told.began_at or told.kind = 'backup' then least(r.due_at, told.due_at)
       else told.due_at
     end,
     is_full_due =
       told.is_full_due or (coalesce(r.made_due_at >= told.began_at, false) and r.is_full_due),
-    set_at = case when told.kind = 'backup' then r.set_at else told.began_at end,
+    set_at = told.began_at,
     taken_until = null
   where (r.path, r.shard) = (told.path, told.shard);
   return true;
+end
+$$;
+
+-- Notes that a backup was compared with the rows of these shards, all of it: they are read in full as of its
+-- time, but for those in `but_shards`. What differed was looked at meanwhile, in both stores. A page of shards;
+-- answers the last one, null = that was all.
+create function mirror.note_backup(
+  noted_path text,
+  taken_at timestamptz,
+  only_shards text[],
+  but_shards text[],
+  after_shard text,
+  most integer
+)
+returns text
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  noted text[];
+begin
+  noted := array(
+    select r.shard
+    from mirror.readings as r
+    where r.path = noted_path
+      and (after_shard is null or r.shard > after_shard)
+      and (only_shards is null or r.shard = any (only_shards))
+    order by r.shard
+    limit most
+    for update
+  );
+  update mirror.readings as r
+  set full_at = taken_at
+  where r.path = noted_path
+    and r.shard = any (noted)
+    and r.shard <> all (but_shards)
+    -- One that was never read is read itself, all of it.
+    and r.read_at is not null
+    and coalesce(r.full_at, '-infinity') < taken_at;
+  return case when cardinality(noted) < most then null else noted[most] end;
 end
 $$;
 
@@ -913,7 +952,8 @@ begin
     where p.pronamespace = 'mirror'::regnamespace
       and p.proname in (
         'take_due', 'make_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed', 'end_listing', 'note_rows',
-        'note_gaps', 'note_first_pass', 'begin_reading', 'rows_of', 'log_reading', 'set_reading', 'fail_reading'
+        'note_gaps', 'note_first_pass', 'note_backup',
+        'begin_reading', 'rows_of', 'log_reading', 'set_reading', 'fail_reading'
       )
   loop
     execute format('revoke all on function %s from public', made);

@@ -4,8 +4,8 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '5min';
 
--- Resolves what the triggers logged of leaves that a reading has found in agreement since: 5,000 a call at most. A
--- missed event stays until its cause is known, since the event may still come. What a shard's refused writes share
+-- Resolves what the triggers, the API and backfills logged of leaves that a reading has found in agreement since:
+-- 5,000 a call at most. A missed event stays until its cause is known, since the event may still come. What a shard's refused writes share
 -- goes after all the others of its kind.
 create function mirror.resolve_told(told_path text)
 returns bigint
@@ -23,7 +23,7 @@ begin
     where log.path = told_path
       and log.resolved_at is null
       and log.written_before is null
-      and log.detected_by = 'trigger'
+      and log.detected_by in ('trigger', 'api', 'backfill')
       and (log.key is not null or log.detail -> 'is_summary' = 'true' and not exists (
         select
         from mirror.divergence_log as shown
@@ -36,7 +36,7 @@ begin
       ))
       and log.kind in (
         'missed_event', 'out_of_order', 'write_rejected', 'invalid_payload', 'ancestor_overwrite',
-        'missing_in_rtdb', 'value_mismatch'
+        'missing_in_rtdb', 'value_mismatch', 'missing_in_postgres', 'column_mismatch', 'client_only'
       )
       and (log.kind <> 'missed_event' or log.cause <> 'unknown')
       and (

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { PATHS } from '../functions/src/app-paths';
 
-const USAGE = `npm run ops -- --project <id> [--channel <notification channel>]... [--dry-run]
+const USAGE = `npm run ops -- --project <id> [--channel <notification channel>]... [--runbook <URL>] [--dry-run]
 
 Creates or updates, with gcloud, the log-based metrics, alert policies and the dashboard of ops/.
 A channel is a name such as projects/my-project/notificationChannels/123
-(gcloud beta monitoring channels list). --dry-run prints the calls of a first run instead.
+(gcloud beta monitoring channels list). --runbook is where your docs/runbook.md can be read: each alert
+links to its section. --dry-run prints the calls of a first run instead.
 `;
 
 const run = promisify(execFile);
@@ -40,11 +41,14 @@ function files(folder: string): string[] {
 /** The Cloud Run services that mirror; what the platform itself counts has no other name for them. */
 const MIRROR_SERVICES = PATHS.map(({ trigger }) => JSON.stringify(trigger.toLowerCase())).join(',');
 
+/** Where whoever is woken reads on. */
+let runbook = 'docs/runbook.md';
+
 function read(file: string): Record<string, unknown> {
-  const text = readFileSync(file, 'utf8').replaceAll(
-    '{mirror services}',
-    JSON.stringify(MIRROR_SERVICES).slice(1, -1),
-  );
+  const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
+  const text = readFileSync(file, 'utf8')
+    .replaceAll('{mirror services}', inJson(MIRROR_SERVICES))
+    .replaceAll('{runbook}', inJson(runbook));
   return JSON.parse(text) as Record<string, unknown>;
 }
 
@@ -110,6 +114,7 @@ async function main(): Promise<number> {
     options: {
       project: { type: 'string' },
       channel: { type: 'string', multiple: true, default: [] },
+      runbook: { type: 'string' },
       'dry-run': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -122,6 +127,7 @@ async function main(): Promise<number> {
     console.error(USAGE);
     return 2;
   }
+  if (values.runbook) runbook = values.runbook;
   // Nothing is known to be there, so a dry run shows what a first run does.
   const dryRun: Gcloud = async (...args) => {
     if (!args.includes('list')) console.log(`gcloud ${args.join(' ')}`);

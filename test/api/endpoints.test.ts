@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Hono } from 'hono';
 import { createApi } from '../../functions/src/api/app';
 import { createTokenVerifier } from '../../functions/src/api/token-verifier';
+import { prepareEvaluation } from '../../functions/src/deploy/prepare-evaluation';
 import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
@@ -55,9 +56,9 @@ afterEach(async () => {
   await rtdb.standin.stop();
 });
 
-const appOn = (statements: Pick<Connections, 'run'>, tree = rtdb.tree) =>
+const appOn = (statements: Pick<Connections, 'run'>, tree = rtdb.days) =>
   createApi({
-    ...{ statements, rtdb: tree, retentionDays: 0 },
+    ...{ statements, rtdb: tree, retentionDays: 0, prepareEvaluation },
     verifyToken: createTokenVerifier({
       projectId: PROJECT,
       firebaseKeysUrl: mint.keysUrl,
@@ -513,10 +514,10 @@ describe('the validation read', () => {
     for (let quest = 0; quest < 50; quest += 1) await rtdb.rest.set(path('ann', `q${quest}`), true);
     let looks = 0;
     const counting = {
-      ...rtdb.tree,
-      readCompletions: (...asked: Parameters<typeof rtdb.tree.readCompletions>) => {
+      ...rtdb.days,
+      readCompletions: (...asked: Parameters<typeof rtdb.days.readCompletions>) => {
         looks += 1;
-        return rtdb.tree.readCompletions(...asked);
+        return rtdb.days.readCompletions(...asked);
       },
     };
     app = appOn(connections, counting);

@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import { createApi } from '../../functions/src/api/app';
 import { openApiDocument } from '../../functions/src/api/openapi';
 import { createTokenVerifier } from '../../functions/src/api/token-verifier';
+import { prepareEvaluation } from '../../functions/src/deploy/prepare-evaluation';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import { DATE_PATTERN, TIME_PATTERN } from '../../functions/src/values/event-time';
@@ -31,7 +32,13 @@ beforeAll(async () => {
     ...{ projectId: PROJECT, firebaseKeysUrl: mint.keysUrl },
     ...{ supabaseIssuer: null, acceptsUnsigned: false },
   });
-  app = createApi({ statements: connections, rtdb: rtdb.tree, retentionDays: 0, verifyToken });
+  app = createApi({
+    statements: connections,
+    rtdb: rtdb.days,
+    retentionDays: 0,
+    prepareEvaluation,
+    verifyToken,
+  });
   headers = {
     authorization: `Bearer ${await mint.firebase('ann')}`,
     'content-type': 'application/json',

@@ -106,13 +106,13 @@ test('a row shows its version, its origin and when it came; a tombstone has no p
   );
   const [part] = await compared('{}', [lpAwards]);
   const row = part?.pairs[0]?.row;
-  const { payload, origin, eventId, eventTime, deletedAt, mirroredAt } = row ?? {};
-  expect({ payload, origin, eventId, eventTime, deletedAt, mirroredAt }).toEqual({
+  const { payload, origin, eventId, eventTime, isTombstone, mirroredAt } = row ?? {};
+  expect({ payload, origin, eventId, eventTime, isTombstone, mirroredAt }).toEqual({
     payload: null,
     origin: 'rtdb',
     eventId: 'e-x',
     eventTime: '2026-11-01T12:00:00.123456Z',
-    deletedAt: '2026-11-02T00:00:00.000000Z',
+    isTombstone: true,
     mirroredAt: '2026-11-02T00:00:01.500000Z',
   });
 });

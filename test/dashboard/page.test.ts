@@ -143,7 +143,7 @@ test('a row opens the story that `explain` prints', async () => {
     ...rtdb.env,
   });
   const [comparison = ''] = out.split('\n');
-  expect(comparison).toBe('RTDB shows a completion, Postgres does not.');
+  expect(comparison).toBe('RTDB holds it, Postgres does not.');
   expect(html).toContain(comparison);
   expect(html).toContain('behind_ms&quot;:4711');
   expect(html).toContain('aria-expanded="true"');

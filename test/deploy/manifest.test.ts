@@ -57,22 +57,18 @@ test.each(PATHS)('discovery finds $trigger, offline and without secrets', ({ tri
   });
 });
 
-test('discovery finds the scheduled functions and the task queue', () => {
+test('discovery finds the scheduled functions', () => {
   const { endpoints } = discovered;
   const region = '{{ params.RTDB_REGION }}';
   const secretEnvironmentVariables = [{ key: 'QUEST_MIRROR_DATABASE_URL' }];
   const common = { platform: 'gcfv2', region, secretEnvironmentVariables };
   expect(endpoints.mirrorReconcile).toMatchObject({
     ...common,
-    scheduleTrigger: { schedule: 'every 60 minutes' },
+    scheduleTrigger: { schedule: 'every 15 minutes' },
   });
   expect(endpoints.mirrorCanary).toMatchObject({
     ...common,
     scheduleTrigger: { schedule: 'every 5 minutes' },
-  });
-  expect(endpoints.mirrorReconcileCouples).toMatchObject({
-    ...common,
-    taskQueueTrigger: { retryConfig: { maxAttempts: 5 } },
   });
 });
 
@@ -87,8 +83,8 @@ test('discovery finds the API, which anybody may call', () => {
 
 test('no other function lets everybody in', () => {
   const { endpoints } = discovered;
-  const open = Object.entries(endpoints).filter(([, { httpsTrigger, taskQueueTrigger }]) =>
-    JSON.stringify([httpsTrigger, taskQueueTrigger]).includes('"public"'),
+  const open = Object.entries(endpoints).filter(([, { httpsTrigger }]) =>
+    JSON.stringify([httpsTrigger]).includes('"public"'),
   );
   expect(open.map(([name]) => name)).toEqual(['mirrorApi']);
 });
@@ -112,7 +108,9 @@ test.each([
   ['RETENTION_DAYS', 'int', 0],
   ['LOG_REFS', 'boolean', false],
   ['LOG_APPLIED_SAMPLE', 'string', '0.01'],
-  ['RECONCILE_DAYS', 'int', 2],
+  ['RECONCILE_DAYS', 'int', 7],
+  ['RECONCILE_HOURS', 'string', ''],
+  ['RECONCILE_FULL_DAYS', 'int', 30],
   ['RECONCILE_GRACE_SECONDS', 'int', 30],
   ['SUPABASE_JWT_ISSUER', 'string', ''],
 ])('parameter %s is a %s with the default %s', (name, type, value) => {

@@ -31,7 +31,7 @@ function started(): Stage {
   return stage;
 }
 
-// In this order: the first shows a dashboard without a run, the second counts all that there is.
+// In this order: the first shows a dashboard before any reading, the second counts all that there is.
 describe('the API and the dashboard on the Firebase emulators', () => apiSuite(started));
 describe('the scheduled functions on the Firebase emulators', () => reconcileSuite(started));
 describe('the mirror on the Firebase emulators', () => mirrorSuite(started));

@@ -8,10 +8,6 @@ import { startTokenMint, type TokenMint } from '../support/tokens';
 /** Services read RTDB only where it is the one which the database mirrors. */
 
 const TODAY = new Date().toISOString().slice(0, 10);
-const TASK = {
-  ...{ runId: 1, shard: 0, after: null, upTo: null, couples: ['ann_bob'] },
-  ...{ fromDate: TODAY, toDate: TODAY, graceMs: 0 },
-};
 const OTHER = 'other-default-rtdb';
 const BOTH = /mirrors the RTDB other-default-rtdb of an emulator.*demo-quests-default-rtdb/;
 
@@ -57,7 +53,7 @@ const told = (running: Runtime) =>
 
 async function nothingWritten(): Promise<void> {
   const [row] = await database.query(
-    `select (select count(*) from mirror.reconcile_runs) + (select count(*) from mirror.canaries)
+    `select (select count(*) from mirror.readings) + (select count(*) from mirror.canaries)
        + (select count(*) from mirror.coverage) + (select count(*) from mirror.divergence_log) as n`,
   );
   expect(row).toEqual({ n: '0' });
@@ -73,15 +69,6 @@ test.each(['mirrorReconcile', 'mirrorCanary'] as const)(
     await nothingWritten();
   },
 );
-
-test('mirrorReconcileCouples fails likewise', async () => {
-  const running = await start('mirrorReconcileCouples');
-  const token = ['{}', '{"sub":"tasks"}', ''].map((text) => btoa(text)).join('.');
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
-  expect(await post(running.url, headers, JSON.stringify({ data: TASK }))).toBe(500);
-  await told(running);
-  await nothingWritten();
-});
 
 test('mirrorApi answers 503 to the read, with one line, and serves what reads no RTDB', async () => {
   const running = await start('mirrorApi');

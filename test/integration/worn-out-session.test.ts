@@ -1,14 +1,15 @@
 import { createApi } from '../../functions/src/api/app';
 import { writeCanary } from '../../functions/src/canary/path-canary';
-import { startTasks } from '../../functions/src/completions-only/reconcile/reconcile-tasks';
+import { prepareEvaluation } from '../../functions/src/deploy/prepare-evaluation';
 import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import type { Statements } from '../../functions/src/postgres/statements';
+import { PROOF_TIMES } from '../../functions/src/readings/proof-times';
+import { findDue } from '../../functions/src/readings/queue';
+import { rtdbShards } from '../../functions/src/readings/rtdb-shards';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
-
-const DAY = '2025-11-19';
 
 let database: TestDatabase;
 let rtdb: StandinTree;
@@ -30,11 +31,11 @@ const USERS: [string, (statements: Statements) => Promise<unknown>][] = [
   [
     'reconcile',
     (statements) =>
-      startTasks(
-        { fromDate: DAY, toDate: DAY, graceMs: 0, couples: null },
-        { statements, rtdb: rtdb.tree, retentionDays: 0 },
-        async () => {},
-      ),
+      findDue({
+        ...{ statements, prepareEvaluation, paths: [questCompletions], retentionDays: 0 },
+        ...{ times: { ...PROOF_TIMES, listEveryMs: 0 }, concurrency: 1, isOver: () => false },
+        rtdb: rtdbShards(rtdb.access),
+      }),
   ],
   [
     'canary',
@@ -49,7 +50,7 @@ const USERS: [string, (statements: Statements) => Promise<unknown>][] = [
     'api',
     async (statements) => {
       const app = createApi({
-        ...{ statements, rtdb: rtdb.tree, retentionDays: 0 },
+        ...{ statements, rtdb: rtdb.days, retentionDays: 0, prepareEvaluation },
         verifyToken: async () => 'ann',
       });
       const { status } = await app.request('/api/sync/daily-quests/completion', {

@@ -37,11 +37,11 @@ test('on a new project everything is created, metrics before what asks for them'
   fakeGcloud('');
   await apply('--project', 'demo', '--channel', 'projects/demo/notificationChannels/1');
   const made = calls().filter((call) => call.includes(' create '));
-  expect(made.filter((call) => call.startsWith('logging metrics'))).toHaveLength(8);
+  expect(made.filter((call) => call.startsWith('logging metrics'))).toHaveLength(11);
   expect(made.filter((call) => call.startsWith('alpha monitoring policies'))).toHaveLength(7);
   expect(made.at(-1)).toMatch(/^monitoring dashboards create/);
   expect(made.every((call) => call.includes('--project=demo'))).toBe(true);
-  expect(made.findLastIndex((call) => call.startsWith('logging'))).toBe(7);
+  expect(made.findLastIndex((call) => call.startsWith('logging'))).toBe(10);
 });
 
 test('what is there is updated', async () => {

@@ -1,9 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type ReconcileTask,
-  startTasks,
-} from '../../functions/src/completions-only/reconcile/reconcile-tasks';
 import { completionEvent, post, refOf, send } from '../support/cloud-event';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
@@ -13,8 +9,6 @@ import { type StandinTree, startStandinTree } from '../support/standin-tree';
 /** What the production runtime logs, against the filters of ops/metrics. */
 
 const METRICS = join(__dirname, '..', '..', 'ops', 'metrics');
-const DATE = '2025-11-19';
-
 type Line = Record<string, unknown>;
 
 let database: TestDatabase;
@@ -34,12 +28,7 @@ beforeAll(async () => {
     send(runtime.url, completionEvent({})),
   );
   await linesOf('mirrorCanary', url, ['canary'], (runtime) => post(runtime.url, {}, ''));
-  const task = await oneTask();
-  await linesOf('mirrorReconcileCouples', url, ['run_id'], (runtime) => {
-    const token = ['{}', '{"sub":"tasks"}', ''].map((text) => btoa(text)).join('.');
-    const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
-    return post(runtime.url, headers, JSON.stringify({ data: task }));
-  });
+  await linesOf('mirrorReconcile', url, ['mirror rates'], (runtime) => post(runtime.url, {}, ''));
 }, 60_000);
 
 afterAll(async () => {
@@ -68,27 +57,16 @@ async function linesOf(
   lines.push(...structured().map((line) => JSON.parse(line)));
 }
 
-/** The one shard of a run over the day. */
-async function oneTask(): Promise<ReconcileTask> {
-  const tasks: ReconcileTask[] = [];
-  const statements = {
-    run: async (text: string, values: unknown[]) => database.query(text, values),
-  };
-  const request = { fromDate: DATE, toDate: DATE, graceMs: 0, couples: null };
-  await startTasks(request, { statements, rtdb: rtdb.tree, retentionDays: 0 }, async (task) => {
-    tasks.push(task);
-  });
-  const [task] = tasks;
-  if (task === undefined) throw new Error('the run has no shard');
-  return task;
-}
-
 const TERM = /^jsonPayload\.(\w+)(:\*|>=|<=|>|<|=)"?([^"]*)"?$/;
 
-/** The part of Logging's query language that ops/metrics uses: terms joined by AND. */
+/** The part of Logging's query language that ops/metrics uses: terms and (terms joined by OR), joined by AND. */
 function matches(filter: string, line: Line): boolean {
-  return filter.split(' AND ').every((term) => {
+  return filter.split(' AND ').every((term): boolean => {
     if (term === 'resource.type="cloud_run_revision"') return true;
+    // Also of a field that is missing or null.
+    if (term.startsWith('NOT ')) return !matches(term.slice(4), line);
+    const [, either] = /^\((.*)\)$/.exec(term) ?? [];
+    if (either !== undefined) return either.split(' OR ').some((one) => matches(one, line));
     const [, field = '', operator, wanted = ''] = TERM.exec(term) ?? [];
     if (operator === undefined) throw new Error(`not understood: ${term}`);
     const value = line[field];
@@ -110,8 +88,8 @@ function matched(metric: string): Line[] {
 }
 
 test.each([
-  ...['events', 'applied', 'lag_ms', 'failed_age_ms'],
-  ...['canary', 'runs', 'consistency'],
+  ...['events', 'applied', 'lag_ms', 'failed_age_ms', 'canary'],
+  ...['judged', 'copy_rate', 'mirror_rate', 'rtdb_bytes'],
 ])('a line that the runtime writes is counted by %s, and has what it extracts', (metric) => {
   const counted = matched(metric);
   expect(counted).not.toEqual([]);
@@ -123,13 +101,28 @@ test.each([
   }
 });
 
-test('outcomes are told apart, and a run that agrees is not under the gate', () => {
+test('outcomes are told apart', () => {
   expect(matched('events').map(({ outcome }) => outcome)).toEqual([
     ...['applied', 'rejected', 'failed'],
   ]);
   expect(matched('applied').map(({ applied }) => applied)).toEqual([1]);
-  expect(matched('consistency').map(({ consistency }) => consistency)).toEqual([1]);
-  expect(matched('runs_under_gate')).toEqual([]);
-  const { filter } = definition('runs_under_gate');
-  expect(matches(filter, { run_id: 1, consistency: 0.98 })).toBe(true);
+});
+
+test('a path of which a rate is under 99% is under the gate, and one that nobody can tell is not', () => {
+  const judged = { message: 'mirror rates', copy_upper: 1, mirror_upper: 1, verified_age_s: 60 };
+  const underGate = (more: Line) =>
+    matches(definition('rates_under_gate').filter, { ...judged, ...more });
+  expect(underGate({})).toBe(false);
+  expect(underGate({ copy_lower: 0, mirror_lower: 0 })).toBe(false);
+  expect(underGate({ copy_upper: 0.98 })).toBe(true);
+  expect(underGate({ mirror_upper: 0.98 })).toBe(true);
+  expect(underGate({ message: 'shards read', mirror_upper: 0.98 })).toBe(false);
+});
+
+test('readings are too old after 25 hours, and where there are none', () => {
+  const isTooOld = (verifiedAgeS: number | null) =>
+    matches(definition('readings_too_old').filter, {
+      ...{ message: 'mirror rates', verified_age_s: verifiedAgeS },
+    });
+  expect([60, 25 * 3_600, 25 * 3_600 + 1, null].map(isTooOld)).toEqual([false, false, true, true]);
 });

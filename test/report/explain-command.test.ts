@@ -20,7 +20,7 @@ afterAll(async () => {
 beforeEach(async () => {
   await database.query(
     `truncate rtdb.quest_completions, mirror.divergence_log, mirror.direct_writes,
-       mirror.coverage`,
+       mirror.coverage, mirror.readings`,
   );
   await rtdb.rest.remove(['daily_quests']);
 });
@@ -41,7 +41,7 @@ const addRow = (coupleId: string, userId: string, payload: unknown) =>
 test('a leaf of which nobody knows anything', async () => {
   const { code, out } = await explain(REF);
   expect(code).toBe(0);
-  expect(out).toContain('Neither side shows a completion.');
+  expect(out).toContain('Neither side holds it.');
 });
 
 test('the whole story of a leaf', async () => {
@@ -62,8 +62,12 @@ test('the whole story of a leaf', async () => {
   );
   await database.query(
     `insert into mirror.coverage (from_at, to_at, reason) values
-       ('2025-11-19T10:30Z', '2025-11-19T10:40Z', 'outage'),
+       ('2025-11-19T11:30Z', '2025-11-19T12:40Z', 'outage'),
        ('2025-11-22T10:30Z', '2025-11-22T10:40Z', 'outage')`,
+  );
+  await database.query(
+    `insert into mirror.readings (path, shard, read_at, read_from, full_at) values
+       ('quest_completions', 'alice_bob', '2025-11-23T10:00Z', '2025-11-16', '2025-11-23T10:00Z')`,
   );
   const { code, out } = await explain(REF, '--json');
   expect(code).toBe(0);
@@ -75,12 +79,14 @@ test('the whole story of a leaf', async () => {
     row: { payload: true, eventId: 'e1', eventTime: '2025-11-19T12:00:00.000000Z', lagMs: 1500 },
     divergences: [{ kind: 'out_of_order' }, { kind: 'missing_in_rtdb', cause: 'retention' }],
     directWrite: { operation: 'insert', newPayload: true },
-    gaps: [{ reason: 'outage', fromAt: '2025-11-19T10:30:00.000000Z' }],
+    gaps: [{ reason: 'outage', fromAt: '2025-11-19T11:30:00.000000Z' }],
+    bounds: { after: '2025-11-23T10:00:00.000000Z' },
+    reading: { fullAt: '2025-11-23T10:00:00.000000Z' },
   });
   const people = await explain(REF);
-  expect(people.out).toContain('Both sides show a completion, with different values.');
+  expect(people.out).toContain('Both sides hold it, with different values.');
   expect(people.out).toContain('info out_of_order by race, resolved 2025-11-19T14:00:00.000000Z');
-  expect(people.out).toContain('for the whole day');
+  expect(people.out).toContain('of daily_quests/alice_bob/2025-11-19;');
   expect(people.out).toContain('mirrored   2025-11-19T12:00:01.500000Z, lag 1500 ms');
 });
 
@@ -96,7 +102,7 @@ test.each([
 test('a value that the mirror refuses is told with the reason', async () => {
   await rtdb.rest.set(KEYS, 'yes');
   const { out } = await explain(REF);
-  expect(out).toContain('RTDB shows a completion, Postgres does not.');
+  expect(out).toContain('RTDB holds it, Postgres does not.');
   expect(out).toContain('"yes", which the mirror refuses: value: expected true');
 });
 
@@ -148,5 +154,5 @@ test('an unreachable RTDB is one line and exit code 2', async () => {
     GCLOUD_PROJECT: 'demo-quests',
   });
   expect(code).toBe(2);
-  expect(errors).toMatch(/^mirror: RTDB can't be reached: .*\n$/);
+  expect(errors).toMatch(/^Reads RTDB .*\nmirror: RTDB can't be reached: .*\n$/);
 });

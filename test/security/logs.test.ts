@@ -3,7 +3,6 @@ import { completionEvent, type JsonValue, send } from '../support/cloud-event';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { type Runtime, type RuntimeOptions, startRuntime } from '../support/runtime';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
-import { startTaskQueue, type TaskQueue } from '../support/task-queue';
 import { startTokenMint, type TokenMint } from '../support/tokens';
 
 /**
@@ -22,7 +21,6 @@ const PASSWORD = 'MARKER-pa55word';
 let database: TestDatabase;
 let rtdb: StandinTree;
 let mint: TokenMint;
-let queue: TaskQueue;
 const tokens: string[] = [];
 const runtimes: Runtime[] = [];
 
@@ -38,7 +36,6 @@ async function start(options: Partial<RuntimeOptions>): Promise<Runtime> {
     ...{ databaseUrl: urlAs(PASSWORD), rtdbHost: rtdb.standin.address, ...options },
     env: {
       SUPABASE_JWT_ISSUER: mint.supabaseIssuer,
-      CLOUD_TASKS_EMULATOR_HOST: queue.address,
       RECONCILE_GRACE_SECONDS: '0',
       ...options.env,
     },
@@ -58,11 +55,10 @@ function healthy(target: Target): Promise<Runtime> {
 }
 
 beforeAll(async () => {
-  [database, rtdb, mint, queue] = await Promise.all([
+  [database, rtdb, mint] = await Promise.all([
     cloneDatabase(),
     startStandinTree(),
     startTokenMint(),
-    startTaskQueue(),
   ]);
   await database.query(
     `create role ${LOGIN} login password '${PASSWORD}' in role quest_mirror_writer`,
@@ -74,7 +70,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all(runtimes.map((runtime) => runtime.stop()));
-  await Promise.all([rtdb?.standin.stop(), mint?.stop(), queue?.stop()]);
+  await Promise.all([rtdb?.standin.stop(), mint?.stop()]);
   await database?.drop();
 });
 
@@ -154,13 +150,6 @@ async function apiRequests(runtime: Runtime, failing: boolean): Promise<number[]
   return statuses;
 }
 
-/** As Cloud Tasks calls it: with a token that the platform has verified already. */
-async function dispatch(runtime: Runtime, body: string): Promise<number> {
-  const token = await tokenFor('queue-MARKER');
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${token}` };
-  return (await fetch(runtime.url, { method: 'POST', headers, body })).status;
-}
-
 const call = async (runtime: Runtime) => (await fetch(runtime.url, { method: 'POST' })).status;
 
 test('the mirror: applied, refused, failed by Postgres, without a password that is right', async () => {
@@ -184,23 +173,16 @@ test('the API: claims, reads that disagree, tokens of all kinds, Postgres away',
   await apiRequests(await start({ target: 'mirrorApi', databaseUrl: urlAs('MARKER-wrong') }), true);
 }, 60_000);
 
-test('the reconciler and the canary: findings, a queue and a log that fail', async () => {
-  const [schedule, worker, canary] = await Promise.all([
-    start({ target: 'mirrorReconcile' }),
-    healthy('mirrorReconcileCouples'),
+test('the reconciler and the canary: findings, a shard and a log that fail', async () => {
+  const [reconciler, canary] = await Promise.all([
+    healthy('mirrorReconcile'),
     healthy('mirrorCanary'),
   ]);
-  queue.refusal = { status: 400, body: '{"error":{"message":"no"}}' };
-  expect(await call(schedule)).toBe(500);
-  queue.refusal = null;
-  expect(await call(schedule)).toBe(200);
-  const [task] = queue.tasks;
-  expect(task).toContain('MARKER');
   await poison('mirror.divergence_log', '53100');
-  expect(await dispatch(worker, String(task))).toBe(500);
+  expect(await call(reconciler)).toBe(200);
   await database.query('drop function poison cascade');
-  expect(await dispatch(worker, String(task))).toBe(204);
-  expect(await dispatch(worker, '{"data":{"couples":"MARKER","fromDate":"MARKER"}}')).toBe(500);
+  await database.query('update mirror.readings set due_at = now(), taken_until = null');
+  expect(await call(reconciler)).toBe(200);
   const found = await database.query(
     `select from mirror.divergence_log where detected_by = 'reconciler'`,
   );
@@ -211,6 +193,10 @@ test('the reconciler and the canary: findings, a queue and a log that fail', asy
     expect(await call(await start({ target, ...away }))).toBe(500);
   }
   const blind = await start({ target: 'mirrorReconcile', rtdbHost: '127.0.0.1:9' });
+  await database.query('update mirror.readings set due_at = now(), taken_until = null');
+  expect(await call(blind)).toBe(200);
+  // Without the list of shards it can't go on.
+  await database.query('delete from mirror.listings');
   expect(await call(blind)).toBe(500);
 }, 60_000);
 
@@ -218,7 +204,7 @@ test('bodies and paths that the framework itself can not read', async () => {
   const triggers = PATHS.map(({ trigger }) => trigger);
   const targets = [
     ...triggers,
-    ...(['mirrorReconcileCouples', 'mirrorCanary', 'mirrorApi', 'mirrorDashboard'] as const),
+    ...(['mirrorReconcile', 'mirrorCanary', 'mirrorApi', 'mirrorDashboard'] as const),
   ];
   const started = await Promise.all(targets.map(healthy));
   for (const { url } of started) {
@@ -241,7 +227,8 @@ test('nothing of all that is in the logs', async () => {
   const lines = runtimes.flatMap((runtime) => runtime.lines);
   // That they do speak is not for granted: each kind of function, and of its troubles.
   const spoken = [
-    ...['"outcome":"applied"', '"outcome":"rejected"', '"api_status":401', 'run finished'],
+    ...['"outcome":"applied"', '"outcome":"rejected"', '"api_status":401', 'shards read'],
+    ...['a shard could not be read', 'mirror rates'],
     ...['PostgresError: Postgres failed: SQLSTATE 53100', 'SQLSTATE 28P01', 'sslmode=disable'],
   ];
   for (const part of spoken) {

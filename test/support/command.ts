@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { CommandContext } from '../../functions/src/cli/context';
 import { run } from '../../functions/src/cli/main';
 import { registerSimulate } from '../../simulate/simulate-command';
@@ -13,11 +14,13 @@ export interface CommandResult {
 export async function runCommand(
   args: string[],
   env: Record<string, string | undefined>,
+  stdin?: string | Readable,
 ): Promise<CommandResult> {
   let out = '';
   let errors = '';
   const context: CommandContext = {
     env,
+    ...(stdin === undefined ? {} : { readIn: () => readable(stdin) }),
     writeOut: (text) => {
       out += text;
     },
@@ -27,4 +30,8 @@ export async function runCommand(
   };
   const code = await run(args, context, [registerSimulate]);
   return { code, out, errors };
+}
+
+function readable(text: string | Readable): Readable {
+  return typeof text === 'string' ? Readable.from([Buffer.from(text)]) : text;
 }

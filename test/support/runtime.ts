@@ -31,7 +31,6 @@ type Target =
   | 'mirrorApi'
   | 'mirrorDashboard'
   | 'mirrorReconcile'
-  | 'mirrorReconcileCouples'
   | 'mirrorCanary';
 
 export interface RuntimeOptions {

@@ -1,29 +1,7 @@
 import fc from 'fast-check';
 import { daysOfGaps } from '../../functions/src/backfill/gap-days';
-import {
-  dateRangeIssue,
-  recentDays,
-} from '../../functions/src/completions-only/reconcile/date-range';
 
 const NOW = new Date('2026-11-25T12:00:00Z');
-
-test.each([
-  [1, '2026-11-25'],
-  [2, '2026-11-24'],
-  [26, '2026-10-31'],
-])('%i days up to today begin on %s, and tomorrow is one more', (days, fromDate) => {
-  expect(recentDays(NOW, days)).toEqual({ fromDate, toDate: '2026-11-26' });
-});
-
-test.each([
-  ['2026-11-24', '2026-11-25', null],
-  ['2026-11-25', '2026-11-25', null],
-  ['2026-11-26', '2026-11-25', '2026-11-26 comes after 2026-11-25'],
-  ['2026-02-30', '2026-11-25', '2026-02-30 is no calendar date, YYYY-MM-DD'],
-  ['2026-11-25', 'tomorrow', 'tomorrow is no calendar date, YYYY-MM-DD'],
-])('from %s to %s: %j', (fromDate, toDate, issue) => {
-  expect(dateRangeIssue({ fromDate, toDate })).toBe(issue);
-});
 
 interface GapTimes {
   fromAt: string;

@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ownTimeOf } from '../../functions/src/completions-only/reconcile/write-span';
 import { parseCompletionPath } from '../../functions/src/paths/quest-completions/completion-path';
 import { parseCompletionValue } from '../../functions/src/paths/quest-completions/completion-value';
+import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
+import type { ComparedKey } from '../../functions/src/readings/compare-key';
+import { ownTimeOf } from '../../functions/src/readings/own-time';
 import { DAYS, NUMBERS, onDay, TIMES } from '../support/times-table';
 
 const EVENT_TIME = '2026-11-20T12:00:00.000000Z';
@@ -29,10 +31,9 @@ test.each(NUMBERS)('the parser, $value: $utc', ({ value, utc }) => {
 test.each(NUMBERS)(
   'causes reckon from $value only where it is a sane time: $utc',
   ({ value, utc }) => {
-    const payload = { completedAt: value };
-    const leaf = { completed: true, completedAt: EVENT_TIME, payload } as const;
-    const own = ownTimeOf({ leaf }, new Date(EVENT_TIME));
-    expect(own).toBe(utc === 'event' ? null : Date.parse(utc));
+    const parts = ['ann_bob', DAY, 'quest_1', 'ann'];
+    const key = { parts, rtdb: { completedAt: value } } as unknown as ComparedKey;
+    expect(ownTimeOf(key, questCompletions, EVENT_TIME)).toBe(utc === 'event' ? null : utc);
   },
 );
 

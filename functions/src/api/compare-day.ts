@@ -1,19 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { LOG_FINDINGS } from '../completions-only/postgres/reconcile-findings';
-import { compareSides, type Difference } from '../completions-only/reconcile/compare-sides';
-import { explainMismatches } from '../completions-only/reconcile/explain-mismatches';
-import { findingsOf } from '../completions-only/reconcile/findings-of';
-import { leavesOfCouple } from '../completions-only/reconcile/leaves-of-couple';
-import type { Mismatch } from '../completions-only/reconcile/mismatch';
-import { timeOf } from '../completions-only/reconcile/time-of';
-import type { RtdbTree } from '../completions-only/rtdb-tree';
-import { completionPath } from '../paths/quest-completions/completion-path';
+import { questCompletions } from '../paths/quest-completions/quest-completions';
 import { query, type Statements } from '../postgres/statements';
+import { type ComparedKey, compareKey, type DifferenceKind } from '../readings/compare-key';
+import { type ExplainContext, explainDifferences } from '../readings/explain-differences';
+import { leavesOfNode } from '../readings/leaves-of-node';
+import { leafOfParts } from '../readings/look-at-shard';
+import { keyId } from '../readings/plan-reading';
+import { PROOF_TIMES } from '../readings/proof-times';
+import type { Looked } from '../readings/reading';
+import { lastLookAt } from '../readings/reading-times';
+import { refOfParts, shardNodes } from '../readings/shard-node';
+import { BEGIN_READING } from '../readings/shard-state';
+import { type Reading, type RtdbAccess, requestRtdb } from '../rtdb/rtdb-client';
 import { ByteBudget } from '../runtime/byte-budget';
 import { orAborted } from '../runtime/deadline';
 import { instantOfMillis } from '../values/event-time';
-import { canonicalValue } from '../values/rtdb-value';
 import { escapeText } from '../values/storable';
 import { MAX_BYTES_OF_DAY, wholeDay } from './day-rows';
 
@@ -24,6 +26,8 @@ const MAX_QUESTS_OF_DAY = 100;
 const MAX_BYTES_AT_ONCE = 8 * MAX_BYTES_OF_DAY;
 /** Anybody may ask; the reconciler finds the rest. */
 const MAX_LOGGED = 5;
+
+const PATH = questCompletions;
 
 /**
  * Compares a couple's day at this moment; what differs twice is logged as a divergence, a few leaves
@@ -38,33 +42,53 @@ export async function compareDay(
   context: CompareDayContext,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const statements = untilAborted(context.statements, signal);
-  const { rtdb, retentionDays } = context;
-  const look = () => differencesOf(coupleId, dateKey, { statements, rtdb }, signal);
+  const bounded = { ...context, statements: untilAborted(context.statements, signal) };
+  const look = () => differencesOf(coupleId, dateKey, bounded, signal);
   const before = await look();
   if (before === null) return false;
   if (before.length === 0) return true;
   await delay(SECOND_LOOK_AFTER_MS, undefined, { signal });
-  const now = await timeOf({ statements, rtdb, retentionDays });
-  const first = new Set(before.map(({ key }) => completionPath(key)));
-  const standing = (await look())?.filter(({ key }) => first.has(completionPath(key)));
+  const first = new Set(before.map(({ ref }) => ref));
+  const standing = (await look())?.filter(({ ref }) => first.has(ref));
   if (standing?.length === 0) return true;
-  const readAt = now.toISOString();
-  const mismatches = (standing ?? [])
-    .slice(0, MAX_LOGGED)
-    .map((difference): Mismatch => ({ ...difference, readAt, isMoving: false }));
-  const unseen = await withoutSeen(mismatches, statements);
-  if (unseen.length > 0) {
-    const findings = await explainMismatches(unseen, statements, { now, retentionDays });
-    await statements.run(LOG_FINDINGS, [null, findingsOf(findings), 'api']);
-  }
+  const some = (standing ?? []).slice(0, MAX_LOGGED);
+  const unseen = await withoutSeen(some, bounded.statements);
+  if (unseen.length > 0) await logDifferences(coupleId, unseen, bounded);
   return false;
 }
 
-export interface CompareDayContext {
-  statements: Statements;
-  rtdb: RtdbTree;
+export interface CompareDayContext extends ExplainContext {
+  rtdb: DaySource;
   retentionDays: number;
+}
+
+/** What RTDB holds of a day. */
+export interface DaySource {
+  /** The first quests that somebody completed: quest -> user -> value. Rejects with RtdbReadError. */
+  readCompletions(
+    coupleId: string,
+    dateKey: string,
+    most: { quests: number; bytes: number },
+    signal: AbortSignal,
+  ): Promise<Reading>;
+}
+
+/**
+ * Reads days over REST, once it is known that this RTDB is the one which the database mirrors.
+ *
+ * @param expectOwn rejects where it isn't; asked until it held
+ */
+export function daysOfRtdb(access: RtdbAccess, expectOwn: () => Promise<void>): DaySource {
+  let isOwn = false;
+  return {
+    async readCompletions(coupleId, dateKey, { quests, bytes: maxBytes }, signal) {
+      if (!isOwn) await expectOwn();
+      isOwn = true;
+      const path = ['daily_quests', coupleId, dateKey, 'completions'];
+      const query = { orderBy: '"$key"', limitToFirst: String(quests) };
+      return requestRtdb(access, { path, query, signal, maxBytes });
+    },
+  };
 }
 
 /** Those of the refs that the log has seen within the hour, from any writer. */
@@ -74,11 +98,19 @@ select log.ref
 from unnest($1::text[]) as asked (ref)
 join mirror.divergence_log as log on log.ref = asked.ref
 where log.path = 'quest_completions'
-  and log.kind in ('missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'client_only')
+  and log.kind in (
+    'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'column_mismatch', 'client_only'
+  )
   and log.last_seen_at > clock_timestamp() - interval '1 hour'
 `,
   params: { refs: 'text[]' },
   row: { ref: z.string() },
+});
+
+const LOG_READING = query({
+  text: `select mirror.log_reading($1, $2, 'api', $3, '[]', '[]')`,
+  params: { path: 'text', shard: 'text', found: 'jsonb' },
+  row: {},
 });
 
 const budget = new ByteBudget(MAX_BYTES_AT_ONCE);
@@ -87,13 +119,13 @@ const budget = new ByteBudget(MAX_BYTES_AT_ONCE);
 async function differencesOf(
   coupleId: string,
   dateKey: string,
-  stores: Pick<CompareDayContext, 'statements' | 'rtdb'>,
+  context: CompareDayContext,
   signal: AbortSignal,
-): Promise<Difference[] | null> {
+): Promise<ComparedKey[] | null> {
   const turn = budget.enter(MAX_BYTES_OF_DAY) ?? Promise.resolve();
   try {
     await orAborted(turn, signal);
-    return await compareStores(coupleId, dateKey, stores, signal);
+    return await compareStores(coupleId, dateKey, context, signal);
   } finally {
     void turn.then(() => budget.leave(MAX_BYTES_OF_DAY));
   }
@@ -102,36 +134,81 @@ async function differencesOf(
 async function compareStores(
   coupleId: string,
   dateKey: string,
-  { statements, rtdb }: Pick<CompareDayContext, 'statements' | 'rtdb'>,
+  { statements, rtdb, retentionDays }: CompareDayContext,
   signal: AbortSignal,
-): Promise<Difference[] | null> {
+): Promise<ComparedKey[] | null> {
   const most = { quests: MAX_QUESTS_OF_DAY + 1, bytes: MAX_BYTES_OF_DAY };
-  const [reading, found] = await Promise.all([
+  const [reading, rows] = await Promise.all([
     rtdb.readCompletions(coupleId, dateKey, most, signal),
     wholeDay(statements, { coupleId, dateKey }),
   ]);
-  if (!reading.isWhole || found === null) return null;
+  if (!reading.isWhole || rows === null) return null;
   const completions = reading.value;
   if (Object.keys(completions ?? {}).length > MAX_QUESTS_OF_DAY) return null;
-  // A row that was written by hand may hold a list in its other form.
-  const rows = found.map(({ payload, isTombstone, questId, userId }) => ({
-    key: { coupleId, dateKey, questId, userId },
-    payload: canonicalValue(payload),
-    isTombstone,
-  }));
   const readAt = instantOfMillis(Date.now()) ?? '';
-  const leaves = leavesOfCouple(coupleId, { [dateKey]: { completions } }, readAt);
-  return compareSides(leaves, rows).differences;
+  const options = { path: PATH, readAt, retentionDays };
+  const held = new Map(
+    leavesOf(coupleId, { [dateKey]: { completions } }, readAt).map((leaf) => [
+      keyId(leaf.leaf.parts),
+      leaf,
+    ]),
+  );
+  const compared = rows.map((row) => {
+    const found = held.get(keyId(row.parts)) ?? null;
+    held.delete(keyId(row.parts));
+    const ref = refOfParts(PATH.ref, row.parts);
+    return compareKey({ leaf: leafOfParts(PATH, row.parts), ref }, found, row, options);
+  });
+  for (const found of held.values()) compared.push(compareKey(found, found, null, options));
+  return compared.filter(isDifferent);
+}
+
+function leavesOf(coupleId: string, days: unknown, readAt: string) {
+  const [node] = shardNodes([PATH]);
+  const member = node?.members[0];
+  if (node === undefined || member === undefined) return [];
+  return leavesOfNode(member, [...node.root, coupleId], days, readAt).leaves;
+}
+
+function isDifferent({ state }: ComparedKey): boolean {
+  return state !== 'none' && state !== 'agrees' && state !== 'retained';
+}
+
+/** Without bounds of its own: it counts once a reading has seen it, too. */
+async function logDifferences(
+  shard: string,
+  compared: readonly ComparedKey[],
+  context: CompareDayContext,
+): Promise<void> {
+  const { statements } = context;
+  const asked = { paths: [PATH.name], shard, movedWithinDays: 0 };
+  const state = await BEGIN_READING.one(statements, asked);
+  const looked: Looked = {
+    ...{ kind: 'suspects', path: PATH, shard, state, readFrom: null, hasNode: true },
+    ...{ compared, odd: [], covers: () => true },
+  };
+  const differences = compared.map((key) => {
+    const { day } = PATH.placeOf({ key: {}, parts: key.parts });
+    const at = { day, presence: true, movedAt: key.row?.mirroredAt ?? null };
+    return {
+      ...{ ref: key.ref, kind: key.state as DifferenceKind, compared: key, odd: null, keys: 1 },
+      ...{ writtenAfter: lastLookAt(state, at, PROOF_TIMES), writtenBefore: state.readAt },
+      resolvedBy: null,
+    };
+  });
+  const rows = await explainDifferences(differences, looked, context);
+  const found = rows.map((row) => ({ ...row, written_after: null, written_before: null }));
+  await LOG_READING.run(statements, { path: PATH.name, shard: escapeText(shard), found });
 }
 
 async function withoutSeen(
-  mismatches: readonly Mismatch[],
+  compared: readonly ComparedKey[],
   statements: Statements,
-): Promise<Mismatch[]> {
-  const refOf = ({ key }: Mismatch) => escapeText(completionPath(key));
-  const found = await REFS_SEEN_LATELY.all(statements, { refs: mismatches.map(refOf) });
+): Promise<ComparedKey[]> {
+  const refOf = ({ ref }: ComparedKey) => escapeText(ref);
+  const found = await REFS_SEEN_LATELY.all(statements, { refs: compared.map(refOf) });
   const seen = new Set(found.map(({ ref }) => ref));
-  return mismatches.filter((mismatch) => !seen.has(refOf(mismatch)));
+  return compared.filter((key) => !seen.has(refOf(key)));
 }
 
 function untilAborted(statements: Statements, signal: AbortSignal): Statements {

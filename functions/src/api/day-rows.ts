@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { jsonColumn, query, type RowOf, type Statements } from '../postgres/statements';
+import type { Row } from '../readings/compare-key';
+import type { JsonObject } from '../values/json';
 
 /** More than any day of the app has. Beyond it a day isn't compared, nor shown whole. */
 const MAX_ROWS_OF_DAY = 200;
@@ -21,6 +23,13 @@ select
   case when d.bytes <= $4::integer then d.payload end as payload,
   d.bytes <= $4::integer as is_whole,
   to_char(d.completed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as completed_at,
+  jsonb_build_object('partner_id', d.partner_id, 'completed_at', d.completed_at) as columns,
+  d.origin,
+  d.event_id,
+  to_char(
+    nullif(d.event_time, '-infinity') at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+  ) as event_time,
+  to_char(d.mirrored_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as mirrored_at,
   d.deleted_at is not null as is_tombstone
 from (
   select
@@ -63,6 +72,11 @@ order by d.couple_id, d.date_key, d.quest_id, d.user_id
     payload: jsonColumn,
     isWhole: z.boolean(),
     completedAt: z.string(),
+    columns: z.custom<JsonObject>(),
+    origin: z.string(),
+    eventId: z.string().nullable(),
+    eventTime: z.string().nullable(),
+    mirroredAt: z.string(),
     isTombstone: z.boolean(),
   },
 });
@@ -81,13 +95,14 @@ interface ShownCompletion {
 }
 
 /** All rows of a day, tombstones among them; null where they are too many, or too large. */
-export async function wholeDay(
-  statements: Statements,
-  day: CoupleDay,
-): Promise<RowOf<typeof ROWS_OF_DAY>[] | null> {
+export async function wholeDay(statements: Statements, day: CoupleDay): Promise<Row[] | null> {
   const bounds = { maxRows: MAX_ROWS_OF_DAY + 1, maxBytes: MAX_BYTES_OF_DAY };
   const rows = await ROWS_OF_DAY.all(statements, { ...day, ...bounds, users: null });
-  return rows.length > MAX_ROWS_OF_DAY || rows.some(({ isWhole }) => !isWhole) ? null : rows;
+  if (rows.length > MAX_ROWS_OF_DAY || rows.some(({ isWhole }) => !isWhole)) return null;
+  return rows.map(({ coupleId, dateKey, questId, userId, ...row }) => ({
+    ...row,
+    parts: [coupleId, dateKey, questId, userId],
+  }));
 }
 
 /** The live completions of two users on a day, as far as the bounds let them be shown. */

@@ -17,13 +17,12 @@ import {
 } from './books';
 import { backlogOf, type FillContext, fillShard } from './fill-shard';
 
-export interface BackfillContext extends Omit<FillContext, 'countsUnexplained'>, LookContext {
+export interface BackfillContext extends FillContext, LookContext {
   rtdb: LookContext['rtdb'] & ShardList;
   /** What the request's names stand for. */
   paths: readonly MirroredPath[];
   /** Shards at once. */
   concurrency: number;
-  countsUnexplained?: boolean;
   /** Receives how many shards are done, and how many are known. */
   onProgress?(done: number, of: number): void;
 }
@@ -47,7 +46,7 @@ export interface BackfillSummary {
   failed: FailedShard[];
 }
 
-const NOTHING: BackfillCounts = {
+export const NOTHING: BackfillCounts = {
   ...{ shards: 0, keys: 0, inserted: 0, rejected: 0, differing: 0, unexplained: 0 },
 };
 
@@ -80,12 +79,8 @@ export async function runBackfill(
   const { statements } = context;
   const again = [...open.failed];
   const work: Work = { ...open };
-  const fill: FillContext = {
-    ...context,
-    countsUnexplained: context.countsUnexplained ?? false,
-  };
   try {
-    await eachNode(work, again, context, (looked) => fillShard(looked, fill));
+    await eachNode(work, again, context, (looked) => fillShard(looked, context));
     const [first] = work.failed;
     const reason = first === undefined ? null : `${first.node}/${first.shard}: ${first.error}`;
     await END_BACKFILL.run(statements, { id: open.id, reason });
@@ -104,12 +99,15 @@ export async function tryBackfill(
   context: BackfillContext,
 ): Promise<BackfillSummary> {
   const work: Work = { id: null, request, checkpoint: {}, done: {}, failed: [] };
-  await eachNode(work, [], context, async (looked) => {
-    const { missing, refused, keys, differing } = backlogOf(looked);
-    const [inserted, rejected] = [missing.length, refused.length];
-    return { ...NOTHING, keys, inserted, rejected, differing };
-  });
+  await eachNode(work, [], context, async (looked) => countMissing(looked));
   return summaryOf(null, work);
+}
+
+/** What filling a shard would do. Pure. */
+export function countMissing(looked: Looked): BackfillCounts {
+  const { missing, refused, keys, differing } = backlogOf(looked);
+  const [inserted, rejected] = [missing.length, refused.length];
+  return { ...NOTHING, keys, inserted, rejected, differing };
 }
 
 type Work = Omit<OpenBackfill, 'id'> & { id: number | null };
@@ -229,7 +227,12 @@ async function looksAt(
   return looked;
 }
 
-function add(done: Record<string, BackfillCounts>, path: string, more: BackfillCounts): void {
+/** Adds to what was done of a path. */
+export function add(
+  done: Record<string, BackfillCounts>,
+  path: string,
+  more: BackfillCounts,
+): void {
   done[path] = sum(done[path] ?? NOTHING, more);
 }
 
@@ -239,7 +242,10 @@ function sum(a: BackfillCounts, b: BackfillCounts): BackfillCounts {
   return total;
 }
 
-function summaryOf(id: number | null, { done, failed }: Work): BackfillSummary {
+export function summaryOf(
+  id: number | null,
+  { done, failed }: Pick<Work, 'done' | 'failed'>,
+): BackfillSummary {
   const total = Object.values(done).reduce(sum, NOTHING);
   return { id, paths: done, total, failed };
 }

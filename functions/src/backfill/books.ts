@@ -62,12 +62,16 @@ where id = $1
   row: {},
 });
 
-/** The newest one that was not finished is at work again. */
+/** The newest one that was not finished is at work again; of a backup, whose file is gone, there is no rest. */
 export const RESUME_BACKFILL = query({
   text: `
 update mirror.backfills
 set status = 'running', finished_at = null, error = null
-where id = (select max(id) from mirror.backfills where status <> 'finished')
+where id = (
+  select max(b.id)
+  from mirror.backfills as b
+  where b.status <> 'finished' and not b.config ? 'backup'
+)
 returning id::integer as id, config, checkpoint, done, failed
 `,
   params: {},

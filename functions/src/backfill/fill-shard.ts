@@ -4,26 +4,26 @@ import {
   rowsOfDivergences,
 } from '../divergences/divergence-log';
 import { type Blame, blameOf, sqlstateOf } from '../postgres/sqlstate';
-import type { Statements } from '../postgres/statements';
 import type { ComparedKey } from '../readings/compare-key';
-import type { FoundRow } from '../readings/explain-differences';
+import { differenceOfWrite } from '../readings/difference-of-write';
+import {
+  type ExplainContext,
+  explainDifferences,
+  type FoundRow,
+} from '../readings/explain-differences';
 import type { ProofTimes } from '../readings/proof-times';
-import type { Difference, Looked } from '../readings/reading';
+import type { Looked } from '../readings/reading';
+import { inKeyOrder, takenLeaf } from '../readings/taken-leaf';
 import type { InputIssue, Json, JsonObject } from '../values/json';
 import { canonicalValue } from '../values/rtdb-value';
 import { asEvidence, escapeText } from '../values/storable';
 import { type BackfillCounts, FILL_ROWS } from './books';
-import { inKeyOrder, takenLeaf } from './taken-leaf';
-import { differenceOfWrite } from './untold-fill';
 
 /** What filling needs besides the look. */
-export interface FillContext {
-  statements: Statements;
+export interface FillContext extends ExplainContext {
   times: ProofTimes;
   /** Whether the keys that no gap explains are counted, those of a first copy too. */
-  countsUnexplained: boolean;
-  /** Tells why keys differ, as a reading does. */
-  explain(differences: readonly Difference[], looked: Looked): Promise<FoundRow[]>;
+  countsUnexplained?: boolean;
 }
 
 /** What is missing, and what else a look showed. */
@@ -119,10 +119,8 @@ async function insert(
   const judged = sorted
     .map((key) => differenceOfWrite(key, 'missing_in_postgres', 'backfill', looked, context.times))
     .filter(({ isTold }) => isTold || context.countsUnexplained);
-  const rows = await context.explain(
-    judged.map(({ difference }) => difference),
-    looked,
-  );
+  const differences = judged.map(({ difference }) => difference);
+  const rows = await explainDifferences(differences, looked, context);
   const found = rows.filter((_, n) => judged[n]?.isTold);
   const leaves = sorted.map((key) => ({ ...takenLeaf(key, path, state.readAt) }));
   const filled = await insertBatch({ keys: sorted, leaves, found }, looked, refused, context);

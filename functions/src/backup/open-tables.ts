@@ -6,7 +6,7 @@ import { BackupError } from './backup-error';
 import type { Tables } from './compare-backup';
 import { COPY_TEXTS } from './copy-texts';
 import type { RowSource } from './shard-pairs';
-import { parseRow, type TableRow } from './table-row';
+import { parseRow, type RowColumns, type TableRow } from './table-row';
 
 /** Tables to compare with, and how to be done with them. */
 export interface OpenTables extends Tables {
@@ -31,8 +31,8 @@ export function openTables(config: ClientConfig): OpenTables {
     async open(path) {
       const session = await CopySession.open(config);
       reading.set(path, session);
-      const { integers, others } = await textsOf(session, path, []);
-      const rows = [integers, others].map((text) => copyRows(session, text, path));
+      const { integers, others, columns } = await textsOf(session, path, []);
+      const rows = [integers, others].map((text) => copyRows(session, text, path, columns));
       return new RowsInTurn(rows);
     },
     async rowsOf(path, shards) {
@@ -40,8 +40,8 @@ export function openTables(config: ClientConfig): OpenTables {
       const known = shards.filter(isStorable);
       lookups ??= CopySession.open(config);
       const session = await lookups;
-      const { some } = await textsOf(session, path, known);
-      return allOf(copyRows(session, some, path));
+      const { some, columns } = await textsOf(session, path, known);
+      return allOf(copyRows(session, some, path, columns));
     },
     done,
     async close() {
@@ -59,8 +59,13 @@ async function textsOf(session: CopySession, path: MirroredPath, shards: readonl
   });
 }
 
-function copyRows(session: CopySession, text: string, path: MirroredPath): CopyRows<TableRow> {
-  return session.copy(text, (line) => parseRow(line, path.keyColumns.length));
+function copyRows(
+  session: CopySession,
+  text: string,
+  path: MirroredPath,
+  columns: RowColumns,
+): CopyRows<TableRow> {
+  return session.copy(text, (line) => parseRow(line, path.keyColumns.length, columns));
 }
 
 /** Several sources, one after the other. */

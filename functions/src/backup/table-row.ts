@@ -1,5 +1,6 @@
+import type { Row } from '../readings/compare-key';
 import { normalizeInstant } from '../values/event-time';
-import type { Json } from '../values/json';
+import type { Json, JsonObject } from '../values/json';
 import { ROW_COLUMNS } from './copy-texts';
 
 /** A line of COPY isn't what Postgres writes. */
@@ -7,11 +8,14 @@ export class CopyFormatError extends Error {
   override name = 'CopyFormatError';
 }
 
+/** Names and types of what a path declares, in the order of a row. */
+export type RowColumns = readonly (readonly [name: string, type: string])[];
+
 /**
  * One row of a mirrored table, a tombstone too, as a line of COPY had it. Most of it nobody looks at,
  * so all but the key is read when it is asked for.
  */
-export class TableRow {
+export class TableRow implements Row {
   readonly #rest: string;
 
   /**
@@ -21,6 +25,7 @@ export class TableRow {
   constructor(
     readonly parts: readonly string[],
     rest: string,
+    private readonly declared: RowColumns,
   ) {
     this.#rest = rest;
   }
@@ -41,19 +46,24 @@ export class TableRow {
     return this.#field(2);
   }
 
-  /** Normalized instant, or `-infinity`. */
-  get eventTime(): string {
-    return instantOf(this.#field(3)) ?? '-infinity';
+  get eventTime(): string | null {
+    return instantOf(this.#field(3));
   }
 
-  /** Normalized instant; null = the row isn't a tombstone. */
-  get deletedAt(): string | null {
-    return instantOf(this.#field(4));
+  get isTombstone(): boolean {
+    return this.#field(4) !== null;
   }
 
   /** Normalized instant. */
   get mirroredAt(): string {
     return instantOf(this.#field(5)) ?? '-infinity';
+  }
+
+  get columns(): JsonObject {
+    const fields = this.#rest.split('\t').slice(ROW_COLUMNS.length);
+    return Object.fromEntries(
+      this.declared.map(([name, type], at) => [name, shownAs(type, unescaped(fields[at] ?? NULL))]),
+    );
   }
 
   #field(column: number): string | null {
@@ -67,9 +77,10 @@ const NULL = '\\N';
  * Reads one line of `COPY … TO STDOUT`, without its line feed.
  *
  * @param keySize how many columns the key has
+ * @param declared what follows {@link ROW_COLUMNS}
  * @throws CopyFormatError where the line has other columns, or a null in its key
  */
-export function parseRow(line: string, keySize: number): TableRow {
+export function parseRow(line: string, keySize: number, declared: RowColumns = []): TableRow {
   const parts: string[] = [];
   let from = 0;
   let rest = 0;
@@ -83,8 +94,8 @@ export function parseRow(line: string, keySize: number): TableRow {
     columns += 1;
     from = tab + 1;
   }
-  const expected = keySize + ROW_COLUMNS.length;
-  if (columns === expected) return new TableRow(parts, line.slice(rest));
+  const expected = keySize + ROW_COLUMNS.length + declared.length;
+  if (columns === expected) return new TableRow(parts, line.slice(rest), declared);
   throw new CopyFormatError(`COPY sent ${columns} columns; expected ${expected}`);
 }
 
@@ -108,6 +119,25 @@ function unescaped(field: string): string | null {
     if (text === undefined) throw new CopyFormatError(`COPY sent the escape \\${letter}`);
     return text;
   });
+}
+
+/** A column as jsonb would show it. */
+function shownAs(type: string, text: string | null): Json {
+  if (text === null) return null;
+  switch (type) {
+    case 'integer':
+    case 'bigint':
+    case 'double precision':
+      return Number.isFinite(Number(text)) ? Number(text) : text;
+    case 'boolean':
+      return text === 't';
+    case 'jsonb':
+      return JSON.parse(text);
+    case 'timestamp with time zone':
+      return instantOf(text) ?? text;
+    default:
+      return text;
+  }
 }
 
 /** From what Postgres prints under `datestyle` ISO and in UTC: `2026-11-01 12:00:00.5+00`. */

@@ -1,8 +1,12 @@
+import type { Readable } from 'node:stream';
+
 /** What a command may touch of its process; the tests bring their own. */
 export interface CommandContext {
   env: Readonly<Record<string, string | undefined>>;
   writeOut(text: string): void;
   writeError(text: string): void;
+  /** Standard input; none in a test that brings no other. */
+  readIn?(): Readable;
   /** Whether a person watches stderr. */
   isTerminal?: boolean;
 }
@@ -17,5 +21,6 @@ export const processContext: CommandContext = {
   env: process.env,
   writeOut: (text) => void process.stdout.write(text),
   writeError: (text) => void process.stderr.write(text),
+  readIn: () => process.stdin,
   isTerminal: process.stderr.isTTY,
 };

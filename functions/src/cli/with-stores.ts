@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { createRtdbTree, type RtdbTree } from '../completions-only/rtdb-tree';
 import type { Statements } from '../postgres/statements';
 import type { RtdbAccess } from '../rtdb/rtdb-client';
 import { ADOPT_RTDB } from '../rtdb/rtdb-identity';
@@ -22,16 +21,16 @@ export function withStoreOptions(command: Command): Command {
 }
 
 /**
- * Both stores, for a verb: Postgres, and the RTDB that it mirrors.
+ * Both stores, for a verb: Postgres, and the RTDB that it mirrors. A line on stderr says which they are.
  *
  * @param firstUse `leave`: for a verb that only reads
  * @throws ConfigurationError where settings are missing or wrong, or name another RTDB than the
  *   database mirrors; ConnectError where Postgres can't be reached
  */
 export function withStores<T>(
-  env: CommandContext['env'],
+  { env, writeError }: Pick<CommandContext, 'env' | 'writeError'>,
   { databaseUrlEnv, adoptRtdb }: StoreOptions,
-  work: (statements: Statements, rtdb: RtdbTree, access: RtdbAccess) => Promise<T>,
+  work: (statements: Statements, rtdb: RtdbAccess) => Promise<T>,
   firstUse: 'set' | 'leave' = 'set',
 ): Promise<T> {
   const rtdb = rtdbFromEnvironment(env);
@@ -39,6 +38,8 @@ export function withStores<T>(
     const { instance, host } = rtdb.identity;
     if (adoptRtdb) await ADOPT_RTDB.run(statements, { instance, host });
     await rtdb.expectOwn(statements, firstUse);
-    return work(statements, createRtdbTree(rtdb), rtdb);
+    // Which ones they were is part of every answer.
+    writeError(`Reads RTDB ${instance} at ${host} and Postgres at ${statements.address}.\n`);
+    return work(statements, rtdb);
   });
 }

@@ -1,5 +1,4 @@
 import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
-import type { CompletionKey } from '../paths/quest-completions/completion-path';
 import {
   type Reading,
   type RtdbAccess,
@@ -23,8 +22,8 @@ export interface RtdbTree {
     most: { quests: number; bytes: number },
     signal: AbortSignal,
   ): Promise<Reading>;
-  /** One leaf's value; null where there is none. */
-  readLeaf(key: CompletionKey): Promise<unknown>;
+  /** The value at literal keys; null where there is none. */
+  readLeaf(path: readonly string[]): Promise<unknown>;
   /** What was read so far. */
   readonly usage: RtdbUsage;
 }
@@ -58,10 +57,7 @@ export function createRtdbTree(options: RtdbAccess): RtdbTree {
       const query = { orderBy: '"$key"', limitToFirst: String(quests) };
       return requestRtdb(access, { path, query, signal, maxBytes });
     },
-    readLeaf({ coupleId, dateKey, questId, userId }) {
-      const path = ['daily_quests', coupleId, dateKey, 'completions', questId, userId];
-      return readRtdb(access, { path });
-    },
+    readLeaf: (path) => readRtdb(access, { path }),
   };
 }
 

@@ -3,15 +3,16 @@ import { error as logError, write } from 'firebase-functions/logger';
 import { onRequest, type Request as PlatformRequest } from 'firebase-functions/v2/https';
 import type { Hono } from 'hono';
 import { createApi } from '../api/app';
+import { daysOfRtdb } from '../api/compare-day';
 import { type ProblemStatus, problem, unavailable } from '../api/problem';
 import { createTokenVerifier } from '../api/token-verifier';
-import { createRtdbTree, onlyOwn } from '../completions-only/rtdb-tree';
 import { ConfigurationError } from '../errors/mirror-error';
 import { sqlstateOf } from '../postgres/sqlstate';
 import { arrivalOf, hideBodies, takeBody } from '../runtime/request-body';
 import { endUnread, logNotConfigured, urlOf, writeHead } from '../runtime/web-response';
 import { errorName } from '../values/error-text';
 import { openPostgres, openRtdb } from './from-environment';
+import { prepareEvaluation } from './prepare-evaluation';
 import { apiSettings, DATABASE_URL, RTDB_REGION, readSettings } from './settings';
 
 hideBodies('mirrorApi');
@@ -38,8 +39,9 @@ function openApi(): Hono {
   const rtdb = openRtdb(process.env);
   return createApi({
     statements,
-    rtdb: onlyOwn(createRtdbTree(rtdb), () => rtdb.expectOwn(statements)),
+    rtdb: daysOfRtdb(rtdb, () => rtdb.expectOwn(statements)),
     retentionDays,
+    prepareEvaluation,
     verifyToken: createTokenVerifier(apiSettings(process.env)),
     onFailure: logFailure,
   });

@@ -1,5 +1,6 @@
 import { write } from 'firebase-functions/logger';
 import { onSchedule, type ScheduleFunction } from 'firebase-functions/v2/scheduler';
+import { judgeAndNote } from '../gate/read-gate';
 import type { MirroredPath } from '../paths/mirrored-path';
 import type { Connections } from '../postgres/connections';
 import { failingLoggably, loggableFailure } from '../postgres/loggable-failure';
@@ -20,8 +21,8 @@ const LAST_MS = 150_000;
 const MAX_FAILURES_LOGGED = 20;
 
 /**
- * Every quarter of an hour: reads the shards that are due from both stores, until none is, or the time is up. What
- * is left is due the next time.
+ * Every quarter of an hour: reads the shards that are due from both stores, until none is, or the time is up, and
+ * judges. What is left is due the next time.
  */
 export function reconcileFunction(paths: readonly MirroredPath[]): ScheduleFunction {
   const round = createRound(paths);
@@ -48,8 +49,9 @@ function createRound(paths: readonly MirroredPath[]): () => Promise<void> {
     // Nothing is read or written before it is known that the two stores belong together.
     await rtdb.expectOwn(statements);
     let failures = 0;
+    const readings = openReadings(process.env, paths, { statements, rtdb });
     const done = await workQueue({
-      ...openReadings(process.env, paths, { statements, rtdb }),
+      ...readings,
       concurrency: CONCURRENCY,
       isOver: () => performance.now() - startedAt > TIMEOUT_S * 1_000 - LAST_MS,
       onFailure(path, _shard, error) {
@@ -66,6 +68,9 @@ function createRound(paths: readonly MirroredPath[]): () => Promise<void> {
       rtdb_requests: usage.requests,
       rtdb_bytes: usage.wireBytes,
       ms: Math.round(performance.now() - startedAt),
+    });
+    await judgeAndNote(statements, readings.times, (rates) => {
+      write({ severity: 'INFO', message: 'mirror rates', ...rates });
     });
   };
 }

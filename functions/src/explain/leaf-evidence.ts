@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { COVERAGE_REASON } from '../coverage/coverage';
+import { CAUSE_NAMES, KIND_NAMES } from '../divergences/vocabulary';
 import { jsonColumn, query } from '../postgres/statements';
 import type { JsonObject } from '../values/json';
 
@@ -41,8 +42,8 @@ order by log.first_seen_at, log.id
   row: {
     id: z.number(),
     ref: z.string(),
-    kind: z.string(),
-    cause: z.string(),
+    kind: z.enum(KIND_NAMES),
+    cause: z.enum(CAUSE_NAMES),
     severity: z.string(),
     detectedBy: z.string(),
     keys: z.number(),
@@ -100,11 +101,12 @@ select * from (
   from mirror.coverage as gap
   where (gap.path is null or gap.path = $1)
     and (
-      gap.from_at <= $3 and coalesce(gap.to_at, 'infinity') >= coalesce($2, '-infinity')
+      gap.from_at <= $3::timestamptz and coalesce(gap.to_at, 'infinity') >= coalesce($2::timestamptz, '-infinity')
       or exists (
         select
-        from unnest($4::timestamptz[]) as written (at)
-        where written.at >= gap.from_at and (gap.to_at is null or written.at <= gap.to_at)
+        from unnest($4::text[]) as written (at)
+        where written.at::timestamptz >= gap.from_at
+          and (gap.to_at is null or written.at::timestamptz <= gap.to_at)
       )
     )
   order by gap.from_at desc, gap.id desc

@@ -71,8 +71,11 @@ export interface ShownReading {
   error: string | null;
 }
 
-/** What Postgres alone knows of a leaf. */
-export interface PostgresSide extends Omit<LeafStory, 'comparison' | 'columns' | 'rtdb'> {
+/** What Postgres alone shows of a leaf. */
+export type ShownSide = Omit<LeafStory, 'comparison' | 'columns' | 'rtdb'>;
+
+/** The same, to be set beside RTDB. */
+export interface PostgresSide extends ShownSide {
   leaf: Leaf;
   declared: MirroredPath;
 }

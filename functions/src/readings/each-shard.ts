@@ -1,16 +1,15 @@
-import { DatabaseError } from 'pg';
 import { ConnectError } from '../postgres/connect-error';
-import { blameOf } from '../postgres/sqlstate';
+import { blameOf, sqlstateOf } from '../postgres/sqlstate';
 
 /** What is done with every shard, and how. */
-export interface ShardWork {
+export interface ShardWork<Shard> {
   /** Shards at once. */
   concurrency: number;
   /** One that can't be done doesn't keep others from it. */
-  work(shard: string): Promise<void>;
-  onFailure(shard: string, error: unknown): void;
+  work(shard: Shard): Promise<void>;
+  onFailure(shard: Shard, error: unknown): void;
   /** Receives the shards of a part once all of it is done or has failed, in their order. */
-  onPart?(shards: readonly string[]): Promise<void>;
+  onPart?(shards: readonly Shard[]): Promise<void>;
 }
 
 /** So many in a row that can't be done are no matter of single shards. */
@@ -23,13 +22,13 @@ const LEAST_OF_PART = 100;
  *
  * @returns rejects where the list can't be read, Postgres is away, or one shard after the other fails
  */
-export async function eachShard(
-  pages: AsyncIterable<readonly string[]>,
-  { concurrency, work, onFailure, onPart }: ShardWork,
+export async function eachShard<Shard = string>(
+  pages: AsyncIterable<readonly Shard[]>,
+  { concurrency, work, onFailure, onPart }: ShardWork<Shard>,
 ): Promise<void> {
   const size = Math.max(LEAST_OF_PART, concurrency * 4);
   let failedInARow = 0;
-  const one = async (shard: string) => {
+  const one = async (shard: Shard) => {
     try {
       await work(shard);
       failedInARow = 0;
@@ -49,10 +48,10 @@ export async function eachShard(
 }
 
 /** Work on all of these, some at once. The first failure ends it, once what is under way has ended. */
-async function inTurns(
-  shards: readonly string[],
+async function inTurns<Shard>(
+  shards: readonly Shard[],
   concurrency: number,
-  work: (shard: string) => Promise<void>,
+  work: (shard: Shard) => Promise<void>,
 ): Promise<void> {
   const waiting = [...shards];
   let isOver = false;
@@ -69,7 +68,7 @@ async function inTurns(
 }
 
 /** Postgres is away, or lacks something: the next shard would fail as well. */
-function isForAll(error: unknown): boolean {
+export function isForAll(error: unknown): boolean {
   if (error instanceof ConnectError) return true;
-  return error instanceof DatabaseError && ['session', 'server', 'setup'].includes(blameOf(error));
+  return sqlstateOf(error) !== null && ['session', 'server', 'setup'].includes(blameOf(error));
 }

@@ -20,26 +20,24 @@ export interface ShardSource {
   readKeys(path: readonly string[]): Promise<string[]>;
 }
 
-/** Reads what was planned from both stores, and compares it key by key. Rejects as the stores do. */
-export async function lookAtShard(
+/**
+ * Reads what was planned from both stores, and compares it key by key.
+ *
+ * @returns one for each plan, each rejects by itself as the stores do
+ */
+export function lookAtShard(
   { root }: ShardNode,
   shard: string,
   plans: readonly MemberPlan[],
   stores: { statements: Statements; rtdb: ShardSource; retentionDays: number; times: ProofTimes },
-): Promise<Looked[]> {
+): Promise<Looked>[] {
   const keys = [...root, shard];
   // RTDB can't hold such a key, so it holds nothing there; asked for it, it would answer 400.
   const rtdb = keys.every(isHeldKey) ? stores.rtdb : NOTHING;
   const isFull = plans.some(({ kind, member }) => kind === 'full' && member.below.length > 0);
   const node = isFull ? rtdb.read(keys) : null;
-  return Promise.all(
-    plans.map(async (plan) => {
-      const [sides, whole] = await Promise.all([
-        readMember(plan, keys, { ...stores, rtdb }, node),
-        node,
-      ]);
-      return lookedAt(plan, shard, sides, whole !== null || !isFull, stores);
-    }),
+  return plans.map(async (plan) =>
+    lookedAt(plan, shard, await readMember(plan, keys, { ...stores, rtdb }, node), stores),
   );
 }
 
@@ -56,6 +54,8 @@ function isHeldKey(key: string): boolean {
 interface Sides {
   found: NodeLeaves;
   rows: Row[];
+  /** Whether RTDB holds anything of the shard; true where that was not asked. */
+  hasNode: boolean;
   /** Keys that RTDB holds and whose values nobody asked for. */
   unread: ReadonlySet<string>;
 }
@@ -72,11 +72,11 @@ async function readMember(
   // Of a document's suspects too: there are no keys below it that could be asked for.
   if (plan.kind === 'full' || !isReadInParts(member)) {
     const [value, all] = await Promise.all([node ?? rtdb.read(keys), rows]);
-    return { found: leavesOf(value), rows: all, unread: NO_KEYS };
+    return { found: leavesOf(value), rows: all, hasNode: value !== null, unread: NO_KEYS };
   }
   if (member.aboveDay !== null) {
     const [value, some] = await Promise.all([readDays(plan, keys, rtdb), rows]);
-    return { found: leavesOf(value), rows: some, unread: NO_KEYS };
+    return { found: leavesOf(value), rows: some, hasNode: true, unread: NO_KEYS };
   }
   return readKeyed(plan, keys, rtdb, await rows, leavesOf);
 }
@@ -139,7 +139,7 @@ async function readKeyed(
   const unread = new Set(held.filter((key) => !asked.has(key)));
   const readable = [...asked].filter(isHeldKey);
   if (readable.length > MAX_ONE_BY_ONE) {
-    return { found: leavesOf(await rtdb.read(keys)), rows, unread: NO_KEYS };
+    return { found: leavesOf(await rtdb.read(keys)), rows, hasNode: true, unread: NO_KEYS };
   }
   const values = await Promise.all(
     readable.map(async (key) => [key, await rtdb.read([...at, key])] as const),
@@ -147,14 +147,13 @@ async function readKeyed(
   const node = literals
     .slice(0, place)
     .reduceRight<unknown>((child, literal) => ({ [literal]: child }), Object.fromEntries(values));
-  return { found: leavesOf(node), rows, unread };
+  return { found: leavesOf(node), rows, hasNode: true, unread };
 }
 
 function lookedAt(
   plan: MemberPlan,
   shard: string,
-  { found, rows, unread }: Sides,
-  hasNode: boolean,
+  { found, rows, hasNode, unread }: Sides,
   { retentionDays, times }: { retentionDays: number; times: ProofTimes },
 ): Looked {
   const { member, state, kind } = plan;

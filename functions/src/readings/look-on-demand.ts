@@ -40,7 +40,7 @@ export async function lookOnDemand(
     if (state === undefined) throw undeclared(member);
     return planOf(member, state, scopeOf(member.path));
   });
-  return lookAtShard(node, shard, plans, context);
+  return Promise.all(lookAtShard(node, shard, plans, context));
 }
 
 function undeclared({ path }: NodeMember): Error {

@@ -99,11 +99,12 @@ function planMember(
 ): MemberPlan {
   const plan = { member, state, kind, range: null, days: NO_DAYS, keys: NO_KEYS, wantsKeys: false };
   if (kind === 'full') return plan;
-  if (kind === 'suspects')
-    return { ...plan, keys: keysOf(state.suspects, member), days: daysOf(state.suspects, member) };
+  if (kind === 'suspects') return planSuspects(plan);
+  // Of which of them nobody knows.
+  if (state.moved === null) return { ...plan, kind: 'full' };
   if (member.aboveDay !== null) return planDays(plan, times, days);
   // Of one document, or of nodes without an order that could be asked for, a part costs as much as all.
-  if (!isReadInParts(member) || state.moved === null) return { ...plan, kind: 'full' };
+  if (!isReadInParts(member)) return { ...plan, kind: 'full' };
   const seenAt = kind === 'whole' ? null : seenAtOf(state);
   const keys = new Map<string, readonly string[]>();
   for (const [what, at] of state.moved) {
@@ -118,20 +119,34 @@ function planMember(
 const NO_DAYS: ReadonlySet<string> = new Set();
 const NO_KEYS: MemberPlan['keys'] = new Map();
 
+function planSuspects(plan: MemberPlan): MemberPlan {
+  const { member, state } = plan;
+  const days = daysOf(state.suspects, member);
+  if (member.aboveDay !== null && days.size > MAX_ONE_BY_ONE) return { ...plan, kind: 'full' };
+  return { ...plan, keys: keysOf(state.suspects, member), days };
+}
+
+/** Whatever days are asked for, those that a row touched are read with them: the shard counts as read up to now. */
 function planDays(plan: MemberPlan, times: ProofTimes, asked: DayRange | undefined): MemberPlan {
   const { state, kind, member } = plan;
-  if (asked !== undefined) return { ...plan, range: asked };
   const days = daysOf([...state.suspects, ...state.direct], member);
   if (kind === 'touched') {
     for (const day of movedDays(state, seenAtOf(state))) days.add(day);
-    return days.size > MAX_ONE_BY_ONE ? { ...plan, kind: 'full' } : { ...plan, days };
+    return days.size > MAX_ONE_BY_ONE
+      ? { ...plan, kind: 'full' }
+      : { ...plan, range: asked ?? null, days: daysBeside(asked ?? null, days) };
   }
   const range = wholeRange(state, times);
   for (const day of movedDays(state, null)) days.add(day);
   for (const day of daysOf(state.open, member)) days.add(day);
-  for (const day of [...days]) if (day >= range.from && day <= range.to) days.delete(day);
-  if (state.moved === null || days.size > MAX_ONE_BY_ONE) return { ...plan, kind: 'full' };
-  return { ...plan, range, days };
+  const beside = daysBeside(range, days);
+  return beside.size > MAX_ONE_BY_ONE
+    ? { ...plan, kind: 'full' }
+    : { ...plan, range, days: beside };
+}
+
+function daysBeside(range: DayRange | null, days: ReadonlySet<string>): Set<string> {
+  return new Set([...days].filter((day) => range === null || day < range.from || day > range.to));
 }
 
 /** From the day on which the last whole reading began, and some days back at least, to tomorrow. */

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
 import { query } from '../postgres/statements';
+import { escapeText } from '../values/storable';
+import { isForAll } from './each-shard';
 import type { ReadingRequest } from './plan-reading';
 import { everyMsFor } from './proof-times';
 import { type ReadingContext, type ReadingOutcome, readShard } from './read-shard';
@@ -126,16 +128,27 @@ const COUNT_SHARDS = query({
  * @returns rejects where Postgres can't be reached; a shard that can't be read fails alone
  */
 export async function workQueue(context: QueueContext): Promise<WorkDone> {
-  await findDue(context);
+  const unlisted = await findDue(context);
   const done = await readDue(context);
   for (const { name } of context.paths)
     await NOTE_FIRST_PASS.run(context.statements, { path: name });
   for (const { name } of context.paths) await tellCauses(name, context);
-  return done;
+  if (unlisted.isAll) throw unlisted.failures[0]?.error;
+  return { ...done, failed: done.failed + unlisted.failures.length };
 }
 
-/** Makes due what has changed: rows, gaps that ended, and shards that either store holds. */
-export async function findDue(context: QueueContext): Promise<void> {
+/** Nodes whose shards could not be listed; those that are known are read all the same. */
+export interface Unlisted {
+  failures: readonly { node: string; error: unknown }[];
+  /** Whether nothing could be listed. */
+  isAll: boolean;
+}
+
+/**
+ * Makes due what has changed: rows, gaps that ended, and shards that either store holds. A node that RTDB doesn't
+ * list is told to `onFailure`, and keeps no other from it. Rejects where Postgres is away.
+ */
+export async function findDue(context: QueueContext): Promise<Unlisted> {
   const { statements, times } = context;
   for (const { name } of context.paths) {
     await NOTE_GAPS.run(statements, { path: name });
@@ -143,11 +156,23 @@ export async function findDue(context: QueueContext): Promise<void> {
     await NOTE_TOUCHED.run(statements, { path: name, canary: CANARY_COUPLE, leastBetweenS });
   }
   const shardsOf = await countShards(context);
-  for (const node of shardNodes(context.paths)) {
-    if (context.isOver()) return;
-    await listNode(node, shardsOf, context);
+  const failures: { node: string; error: unknown }[] = [];
+  const nodes = shardNodes(context.paths);
+  for (const node of nodes) {
+    if (context.isOver()) break;
+    try {
+      await listNode(node, shardsOf, context);
+    } catch (error) {
+      if (isForAll(error)) throw error;
+      failures.push({ node: node.root.join('/'), error });
+      for (const { path } of node.members) context.onFailure?.(path.name, THE_LIST, error);
+    }
   }
+  return { failures, isAll: failures.length > 0 && failures.length === nodes.length };
 }
+
+/** In place of a shard, where the list of them can't be read: no key of RTDB has brackets. */
+const THE_LIST = '[the list of its shards]';
 
 async function listNode(
   { root, members }: ShardNode,
@@ -194,24 +219,33 @@ export async function readDue(context: QueueContext): Promise<WorkDone> {
   const done: WorkDone = { read: 0, failed: 0, isIdle: false };
   const taken: { node: ShardNode; shard: string }[] = [];
   const shardsOf = await countShards(context);
-  let refill: Promise<void> | null = null;
+  let refill: Promise<number> | null = null;
+  let isBroken = false;
   const take = async () => {
-    taken.push(...(await takeDue(nodes, context)));
+    const more = await takeDue(nodes, context);
+    taken.push(...more);
+    return more.length;
   };
-  const worker = async () => {
-    while (!context.isOver()) {
-      if (taken.length === 0) {
+  const work = async () => {
+    while (!isBroken && !context.isOver()) {
+      const next = taken.shift();
+      if (next !== undefined) await readOne(next.node, next.shard, { ...context, shardsOf }, done);
+      else {
         refill ??= take().finally(() => {
           refill = null;
         });
-        await refill;
+        if ((await refill) === 0) return;
       }
-      const next = taken.shift();
-      if (next === undefined) return;
-      await readOne(next.node, next.shard, { ...context, shardsOf }, done);
     }
   };
-  await Promise.all(Array.from({ length: context.concurrency }, worker));
+  const worker = () =>
+    work().catch((error: unknown) => {
+      isBroken = true;
+      throw error;
+    });
+  // What is under way ends first: nobody is to find it at work after the end.
+  const ends = await Promise.allSettled(Array.from({ length: context.concurrency }, worker));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
   await giveBack(taken, context);
   done.isIdle = !context.isOver();
   return done;
@@ -262,37 +296,38 @@ async function readOne(
   context: QueueContext & ReadingContext,
   done: WorkDone,
 ): Promise<void> {
-  try {
-    for (const outcome of await readShard(node, shard, context.request ?? {}, context)) {
+  const ends = await readShard(node, shard, context.request ?? {}, context).catch(
+    (error: unknown) => node.members.map(({ path }) => ({ path: path.name, error })),
+  );
+  const failed = ends.filter((end) => 'error' in end);
+  for (const end of ends) {
+    if ('error' in end) await noteFailure(end, shard, context);
+    else {
       done.read += 1;
-      context.onOutcome?.(outcome);
+      context.onOutcome?.(end);
     }
-  } catch (error) {
-    done.failed += 1;
-    await noteFailure(node, shard, error, context);
   }
+  if (failed.length > 0) done.failed += 1;
 }
 
 /** Rejects where Postgres is away: then no shard can be read, and this one's lease ends by itself. */
 async function noteFailure(
-  { members }: ShardNode,
+  { path, error }: { path: string; error: unknown },
   shard: string,
-  error: unknown,
   { statements, times, onFailure }: QueueContext,
 ): Promise<void> {
-  const reason = error instanceof Error ? error.message : String(error);
-  for (const { path } of members) {
-    onFailure?.(path.name, shard, error);
-    await FAIL_READING.run(statements, {
-      path: path.name,
-      shard,
-      reason,
-      againS: times.retryMs / 1_000,
-    });
-  }
+  onFailure?.(path, shard, error);
+  const reason = escapeText(error instanceof Error ? error.message : String(error));
+  const againS = times.retryMs / 1_000;
+  await FAIL_READING.run(statements, { path, shard, reason, againS }).catch((failure: unknown) => {
+    if (isForAll(failure)) throw failure;
+  });
 }
 
-async function countShards({ statements }: QueueContext): Promise<(path: string) => number> {
+/** How many shards each path has. */
+export async function countShards({
+  statements,
+}: Pick<QueueContext, 'statements'>): Promise<(path: string) => number> {
   const counted = new Map(
     (await COUNT_SHARDS.all(statements)).map(({ path, shards }) => [path, shards]),
   );

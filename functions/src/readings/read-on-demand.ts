@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { query, type Statements } from '../postgres/statements';
 import type { DayRange } from './plan-reading';
 import { findDue, type QueueContext, readDue, type WorkDone } from './queue';
+import { tellCauses } from './tell-causes';
 
 /** What a person asks to be read now. */
 export interface Demand {
@@ -56,7 +57,8 @@ export async function readOnDemand(demand: Demand, context: QueueContext): Promi
   const { shards } = demand;
   if (shards === null) {
     await FORGET_LISTING.run(statements, { paths });
-    await findDue(context);
+    const { isAll, failures } = await findDue(context);
+    if (isAll) throw failures[0]?.error;
   }
   const { askedAt } = await MAKE_DUE.one(statements, { paths, shards, isFull: demand.isFull });
   const request =
@@ -74,10 +76,12 @@ export async function readOnDemand(demand: Demand, context: QueueContext): Promi
     const more = await readDue(asked);
     done = { read: done.read + more.read, failed: done.failed + more.failed, isIdle: more.isIdle };
   }
+  for (const path of paths) await tellCauses(path, context);
   return done;
 }
 
-async function nextLookIn(
+/** How long until the next second look is due, in ms; null = there is none. */
+export async function nextLookIn(
   statements: Statements,
   paths: readonly string[],
   shards: readonly string[] | null,

@@ -18,8 +18,9 @@ export interface NodeMember {
 }
 
 /** Whether a part of it can be asked for: some days, or some keys. Else all is read. Pure. */
-export function isReadInParts({ below, aboveDay }: NodeMember): boolean {
-  return aboveDay !== null || below.filter((step) => 'part' in step).length === 1;
+export function isReadInParts({ path, below, aboveDay }: NodeMember): boolean {
+  if (aboveDay !== null) return true;
+  return path.dayColumn === null && below.filter((step) => 'part' in step).length === 1;
 }
 
 /** The nodes of these paths, in their order. Pure. */

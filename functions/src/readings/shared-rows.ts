@@ -50,9 +50,8 @@ function shareRow(
   const isOwn = (one: Difference) => one.kind === kind && one.resolvedBy === null;
   const own = changes.opened.filter(isOwn);
   const others = changes.opened.filter((one) => !isOwn(one));
-  if (looked.kind !== 'full' && known !== null) {
-    return count > MAX_ROWS_OF_KIND ? { ...changes, opened: others } : changes;
-  }
+  // The shared row may stand for them already; the next reading is a full one, which tells.
+  if (looked.kind !== 'full' && known !== null) return { ...changes, opened: others };
   const most = isFirstLook(own, looked) ? MAX_ROWS_OF_FIRST : MAX_ROWS_OF_KIND;
   if (count > most) return together(changes, kind, own, others, known, looked);
   return known === null ? changes : apart(changes, own, others, known, looked);

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { taken, takenLeaf } from '../backfill/taken-leaf';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { query } from '../postgres/statements';
 import type { ComparedKey, Row } from '../readings/compare-key';
 import { keyObject } from '../readings/decide-reading';
+import { taken, takenLeaf } from '../readings/taken-leaf';
 import type { Json } from '../values/json';
 
 /** Sets rows to RTDB's state, guarded: migrations/20261128000014_backfill_repair.sql. */

@@ -1,18 +1,15 @@
-import { inKeyOrder } from '../backfill/taken-leaf';
-import { differenceOfWrite } from '../backfill/untold-fill';
 import type { MirroredPath } from '../paths/mirrored-path';
 import type { ComparedKey, DifferenceKind } from '../readings/compare-key';
-import type { FoundRow } from '../readings/explain-differences';
+import { differenceOfWrite } from '../readings/difference-of-write';
+import { type ExplainContext, explainDifferences } from '../readings/explain-differences';
 import { type LookContext, lookOnDemand } from '../readings/look-on-demand';
 import { keyId } from '../readings/plan-reading';
-import type { Difference, Looked } from '../readings/reading';
+import type { Looked } from '../readings/reading';
 import type { ShardNode } from '../readings/shard-node';
+import { inKeyOrder } from '../readings/taken-leaf';
 import { REPAIR_ROWS, repairOf } from './repair-rows';
 
-export interface RepairContext extends LookContext {
-  /** Tells why keys differ, as a reading does. */
-  explain(differences: readonly Difference[], looked: Looked): Promise<FoundRow[]>;
-}
+export type ShardRepair = ExplainContext & LookContext;
 
 /**
  * What became of one difference.
@@ -82,7 +79,7 @@ export async function repairKeys(
   path: MirroredPath,
   shard: string,
   keys: readonly ComparedKey[],
-  context: RepairContext,
+  context: ShardRepair,
 ): Promise<RepairStep[]> {
   const steps: RepairStep[] = [];
   const member = { ...node, members: node.members.filter((one) => one.path.name === path.name) };
@@ -99,8 +96,9 @@ export async function repairKeys(
 async function writeBatch(
   before: readonly ComparedKey[],
   looked: Looked,
-  { statements, times, explain }: RepairContext,
+  context: ShardRepair,
 ): Promise<RepairStep[]> {
+  const { statements, times } = context;
   const { path, shard, state } = looked;
   const now = new Map(looked.compared.map((key) => [keyId(key.parts), key]));
   const standing = before.flatMap((old) => {
@@ -117,7 +115,7 @@ async function writeBatch(
     const differences = told.map(({ difference }) => difference);
     const { written } = await REPAIR_ROWS.one(statements, {
       ...{ path: path.name, shard, lockWait: LOCK_WAIT },
-      found: await explain(differences, looked),
+      found: await explainDifferences(differences, looked, context),
       repairs: standing.map(({ key, old }) => repairOf(key, old.row, path, state.readAt)),
     });
     for (const n of written) if (standing[n] !== undefined) done.add(standing[n].old);

@@ -9,12 +9,7 @@ import type { ShardList } from '../readings/queue';
 import { type ShardNode, shardNodes } from '../readings/shard-node';
 import { isStorable } from '../values/storable';
 import { SHARDS_AFTER, SHARDS_WITH_ROWS } from './repair-rows';
-import {
-  type RepairStep,
-  repairKeys,
-  type RepairContext as ShardContext,
-  sortDifferences,
-} from './repair-shard';
+import { type RepairStep, repairKeys, type ShardRepair, sortDifferences } from './repair-shard';
 
 /** What a repair looks at. */
 export interface RepairRequest {
@@ -30,8 +25,8 @@ export interface RepairRequest {
   bury: number | null;
 }
 
-export interface RepairContext extends ShardContext {
-  rtdb: ShardContext['rtdb'] & ShardList;
+export interface RepairContext extends ShardRepair {
+  rtdb: ShardRepair['rtdb'] & ShardList;
   paths: readonly MirroredPath[];
   /** Shards at once. */
   concurrency: number;
@@ -54,7 +49,7 @@ const MAX_BURIED_SHARE = 0.01;
 const PAGE = 1_000;
 
 /** How many live rows may be buried, without more being said. Pure. */
-export function buryLimit(live: number, asked: number | null): number {
+function buryLimit(live: number, asked: number | null): number {
   return asked ?? Math.min(MAX_BURIED, Math.max(FEW_BURIED, Math.floor(live * MAX_BURIED_SHARE)));
 }
 

@@ -8,8 +8,8 @@ export const ANNA = 'anna_1';
 export const COUPLE = `${ANNA}_ben`;
 export const DENIED = { code: '42501' };
 
-/** PostgREST's login, which becomes `authenticated` for a request; the functions'; nobody's. */
-export type Login = 'authenticator' | 'mirror_functions' | 'stranger';
+/** PostgREST's login, which becomes `authenticated` for a request; the functions'; the API's own; nobody's. */
+export type Login = 'authenticator' | 'mirror_functions' | 'mirror_api' | 'stranger';
 
 type As = <T>(work: (client: Client) => Promise<T>) => Promise<T>;
 
@@ -36,6 +36,7 @@ export async function startAttackedDatabase(): Promise<AttackedDatabase> {
     `alter role authenticator password 'x';
      create role stranger login password 'x';
      create role mirror_functions login password 'x' in role quest_mirror_writer;
+     create role mirror_api login password 'x' in role quest_mirror_api;
      insert into rtdb.quest_completions
        (couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_id,
         event_time, deleted_at)

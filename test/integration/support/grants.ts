@@ -24,8 +24,11 @@ const BOOKS: Record<string, Granted> = {
   identity: { writer: ADDS, api: ADDS, reader: READS },
   locks: { writer: WRITES, api: null, reader: null },
   paths: { writer: READS, api: READS, reader: READS },
+  listings: { writer: READS, api: READS, reader: READS },
   rates: { writer: ADDS, api: null, reader: READS },
   reading_sums: { writer: READS, api: null, reader: READS },
+  readings: { writer: READS, api: READS, reader: READS },
+  suspects: { writer: READS, api: READS, reader: READS },
   reconcile_runs: { writer: WRITES, api: null, reader: READS },
   reconcile_shards: { writer: WRITES, api: null, reader: READS },
 };
@@ -37,6 +40,27 @@ const COLUMNS = ['quest_mirror_api: update on rtdb.quest_completions (client_cla
 
 /** Who may call a function. All others are the owner's alone. */
 const CALLS: Record<string, readonly string[]> = {
+  // What reads and sets readings; of these the API and the dashboard may call what changes nothing but the log.
+  begin_listing: ['writer'],
+  begin_reading: ['api', 'reader', 'writer'],
+  end_listing: ['writer'],
+  fail_reading: ['writer'],
+  give_back: ['writer'],
+  log_reading: ['api', 'writer'],
+  make_due: ['writer'],
+  name_list: ['api', 'reader', 'writer'],
+  note_first_pass: ['writer'],
+  note_gaps: ['writer'],
+  note_listed: ['writer'],
+  note_rows: ['writer'],
+  note_touched: ['writer'],
+  resolve_told: ['writer'],
+  row_of: ['reader', 'writer'],
+  rows_of: ['api', 'reader', 'writer'],
+  set_reading: ['writer'],
+  take_due: ['writer'],
+  written_between: ['writer'],
+
   as_evidence: ['api', 'writer'],
   canary_row: ['reader', 'writer'],
   claim_by_client: ['api', 'writer'],

@@ -8,8 +8,6 @@ import { rtdbShards } from '../../../functions/src/readings/rtdb-shards';
 import { cloneDatabase, type TestDatabase } from '../../support/database';
 import { type StandinTree, startStandinTree } from '../../support/standin-tree';
 
-const NAMESPACE = 'demo-quests-default-rtdb';
-
 /** Both stores, and a worker that reads what is due. */
 export interface TestProof {
   database: TestDatabase;
@@ -31,12 +29,7 @@ export interface Worked extends WorkDone {
 
 export async function startProof({ retentionDays = 0 } = {}): Promise<TestProof> {
   const [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
-  const address = rtdb.standin.address;
-  const source = rtdbShards({
-    database: { origin: `http://${address}`, namespace: NAMESPACE, instance: NAMESPACE },
-    accessToken: async () => 'owner',
-    firstPauseMs: 5,
-  });
+  const source = rtdbShards(rtdb.access);
   return {
     database,
     rtdb,

@@ -9,13 +9,11 @@ import {
   tryBackfill,
 } from '../../backfill/backfill';
 import type { BackfillCounts, BackfillRequest } from '../../backfill/books';
+import { backfillFromBackup } from '../../backfill/fill-from-backup';
 import { rangesOfGaps } from '../../backfill/gap-days';
-import { prepareEvaluation } from '../../deploy/prepare-evaluation';
+import { openReadings } from '../../deploy/from-environment';
 import { UsageError } from '../../errors/mirror-error';
 import type { Statements } from '../../postgres/statements';
-import { explainDifferences } from '../../readings/explain-differences';
-import { PROOF_TIMES } from '../../readings/proof-times';
-import { rtdbShards } from '../../readings/rtdb-shards';
 import type { CommandContext, ExitWith } from '../context';
 import {
   dateRangeOption,
@@ -28,9 +26,10 @@ import {
 } from '../options';
 import { jsonLine, printable } from '../printable';
 import { createProgress, type Progress } from '../progress';
+import { type BackupOptions, refuseLoneTime, withBackup, withBackupOption } from '../with-backup';
 import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
 
-interface BackfillOptions extends StoreOptions, ShardOptions {
+interface BackfillOptions extends StoreOptions, ShardOptions, BackupOptions {
   path?: string[];
   from?: string;
   to?: string;
@@ -66,6 +65,7 @@ export function registerBackfill(
     .option('--dry-run', 'count what is missing, write nothing')
     .option('--concurrency <n>', 'shards at once', wholeNumber('--concurrency', 1, 256), 16)
     .option('--json', 'print one JSON object');
+  withBackupOption(command, ['from', 'to', 'gaps', 'resume']);
   withStoreOptions(withShardOption(withPathOption(command))).action((options: BackfillOptions) =>
     backfill(options, context, exitWith),
   );
@@ -78,16 +78,13 @@ async function backfill(
 ): Promise<void> {
   const paths = pathsNamed(options.path);
   const days = dateRangeOption(options);
-  await withStores(command.env, options, async (statements, _, access) => {
+  refuseLoneTime(options);
+  await withStores(command, options, async (statements, access) => {
     const progress = createProgress(command, 'shards');
     const context: BackfillContext = {
-      ...{ statements, rtdb: rtdbShards(access), paths, retentionDays: 0, times: PROOF_TIMES },
+      ...openReadings(command.env, paths, { statements, rtdb: access }),
       concurrency: options.concurrency,
       countsUnexplained: options.gaps ?? false,
-      explain: (differences, looked) =>
-        explainDifferences(differences, looked, {
-          ...{ statements, prepareEvaluation, times: PROOF_TIMES },
-        }),
       onProgress: follow(progress),
     };
     const resumed = options.resume ? await unfinished(context) : null;
@@ -107,18 +104,39 @@ async function backfill(
       command.writeOut(options.json ? jsonLine({ inserted: 0 }) : text);
       return;
     }
-    const summary = options.dryRun
-      ? await tryBackfill(request, context).finally(progress.stop)
-      : await runBackfill(resumed ?? (await openBackfill(request, context)), context).finally(
-          progress.stop,
-        );
+    const fill = async () => {
+      if (options.backup !== undefined)
+        return fillFromBackup(options, command, context, access.database.instance);
+      if (options.dryRun) return tryBackfill(request, context);
+      return runBackfill(resumed ?? (await openBackfill(request, context)), context);
+    };
+    const summary = await fill().finally(progress.stop);
     const { total, ...rest } = summary;
     command.writeOut(
       options.json
         ? jsonLine({ ...total, ...rest })
-        : formatBackfill(summary, request, { isGaps: options.gaps ?? false }),
+        : formatBackfill(summary, request, {
+            isGaps: options.gaps ?? false,
+            isBackup: options.backup !== undefined,
+          }),
     );
     if (summary.failed.length > 0) exitWith(1);
+  });
+}
+
+function fillFromBackup(
+  options: BackfillOptions,
+  command: CommandContext,
+  context: BackfillContext,
+  instance: string,
+): Promise<BackfillSummary> {
+  const { statements, paths, retentionDays } = context;
+  const shards = shardsOf(options);
+  const stores = { statements, instance, paths, databaseUrlEnv: options.databaseUrlEnv };
+  return withBackup(options, command, stores, ({ comparisons, takenAt, columnsDue }) => {
+    const only = shards === null ? null : new Set(shards);
+    const scope = { takenAt, columnsDue, retentionDays, shards: only };
+    return backfillFromBackup(comparisons, scope, options.dryRun ?? false, context);
   });
 }
 
@@ -159,14 +177,14 @@ function follow(progress: Progress): NonNullable<BackfillContext['onProgress']> 
 function formatBackfill(
   summary: BackfillSummary,
   request: BackfillRequest,
-  { isGaps }: { isGaps: boolean },
+  kind: { isGaps: boolean; isBackup: boolean },
 ): string {
   const lines = Object.entries(summary.paths).map(([path, counts]) =>
     summary.id === null ? wouldLine(path, counts, request) : didLine(path, counts, request),
   );
   const title =
     summary.id === null ? 'Nothing was written (--dry-run).' : `Backfill ${summary.id}.`;
-  return [title, ...lines, ...remarks(summary, request, isGaps), ''].join('\n');
+  return [title, ...lines, ...remarks(summary, request, kind), ''].join('\n');
 }
 
 function didLine(path: string, counts: BackfillCounts, request: BackfillRequest): string {
@@ -183,7 +201,7 @@ function wouldLine(path: string, counts: BackfillCounts, request: BackfillReques
 function remarks(
   { id, total, failed }: BackfillSummary,
   request: BackfillRequest,
-  isGaps: boolean,
+  { isGaps, isBackup }: { isGaps: boolean; isBackup: boolean },
 ): string[] {
   const lines: string[] = [];
   if (isGaps && id !== null && total.inserted > 0) {
@@ -208,7 +226,8 @@ function remarks(
     lines.push(printable(`Not filled: ${node}/${shard}: ${error}`));
   }
   if (failed.length > 0) {
-    lines.push(`${failed.length} shards could not be filled. Again: mirror backfill --resume`);
+    const again = isBackup ? 'with the same backup' : 'mirror backfill --resume';
+    lines.push(`${failed.length} shards could not be filled. Again: ${again}`);
   }
   return lines;
 }

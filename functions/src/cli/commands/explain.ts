@@ -31,15 +31,15 @@ export function registerExplain(program: Command, context: CommandContext): void
 async function explain(
   text: string,
   options: ExplainOptions,
-  { env, writeOut }: CommandContext,
+  { env, writeOut, writeError }: CommandContext,
 ): Promise<void> {
   const named = leafOfRef(text, pathsNamed(options.path), new Date().toISOString());
   const retentionDays = read(env, 'RETENTION_DAYS') ?? 0;
   const story = await readStores(() =>
     withStores(
-      env,
+      { env, writeError },
       options,
-      async (statements, _, access): Promise<LeafStory> => {
+      async (statements, access): Promise<LeafStory> => {
         const [raw, side] = await Promise.all([
           rtdbShards(access).read(named.ref.split('/')),
           readPostgresSide(named, statements, PROOF_TIMES),

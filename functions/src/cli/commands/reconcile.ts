@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { z } from 'zod';
+import { type BackupDone, reconcileBackup } from '../../backup/reconcile-backup';
 import { openReadings } from '../../deploy/from-environment';
 import { UsageError } from '../../errors/mirror-error';
 import { query, type RowOf, type Statements } from '../../postgres/statements';
 import { type QueueContext, type WorkDone, workQueue } from '../../readings/queue';
 import { readOnDemand } from '../../readings/read-on-demand';
+import type { RtdbAccess } from '../../rtdb/rtdb-client';
 import type { CommandContext, ExitWith } from '../context';
 import {
   dateRangeOption,
@@ -17,9 +19,10 @@ import {
 } from '../options';
 import { jsonLine, printable } from '../printable';
 import { createProgress } from '../progress';
+import { type BackupOptions, refuseLoneTime, withBackup, withBackupOption } from '../with-backup';
 import { type StoreOptions, withStoreOptions, withStores } from '../with-stores';
 
-interface ReconcileOptions extends StoreOptions, ShardOptions {
+interface ReconcileOptions extends StoreOptions, ShardOptions, BackupOptions {
   path?: string[];
   full?: true;
   from?: string;
@@ -52,6 +55,7 @@ export function registerReconcile(
       16,
     )
     .option('--json', 'print one JSON object');
+  withBackupOption(command, ['full', 'from', 'to', 'keepGoing']);
   withStoreOptions(withShardOption(withPathOption(command))).action((options: ReconcileOptions) =>
     reconcile(options, context, exitWith),
   );
@@ -118,43 +122,60 @@ async function reconcile(
   }
   if (options.full && days !== null)
     throw new UsageError('--full reads all days: leave out --from');
+  refuseLoneTime(options);
   const failures: { path: string; shard: string; reason: string }[] = [];
-  const { done, summary } = await withStores(
-    command.env,
-    options,
-    async (statements, _tree, access) => {
-      const progress = createProgress(command, 'shards');
-      let read = 0;
-      const context: QueueContext = {
-        ...openReadings(command.env, paths, { statements, rtdb: access }),
-        concurrency: options.concurrency,
-        isOver: () => false,
-        onOutcome() {
-          read += 1;
-          progress.update(read);
-        },
-        onFailure: (path, shard, error) =>
-          failures.push({ path, shard, reason: error instanceof Error ? error.message : '' }),
-      };
-      progress.start(await countOf(statements, paths, shards));
-      try {
-        const demand = { shards, isFull: options.full ?? false, days };
-        const done = options.keepGoing
-          ? await workQueue(context)
-          : await readOnDemand(demand, context);
-        const names = paths.map(({ name }) => name);
-        return { done, summary: await SUMMARY.all(statements, { paths: names, shards }) };
-      } finally {
-        progress.stop();
-      }
-    },
-  );
+  const { done, summary } = await withStores(command, options, async (statements, access) => {
+    const progress = createProgress(command, 'shards');
+    let read = 0;
+    const context: QueueContext = {
+      ...openReadings(command.env, paths, { statements, rtdb: access }),
+      concurrency: options.concurrency,
+      isOver: () => false,
+      onOutcome() {
+        read += 1;
+        progress.update(read);
+      },
+      onFailure: (path, shard, error) =>
+        failures.push({ path, shard, reason: error instanceof Error ? error.message : '' }),
+    };
+    progress.start(await countOf(statements, paths, shards));
+    try {
+      const demand = { shards, isFull: options.full ?? false, days };
+      const readLive = () =>
+        options.keepGoing ? workQueue(context) : readOnDemand(demand, context);
+      const done =
+        options.backup === undefined
+          ? await readLive()
+          : await readBackupFile(options, command, context, access, shards);
+      const names = paths.map(({ name }) => name);
+      return { done, summary: await SUMMARY.all(statements, { paths: names, shards }) };
+    } finally {
+      progress.stop();
+    }
+  });
   if (options.json) command.writeOut(jsonLine({ ...done, paths: summary, failures }));
   else command.writeOut(formatDone(done, summary));
   for (const { path, shard, reason } of options.json ? [] : failures) {
     command.writeError(`mirror: ${path}, ${printable(shard)}: ${printable(reason)}\n`);
   }
   if (failures.length > 0) exitWith(1);
+}
+
+/** Reads in full as of a backup, and live what that alone doesn't tell. */
+function readBackupFile(
+  options: ReconcileOptions,
+  command: CommandContext,
+  context: QueueContext,
+  { database: { instance } }: RtdbAccess,
+  shards: readonly string[] | null,
+): Promise<BackupDone> {
+  const { statements, paths, retentionDays } = context;
+  const stores = { statements, instance, paths, databaseUrlEnv: options.databaseUrlEnv };
+  return withBackup(options, command, stores, ({ comparisons, takenAt, columnsDue }) => {
+    const only = shards === null ? null : new Set(shards);
+    const scope = { takenAt, columnsDue, retentionDays, shards: only };
+    return reconcileBackup({ comparisons, scope }, context);
+  });
 }
 
 async function countOf(
@@ -166,7 +187,7 @@ async function countOf(
   return known.reduce((sum, path) => sum + path.shards, 0);
 }
 
-function formatDone(done: WorkDone, summary: readonly PathSummary[]): string {
+function formatDone(done: WorkDone | BackupDone, summary: readonly PathSummary[]): string {
   const lines = summary.map(({ path, shards, keys, differing, inFlight, unread }) => {
     const parts = [
       `${keys} keys in ${shards} shards`,
@@ -176,5 +197,9 @@ function formatDone(done: WorkDone, summary: readonly PathSummary[]): string {
     ];
     return `  ${path}: ${parts.join(', ')}`;
   });
-  return `${[`${done.read} readings`, ...lines].join('\n')}\n`;
+  const title =
+    'read' in done
+      ? `${done.read} readings`
+      : `${done.compared} shards compared with the backup, ${done.looked} of them looked at in both stores`;
+  return `${[title, ...lines].join('\n')}\n`;
 }

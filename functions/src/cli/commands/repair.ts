@@ -1,11 +1,7 @@
 import { type Command, Option } from 'commander';
-import { prepareEvaluation } from '../../deploy/prepare-evaluation';
-import { read } from '../../deploy/settings';
+import { openReadings } from '../../deploy/from-environment';
 import { UsageError } from '../../errors/mirror-error';
 import { leafOfRef } from '../../explain/leaf-of-ref';
-import { explainDifferences } from '../../readings/explain-differences';
-import { PROOF_TIMES } from '../../readings/proof-times';
-import { rtdbShards } from '../../readings/rtdb-shards';
 import { type ColumnsSummary, recomputeColumns } from '../../repair/recompute-columns';
 import {
   type RepairContext,
@@ -82,22 +78,18 @@ export function registerRepair(
 async function repairRows(
   refs: string[],
   options: RepairOptions,
-  { env, writeOut }: CommandContext,
+  { env, writeOut, writeError }: CommandContext,
   exitWith: ExitWith,
 ): Promise<void> {
   const paths = pathsNamed(options.path);
   const request = requestOf(refs, options, paths);
-  const retentionDays = options.retentionDays ?? read(env, 'RETENTION_DAYS') ?? 0;
   const totals = new Map<RepairOutcome, number>();
   const steps: RepairStep[] = [];
-  const summary = await withStores(env, options, (statements, _, access) => {
+  const summary = await withStores({ env, writeError }, options, (statements, access) => {
     const context: RepairContext = {
-      ...{ statements, rtdb: rtdbShards(access), paths, retentionDays, times: PROOF_TIMES },
+      ...openReadings(env, paths, { statements, rtdb: access }),
+      ...(options.retentionDays === undefined ? {} : { retentionDays: options.retentionDays }),
       concurrency: options.concurrency,
-      explain: (differences, looked) =>
-        explainDifferences(differences, looked, {
-          ...{ statements, prepareEvaluation, times: PROOF_TIMES },
-        }),
       onStep(step) {
         totals.set(step.outcome, (totals.get(step.outcome) ?? 0) + 1);
         if (options.json) steps.push(step);

@@ -1,6 +1,8 @@
-import { leavesOfCouple } from '../../completions-only/reconcile/leaves-of-couple';
-import { limitConcurrency } from '../../completions-only/reconcile/limit-concurrency';
-import type { RtdbTree } from '../../completions-only/rtdb-tree';
+import { questCompletions } from '../../paths/quest-completions/quest-completions';
+import { leavesOfNode } from '../../readings/leaves-of-node';
+import { type NodeMember, shardNodes } from '../../readings/shard-node';
+import { pagesOfKeys } from '../../rtdb/rtdb-children';
+import { type RtdbAccess, readRtdb } from '../../rtdb/rtdb-client';
 
 /** The most completions that one write could touch, as far as was looked. */
 export interface FanOut {
@@ -11,35 +13,45 @@ export interface FanOut {
 }
 
 const READS_AT_ONCE = 8;
-const [FIRST_DAY, LAST_DAY] = ['0001-01-01', '9999-12-31'];
+const AS_OF = '9999-12-31T00:00:00.000000Z';
 
-/** Reads a sample of couples, evenly spread, all their days. */
-export async function largestFanOut(rtdb: RtdbTree, sample: number): Promise<FanOut> {
-  const all = await rtdb.listCouples();
+/** Reads a sample of couples, evenly spread, all their days. Rejects with RtdbReadError. */
+export async function largestFanOut(rtdb: RtdbAccess, sample: number): Promise<FanOut> {
+  const [node] = shardNodes([questCompletions]);
+  const member = node?.members[0];
+  const found: FanOut = { ofDay: 0, ofCouple: 0, couplesRead: 0, couples: 0 };
+  if (node === undefined || member === undefined) return found;
+  const all: string[] = [];
+  for await (const page of pagesOfKeys(rtdb, node.root)) all.push(...page);
+  found.couples = all.length;
+  found.couplesRead = Math.min(sample, all.length);
   const step = Math.max(1, all.length / sample);
-  const count = Math.min(sample, all.length);
-  const couples = Array.from({ length: count }, (_, n) => all[Math.floor(n * step)] ?? '');
-  const limit = limitConcurrency(READS_AT_ONCE);
-  const sizes = await Promise.all(
-    couples.map((coupleId) =>
-      limit(async () => sizesOf(coupleId, await rtdb.readDays(coupleId, FIRST_DAY, LAST_DAY))),
-    ),
+  const couples = Array.from(
+    { length: found.couplesRead },
+    (_, n) => all[Math.floor(n * step)] ?? '',
   );
-  const largest = (numbers: readonly number[]) => numbers.reduce((a, b) => Math.max(a, b), 0);
-  return {
-    ofDay: largest(sizes.map(({ ofDay }) => ofDay)),
-    ofCouple: largest(sizes.map(({ ofCouple }) => ofCouple)),
-    couplesRead: count,
-    couples: all.length,
+  const read = async (): Promise<void> => {
+    for (let couple = couples.shift(); couple !== undefined; couple = couples.shift()) {
+      const keys = [...node.root, couple];
+      const { ofDay, ofCouple } = sizesOf(member, keys, await readRtdb(rtdb, { path: keys }));
+      found.ofDay = Math.max(found.ofDay, ofDay);
+      found.ofCouple = Math.max(found.ofCouple, ofCouple);
+    }
   };
+  await Promise.all(Array.from({ length: READS_AT_ONCE }, read));
+  return found;
 }
 
-function sizesOf(coupleId: string, days: unknown): Pick<FanOut, 'ofDay' | 'ofCouple'> {
-  const byDay = new Map<string, number>();
-  let ofCouple = 0;
-  for (const { key } of leavesOfCouple(coupleId, days, '1970-01-01T00:00:00.000000Z')) {
-    byDay.set(key.dateKey, (byDay.get(key.dateKey) ?? 0) + 1);
-    ofCouple += 1;
+function sizesOf(
+  member: NodeMember,
+  keys: readonly string[],
+  node: unknown,
+): Pick<FanOut, 'ofDay' | 'ofCouple'> {
+  const byDay = new Map<string | null, number>();
+  const { leaves } = leavesOfNode(member, keys, node, AS_OF);
+  for (const { leaf } of leaves) {
+    const { day } = member.path.placeOf(leaf);
+    byDay.set(day, (byDay.get(day) ?? 0) + 1);
   }
-  return { ofDay: Math.max(0, ...byDay.values()), ofCouple };
+  return { ofDay: Math.max(0, ...byDay.values()), ofCouple: leaves.length };
 }

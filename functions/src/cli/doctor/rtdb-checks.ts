@@ -2,9 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { FAN_OUT_LIMIT } from '../../completions-only/reconcile/fan-out';
-import { createRtdbTree } from '../../completions-only/rtdb-tree';
 import { COMPLETION_PATTERN } from '../../paths/quest-completions/completion-path';
+import { FAN_OUT_LIMIT } from '../../readings/fan-out';
 import { type RtdbAccess, RtdbReadError, readRtdb } from '../../rtdb/rtdb-client';
 import { projectFolder } from '../folders';
 import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from './check';
@@ -125,6 +124,6 @@ export const RTDB_CHECKS: readonly Check[] = [
     strictnessCheck(JSON.parse(text)),
   ),
   check('largest fan-out', async (options, { sample }) =>
-    fanOutCheck(await largestFanOut(createRtdbTree(options), sample)),
+    fanOutCheck(await largestFanOut(options, sample)),
   ),
 ];

@@ -1,8 +1,8 @@
 import { html } from 'hono/html';
 import { CAUSES, KINDS } from '../../divergences/vocabulary';
+import type { LeafStory, ShownSide } from '../../explain/leaf-story';
+import { COMPARED } from '../../explain/story-words';
 import { printableValue } from '../../values/printable';
-import type { LeafStory, PostgresSide } from '../reconcile/leaf-story';
-import { COMPARED } from '../reconcile/story-words';
 import {
   cut,
   duration,
@@ -44,7 +44,7 @@ function contentOf(panel: Panel<OpenStory>): Markup {
   }
 }
 
-function sides(side: PostgresSide, rtdb: LeafStory['rtdb'] | null): Markup {
+function sides(side: ShownSide, rtdb: LeafStory['rtdb'] | null): Markup {
   return html`<p class="ref">${outside(side.ref, 1_500)}</p>
     <p class="dim">as of ${time(side.asOf)} UTC, by the database's clock</p>
     <div class="sides">
@@ -69,19 +69,15 @@ function rtdbSide({ value: held, issues }: LeafStory['rtdb']): Markup {
   ${refused ? html`<p>The mirror refuses it: ${outside(refused, 600)}</p>` : ''}`;
 }
 
-function rowSide({ row }: PostgresSide): Markup {
+function rowSide({ row }: ShownSide): Markup {
   if (row === null) return html`<p>no row</p>`;
   const facts: [string, Markup | string][] = [
     ['version', row.eventTime === null ? 'none, any event wins' : time(row.eventTime)],
     ['event', row.eventId === null ? 'none' : outside(row.eventId)],
     ['origin', cut(row.origin)],
-    ['completed at', time(row.completedAt)],
     ['mirrored at', time(row.mirroredAt)],
     ['lag', row.lagMs === null ? 'no event' : duration(row.lagMs)],
-    [
-      'phone',
-      row.clientClaimedAt === null ? 'no claim' : html`claimed at ${time(row.clientClaimedAt)}`,
-    ],
+    ['columns', value(row.columns)],
   ];
   return html`${
     row.isTombstone && row.deletedAt !== null
@@ -97,7 +93,7 @@ function factsOf(facts: readonly [string, Markup | string][]): Markup {
   </dl>`;
 }
 
-function evidence(side: PostgresSide): Markup {
+function evidence(side: ShownSide): Markup {
   return html`${divergencesOf(side.divergences, side.ref)}
     ${directWriteOf(side)}
     ${listOf(
@@ -107,13 +103,16 @@ function evidence(side: PostgresSide): Markup {
           html`${words(reason)}, ${time(fromAt)} to ${toAt === null ? 'now' : time(toAt)}`,
       ),
     )}
-    ${listOf(
-      'Newest runs that compared it',
-      side.runs.map(
-        ({ id, status, startedAt, error }) =>
-          html`run ${id} ${status}, ${time(startedAt)}${error === null ? '' : html`: ${outside(error)}`}`,
-      ),
-    )}`;
+    ${listOf('Readings of its shard', readingOf(side))}`;
+}
+
+function readingOf({ reading }: ShownSide): Markup[] {
+  if (reading === null) return [];
+  const at = (instant: string | null) => (instant === null ? 'never' : time(instant));
+  const { readAt, fullAt, dueAt, keys, inFlight } = reading;
+  return [
+    html`whole ${at(readAt)}, full ${at(fullAt)}, due ${at(dueAt)}; ${keys} keys, ${inFlight} in flight`,
+  ];
 }
 
 function divergencesOf(divergences: LeafStory['divergences'], ref: string): Markup {
@@ -131,7 +130,7 @@ function divergenceOf(one: LeafStory['divergences'][number], ref: string): Marku
       one.timesSeen === 1 ? 'once' : html`${one.timesSeen} times to ${time(one.lastSeenAt)}`,
     ],
     ['state', one.resolvedAt === null ? 'open' : html`resolved ${time(one.resolvedAt)}`],
-    ['by', `the ${cut(one.detectedBy)}${one.runId === null ? '' : `, run ${one.runId}`}`],
+    ['by', `the ${cut(one.detectedBy)}`],
     ...(one.ref === ref ? [] : [['of', 'the whole day'] as [string, string]]),
     ['RTDB said', value(one.rtdbValue)],
     ['Postgres said', value(one.postgresValue)],
@@ -144,7 +143,7 @@ function divergenceOf(one: LeafStory['divergences'][number], ref: string): Marku
     ${factsOf(facts)}`;
 }
 
-function directWriteOf({ directWrite: write }: PostgresSide): Markup {
+function directWriteOf({ directWrite: write }: ShownSide): Markup {
   if (write === null) return listOf('Direct write', []);
   return html`<h4>Direct write</h4>
     <p>${time(write.writtenAt)} ${write.operation} by ${outside(write.writtenBy)}</p>

@@ -106,17 +106,6 @@ export async function readCouples(
   return part(days, page, presentInstant());
 }
 
-/** Reads RTDB's side of named couples alone; they come in order. */
-export async function readLeaves(
-  couples: readonly string[],
-  dates: DateRange,
-  sides: Sides,
-): Promise<Leaf[]> {
-  const days = await readDays(couples, dates, sides);
-  const readAt = presentInstant();
-  return days.flatMap((one) => [...leavesOfCouple(one.coupleId, one.days, readAt)]);
-}
-
 function part(days: readonly Days[], page: CompletionPage, readAt: string): SidesRead {
   const held = new Set(page.rows.map(({ key }) => key.coupleId));
   for (const one of days) if (one.days !== null) held.add(one.coupleId);

@@ -69,7 +69,7 @@ export function dayPath(key: Pick<CompletionKey, 'coupleId' | 'dateKey'>): strin
 }
 
 /** The path of a couple's quests. */
-export function couplePath({ coupleId }: Pick<CompletionKey, 'coupleId'>): string {
+function couplePath({ coupleId }: Pick<CompletionKey, 'coupleId'>): string {
   return `daily_quests/${coupleId}`;
 }
 

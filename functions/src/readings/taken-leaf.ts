@@ -1,10 +1,10 @@
 import type { MirroredPath } from '../paths/mirrored-path';
-import type { ComparedKey } from '../readings/compare-key';
-import { keyObject } from '../readings/decide-reading';
-import { leafOfParts } from '../readings/look-at-shard';
 import type { Json, JsonObject } from '../values/json';
 import { escapeText } from '../values/storable';
 import { compareUtf8 } from '../values/utf8-order';
+import type { ComparedKey } from './compare-key';
+import { keyObject } from './decide-reading';
+import { leafOfParts } from './look-at-shard';
 
 /** A leaf that is to be written, as `mirror.fill_rows` and `mirror.repair_rows` take it. */
 export interface TakenLeaf {

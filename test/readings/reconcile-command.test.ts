@@ -9,7 +9,7 @@ import { node22 } from '../support/runtime';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
 const ROOT = join(__dirname, '..', '..');
-const RANGE = ['--from', '2025-11-18', '--to', '2025-11-20', '--grace-seconds', '0'];
+const PATH = ['--path', 'quest_completions'];
 
 let database: TestDatabase;
 let rtdb: StandinTree;
@@ -30,6 +30,7 @@ const env = () => ({
   DATABASE_URL: database.url,
   FIREBASE_DATABASE_EMULATOR_HOST: faulty.address,
   GCLOUD_PROJECT: 'demo-quests',
+  RECONCILE_GRACE_SECONDS: '0',
 });
 
 const reconcile = (...args: string[]) => runCommand(['reconcile', ...args], env());
@@ -46,48 +47,63 @@ const fill = async (couples: number) => {
   );
   await database.query(
     `insert into rtdb.quest_completions
-       (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_id, event_time)
-     select u || '_w', date '2025-11-19', 'quest_1', u, now(), 'true', 'rtdb', u, now()
+       (couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_id, event_time)
+     select u || '_w', date '2025-11-19', 'quest_1', u, 'w', now(), 'true', 'rtdb', u, now()
      from generate_series(0, $1 - 1) as n,
        lateral (select 'u' || lpad(n::text, 4, '0') as u) as named`,
     [couples],
   );
 };
 
-const runs = () =>
-  database.query<{ status: string; error: string | null; matched: number }>(
-    'select status, error, matched from mirror.reconcile_runs order by id',
+const read = async () => {
+  const [found] = await database.query<{ read: number; failed: number }>(
+    `select (count(*) filter (where read_at is not null))::integer as read,
+       (count(*) filter (where failed_at is not null))::integer as failed
+     from mirror.readings`,
   );
+  return found;
+};
 
 const divergenceCount = async () =>
   (await database.query('select from mirror.divergence_log')).length;
 
-test('it says what it compared, for people and for machines', async () => {
+test('it says what it read, for people and for machines', async () => {
   await fill(3);
-  const people = await reconcile(...RANGE);
+  await rtdb.rest.set(['daily_quests', 'u0001_w', '2025-11-19', 'completions', 'q2', 'w'], true);
+  const people = await reconcile(...PATH);
   expect(people).toMatchObject({ code: 0, errors: '' });
-  expect(people.out).toContain('3 couples, 3 completions compared, 100.0000% consistent');
-  const machines = await reconcile(...RANGE, '--json');
+  expect(people.out).toContain('quest_completions: 4 keys in 3 shards, 1 differ');
+  const machines = await reconcile(...PATH, '--json');
   expect(JSON.parse(machines.out)).toMatchObject({
-    status: 'finished',
-    matched: 3,
-    consistency: 1,
+    ...{ read: 3, failed: 0, isIdle: true, failures: [] },
+    paths: [{ path: 'quest_completions', shards: 3, keys: 4, differing: 1, inFlight: 0 }],
   });
 });
 
-test('nothing compared is not called consistent', async () => {
-  const { code, out } = await reconcile(...RANGE);
-  expect(code).toBe(0);
-  expect(out).toContain('0 completions compared, so nothing is proven');
+test('it writes to no mirrored table', async () => {
+  await fill(3);
+  const rows = 'select xmin::text, ctid::text, * from rtdb.quest_completions order by user_id';
+  const before = await database.query(rows);
+  await reconcile(...PATH, '--full');
+  expect(await database.query(rows)).toEqual(before);
+});
+
+test('of one couple it leaves what is known of others alone', async () => {
+  await fill(3);
+  await reconcile(...PATH);
+  await database.query('delete from rtdb.quest_completions');
+  await reconcile(...PATH, '--couple', 'u0001_w');
+  const open = await database.query('select shard, kind from mirror.divergence_log');
+  expect(open).toEqual([{ shard: 'u0001_w', kind: 'missing_in_postgres' }]);
 });
 
 test.each([
   ['a date that no calendar has', ['--from', '2025-02-30', '--to', '2025-11-20'], '2025-02-30'],
   ['a range that ends before it begins', ['--from', '2025-11-20', '--to', '2025-11-18'], 'after'],
-  ['a grace time that is no number', ['--grace-seconds', 'soon'], '--grace-seconds'],
-  ['a range for a run that is taken up', ['--resume', '--from', '2025-11-20'], '--resume'],
-  ['taking up when there is nothing', ['--resume'], 'no run that is not finished'],
+  ['days of a full reading', ['--full', '--from', '2025-11-18', '--to', '2025-11-20'], '--full'],
+  ['what is due, of one couple', ['--keep-going', '--couple', 'ann_bob'], '--keep-going'],
   ['an option that is none', ['--fast'], '--fast'],
+  ['a path that is none', ['--path', 'quests'], '--path'],
   ['a couple without a name', ['--couple', ''], '--couple'],
   ['a couple that no key of RTDB can name', ['--couple', 'ann_bob', 'a.b'], '--couple'],
 ])('%s ends with 2 and one line', async (_case, args, part) => {
@@ -95,7 +111,7 @@ test.each([
   expect(code).toBe(2);
   expect(errors).toContain(part);
   expect(errors.trim().split('\n')).toHaveLength(1);
-  expect(await runs()).toEqual([]);
+  expect(await read()).toEqual({ read: 0, failed: 0 });
 });
 
 test.each<[string, Fault, string]>([
@@ -105,27 +121,24 @@ test.each<[string, Fault, string]>([
   ['JSON that is cut off', 'cut-off-json', "RTDB's answer is not whole JSON"],
   ['a connection that is cut', 'cut-connection', "RTDB can't be reached"],
 ])(
-  'RTDB answering %s half way fails the run, and no divergence is made up',
+  'RTDB answering %s for one shard fails that shard alone, and no divergence is made up',
   async (_case, fault, line) => {
-    // A shard of 250 that is done, and one that fails.
-    await fill(300);
-    faulty.fault = (path) => (path.includes('u0280_w') ? fault : null);
-    const failed = await reconcile(...RANGE);
-    expect(failed.code).toBe(2);
-    expect(failed.errors).toContain(`mirror: ${line}`);
+    await fill(30);
+    faulty.fault = (path) => (path.includes('u0028_w') ? fault : null);
+    const failed = await reconcile(...PATH);
+    expect(failed.code).toBe(1);
+    expect(failed.out).toContain('1 shards could not be read');
+    expect(failed.errors).toContain(`mirror: quest_completions, u0028_w: ${line}`);
     expect(failed.errors.trim().split('\n')).toHaveLength(1);
-    expect(await runs()).toEqual([
-      { status: 'failed', error: expect.stringContaining(line), matched: expect.any(Number) },
-    ]);
+    expect(await read()).toEqual({ read: 29, failed: 1 });
+    const [{ error } = { error: '' }] = await database.query<{ error: string }>(
+      'select error from mirror.readings where failed_at is not null',
+    );
+    expect(error).toContain(line);
     expect(await divergenceCount()).toBe(0);
     faulty.fault = () => null;
-    const resumed = await reconcile('--resume', '--json');
-    expect(JSON.parse(resumed.out)).toMatchObject({
-      status: 'finished',
-      couples: 300,
-      matched: 300,
-    });
-    expect(await runs()).toHaveLength(1);
+    expect((await reconcile(...PATH)).code).toBe(0);
+    expect(await read()).toEqual({ read: 30, failed: 0 });
   },
 );
 
@@ -139,22 +152,21 @@ test('a few answers that fail on the way are asked for again, and nobody notices
     asked.add(path);
     return count % 5 === 0 ? (faults[(count / 5) % 4] ?? null) : null;
   };
-  const { code, out } = await reconcile(...RANGE, '--json');
+  const { code, out } = await reconcile(...PATH, '--json');
   expect(code).toBe(0);
-  expect(JSON.parse(out)).toMatchObject({ matched: 100, consistency: 1 });
+  expect(JSON.parse(out)).toMatchObject({ failed: 0, paths: [{ keys: 100, differing: 0 }] });
 });
 
 test('an unreachable RTDB is one line', async () => {
   const nowhere = { ...env(), FIREBASE_DATABASE_EMULATOR_HOST: '127.0.0.1:9' };
-  const { code, errors } = await runCommand(['reconcile', ...RANGE], nowhere);
+  const { code, errors } = await runCommand(['reconcile', ...PATH], nowhere);
   expect(code).toBe(2);
   expect(errors).toMatch(/^mirror: RTDB can't be reached: .*\n$/);
-  expect(await runs()).toMatchObject([{ status: 'failed' }]);
 });
 
 test('an unreachable Postgres is one line without its password', async () => {
   const url = 'postgres://someone:s3cret@127.0.0.1:9/quests';
-  const { code, errors } = await runCommand(['reconcile', ...RANGE], {
+  const { code, errors } = await runCommand(['reconcile', ...PATH], {
     ...env(),
     DATABASE_URL: url,
   });
@@ -163,62 +175,45 @@ test('an unreachable Postgres is one line without its password', async () => {
   expect(errors).not.toContain('s3cret');
 });
 
-test('a run that is killed half way is taken up by the next one', async () => {
-  await fill(700);
-  faulty.fault = (path) => (path.includes('u0600_w') ? 'hangs' : null);
+test('what a killed worker had taken is read by the next once its lease is over', async () => {
+  await fill(100);
+  faulty.fault = (path) => (/u006\d_w/.test(path) ? 'hangs' : null);
   const child = spawn(
     node22(),
-    [join(ROOT, 'local/node22.mjs'), 'local/mirror.ts', 'reconcile', ...RANGE],
+    [join(ROOT, 'local/node22.mjs'), 'local/mirror.ts', 'reconcile', ...PATH, '--keep-going'],
     { cwd: ROOT, env: { PATH: process.env.PATH, ...env() }, stdio: 'ignore', detached: true },
   );
-  await eventually(async () => expect(await runs()).toMatchObject([{ matched: 500 }]), {
-    describe: 'two shards to be done',
+  await eventually(async () => expect((await read())?.read).toBe(90), {
+    describe: 'all shards to be read but those that hang',
     timeoutMs: 20_000,
   });
   process.kill(-(child.pid ?? 0), 'SIGKILL');
   await new Promise((resolve) => child.once('exit', resolve));
-  expect(await runs()).toMatchObject([{ status: 'running', matched: 500 }]);
   faulty.fault = () => null;
-  const before = faulty.count();
-  const resumed = await eventually(
-    async () => {
-      const result = await reconcile('--resume', '--json');
-      expect(result.errors).toBe('');
-      return result;
-    },
-    { describe: 'the dead worker to be noticed' },
+  const early = await reconcile(...PATH, '--keep-going', '--json');
+  expect(JSON.parse(early.out)).toMatchObject({ read: 0 });
+  await database.query(
+    `update mirror.readings set taken_until = clock_timestamp() where read_at is null`,
   );
-  expect(JSON.parse(resumed.out)).toMatchObject({ status: 'finished', couples: 700, matched: 700 });
-  // The list of couples, and the third shard's couples: not the first two shards again.
-  expect(faulty.count() - before).toBe(201);
+  const late = await reconcile(...PATH, '--keep-going', '--json');
+  expect(JSON.parse(late.out)).toMatchObject({ read: 10, failed: 0, paths: [{ keys: 100 }] });
   expect(await divergenceCount()).toBe(0);
 });
 
-test('a run that gave no sign of life for long is failed by the next one', async () => {
-  await fill(1);
-  await database.query(
-    `insert into mirror.reconcile_runs (from_date, to_date, started_at, checkpoint)
-     values ('2025-11-18', '2025-11-20', now() - interval '1 hour',
-       jsonb_build_object('beat', now() - interval '16 minutes'))`,
-  );
-  await reconcile(...RANGE);
-  expect(await runs()).toMatchObject([
-    { status: 'failed', error: expect.stringContaining('abandoned') },
-    { status: 'finished' },
+test('two workers at once read each shard once', async () => {
+  await fill(60);
+  const done = await Promise.all([
+    reconcile(...PATH, '--keep-going', '--json'),
+    reconcile(...PATH, '--keep-going', '--json'),
   ]);
+  const shards = done.reduce((sum, { out }) => sum + JSON.parse(out).read, 0);
+  expect(shards).toBe(60);
+  expect(await read()).toEqual({ read: 60, failed: 0 });
 });
 
 test('RECONCILE_DAYS of none is refused, as the functions refuse it', async () => {
   const refused = await runCommand(['reconcile'], { ...env(), RECONCILE_DAYS: '0' });
   expect(refused).toMatchObject({ code: 2, out: '' });
-  expect(refused.errors).toContain('RECONCILE_DAYS: expected a whole number from 1');
-  expect(await runs()).toEqual([]);
-});
-
-test('hourly figures that can not be counted are told of, and the answer stands', async () => {
-  await fill(1);
-  await database.query('drop table mirror.hourly_arrivals');
-  const told = await reconcile(...RANGE);
-  expect(told).toMatchObject({ code: 0, out: expect.stringContaining('100.0000% consistent') });
-  expect(told.errors).toMatch(/hourly figures were not counted: .*hourly_arrivals/);
+  expect(refused.errors).toContain('RECONCILE_DAYS');
+  expect(refused.errors).toContain('expected a whole number from 1');
 });

@@ -1,9 +1,9 @@
-import type { ComparedKey, DifferenceKind } from '../readings/compare-key';
-import { keyId } from '../readings/plan-reading';
-import type { ProofTimes } from '../readings/proof-times';
-import type { Difference, Looked } from '../readings/reading';
-import { lastLookAt } from '../readings/reading-times';
-import { isShared } from '../readings/shared-rows';
+import type { ComparedKey, DifferenceKind } from './compare-key';
+import { keyId } from './plan-reading';
+import type { ProofTimes } from './proof-times';
+import type { Difference, Looked } from './reading';
+import { lastLookAt } from './reading-times';
+import { isShared } from './shared-rows';
 
 /**
  * A key that a backfill or a repair writes, as a difference that is found and over in one go, with the bounds that a
