@@ -578,7 +578,8 @@ begin
       select coalesce(jsonb_agg(jsonb_build_object(
         'id', log.id, 'ref', log.ref, 'kind', log.kind, 'cause', log.cause, 'day', log.day,
         'key', log.key, 'keys', log.keys, 'seen', log.detail -> 'seen',
-        'written_after', log.written_after, 'written_before', log.written_before
+        'written_after', log.written_after, 'written_before', log.written_before,
+        'born_after', log.detail -> 'born_after'
       ) order by log.id), '[]')
       from mirror.divergence_log as log
       where md5(log.shard) = md5(read_shard)

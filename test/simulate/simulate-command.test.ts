@@ -22,7 +22,7 @@ test('a day on an empty database that is named, for machines; no password in it'
     expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
       ...{ couples: 5, seed: 42, faults: ['duplicate'], failures: [] },
-      run: { status: 'finished', consistency: 1 },
+      judgement: { differing: 0 },
     });
     expect(out).not.toContain(new URL(database.url).password);
     expect(await queryOnce(database.url, 'select from rtdb.quest_completions')).not.toEqual([]);

@@ -1,14 +1,31 @@
+import { PATHS } from '../../functions/src/app-paths';
 import { partnerOf } from '../../functions/src/paths/quest-completions/completion-path';
 import type { WorldAction } from '../../simulate/couple-day';
+import { coupleDay } from '../../simulate/couple-day';
+import { coupleOf } from '../../simulate/couples';
 import { FAULTS, fateOf } from '../../simulate/faults';
 import { valueAfter } from '../../simulate/ledger';
 import { seededRandom } from '../../simulate/seeded-random';
 import { worldOf } from '../../simulate/world';
 
-const OPTIONS = { couples: 60, dateKey: '2026-11-23', seed: 7, strayClaimRate: 0 };
+const OPTIONS = { couples: 60, today: '2026-11-23', days: 1, seed: 7, strayClaimRate: 0 };
 
 const countAt = (actions: readonly WorldAction[], from: number, to: number) =>
   actions.filter(({ minute }) => minute >= from * 60 && minute < to * 60).length;
+
+/** The writes that each couple makes to its quests. */
+const coupleDays = Array.from({ length: OPTIONS.couples }, (_, index) => {
+  const couple = coupleOf(index, seededRandom(index));
+  return coupleDay(couple, OPTIONS.today, seededRandom(1_000 + index));
+});
+
+/** By couple, in minutes. */
+const offsetOf = new Map(
+  Array.from({ length: OPTIONS.couples }, (_, index) => {
+    const couple = coupleOf(index, seededRandom(OPTIONS.seed * 7_919 + index * 2));
+    return [couple.id, couple.offsetMinutes];
+  }),
+);
 
 describe('the world', () => {
   const actions = worldOf(OPTIONS);
@@ -29,14 +46,15 @@ describe('the world', () => {
   test('is in order of time, and peaks in the morning and in the evening', () => {
     const minutes = actions.map(({ minute }) => minute);
     expect(minutes).toEqual([...minutes].sort((a, b) => a - b));
-    const morning = countAt(actions, 7, 10);
-    const noon = countAt(actions, 12, 15);
-    const evening = countAt(actions, 19, 22);
+    const quests = coupleDays.flat();
+    const morning = countAt(quests, 7, 10);
+    const noon = countAt(quests, 12, 15);
+    const evening = countAt(quests, 19, 22);
     expect(Math.min(morning, evening)).toBeGreaterThan(noon * 3);
   });
 
   test('has both partners complete, undo, complete again, overwrite days and go', () => {
-    const writes = actions.flatMap((action) => (action.kind === 'write' ? [action] : []));
+    const writes = coupleDays.flat().flatMap((action) => (action.kind === 'write' ? [action] : []));
     const leaves = writes.filter(({ path }) => path.length === 6);
     const byLeaf = Map.groupBy(leaves, ({ path }) => path.join('/'));
     const histories = [...byLeaf.values()].map((group) => group.map(({ value }) => value));
@@ -63,6 +81,32 @@ describe('the world', () => {
     expect([...users.keys()].filter((user) => user.length > 150)).toHaveLength(3);
   });
 
+  test('writes to every path of the app, as the app does', () => {
+    const trees = new Set(
+      actions.flatMap((action) => (action.kind === 'write' ? (action.path[0] ?? []) : [])),
+    );
+    expect(trees).toEqual(new Set(PATHS.map(({ ref }) => ref.split('/')[0])));
+  });
+
+  test('has midnights east and west of Greenwich, and phones that write old days now', () => {
+    const minutesOf = (offset: number) =>
+      actions.flatMap((action) =>
+        action.kind === 'write' && offsetOf.get(action.path[1] ?? '') === offset
+          ? [action.minute]
+          : [],
+      );
+    expect(Math.min(...minutesOf(13 * 60))).toBeLessThan(-6 * 60);
+    expect(Math.max(...minutesOf(-11 * 60))).toBeGreaterThan(30 * 60);
+    const days = new Set(
+      actions.flatMap((action) =>
+        action.kind === 'write' && action.path[0] === 'daily_quests' && action.path[2] !== undefined
+          ? [action.path[2]]
+          : [],
+      ),
+    );
+    expect(days).toEqual(new Set(['2026-11-23', '2026-11-20', '2026-11-19', '2026-11-18']));
+  });
+
   test('has no old phone claim what was written after its account went', () => {
     const gone = actions.flatMap((action) =>
       action.kind === 'write' && action.by === null ? [action] : [],
@@ -71,6 +115,7 @@ describe('the world', () => {
       const later = actions.filter(
         (action) =>
           action.minute > minute &&
+          (action.kind === 'claim' || action.path[0] === path[0]) &&
           (action.kind === 'claim' ? action.leaf.coupleId : action.path[1]) === path[1],
       );
       expect(later).toEqual([]);

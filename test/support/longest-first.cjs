@@ -11,7 +11,7 @@ const { default: Sequencer } = createRequire(core)('@jest/test-sequencer');
  */
 const LONGEST = [
   'faults/retry-storm',
-  'simulate/each-fault',
+  'simulate/pairs',
   'dashboard/browser',
   'faults/postgres-faults',
   'faults/worn-out-session',

@@ -17,6 +17,7 @@ import { type ComparedKey, seenOf } from './compare-key';
 import { keyObject } from './decide-reading';
 import { instant, type PrepareEvaluation, readGaps } from './gaps';
 import { ownTimeOf } from './own-time';
+import type { ProofTimes } from './proof-times';
 import type { Difference, Looked } from './reading';
 
 /** A difference as the log takes it: columns of `mirror.divergence_log`, its cause among them. */
@@ -34,6 +35,7 @@ export interface ExplainContext {
   statements: Statements;
   /** Evaluates Remote Config's conditions, where a percent has to be told. */
   prepareEvaluation: PrepareEvaluation;
+  times: ProofTimes;
 }
 
 const DIRECT = z
@@ -226,6 +228,8 @@ export async function explainRenewed(
     again.map(({ difference }) => difference),
     looked,
     context,
+    // By now the shard is in every listing.
+    new Map(again.map(({ open, difference }) => [difference, open.born_after])),
   );
   return again.flatMap(({ open: { id, cause: before }, difference }) => {
     const { cause, ...rest } = desk.judge(difference);
@@ -245,7 +249,8 @@ interface Desk {
 async function gather(
   differences: readonly Difference[],
   looked: Looked,
-  { statements, prepareEvaluation }: ExplainContext,
+  { statements, prepareEvaluation, times }: ExplainContext,
+  bornAfterOf: ReadonlyMap<Difference, string | null> = new Map(),
 ): Promise<Desk> {
   const { path, shard, state } = looked;
   const members = new Map(
@@ -268,6 +273,8 @@ async function gather(
     gaps: gaps.of(shard),
     truncated: known.truncated,
   };
+  const bornAfter = (difference: Difference) =>
+    evidence.bornAfter ?? bornAfterOf.get(difference) ?? null;
   const knownOf = (difference: Difference, compared: ComparedKey | null): Known => {
     const day = compared === null ? null : dayOf(path, compared);
     return {
@@ -277,22 +284,27 @@ async function gather(
       isOver: difference.resolvedBy !== null && compared?.state !== difference.kind,
       ownTime: compared === null ? null : ownTimeOf(compared, path, state.readAt),
       readAt: state.readAt,
-      shard: evidence,
+      shard: { ...evidence, bornAfter: bornAfter(difference) },
       key: (compared && byKey.get(compared.ref)) ?? NOTHING_KNOWN,
       dayEvidence: dayEvidenceOf(day, known),
+      times,
     };
   };
   return {
     judge(difference) {
-      const bornAfter = difference.writtenAfter === null ? evidence.bornAfter : null;
+      const toldBornAfter = difference.writtenAfter === null ? bornAfter(difference) : null;
       if (difference.odd !== null) {
-        return { cause: 'rejected', evidence: { refused: 'place' }, possible: [], bornAfter };
+        const evidenceOfPlace = { refused: 'place' };
+        return {
+          ...{ cause: 'rejected', evidence: evidenceOfPlace, possible: [] },
+          bornAfter: toldBornAfter,
+        };
       }
       const some = members.get(difference) ?? [];
       const judged = some.length === 0 ? [null] : some;
       return {
         ...ofAll(judged.map((compared) => causeOf(knownOf(difference, compared)))),
-        bornAfter,
+        bornAfter: toldBornAfter,
       };
     },
   };

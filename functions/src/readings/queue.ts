@@ -273,10 +273,12 @@ export async function readDue(context: QueueContext): Promise<WorkDone> {
       const next = taken.shift();
       if (next !== undefined) await readOne(next.node, next.shard, { ...context, shardsOf }, done);
       else {
+        // One that began before this worker's last shard was set may have missed what that made due.
+        const isOthers = refill !== null;
         refill ??= take().finally(() => {
           refill = null;
         });
-        if ((await refill) === 0) return;
+        if ((await refill) === 0 && !isOthers) return;
       }
     }
   };

@@ -44,6 +44,8 @@ const OPEN = z.object({
   seen: z.string().nullable(),
   written_after: instant.nullable(),
   written_before: instant,
+  /** A listing that didn't show its shard yet, as far as that was known when it was opened. */
+  born_after: instant.nullable(),
 });
 
 const SUSPECT = z.object({
