@@ -12,6 +12,8 @@ export interface WorldWrite {
   minute: number;
   path: readonly string[];
   value: Json;
+  /** Of several children, and no more: RTDB's `update`. */
+  isUpdate?: true;
   /** The user whose phone it is; null = the backend. */
   by: string | null;
 }
@@ -44,7 +46,7 @@ const DOUBLE_TAPS = 0.03;
 const CLAIM_SPREAD = 0.1;
 
 /** RTDB puts its own time there. */
-const NOW: Json = { '.sv': 'timestamp' };
+export const NOW: Json = { '.sv': 'timestamp' };
 
 interface Day {
   couple: Couple;
@@ -54,11 +56,20 @@ interface Day {
   overwrittenAt: number;
 }
 
-/** What a couple's two phones do on one day, and the backend if the account goes. Pure. */
-export function coupleDay(couple: Couple, dateKey: string, random: Random): WorldAction[] {
+/**
+ * What a couple's two phones do on one day, by their own clocks, and the backend if the account goes. Pure.
+ *
+ * @param isLast whether it is the couple's last day, on which alone an account can go
+ */
+export function coupleDay(
+  couple: Couple,
+  dateKey: string,
+  random: Random,
+  isLast = true,
+): WorldAction[] {
   const { index, id, users } = couple;
   const isOverwritten = index % OVERWRITE_EVERY === 3;
-  const isDeleted = index % DELETION_EVERY === 7;
+  const isDeleted = isLast && losesAccount(couple);
   const overwrittenAt = isOverwritten ? between(random, 10 * 60, 21 * 60) : Infinity;
   const deletedAt = isDeleted ? between(random, 12 * 60, 22 * 60) : Infinity;
   const day: Day = { couple, dateKey, random, overwrittenAt };
@@ -76,6 +87,10 @@ export function coupleDay(couple: Couple, dateKey: string, random: Random): Worl
   return lived;
 }
 
+export function losesAccount({ index }: Couple): boolean {
+  return index % DELETION_EVERY === 7;
+}
+
 /** A phone makes the day's quests and sets the whole day; completions under it are gone. */
 function generation({ couple, dateKey }: Day, minute: number, phone: 0 | 1): WorldWrite {
   const quests = Array.from({ length: QUESTS }, (_, n) => ({
@@ -88,7 +103,7 @@ function generation({ couple, dateKey }: Day, minute: number, phone: 0 | 1): Wor
     kind: 'write',
     minute,
     path: ['daily_quests', couple.id, dateKey],
-    value: { dateKey, generatedAt: NOW, quests },
+    value: { dateKey, generatedAt: NOW, generatedBy: couple.users[phone], quests },
     by: couple.users[phone],
   };
 }

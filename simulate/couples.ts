@@ -7,6 +7,8 @@ export interface Couple {
   users: readonly [string, string];
   /** The first user's app is an old one, which writes every completion a second time. */
   hasOldPhone: boolean;
+  /** How far their clocks are ahead of UTC, in minutes. */
+  offsetMinutes: number;
 }
 
 const ALPHANUMERIC = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
@@ -15,6 +17,8 @@ const UID_LENGTH = 28;
 /** One couple in so many has a user who is known by a push token. */
 const PUSH_TOKEN_EVERY = 20;
 const OLD_PHONE_EVERY = 3;
+/** Midnights east and west of Greenwich, half an hour's among them. */
+const OFFSET_MINUTES = [0, -8 * 60, 9 * 60, 60, -5 * 60, 13 * 60, -11 * 60, 5 * 60 + 30];
 
 /** The couple of that number; ids as Firebase makes them. */
 export function coupleOf(index: number, random: Random): Couple {
@@ -27,6 +31,7 @@ export function coupleOf(index: number, random: Random): Couple {
     id: `${first}_${second}`,
     users: [first, second],
     hasOldPhone: index % OLD_PHONE_EVERY === 0,
+    offsetMinutes: OFFSET_MINUTES[index % OFFSET_MINUTES.length] ?? 0,
   };
 }
 

@@ -1,6 +1,6 @@
 import { between, type Random } from './seeded-random';
 
-/** What can be made to go wrong between RTDB and Postgres. */
+/** What can be made to go wrong: between RTDB and Postgres, in Postgres, and in the proof. */
 export const FAULTS = [
   'drop',
   'duplicate',
@@ -9,6 +9,13 @@ export const FAULTS = [
   'outage',
   'flag-off',
   'client-disagrees',
+  'off-throughout',
+  'percent',
+  'restore',
+  'truncate',
+  'late-reading',
+  'killed-worker',
+  'other-rtdb',
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];
@@ -22,28 +29,27 @@ export interface Fate {
   /** It comes after the next event of its leaf. */
   isOvertaken: boolean;
   delayMs: number;
+  /** Another RTDB sends a removal of the same leaf, a moment later. */
+  hasForeignTwin: boolean;
 }
 
 export interface FaultPlan {
   faults: ReadonlySet<Fault>;
-  /** The share of events, or of couples, that a fault befalls: from 0 to 1. */
+  /** The share of events, couples or reads that a fault befalls: from 0 to 1. */
   rate: number;
 }
 
-/** By how much a delayed event is late, in milliseconds: above LATE_AFTER_SECONDS for sure. */
+/** By how much a delayed event is late, in milliseconds: longer than a difference may be on its way. */
 const DELAY_MS = { least: 1_500, most: 2_500 };
 const REPEAT_MS = { least: 0, most: 500 };
 
-/**
- * Lateness that counts as late, where a day passes in seconds. In production it is five minutes
- * (functions/src/completions-only/reconcile/close-run.ts).
- */
-export const LATE_AFTER_SECONDS = 1;
-
-/** Part of the day, as fractions of it, in which Postgres is away: the evening's peak. */
+/** Parts of the world's time, as fractions of it. The flag is off over a morning, Postgres away in an evening. */
+export const FLAG_OFF = { from: 0.1, to: 0.32 };
+export const BACKUP_AT = 0.38;
+export const KILL_AT = 0.45;
+export const RESTORE_AT = 0.55;
+export const TRUNCATE_AT = 0.68;
 export const OUTAGE = { from: 0.78, to: 0.84 };
-/** And in which the flag is off: the morning's. */
-export const FLAG_OFF = { from: 0.15, to: 0.25 };
 
 /** Draws what becomes of the next event; as many numbers for each, so that faults are independent. */
 export function fateOf({ faults, rate }: FaultPlan, random: Random): Fate {
@@ -59,5 +65,6 @@ export function fateOf({ faults, rate }: FaultPlan, random: Random): Fate {
     repeatAfterMs: isRepeated ? repeatAfterMs : null,
     isOvertaken,
     delayMs: isDelayed ? delayMs : 0,
+    hasForeignTwin: befalls('other-rtdb'),
   };
 }

@@ -1,18 +1,19 @@
 import { formatTable } from '../local/table';
-import { disappointments, EXPECTATIONS, standingCauses } from './expectations';
+import { disappointments, SIGNS } from './expectations';
 import type { Fault } from './faults';
 import type { Simulation } from './simulation';
 
 /** A simulation in words, for a terminal. */
 export function formatSimulation(simulation: Simulation): string {
   const { request, findings } = simulation;
+  const gaps = Map.groupBy(findings.gaps, ({ reason }) => reason);
   const lines = [
-    ...dayLines(simulation),
+    ...worldLines(simulation),
     '',
-    ...runLines(simulation),
+    ...proofLines(simulation),
     '',
     ...divergenceLines(simulation),
-    ...findings.gaps.map(({ reason, intervals }) => `coverage: ${reason}, intervals ${intervals}`),
+    ...[...gaps].map(([reason, some]) => `coverage: ${reason}, intervals ${some.length}`),
     '',
     ...[...request.plan.faults].map((fault) => `${fault}: ${signOf(fault, simulation)}`),
     ...verdictLines(simulation),
@@ -20,36 +21,34 @@ export function formatSimulation(simulation: Simulation): string {
   return `${lines.join('\n')}\n`;
 }
 
-function dayLines(simulation: Simulation): string[] {
-  const { request, counts, outcomes, findings } = simulation;
+function worldLines(simulation: Simulation): string[] {
+  const { request, counts, outcomes, findings, fromDay, toDay } = simulation;
   const seconds = (simulation.durationMs / 1_000).toFixed(1);
   const faults = [...request.plan.faults];
   const percent = request.plan.rate * 100;
   return [
-    `The day ${simulation.dateKey} of ${request.couples} couples, seed ${request.seed}, ` +
+    `${fromDay} to ${toDay}, ${request.couples} couples, seed ${request.seed}, ` +
       (faults.length === 0 ? 'no faults' : `faults ${faults.join(', ')} (${percent}%)`),
     `  ${simulation.writes} writes to RTDB and ${simulation.claims} second writes of old phones ` +
       `in ${seconds} s: ${Math.round(simulation.speed)} times real speed`,
     `  ${counts.emitted} events, ${counts.deliveries} deliveries ` +
       `(${Math.round(simulation.eventsPerSecond)}/s), ${counts.retries} retries`,
     `  by the faults: dropped ${counts.dropped}, duplicated ${counts.duplicated}, delayed ${counts.delayed}, ` +
-      `leaves with an event overtaken ${counts.overtakenLeaves}`,
+      `leaves with an event overtaken ${counts.overtakenLeaves}, of another RTDB ${counts.foreign}`,
     `  outcomes: ${listOf(Object.entries(outcomes))}`,
     `  lag p50 ${millis(findings.lagP50Ms)}, p99 ${millis(findings.lagP99Ms)}`,
   ];
 }
 
-function runLines({ run }: Simulation): string[] {
+function proofLines({ proof, judgement, gate }: Simulation): string[] {
+  const { keys, differing, clientOnly, causes } = judgement;
   return [
-    `Run ${run.runId}, ${run.fromDate} to ${run.toDate}: ${run.status}`,
-    `  matched ${run.matched}, missing in Postgres ${run.missingInPostgres}, ` +
-      `missing in RTDB ${run.missingInRtdb}, values differ ${run.valueMismatch}, ` +
-      `in flight ${run.inFlight}: ${percentOf(run)}`,
+    `Readings ${proof.readings}, overtaken ${proof.overtaken}, failed ${proof.failures}, ` +
+      `left behind by a killed worker ${proof.leftBehind}`,
+    `  ${keys} keys, ${differing} differ, ${clientOnly} are a client's alone`,
+    `  causes by leaf: ${causes.named} named, ${causes.unknown} honestly unknown, ${causes.wrong} wrong`,
+    `  ${gate.sentence}`,
   ];
-}
-
-function percentOf({ consistency }: Simulation['run']): string {
-  return consistency === null ? 'nothing compared' : `${(consistency * 100).toFixed(2)}%`;
 }
 
 function divergenceLines({ findings }: Simulation): string[] {
@@ -64,36 +63,39 @@ function divergenceLines({ findings }: Simulation): string[] {
 }
 
 function signOf(fault: Fault, simulation: Simulation): string {
-  const { where, seen } = EXPECTATIONS[fault].sign;
+  const { where, seen } = SIGNS[fault];
   return `${where}: ${seen(simulation)}`;
 }
 
 function verdictLines(simulation: Simulation): string[] {
   const failures = disappointments(simulation);
-  if (failures.length === 0) return ['As expected: both stores show what the books say.'];
+  if (failures.length === 0) return ["As expected: the mirror's record says what the books say."];
   return ['NOT as expected:', ...failures.map((failure) => `  ${failure}`)];
 }
 
-/** One line for each simulation: what came of its fault. */
-export function formatEachFault(simulations: readonly Simulation[]): string {
+/** One line for each simulation: what came of its faults. */
+export function formatSweep(simulations: readonly Simulation[]): string {
   const rows = simulations.map((simulation) => {
-    const { request, counts, run } = simulation;
-    const [fault] = request.plan.faults;
+    const { counts, judgement, gate } = simulation;
+    const { named, unknown, wrong } = judgement.causes;
     return [
-      fault ?? 'none',
-      String(counts.emitted),
-      percentOf(run),
-      listOf([...standingCauses(simulation)]) || '-',
-      fault === undefined ? '-' : signOf(fault, simulation),
-      disappointments(simulation).length === 0 ? 'ok' : 'FAILED',
+      nameOf(simulation),
+      ...[String(counts.emitted), `${judgement.differing} of ${judgement.keys}`],
+      ...[`${named}, ${unknown}, ${wrong}`, listOf(Object.entries(judgement.byCause)) || '-'],
+      ...[gate.verdict, disappointments(simulation).length === 0 ? 'ok' : 'FAILED'],
     ];
   });
-  const heading = ['fault', 'events', 'consistency', 'causes of what stands', 'shows in', 'result'];
-  const failures = simulations.flatMap((simulation) => {
-    const [fault = 'none'] = simulation.request.plan.faults;
-    return disappointments(simulation).map((failure) => `${fault}: ${failure}`);
-  });
+  const heading = [
+    ...['faults', 'events', 'differ', 'named, unknown, wrong', 'causes', 'gate', 'result'],
+  ];
+  const failures = simulations.flatMap((simulation) =>
+    disappointments(simulation).map((failure) => `${nameOf(simulation)}: ${failure}`),
+  );
   return `${[...formatTable(heading, rows), ...failures].join('\n')}\n`;
+}
+
+function nameOf({ request }: Simulation): string {
+  return [...request.plan.faults].join(', ') || 'none';
 }
 
 function millis(value: number | null): string {

@@ -1,15 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { eventually } from '../local/eventually';
-import { findFreePort } from '../local/free-port';
 import { watchOver } from '../local/watch-over';
 
 const ROOT = join(__dirname, '..');
-const FRAMEWORK = join(ROOT, 'node_modules/@google-cloud/functions-framework/build/src/main.js');
-const READY_TIMEOUT_MS = 30_000;
+const HOST = join(__dirname, 'instance-host.cjs');
+const READY_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 5_000;
 
 /**
@@ -21,12 +19,15 @@ const EMULATED = {
   FIREBASE_AUTH_EMULATOR_HOST: '127.0.0.1:9',
 };
 
-/** What the mirror logs of each event. */
-const OUTCOME_LINE = z.object({ outcome: z.string() });
+/** What the mirror logs of each event, and where the host listens. */
+const LINE = z.union([
+  z.object({ outcome: z.string() }),
+  z.object({ ports: z.record(z.string(), z.number()) }),
+]);
 
 export interface InstanceOptions {
-  /** The function that it runs. */
-  target: 'mirrorQuestCompletion' | 'mirrorApi' | 'mirrorDashboard';
+  /** The functions that it runs: triggers, or `mirrorApi`. */
+  targets: readonly string[];
   databaseUrl: string;
   /** `host:port` of RTDB, which a tie or an overwrite is settled by. */
   rtdbAddress: string;
@@ -34,34 +35,27 @@ export interface InstanceOptions {
   mirroringEnabled: boolean;
 }
 
-/** An instance of a function under the runtime that production uses. */
+/** An instance of some functions under the framework that production uses. */
 export interface FunctionInstance {
-  readonly port: number;
   readonly isMirroring: boolean;
   /** How often it logged each outcome so far. */
   readonly outcomes: ReadonlyMap<string, number>;
+  portOf(target: string): number;
   stop(): Promise<void>;
 }
 
 /** Starts an instance; resolves once it listens. */
 export async function startInstance(options: InstanceOptions): Promise<FunctionInstance> {
-  const port = await findFreePort();
-  const signature = options.target === 'mirrorQuestCompletion' ? 'cloudevent' : 'http';
-  const args = [`--target=${options.target}`, `--signature-type=${signature}`];
   const watchdog = watchOver();
-  const child = spawn(
-    process.execPath,
-    [FRAMEWORK, ...args, '--source=functions', `--port=${port}`],
-    {
-      cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      // Nothing of this machine's environment: no credentials, no emulators of somebody else.
-      env: { PATH: process.env.PATH, SystemRoot: process.env.SystemRoot, ...environment(options) },
-    },
-  );
+  const child = spawn(process.execPath, [HOST, ...options.targets], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // Nothing of this machine's environment: no credentials, no emulators of somebody else.
+    env: { PATH: process.env.PATH, SystemRoot: process.env.SystemRoot, ...environment(options) },
+  });
   watchdog.watch({ pids: child.pid ? [child.pid] : [], signal: 'SIGKILL', remove: [] });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const outcomes = countOutcomes(child);
+  const { outcomes, ports } = readLines(child);
   const stop = async () => {
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
@@ -70,7 +64,7 @@ export async function startInstance(options: InstanceOptions): Promise<FunctionI
     watchdog.release();
   };
   try {
-    await eventually(() => child.exitCode !== null || accepts(port), {
+    await eventually(() => child.exitCode !== null || ports.size > 0, {
       describe: 'a function instance to listen',
       timeoutMs: READY_TIMEOUT_MS,
       intervalMs: 20,
@@ -80,14 +74,17 @@ export async function startInstance(options: InstanceOptions): Promise<FunctionI
     await stop();
     throw error;
   }
-  return { port, isMirroring: options.mirroringEnabled, outcomes, stop };
+  const portOf = (target: string): number => {
+    const port = ports.get(target);
+    if (port === undefined) throw new Error(`the instance does not run ${target}`);
+    return port;
+  };
+  return { isMirroring: options.mirroringEnabled, outcomes, portOf, stop };
 }
 
 function environment(options: InstanceOptions): Record<string, string> {
   return {
-    // As the platform names it: an instance loads what its function needs.
-    FUNCTION_TARGET: options.target,
-    ...(options.target === 'mirrorQuestCompletion' ? {} : EMULATED),
+    ...(options.targets.includes('mirrorApi') ? EMULATED : {}),
     QUEST_MIRROR_DATABASE_URL: options.databaseUrl,
     FIREBASE_DATABASE_EMULATOR_HOST: options.rtdbAddress,
     ENABLE_SUPABASE_DUAL_WRITE: String(options.mirroringEnabled),
@@ -102,17 +99,20 @@ function environment(options: InstanceOptions): Record<string, string> {
 }
 
 /** Warnings go to stderr. */
-function countOutcomes({ stdout, stderr }: ChildProcess): Map<string, number> {
-  const counts = new Map<string, number>();
+function readLines({ stdout, stderr }: ChildProcess) {
+  const outcomes = new Map<string, number>();
+  const ports = new Map<string, number>();
   for (const stream of [stdout, stderr]) {
     if (stream === null) continue;
     createInterface({ input: stream }).on('line', (line) => {
       if (!line.startsWith('{')) return;
-      const { data } = OUTCOME_LINE.safeParse(parseLine(line));
-      if (data) counts.set(data.outcome, (counts.get(data.outcome) ?? 0) + 1);
+      const { data } = LINE.safeParse(parseLine(line));
+      if (data === undefined) return;
+      if ('outcome' in data) outcomes.set(data.outcome, (outcomes.get(data.outcome) ?? 0) + 1);
+      else for (const [name, port] of Object.entries(data.ports)) ports.set(name, port);
     });
   }
-  return counts;
+  return { outcomes, ports };
 }
 
 function parseLine(line: string): unknown {
@@ -121,12 +121,4 @@ function parseLine(line: string): unknown {
   } catch {
     return null;
   }
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
-    socket.once('connect', () => socket.end(() => resolve(true)));
-    socket.once('error', () => resolve(false));
-  });
 }

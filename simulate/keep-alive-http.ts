@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:http';
 
 export interface HttpCall {
-  method: 'POST' | 'PUT' | 'DELETE';
+  method: 'POST' | 'PUT' | 'PATCH';
   port: number;
   /** With its query. */
   path: string;

@@ -1,106 +1,174 @@
-import {
-  type Comparison,
-  compareLeaf,
-} from '../functions/src/completions-only/reconcile/compare-leaf';
-import {
-  type CompletionLeaf,
-  completionPath,
-} from '../functions/src/paths/quest-completions/completion-path';
-import {
-  type CompletionState,
-  parseCompletionValue,
-} from '../functions/src/paths/quest-completions/completion-value';
+import type { Leaf, MirroredPath } from '../functions/src/paths/mirrored-path';
+import { stepsOfRef } from '../functions/src/paths/ref-pattern';
 import type { Json, JsonObject } from '../functions/src/values/json';
+import { canonicalValue } from '../functions/src/values/rtdb-value';
 import type { DatabaseEvent } from '../rtdb-standin/triggers/database-event';
+import type { Fault } from './faults';
 
-/** An event as RTDB emitted it, and whether the mirror took it. */
-interface LedgerEntry {
-  id: string;
-  state: CompletionState;
-  isMirrored: boolean;
+/** An event as RTDB emitted it, and why the mirror didn't take it; none = it did, or may yet. */
+interface Entry {
+  payload: Json;
+  lostBy: readonly Fault[];
+  isErasedFromAbove: boolean;
 }
 
-/** What the two stores should show at the end, by kind of comparison, and at which leaves. */
-export type Prediction = Record<Comparison, number>;
+/** What Postgres has of a leaf: the value of its n-th event, or an old phone's claim. */
+type Row = { by: 'event'; n: number } | { by: 'client' };
+
+interface LeafBook {
+  path: MirroredPath;
+  ref: string;
+  entries: Entry[];
+  row: Row | null;
+  /** What took the row away, or set it back. */
+  undoneBy: Fault | null;
+}
+
+/** What the books say of one leaf. */
+export interface Expected {
+  path: string;
+  ref: string;
+  rtdb: Json;
+  /** Of a live row; null = none, or a tombstone. */
+  postgres: { payload: Json; isClient: boolean } | null;
+  /** The faults, any of which would have made it differ. */
+  culprits: readonly Fault[];
+  /** Its last write was one of a node above it, and erased it. */
+  isErasedFromAbove: boolean;
+}
+
+/** What was in the books at a moment, for a restore. */
+export type Backup = ReadonlyMap<string, Row>;
 
 /**
- * The simulation's own books: what was written, and what of it reached the mirror. From them follows
- * what both stores hold in the end, without looking at either.
+ * The simulation's own books, by leaf: what was written, what of it the mirror took, and which fault is to blame for
+ * the rest. From them follows what both stores hold in the end, without looking at either.
  */
 export class Ledger {
-  readonly #leaves = new Map<string, LedgerEntry[]>();
-  readonly #entries = new Map<string, LedgerEntry>();
-  readonly #claimed = new Set<string>();
+  readonly #leaves = new Map<string, LeafBook>();
+  readonly #byEvent = new Map<string, { leaf: LeafBook; n: number }>();
 
-  wrote(event: DatabaseEvent): void {
-    const parsed = parseCompletionValue(valueAfter(event.data.data, event.data.delta), event.time);
-    if (!parsed.ok) throw new Error('the world writes completions only');
-    const entry = { id: event.id, state: parsed.state, isMirrored: false };
-    this.#entries.set(event.id, entry);
-    const entries = this.#leaves.get(event.ref);
-    if (entries) entries.push(entry);
-    else this.#leaves.set(event.ref, [entry]);
+  #depth = 0;
+
+  /** A write is about to be made at that node; its events come before the next one's. */
+  writesAt(path: readonly string[]): void {
+    this.#depth = path.length;
   }
 
-  /** An instance with the flag on acknowledged the event. */
+  /** @param lostBy the faults by which the mirror won't take it */
+  wrote(path: MirroredPath, event: DatabaseEvent, lostBy: readonly Fault[]): void {
+    const leaf = this.#leafAt(path, event.ref);
+    const payload = payloadOf(path, valueAfter(event.data.data, event.data.delta), event);
+    const isErasedFromAbove = payload === null && this.#depth < event.ref.split('/').length;
+    leaf.entries.push({ payload, lostBy, isErasedFromAbove });
+    this.#byEvent.set(event.id, { leaf, n: leaf.entries.length - 1 });
+  }
+
+  /** An instance with the flag on acknowledged the event: it wins unless the row is newer. */
   mirrored(eventId: string): void {
-    const entry = this.#entries.get(eventId);
-    if (entry) entry.isMirrored = true;
+    const known = this.#byEvent.get(eventId);
+    if (known === undefined) return;
+    const { leaf, n } = known;
+    if (leaf.row?.by !== 'event' || leaf.row.n < n) leaf.row = { by: 'event', n };
   }
 
-  /** The API took an old phone's second write. */
-  claimed(leaf: CompletionLeaf): void {
-    this.#claimed.add(completionPath(leaf));
+  /** The API took an old phone's second write: it stands only where there was no row. */
+  claimed(path: MirroredPath, ref: string): void {
+    const leaf = this.#leafAt(path, ref);
+    leaf.row ??= { by: 'client' };
   }
 
-  get events(): number {
-    return this.#entries.size;
+  backUp(): Backup {
+    const rows = new Map<string, Row>();
+    for (const [id, { row }] of this.#leaves) if (row !== null) rows.set(id, row);
+    return rows;
   }
 
-  /** Compares what RTDB shows with what Postgres must show, by the rules of docs/guarantees.md. */
-  predict(): Prediction {
-    const counts: Prediction = {
-      matched: 0,
-      absent: 0,
-      missing_in_postgres: 0,
-      missing_in_rtdb: 0,
-      value_mismatch: 0,
-    };
-    for (const ref of new Set([...this.#leaves.keys(), ...this.#claimed])) {
-      const entries = this.#leaves.get(ref) ?? [];
-      const leaf = entries.at(-1)?.state ?? null;
-      counts[compareLeaf(leaf, this.#row(ref, entries))] += 1;
+  restore(backup: Backup): void {
+    for (const [id, leaf] of this.#leaves) this.#undo(leaf, backup.get(id) ?? null, 'restore');
+  }
+
+  truncated(path: MirroredPath): void {
+    for (const leaf of this.#leaves.values()) {
+      if (leaf.path.name === path.name) this.#undo(leaf, null, 'truncate');
     }
-    return counts;
   }
 
-  /** The newest event that came wins; a claim stands only where none did. */
-  #row(
-    ref: string,
-    entries: readonly LedgerEntry[],
-  ): { payload: Json; isTombstone: boolean } | null {
-    const shown = entries.findLast(({ isMirrored }) => isMirrored)?.state;
-    if (shown === undefined) {
-      return this.#claimed.has(ref) ? { payload: true, isTombstone: false } : null;
-    }
-    return shown.completed
-      ? { payload: shown.payload, isTombstone: false }
-      : { payload: null, isTombstone: true };
+  /** Every leaf that was ever written or claimed. */
+  expected(): Expected[] {
+    return [...this.#leaves.values()].map((leaf) => ({
+      path: leaf.path.name,
+      ref: leaf.ref,
+      rtdb: leaf.entries.at(-1)?.payload ?? null,
+      postgres: shownBy(leaf),
+      culprits: culpritsOf(leaf),
+      isErasedFromAbove: leaf.entries.at(-1)?.isErasedFromAbove ?? false,
+    }));
   }
+
+  #undo(leaf: LeafBook, row: Row | null, by: Fault): void {
+    if (JSON.stringify(leaf.row) === JSON.stringify(row)) return;
+    leaf.row = row;
+    leaf.undoneBy = by;
+  }
+
+  #leafAt(path: MirroredPath, ref: string): LeafBook {
+    const id = `${path.name} ${ref}`;
+    const known = this.#leaves.get(id);
+    if (known) return known;
+    const leaf: LeafBook = { path, ref, entries: [], row: null, undoneBy: null };
+    this.#leaves.set(id, leaf);
+    return leaf;
+  }
+}
+
+function shownBy({ row, entries }: LeafBook): Expected['postgres'] {
+  if (row === null) return null;
+  if (row.by === 'client') return { payload: true, isClient: true };
+  const payload = entries[row.n]?.payload ?? null;
+  return payload === null ? null : { payload, isClient: false };
+}
+
+function culpritsOf({ entries, row, undoneBy }: LeafBook): Fault[] {
+  const last = entries.at(-1);
+  if (last === undefined) return ['client-disagrees'];
+  if (row?.by === 'event' && row.n === entries.length - 1) return [];
+  return [...last.lostBy, ...(undoneBy === null ? [] : [undoneBy])];
+}
+
+function payloadOf(path: MirroredPath, value: Json, { ref, time }: DatabaseEvent): Json {
+  const leaf = leafOf(path, ref);
+  const parsed = path.parseValue(value, leaf, time, false);
+  if (!parsed.ok) throw new Error(`the world writes what ${path.name} refuses at ${ref}`);
+  return parsed.state.payload;
+}
+
+/** The leaf of a ref, by the path's pattern. */
+export function leafOf(path: MirroredPath, ref: string): Leaf {
+  const keys = ref.split('/');
+  const named = stepsOfRef(path.ref).flatMap((step, place) =>
+    'part' in step ? [[step.part, keys[place] ?? ''] as const] : [],
+  );
+  return { key: Object.fromEntries(named), parts: named.map(([, key]) => key) };
 }
 
 /** An event's value after the write: `delta` laid over the value before; null removes. */
 export function valueAfter(before: Json, delta: Json): Json {
   if (!isObject(before) || !isObject(delta)) return delta;
-  const after: JsonObject = { ...before };
-  for (const [key, change] of Object.entries(delta)) {
+  const after: JsonObject = { ...asChildren(before) };
+  for (const [key, change] of Object.entries(asChildren(delta))) {
     const value = valueAfter(after[key] ?? null, change);
     if (value === null) delete after[key];
     else after[key] = value;
   }
-  return after;
+  // A list is a list again.
+  return Array.isArray(before) ? canonicalValue(after) : after;
 }
 
-function isObject(value: Json): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function isObject(value: Json): value is JsonObject | Json[] {
+  return typeof value === 'object' && value !== null;
+}
+
+function asChildren(value: JsonObject | Json[]): JsonObject {
+  return Array.isArray(value) ? Object.fromEntries(value.entries()) : value;
 }

@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { MirroredPath } from '../functions/src/paths/mirrored-path';
+import { CANARY_COUPLE } from '../functions/src/paths/quest-completions/canary-couple';
+import { eventually } from '../local/eventually';
 import type { DatabaseEvent } from '../rtdb-standin/triggers/database-event';
 import { eventRequest } from '../rtdb-standin/triggers/event-request';
-import { type FaultPlan, fateOf } from './faults';
+import { type Fault, type FaultPlan, fateOf } from './faults';
 import type { FunctionInstance } from './function-instance';
 import { KeepAliveHttp } from './keep-alive-http';
 import type { Ledger } from './ledger';
@@ -9,19 +12,20 @@ import type { Random } from './seeded-random';
 
 /** Requests that the platform lets one instance have at once: the trigger's `concurrency`. */
 const CONCURRENCY = 80;
-/** The platform waits 10 to 600 s between deliveries; the day passes in seconds. */
+/** The platform waits 10 to 600 s between deliveries; the days pass in seconds. */
 const BACKOFF_MS = { first: 50, most: 1_000 };
 /** And gives up after a day. */
 const RETRY_WINDOW_MS = 120_000;
+const OTHER_RTDB = 'staging-default-rtdb';
 
 export interface PlatformOptions {
   plan: FaultPlan;
   random: Random;
   ledger: Ledger;
-  /** The instances that may get the event, by what was deployed when it was written. */
-  instancesFor(event: DatabaseEvent): readonly FunctionInstance[];
-  /** Of all of them. */
-  instanceCount: number;
+  /** The faults by which mirroring was off for the shard when the event was written. */
+  offBy(event: DatabaseEvent, shard: string): Fault[];
+  /** By whether mirroring is on in them. */
+  instances: { on: readonly FunctionInstance[]; off: readonly FunctionInstance[] };
 }
 
 /** What the platform did, in events. */
@@ -32,6 +36,8 @@ export interface PlatformCounts {
   delayed: number;
   /** Leaves with an event that the mirror got after a later one, on purpose. */
   overtakenLeaves: number;
+  /** Events of another RTDB. */
+  foreign: number;
   deliveries: number;
   acknowledged: number;
   /** Deliveries that failed, so that the event came again. */
@@ -40,23 +46,29 @@ export interface PlatformCounts {
   exhausted: number;
 }
 
-interface Delivery {
+/** An event, and the path whose trigger it is for. */
+interface PathEvent {
+  path: MirroredPath;
   event: DatabaseEvent;
+  isOff: boolean;
+}
+
+interface Delivery extends PathEvent {
   attempt: number;
   since: number;
   /** The mirror has taken a later event of the leaf. */
   isOvertaken: boolean;
 }
 
-/** Stands between RTDB and the function: at least once, any order, again until acknowledged. */
+/** Stands between RTDB and the functions: at least once, any order, again until acknowledged. */
 export class Platform {
   readonly counts: PlatformCounts = {
-    ...{ emitted: 0, dropped: 0, duplicated: 0, delayed: 0, overtakenLeaves: 0 },
+    ...{ emitted: 0, dropped: 0, duplicated: 0, delayed: 0, overtakenLeaves: 0, foreign: 0 },
     ...{ deliveries: 0, acknowledged: 0, retries: 0, exhausted: 0 },
   };
   readonly #http: KeepAliveHttp;
   readonly #room: number;
-  readonly #held = new Map<string, DatabaseEvent[]>();
+  readonly #held = new Map<string, PathEvent[]>();
   readonly #overtaken = new Set<string>();
   #queue: Delivery[] = [];
   #inFlight = 0;
@@ -64,9 +76,10 @@ export class Platform {
   #open = 0;
   #whenSettled: (() => void) | null = null;
   #isStopped = false;
+  #isPaused = false;
 
   constructor(private readonly options: PlatformOptions) {
-    this.#room = CONCURRENCY * options.instanceCount;
+    this.#room = CONCURRENCY * options.instances.on.length;
     this.#http = new KeepAliveHttp(CONCURRENCY);
   }
 
@@ -76,25 +89,36 @@ export class Platform {
   }
 
   /** Takes an event as RTDB emits it. */
-  take(event: DatabaseEvent): void {
-    const { plan, random, ledger } = this.options;
+  take(path: MirroredPath, event: DatabaseEvent): void {
+    const { plan, random, ledger, offBy } = this.options;
+    const shard = shardOf(path, event);
+    const off = offBy(event, shard);
+    const one: PathEvent = { path, event, isOff: off.length > 0 };
+    if (shard === CANARY_COUPLE) {
+      this.#enqueue(one, 0);
+      return;
+    }
     this.counts.emitted += 1;
-    ledger.wrote(event);
     const fate = fateOf(plan, random);
+    ledger.wrote(path, event, [...(fate.isDropped ? ['drop' as const] : []), ...off]);
+    if (fate.hasForeignTwin) {
+      this.counts.foreign += 1;
+      this.#enqueue({ ...one, event: foreignTwin(event) }, 0);
+    }
     if (fate.isDropped) {
       this.counts.dropped += 1;
       return;
     }
     if (fate.repeatAfterMs !== null) {
       this.counts.duplicated += 1;
-      this.#enqueue(event, fate.repeatAfterMs);
+      this.#enqueue(one, fate.repeatAfterMs);
     }
     if (fate.isOvertaken) {
-      this.#held.set(event.ref, [...(this.#held.get(event.ref) ?? []), event]);
+      this.#held.set(event.ref, [...(this.#held.get(event.ref) ?? []), one]);
       return;
     }
     if (fate.delayMs > 0) this.counts.delayed += 1;
-    this.#enqueue(event, fate.delayMs);
+    this.#enqueue(one, fate.delayMs);
   }
 
   /** Delivers what is still held, and resolves once every event is acknowledged or given up. */
@@ -110,15 +134,31 @@ export class Platform {
     }
   }
 
+  /** Does something while no delivery is under way. */
+  async whilePaused<T>(work: () => Promise<T>): Promise<T> {
+    this.#isPaused = true;
+    try {
+      await eventually(() => this.#inFlight === 0, {
+        describe: 'deliveries that are under way to end',
+        timeoutMs: RETRY_WINDOW_MS,
+        intervalMs: 5,
+      });
+      return await work();
+    } finally {
+      this.#isPaused = false;
+      this.#fill();
+    }
+  }
+
   stop(): void {
     this.#isStopped = true;
     this.#queue = [];
     this.#http.close();
   }
 
-  #enqueue(event: DatabaseEvent, afterMs: number, isOvertaken = false): void {
+  #enqueue(of: PathEvent, afterMs: number, isOvertaken = false): void {
     this.#open += 1;
-    const delivery: Delivery = { event, attempt: 0, since: performance.now(), isOvertaken };
+    const delivery: Delivery = { ...of, attempt: 0, since: performance.now(), isOvertaken };
     if (afterMs > 0) void delay(afterMs).then(() => this.#push(delivery));
     else this.#push(delivery);
   }
@@ -129,7 +169,7 @@ export class Platform {
   }
 
   #fill(): void {
-    while (this.#inFlight < this.#room && !this.#isStopped) {
+    while (this.#inFlight < this.#room && !this.#isStopped && !this.#isPaused) {
       const delivery = this.#queue.shift();
       if (delivery === undefined) return;
       this.#inFlight += 1;
@@ -138,13 +178,13 @@ export class Platform {
   }
 
   async #deliver(delivery: Delivery): Promise<void> {
-    const { event } = delivery;
-    const instances = this.options.instancesFor(event);
+    const { path: mirrored, event, isOff } = delivery;
+    const instances = this.options.instances[isOff ? 'off' : 'on'];
     const instance = instances[this.counts.deliveries % instances.length];
     if (instance === undefined) throw new Error('no instance takes the event');
     this.counts.deliveries += 1;
     const { headers, body } = eventRequest(event, { mode: 'binary', refForm: 'raw' });
-    const { port } = instance;
+    const port = instance.portOf(mirrored.trigger);
     const status = await this.#http.send({ method: 'POST', port, path: '/', headers, body });
     this.#inFlight -= 1;
     if (status >= 200 && status < 300) this.#acknowledged(delivery, instance);
@@ -154,7 +194,8 @@ export class Platform {
 
   #acknowledged({ event, isOvertaken }: Delivery, { isMirroring }: FunctionInstance): void {
     this.counts.acknowledged += 1;
-    if (isMirroring) this.options.ledger.mirrored(event.id);
+    const { ledger } = this.options;
+    if (isMirroring) ledger.mirrored(event.id);
     if (isMirroring && isOvertaken) this.#overtaken.add(event.ref);
     this.counts.overtakenLeaves = this.#overtaken.size;
     this.#releaseOvertaken(event, isMirroring);
@@ -165,12 +206,12 @@ export class Platform {
   #releaseOvertaken({ ref, time }: DatabaseEvent, isMirrored: boolean): void {
     const held = this.#held.get(ref);
     if (held === undefined) return;
-    const isEarlier = (event: DatabaseEvent) => event.time < time;
+    const isEarlier = ({ event }: PathEvent) => event.time < time;
     this.#held.set(
       ref,
-      held.filter((event) => !isEarlier(event)),
+      held.filter((one) => !isEarlier(one)),
     );
-    for (const event of held.filter(isEarlier)) this.#enqueue(event, 0, isMirrored);
+    for (const one of held.filter(isEarlier)) this.#enqueue(one, 0, isMirrored);
   }
 
   #failed(delivery: Delivery): void {
@@ -190,4 +231,21 @@ export class Platform {
     this.#open -= 1;
     if (this.#open === 0) this.#whenSettled?.();
   }
+}
+
+function shardOf(path: MirroredPath, { ref, time }: DatabaseEvent): string {
+  const parsed = path.parsePath(ref, time);
+  return (parsed.ok ? parsed.leaf.parts[0] : parsed.place.shard) ?? '';
+}
+
+/** A removal of the same leaf in another RTDB, later: the row would be gone if anybody took it. */
+function foreignTwin(event: DatabaseEvent): DatabaseEvent {
+  return {
+    ...event,
+    id: `${event.id}-foreign`,
+    instance: OTHER_RTDB,
+    source: event.source.replace(/[^/]+$/, OTHER_RTDB),
+    time: new Date(Date.parse(event.time) + 1).toISOString(),
+    data: { ...event.data, delta: null },
+  };
 }

@@ -8,9 +8,9 @@ import { type LocalPostgres, startPostgres } from '../local/embedded-postgres';
 import { Cleanups } from './cleanups';
 import { disappointments } from './expectations';
 import type { Fault } from './faults';
-import { formatEachFault, formatSimulation, plainSimulation } from './format-simulation';
+import { formatSimulation, formatSweep, plainSimulation } from './format-simulation';
 import { createDatabase, isEmptyDatabase } from './scratch-database';
-import { EACH_FAULT, simulate, simulateAlone } from './simulate';
+import { ALL_PAIRS, EACH_FAULT, simulate, simulateWith } from './simulate';
 import { environmentOf, type Simulation, type SimulationRequest } from './simulation';
 
 const FUNCTIONS = join(__dirname, '..', 'functions');
@@ -22,7 +22,9 @@ export interface SimulateOptions {
   rate?: number;
   daySeconds?: number;
   instances: number;
+  days: number;
   eachFault?: true;
+  allPairs?: true;
   databaseUrlEnv?: string;
   json?: true;
   keep?: true;
@@ -44,12 +46,13 @@ export async function runSimulate(
   for (const signal of signals) process.once(signal, interrupt);
   try {
     await buildFunctionsIfStale(FUNCTIONS);
-    const simulations = options.eachFault
-      ? await playEachFault(options, context, cleanups)
+    const many = sweepOf(options);
+    const simulations = many
+      ? await playEach(many, options, context, cleanups)
       : [await playOnce(options, context, cleanups)];
     context.writeOut(textOf(simulations, options));
     const [only] = simulations;
-    if (only && !options.eachFault && !options.json) await printReport(only, context);
+    if (only && !many && !options.json) await printReport(only, context);
     if (options.keep) await keep(simulations, options, context);
     const failures = simulations.flatMap(disappointments);
     if (failures.length > 0) throw new Error('the simulation did not come out as expected');
@@ -63,9 +66,17 @@ export async function runSimulate(
   }
 }
 
-function refuseContradictions({ eachFault, faults, databaseUrlEnv, keep }: SimulateOptions): void {
-  if (eachFault && (faults.length > 0 || databaseUrlEnv || keep)) {
-    throw new UsageError('--each-fault takes no --faults, --database-url-env or --keep');
+/** The sets of faults that are played one after the other; null = one world, as asked. */
+function sweepOf({ eachFault, allPairs }: SimulateOptions): readonly (readonly Fault[])[] | null {
+  return eachFault ? EACH_FAULT : allPairs ? ALL_PAIRS : null;
+}
+
+function refuseContradictions(options: SimulateOptions): void {
+  const { eachFault, allPairs, faults, databaseUrlEnv, keep } = options;
+  if (eachFault && allPairs) throw new UsageError('--each-fault and --all-pairs are two things');
+  if (sweepOf(options) && (faults.length > 0 || databaseUrlEnv || keep)) {
+    const name = eachFault ? '--each-fault' : '--all-pairs';
+    throw new UsageError(`${name} takes no --faults, --database-url-env or --keep`);
   }
   if (databaseUrlEnv && faults.includes('outage')) {
     throw new UsageError('--faults outage kills Postgres: it needs one of its own');
@@ -81,26 +92,27 @@ async function playOnce(
   const databaseUrl = server
     ? await createDatabase(server.url)
     : await emptyDatabase(context, options.databaseUrlEnv ?? '');
-  const showProgress = progressOn(context, '% of the day');
+  const showProgress = progressOn(context, '% of the days');
   const simulation = await simulate({
-    ...{ request: requestOf(options, 100, 5), databaseUrl, server, cleanups },
+    ...{ request: requestOf(options, 20, 5), databaseUrl, server, cleanups },
     onProgress: (fraction) => showProgress(Math.floor(fraction * 100), 100),
   });
   return simulation;
 }
 
-async function playEachFault(
+async function playEach(
+  sweep: readonly (readonly Fault[])[],
   options: SimulateOptions,
   context: CommandContext,
   cleanups: Cleanups,
 ): Promise<Simulation[]> {
   const server = await ownPostgres(cleanups);
-  const request = requestOf(options, 20, 20);
+  const request = requestOf(options, 8, 20);
   const simulations: Simulation[] = [];
-  const showProgress = progressOn(context, ` of ${EACH_FAULT.length} simulations`);
-  for (const fault of EACH_FAULT) {
-    simulations.push(await simulateAlone(fault, request, server, cleanups));
-    showProgress(simulations.length, EACH_FAULT.length);
+  const showProgress = progressOn(context, ` of ${sweep.length} simulations`);
+  for (const faults of sweep) {
+    simulations.push(await simulateWith(faults, request, server, cleanups));
+    showProgress(simulations.length, sweep.length);
   }
   return simulations;
 }
@@ -116,6 +128,7 @@ function requestOf(options: SimulateOptions, couples: number, rate: number): Sim
   return {
     couples: options.couples ?? couples,
     seed: options.seed,
+    days: options.days,
     plan: { faults: new Set(options.faults), rate: (options.rate ?? rate) / 100 },
     dayMs: options.daySeconds === undefined ? null : options.daySeconds * 1_000,
     instances: options.instances,
@@ -136,12 +149,13 @@ async function emptyDatabase({ env }: CommandContext, name: string): Promise<str
   throw new UsageError(`${name} names a database that is not empty`);
 }
 
-function textOf(simulations: readonly Simulation[], { json, eachFault }: SimulateOptions): string {
-  if (json) {
+function textOf(simulations: readonly Simulation[], options: SimulateOptions): string {
+  const isSweep = sweepOf(options) !== null;
+  if (options.json) {
     const plain = simulations.map(plainSimulation);
-    return `${JSON.stringify(eachFault ? plain : plain[0])}\n`;
+    return `${JSON.stringify(isSweep ? plain : plain[0])}\n`;
   }
-  return eachFault ? formatEachFault(simulations) : simulations.map(formatSimulation).join('');
+  return isSweep ? formatSweep(simulations) : simulations.map(formatSimulation).join('');
 }
 
 /** What the team would be told. The simulation itself is judged by its books. */

@@ -5,26 +5,28 @@ import type { SimulateOptions } from './run-simulate';
 
 type SimulateArguments = Omit<SimulateOptions, 'faults'> & { faults?: Fault[] };
 
-/** `mirror simulate`: a day of many couples on the local stack, with faults, and what it left. */
+/** `mirror simulate`: days of many couples on the local stack, with faults, and what the mirror's proof says of them. */
 export const registerSimulate: RegisterCommand = (program, context) => {
   program
     .command('simulate')
-    .description('play a day of N couples on a local mirror, with faults, and reconcile')
-    .option('--couples <n>', 'how many (default: 100)', wholeNumber('--couples', 1, 100_000))
-    .option('--seed <n>', 'the same day again', wholeNumber('--seed', 0, 2 ** 31), 42)
+    .description('play some days of N couples on a local mirror, with faults, and judge its proof')
+    .option('--couples <n>', 'how many (default: 20)', wholeNumber('--couples', 1, 100_000))
+    .option('--days <n>', 'how many days', wholeNumber('--days', 1, 5), 2)
+    .option('--seed <n>', 'the same world again', wholeNumber('--seed', 0, 2 ** 31), 42)
     .option('--faults <list>', `comma-separated: ${FAULTS.join(', ')} (default: none)`, faultList)
     .option(
       '--rate <percent>',
-      'share of events that a fault befalls (default: 5)',
+      'share of events, couples or reads that a fault befalls (default: 5)',
       wholeNumber('--rate', 1, 100),
     )
     .option(
       '--day-seconds <n>',
-      'how long the day takes (default: by its writes)',
+      'how long a day takes (default: by its writes and readings)',
       wholeNumber('--day-seconds', 1, 86_400),
     )
-    .option('--instances <n>', 'function instances', wholeNumber('--instances', 1, 20), 2)
-    .option('--each-fault', 'no fault, then each alone (default: 20 couples, rate 20)')
+    .option('--instances <n>', 'function instances', wholeNumber('--instances', 1, 20), 1)
+    .option('--each-fault', 'no fault, then each alone (default: 8 couples, rate 20)')
+    .option('--all-pairs', 'every two faults (default: 8 couples, rate 20)')
     .option('--database-url-env <name>', 'environment variable with the URL of an EMPTY database')
     .option('--json', 'print one JSON object')
     .option('--keep', 'keep both stores until Ctrl-C')

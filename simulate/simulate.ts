@@ -1,36 +1,28 @@
-import { LOG_LATE } from '../functions/src/completions-only/postgres/reconcile-findings';
-import { recentDays } from '../functions/src/completions-only/reconcile/date-range';
-import type { RunSummary } from '../functions/src/completions-only/reconcile/reconcile';
-import { runReconcile } from '../functions/src/completions-only/reconcile/run-reconcile';
-import { createRtdbTree } from '../functions/src/completions-only/rtdb-tree';
-import { CANARY_COUPLE } from '../functions/src/paths/quest-completions/canary-couple';
+import { PATHS } from '../functions/src/app-paths';
+import { gateSentence } from '../functions/src/gate/sentence';
 import { clientConfig } from '../functions/src/postgres/client-config';
 import { Connections } from '../functions/src/postgres/connections';
-import type { Statements } from '../functions/src/postgres/statements';
 import type { LocalPostgres } from '../local/embedded-postgres';
 import { migrate } from '../local/migrate';
+import { rtdbRest } from '../local/rtdb-rest';
 import { Cleanups } from './cleanups';
-import { FAULTS, type Fault, LATE_AFTER_SECONDS } from './faults';
-import { readFindings } from './findings';
-import { NAMESPACE, play } from './play';
+import type { WorldAction } from './couple-day';
+import { FAULTS, type Fault } from './faults';
+import { type Findings, readFindings } from './findings';
+import { type Judgement, judgeRecord } from './judge';
+import { type Played, play } from './play';
+import { NAMESPACE, scaledTimes } from './proof';
 import { createDatabase } from './scratch-database';
 import type { Simulation, SimulationRequest } from './simulation';
+import { keysOfStores, openDifferences } from './stores';
 import { worldOf } from './world';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Where the caller does not say: the least, and for each action of the day. */
-const LEAST_DAY_MS = 2_500;
-const ACTION_MS = 1;
-/** The day began long after mirroring did, so that no leaf stood before it. */
-const BEGAN_DAYS_BEFORE = 2;
-/** When the comparison looks again: the last retry of the day is over anywhere on earth. */
-const LOOKS_AGAIN_AFTER_DAYS = 4;
-
-const SET_BEGINNING = `
-update mirror.paths
-set began_at = ($1::date - $2::integer)::timestamp at time zone 'UTC'
-where path = 'quest_completions'
-`;
+const DAYS = 2;
+/** A day is so many of the proof's hours at least, and so long for each of its writes. */
+const LEAST_HOURS = 5;
+const ACTION_MS = 2;
+const THRESHOLD = 0.99;
 
 export interface SimulateOptions {
   request: SimulationRequest;
@@ -39,74 +31,92 @@ export interface SimulateOptions {
   /** The server of that database, to be killed by the fault `outage`; null = not ours. */
   server: LocalPostgres | null;
   cleanups: Cleanups;
-  /** How far the day is, from 0 to 1. */
+  /** How far the world is, from 0 to 1. */
   onProgress?(fraction: number): void;
 }
 
 /**
- * Plays one day of N couples on a real mirror, with faults, and reconciles: at the day's end, and
- * once more as of days later, when whatever has not come can't come any more.
+ * Plays some days of N couples on a real mirror, with faults, while its readings go on; reads everything in the end,
+ * and judges the mirror's record by the simulation's own books.
  *
  * @returns the result; RTDB and Postgres stay until the cleanups run
  */
 export async function simulate(options: SimulateOptions): Promise<Simulation> {
-  const { request, databaseUrl, cleanups } = options;
+  const { request, databaseUrl, cleanups, server } = options;
   await migrate(databaseUrl);
   const statements = new Connections(clientConfig(databaseUrl), 2);
   cleanups.add(() => statements.close());
-  const dateKey = new Date().toISOString().slice(0, 10);
-  await statements.run(SET_BEGINNING, [dateKey, BEGAN_DAYS_BEFORE]);
-  const { couples, seed, plan } = request;
+  const { couples, seed, plan, days = DAYS } = request;
+  const toDay = new Date().toISOString().slice(0, 10);
+  const fromDay = new Date(Date.parse(toDay) - (days - 1) * DAY_MS).toISOString().slice(0, 10);
   const strayClaimRate = plan.faults.has('client-disagrees') ? plan.rate : 0;
-  const actions = worldOf({ couples, dateKey, seed, strayClaimRate });
-  const dayMs = request.dayMs ?? Math.max(LEAST_DAY_MS, actions.length * ACTION_MS);
+  const actions = worldOf({ couples, today: toDay, days, seed, strayClaimRate });
+  const times = scaledTimes(couples);
+  const worldMs = worldMsOf(request, days, actions, times.touchedEveryMs);
   const played = await play({
-    ...{ request, actions, dayMs, databaseUrl, server: options.server, statements, cleanups },
+    ...{ request, actions, worldMs, times, databaseUrl, server, statements, cleanups },
     onProgress: options.onProgress ?? (() => {}),
   });
-  const { rtdb, durationMs, counts, ...rest } = played;
-  const rtdbAddress = rtdb.address;
-  const run = await reconcileLater(dateKey, rtdbAddress, statements);
+  const { writes, claims, durationMs, counts, outcomes, rtdb, proof } = played;
+  const findings = await readFindings(statements);
+  const { judgement, gate } = await judged(played, findings, plan.faults, statements);
   return {
-    ...{ request, dateKey, run, durationMs, counts, ...rest },
-    speed: DAY_MS / durationMs,
+    ...{ request, fromDay, toDay, writes, claims, durationMs, counts, outcomes, judgement },
+    ...{ findings, gate, proof: proof.counts },
+    speed: (days * DAY_MS) / durationMs,
     eventsPerSecond: (counts.acknowledged / durationMs) * 1_000,
-    findings: await readFindings(statements),
-    stores: { databaseUrl, rtdbAddress },
+    stores: { databaseUrl, rtdbAddress: rtdb.address },
   };
 }
 
-/** Reconciles now, and as of days later; answers the later run. */
-async function reconcileLater(
-  dateKey: string,
-  rtdbAddress: string,
-  statements: Statements,
-): Promise<RunSummary> {
-  const database = { origin: `http://${rtdbAddress}`, namespace: NAMESPACE, instance: NAMESPACE };
-  const rtdb = createRtdbTree({ database, accessToken: async () => 'owner' });
-  // The days of a report over 24 hours, as the hourly function compares them.
-  const days = recentDays(new Date(`${dateKey}T12:00:00Z`), 2);
-  const request = { ...days, graceMs: 100, couples: null };
-  const context = { statements, rtdb, retentionDays: 0 };
-  const first = await runReconcile(request, context, null);
-  await statements.run(LOG_LATE, [first.runId, LATE_AFTER_SECONDS, CANARY_COUPLE]);
-  const later = new Date(Date.now() + LOOKS_AGAIN_AFTER_DAYS * DAY_MS);
-  return runReconcile(request, { ...context, now: () => later }, null);
+function worldMsOf(
+  { dayMs }: SimulationRequest,
+  days: number,
+  actions: readonly WorldAction[],
+  hourMs: number,
+): number {
+  if (dayMs !== null) return dayMs * days;
+  return Math.max(LEAST_HOURS * hourMs * days, actions.length * ACTION_MS);
+}
+
+async function judged(
+  { rtdb, ledger, proof, times }: Played,
+  { gaps }: Findings,
+  faults: ReadonlySet<Fault>,
+  statements: Connections,
+): Promise<{ judgement: Judgement; gate: Simulation['gate'] }> {
+  const exported = await rtdbRest(rtdb.address, NAMESPACE).get([]);
+  const [keys, open, gate] = await Promise.all([
+    keysOfStores(PATHS, exported, statements),
+    openDifferences(statements),
+    proof.gate(times),
+  ]);
+  const coverage = gaps.map(({ to, ...gap }) => ({ ...gap, to: to ?? 'infinity' }));
+  const expected = ledger.expected();
+  const sentence = gateSentence(gate, { threshold: THRESHOLD, windowMs: times.windowMs });
+  const told = { ...gate, sentence };
+  const judgement = judgeRecord({ faults, keys, expected, open, coverage, gate: told });
+  return { judgement, gate: { verdict: gate.verdict, sentence } };
 }
 
 /** No fault, and each alone. */
-export const EACH_FAULT: readonly (Fault | null)[] = [null, ...FAULTS];
+export const EACH_FAULT: readonly (readonly Fault[])[] = [[], ...FAULTS.map((fault) => [fault])];
 
-/** Plays the same world with one fault, or none, on a database of its own. */
-export async function simulateAlone(
-  fault: Fault | null,
+/** Every two faults. */
+export const ALL_PAIRS: readonly (readonly Fault[])[] = FAULTS.flatMap((one, place) =>
+  FAULTS.slice(place + 1).map((other) => [one, other]),
+);
+
+/** Plays the same world with these faults, on a database of its own. */
+export async function simulateWith(
+  faults: readonly Fault[],
   request: SimulationRequest,
   server: LocalPostgres,
   outer: Cleanups,
 ): Promise<Simulation> {
   const cleanups = new Cleanups();
   outer.add(() => cleanups.run());
-  const plan = { ...request.plan, faults: new Set(fault === null ? [] : [fault]) };
+  const plan = { ...request.plan, faults: new Set(faults) };
   const databaseUrl = await createDatabase(server.url);
   try {
     return await simulate({ request: { ...request, plan }, databaseUrl, server, cleanups });

@@ -1,15 +1,18 @@
-import type { RunSummary } from '../functions/src/completions-only/reconcile/reconcile';
+import type { Verdict } from '../functions/src/gate/gate';
 import type { FaultPlan } from './faults';
 import type { Findings } from './findings';
-import type { Prediction } from './ledger';
+import type { Judgement } from './judge';
 import type { PlatformCounts } from './platform';
+import type { ProofCounts } from './proof';
 
 /** What a simulation is asked to play. */
 export interface SimulationRequest {
   couples: number;
+  /** How many days; default 2. */
+  days?: number;
   seed: number;
   plan: FaultPlan;
-  /** How long the day takes, in milliseconds; null = as long as its writes need. */
+  /** How long a day takes, in milliseconds; null = as long as its writes and readings need. */
   dayMs: number | null;
   /** Function instances with the flag on. */
   instances: number;
@@ -18,21 +21,21 @@ export interface SimulationRequest {
 /** What came of it. */
 export interface Simulation {
   request: SimulationRequest;
-  dateKey: string;
+  fromDay: string;
+  toDay: string;
   writes: number;
   claims: number;
-  /** From the first write of the day until every event was acknowledged, in milliseconds. */
+  /** From the first write until every event was acknowledged, in milliseconds. */
   durationMs: number;
-  /** How many times faster than a real day. */
+  /** How many times faster than real days. */
   speed: number;
   eventsPerSecond: number;
   counts: PlatformCounts;
   /** What the mirror logged of the events it was sent. */
   outcomes: Record<string, number>;
-  /** What must be found, by the simulation's own books. */
-  prediction: Prediction;
-  /** The last comparison, as of days later. */
-  run: RunSummary;
+  proof: ProofCounts;
+  judgement: Judgement;
+  gate: { verdict: Verdict; sentence: string };
   findings: Findings;
   /** Both stores, for as long as they are kept. */
   stores: Stores;

@@ -314,7 +314,9 @@ test('an export longer than one page of the log is whole', async () => {
      from generate_series(1, 4500) as n`,
   );
   expect(await (await get('?state=all&export=json')).json()).toHaveLength(4_500);
-  expect((await (await get('?state=all&export=csv')).text()).trim().split('\r\n')).toHaveLength(4_501);
+  expect((await (await get('?state=all&export=csv')).text()).trim().split('\r\n')).toHaveLength(
+    4_501,
+  );
 });
 
 test('nothing of what it showed is in its logs', () => {

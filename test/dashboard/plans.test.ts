@@ -9,8 +9,8 @@ import {
   SEED_READINGS,
 } from '../../bench/stores/dashboard-dataset';
 import { DASHBOARD_QUESTIONS } from '../../bench/stores/dashboard-questions';
-import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
 import { readStory } from '../../functions/src/dashboard/read-story';
+import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
 import { ReadOnlyTransactions } from '../../functions/src/postgres/read-only-transactions';
 import type { Statements } from '../../functions/src/postgres/statements';
 import { PROOF_TIMES } from '../../functions/src/readings/proof-times';

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
+import { quizProgression } from '../../functions/src/paths/quiz-progression';
 import { startProof, type TestProof } from './support/proof';
 
 let proof: TestProof;
@@ -94,6 +95,22 @@ test('what agrees is counted, and what one store lacks is a difference once it w
     counted_since: null,
     failed_at: null,
   });
+});
+
+test('a document that Postgres lacks, or has another value of, is told so', async () => {
+  const { rest } = proof.rtdb;
+  await rest.set(['quiz_progression', 'a_b'], { currentTrack: 1 });
+  await rest.set(['quiz_progression', 'c_d'], { currentTrack: 2 });
+  await proof.database.query(
+    `with writer as materialized (select set_config('mirror.writer', 'on', false))
+     insert into rtdb.quiz_progression (couple_id, payload, current_track, origin, event_id, event_time)
+     select 'c_d', '{"currentTrack": 1}', 1, 'rtdb', 'e1', clock_timestamp() from writer`,
+  );
+  await proof.work({}, [quizProgression]);
+  expect(await log()).toMatchObject([
+    { ref: 'quiz_progression/a_b', kind: 'missing_in_postgres' },
+    { ref: 'quiz_progression/c_d', kind: 'value_mismatch' },
+  ]);
 });
 
 test('an event that comes late resolves its difference', async () => {

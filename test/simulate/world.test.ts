@@ -5,7 +5,7 @@ import { valueAfter } from '../../simulate/ledger';
 import { seededRandom } from '../../simulate/seeded-random';
 import { worldOf } from '../../simulate/world';
 
-const OPTIONS = { couples: 60, dateKey: '2026-11-23', seed: 7, strayClaimRate: 0 };
+const OPTIONS = { couples: 60, today: '2026-11-23', days: 1, seed: 7, strayClaimRate: 0 };
 
 const countAt = (actions: readonly WorldAction[], from: number, to: number) =>
   actions.filter(({ minute }) => minute >= from * 60 && minute < to * 60).length;

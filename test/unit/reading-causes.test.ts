@@ -8,6 +8,7 @@ import {
 } from '../../functions/src/readings/cause';
 import type { Row } from '../../functions/src/readings/compare-key';
 import { groupLosses, type Loss, massWriteOf } from '../../functions/src/readings/fan-out';
+import { PROOF_TIMES } from '../../functions/src/readings/proof-times';
 
 const at = (time: string, day = '26') => `2026-11-${day}T${time}.000000Z`;
 
@@ -33,6 +34,7 @@ function known(more: Partial<Known> = {}, row: Row | null = null): Known {
     ...{ isOver: false, day: '2026-11-26', ownTime: null, shard: SHARD },
     key: { direct: null, logged: [] },
     dayEvidence: { overwrites: [], retained: null },
+    times: PROOF_TIMES,
     ...more,
   };
 }
@@ -99,6 +101,17 @@ test.each([
 ])('an outage until 11:02, read at %s of day %s', (time, day, cause) => {
   const outage = gap('outage', at('11:00:00'), at('11:02:00'));
   expect(causeOf({ ...withGaps(outage), readAt: at(time, day) }).cause).toBe(cause);
+});
+
+test('where mirroring was off for a part of the bounds, nobody knows whether the retries ran out', () => {
+  const late = { readAt: at('12:01:00', '27') };
+  const off = withGaps(gap('flag_off', at('11:00:00'), at('11:30:00')));
+  expect(causeOf({ ...off, ...late })).toMatchObject({
+    cause: 'unknown',
+    possible: [{ reason: 'flag_off', share: 0.25 }],
+  });
+  const wasIn = withGaps(gap('percent', at('11:00:00'), at('11:30:00'), false));
+  expect(causeOf({ ...wasIn, ...late }).cause).toBe('retries_exhausted');
 });
 
 const DIRECT: PastWrite = {
@@ -213,6 +226,7 @@ const MISSED: MissedEvent = {
     firstSeenAt: at('10:30:02'),
     direct: null,
     nowAt: at('11:00:00'),
+    times: PROOF_TIMES,
   },
 };
 

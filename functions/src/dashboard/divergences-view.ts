@@ -68,7 +68,12 @@ export function divergencesView(
   </div>`;
 }
 
-const STATE_WORDS = { todo: 'open, to act on', open: 'open', resolved: 'resolved', all: '' } as const;
+const STATE_WORDS = {
+  todo: 'open, to act on',
+  open: 'open',
+  resolved: 'resolved',
+  all: '',
+} as const;
 
 function countLine({ total, keys, rows }: DivergencePage, { page, state }: ViewQuery): string {
   const first = (page - 1) * PAGE_SIZE;

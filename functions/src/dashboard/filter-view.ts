@@ -37,7 +37,15 @@ export function filterView(query: ViewQuery, paths: readonly string[]): Markup {
 const STATE_WORDS: Readonly<Record<string, string>> = { todo: 'open, to act on' };
 
 function cleared(query: ViewQuery): ViewQuery {
-  const nothing = { path: null, kind: null, cause: null, severity: null, couple: null, day: null, story: null };
+  const nothing = {
+    path: null,
+    kind: null,
+    cause: null,
+    severity: null,
+    couple: null,
+    day: null,
+    story: null,
+  };
   return { ...query, ...nothing, state: 'todo', page: 1 };
 }
 

@@ -1,5 +1,10 @@
 import { DIVERGENCES_OF_LEAF } from '../explain/leaf-evidence';
-import { type LeafStory, type PostgresSide, readPostgresSide, tellStory } from '../explain/leaf-story';
+import {
+  type LeafStory,
+  type PostgresSide,
+  readPostgresSide,
+  tellStory,
+} from '../explain/leaf-story';
 import type { MirroredPath } from '../paths/mirrored-path';
 import type { Statements } from '../postgres/statements';
 import type { ProofTimes } from '../readings/proof-times';

@@ -1,8 +1,8 @@
 import { html } from 'hono/html';
 import { CAUSES, type Cause, KINDS, type Kind } from '../divergences/vocabulary';
-import { printableValue } from '../values/printable';
 import type { LeafStory, PostgresSide } from '../explain/leaf-story';
 import { COMPARED } from '../explain/story-words';
+import { printableValue } from '../values/printable';
 import {
   count,
   cut,
@@ -47,11 +47,7 @@ function contentOf(panel: Panel<OpenStory>): Markup {
 
 type Side = Omit<PostgresSide, 'leaf' | 'declared'>;
 
-function sides(
-  side: Side,
-  rtdb: LeafStory['rtdb'] | null,
-  expected: LeafStory['columns'],
-): Markup {
+function sides(side: Side, rtdb: LeafStory['rtdb'] | null, expected: LeafStory['columns']): Markup {
   return html`<p class="ref">${outside(side.ref, 1_500)}</p>
     <p class="dim">as of ${time(side.asOf)} UTC, by the database's clock</p>
     <div class="sides">

@@ -1,6 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { error as logError, write } from 'firebase-functions/logger';
-import { type HttpsFunction, onRequest, type Request as PlatformRequest } from 'firebase-functions/v2/https';
+import {
+  type HttpsFunction,
+  onRequest,
+  type Request as PlatformRequest,
+} from 'firebase-functions/v2/https';
 import type { Hono } from 'hono';
 import { createDashboard, isLocal } from '../dashboard/app';
 import { readPageAssets } from '../dashboard/page-assets';

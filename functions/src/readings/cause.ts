@@ -5,6 +5,7 @@ import type { Json, JsonObject } from '../values/json';
 import { canonicalValue, isSameValue } from '../values/rtdb-value';
 import { asEvidence } from '../values/storable';
 import type { ComparedKey, Row } from './compare-key';
+import type { ProofTimes } from './proof-times';
 
 /** Why a key differs, what speaks for it, and what might also have led to it. */
 export interface Judgement {
@@ -88,20 +89,14 @@ export interface Known {
   shard: ShardEvidence;
   key: KeyEvidence;
   dayEvidence: DayEvidence;
+  times: CauseTimes;
 }
 
-/**
- * How long the platform delivers a failing event again.
- * Source: Firebase documentation, "Retry asynchronous functions".
- */
-const RETRY_WINDOW_MS = 24 * 60 * 60 * 1000;
+/** The durations that causes are told by. */
+export type CauseTimes = Pick<ProofTimes, 'redeliveryMs' | 'flagEdgeMs' | 'clockPrecisionMs'>;
 
-/** An instance looks at the flag once in so long: what lies within it of an edge can't be told apart. */
-const EDGE_MS = 60_000;
 /** What an interval may leave uncovered of the bounds. */
 const UNCOVERED_SHARE = 0.1;
-/** Times of RTDB's servers tell the order of writes that are further apart. */
-const CLOCK_PRECISION_MS = 1_000;
 
 type Found = Pick<Judgement, 'cause' | 'evidence'> | null;
 type Rule = (known: Known) => Found;
@@ -201,7 +196,7 @@ function writeRejected({ compared, key, writtenAfter }: Known): Found {
 }
 
 /** What lost against the row that stands, by a time that tells no order, is what RTDB shows. */
-function race({ compared, key, writtenAfter }: Known): Found {
+function race({ compared, key, writtenAfter, times }: Known): Found {
   const row = compared?.row ?? null;
   if (compared === null || row?.eventTime == null) return null;
   const { eventId, eventTime } = row;
@@ -215,7 +210,7 @@ function race({ compared, key, writtenAfter }: Known): Found {
         : one.kind === 'out_of_order' &&
           one.rowEventId === eventId &&
           one.eventTime !== null &&
-          millisOf(eventTime) - millisOf(one.eventTime) <= CLOCK_PRECISION_MS),
+          millisOf(eventTime) - millisOf(one.eventTime) <= times.clockPrecisionMs),
   );
   if (lost === undefined) return null;
   return {
@@ -291,7 +286,7 @@ function isOlderPossible({ writtenAfter, shard, day, ownTime }: Known): boolean 
 function flagDisabled(known: Known): Found {
   const off = known.shard.gaps.filter(isOff);
   const span = spanOf(known);
-  if (!covers(off, span)) return null;
+  if (!covers(off, span, known.times)) return null;
   const widest = [...off].sort((a, b) => overlapMs(b, span) - overlapMs(a, span))[0];
   return widest === undefined ? null : { cause: 'flag_disabled', evidence: coverageOf(widest) };
 }
@@ -304,16 +299,24 @@ function heldUp(known: Known): Found {
     (one) =>
       isFailure(one) &&
       touches(one, span) &&
-      Math.min(endMs(one), span.toMs) + RETRY_WINDOW_MS > nowMs,
+      Math.min(endMs(one), span.toMs) + known.times.redeliveryMs > nowMs,
   );
   return gap === undefined ? null : { cause: 'in_flight', evidence: coverageOf(gap) };
 }
 
-/** Whatever was to bring it, the platform has given it up. */
+/**
+ * Whatever was to bring it, the platform has given it up. Unless mirroring may have been off when it was written: then
+ * its event came, and nobody mirrored it.
+ */
 function retriesExhausted(known: Known): Found {
-  const endMs = millisOf(known.writtenBefore) + RETRY_WINDOW_MS;
+  const span = spanOf(known);
+  const mayBeOff = known.shard.gaps.some(
+    (gap) => isFlagged(gap) && gap.isOut !== false && overlapMs(gap, span) > 0,
+  );
+  if (mayBeOff) return null;
+  const endMs = millisOf(known.writtenBefore) + known.times.redeliveryMs;
   if (endMs > millisOf(known.readAt)) return null;
-  const away = known.shard.gaps.find((gap) => isFailure(gap) && touches(gap, spanOf(known)));
+  const away = known.shard.gaps.find((gap) => isFailure(gap) && touches(gap, span));
   return {
     cause: 'retries_exhausted',
     evidence: {
@@ -323,8 +326,12 @@ function retriesExhausted(known: Known): Found {
   };
 }
 
-function isOff({ reason, isOut }: Gap): boolean {
-  return (reason === 'flag_off' || reason === 'percent') && isOut === true;
+function isOff(gap: Gap): boolean {
+  return isFlagged(gap) && gap.isOut === true;
+}
+
+function isFlagged({ reason }: Gap): boolean {
+  return reason === 'flag_off' || reason === 'percent';
 }
 
 function isFailure({ reason }: Gap): boolean {
@@ -341,6 +348,7 @@ export interface MissedEvent {
   direct: PastWrite | null;
   gaps: readonly Gap[];
   nowAt: string;
+  times: CauseTimes;
 }
 
 /** Why an event was missed; null = it can't be told, and it may still come. Pure. */
@@ -348,7 +356,7 @@ export function causeOfMissed(missed: MissedEvent): {
   cause: 'direct_postgres_write' | 'flag_disabled' | 'retries_exhausted';
   evidence: JsonObject;
 } | null {
-  const { direct, holes, eventTime, nowAt, firstSeenAt } = missed;
+  const { direct, holes, eventTime, nowAt, firstSeenAt, times } = missed;
   const isSeen =
     direct !== null &&
     direct.at <= firstSeenAt &&
@@ -367,10 +375,10 @@ export function causeOfMissed(missed: MissedEvent): {
     toMs: millisOf(to),
   });
   const [first] = off.filter((gap) => holes.some((hole) => touches(gap, span(hole))));
-  if (first !== undefined && holes.every((hole) => covers(off, span(hole)))) {
+  if (first !== undefined && holes.every((hole) => covers(off, span(hole), times))) {
     return { cause: 'flag_disabled', evidence: coverageOf(first) };
   }
-  if (eventTime === null || millisOf(eventTime) + RETRY_WINDOW_MS > millisOf(nowAt)) return null;
+  if (eventTime === null || millisOf(eventTime) + times.redeliveryMs > millisOf(nowAt)) return null;
   return { cause: 'retries_exhausted', evidence: { reckoned_from: eventTime } };
 }
 
@@ -435,7 +443,7 @@ function touches(gap: Gap, span: Span): boolean {
 }
 
 /** Whether the intervals leave next to nothing of the span: what was written outside of them is not theirs. */
-function covers(gaps: readonly Gap[], span: Span): boolean {
+function covers(gaps: readonly Gap[], span: Span, { flagEdgeMs }: CauseTimes): boolean {
   const touching = gaps.filter((gap) => overlapMs(gap, span) > 0);
   if (touching.length === 0) return false;
   let uncoveredMs = 0;
@@ -446,7 +454,7 @@ function covers(gaps: readonly Gap[], span: Span): boolean {
   }
   uncoveredMs += Math.max(0, span.toMs - atMs);
   if (!Number.isFinite(uncoveredMs)) return false;
-  return uncoveredMs <= Math.max(EDGE_MS, (span.toMs - span.fromMs) * UNCOVERED_SHARE);
+  return uncoveredMs <= Math.max(flagEdgeMs, (span.toMs - span.fromMs) * UNCOVERED_SHARE);
 }
 
 /** At most five: they are evidence for people. */

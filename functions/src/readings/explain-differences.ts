@@ -17,6 +17,7 @@ import { type ComparedKey, seenOf } from './compare-key';
 import { keyObject } from './decide-reading';
 import { instant, type PrepareEvaluation, readGaps } from './gaps';
 import { ownTimeOf } from './own-time';
+import type { ProofTimes } from './proof-times';
 import type { Difference, Looked } from './reading';
 
 /** A difference as the log takes it: columns of `mirror.divergence_log`, its cause among them. */
@@ -34,6 +35,7 @@ export interface ExplainContext {
   statements: Statements;
   /** Evaluates Remote Config's conditions, where a percent has to be told. */
   prepareEvaluation: PrepareEvaluation;
+  times: ProofTimes;
 }
 
 const DIRECT = z
@@ -245,7 +247,7 @@ interface Desk {
 async function gather(
   differences: readonly Difference[],
   looked: Looked,
-  { statements, prepareEvaluation }: ExplainContext,
+  { statements, prepareEvaluation, times }: ExplainContext,
 ): Promise<Desk> {
   const { path, shard, state } = looked;
   const members = new Map(
@@ -280,6 +282,7 @@ async function gather(
       shard: evidence,
       key: (compared && byKey.get(compared.ref)) ?? NOTHING_KNOWN,
       dayEvidence: dayEvidenceOf(day, known),
+      times,
     };
   };
   return {

@@ -7,7 +7,7 @@ import { type FoundLeaf, leavesOfNode, type NodeLeaves } from './leaves-of-node'
 import { keyId, MAX_ONE_BY_ONE, type MemberPlan, wholeRange } from './plan-reading';
 import type { ProofTimes } from './proof-times';
 import type { Looked } from './reading';
-import { refOfParts, type ShardNode } from './shard-node';
+import { isReadInParts, refOfParts, type ShardNode } from './shard-node';
 import { ROWS_OF } from './shard-state';
 
 /** RTDB, as far as a reading needs it. Paths are literal keys, not encoded; rejects with RtdbReadError. */
@@ -69,7 +69,8 @@ async function readMember(
   const { member, state } = plan;
   const leavesOf = (value: unknown) => leavesOfNode(member, keys, value, state.readAt);
   const rows = readRows(plan, keys.at(-1) ?? '', statements);
-  if (plan.kind === 'full') {
+  // Of a document's suspects too: there are no keys below it that could be asked for.
+  if (plan.kind === 'full' || !isReadInParts(member)) {
     const [value, all] = await Promise.all([node ?? rtdb.read(keys), rows]);
     return { found: leavesOf(value), rows: all, hasNode: value !== null, unread: NO_KEYS };
   }

@@ -4,7 +4,7 @@ import { lookAtShard, type ShardSource } from './look-at-shard';
 import { type DayRange, keyId, MAX_ONE_BY_ONE, type MemberPlan } from './plan-reading';
 import type { ProofTimes } from './proof-times';
 import type { Looked } from './reading';
-import type { NodeMember, ShardNode } from './shard-node';
+import { isReadInParts, type NodeMember, type ShardNode } from './shard-node';
 import { BEGIN_READING, type ShardState } from './shard-state';
 
 /** What is looked at of a path's shard: all of it, some of its days (of a path that has any), or some keys. */
@@ -60,9 +60,6 @@ function planOf(member: NodeMember, state: ShardState, scope: LookScope): Member
   const { dayColumn, keyColumns } = member.path;
   const dayPlace = dayColumn === null ? -1 : keyColumns.indexOf(dayColumn);
   const days = new Set(dayPlace === -1 ? [] : scope.keys.map((parts) => parts[dayPlace] ?? ''));
-  // Where no part can be asked for by itself, all is read.
-  const isApart =
-    member.aboveDay !== null || member.below.filter((step) => 'part' in step).length === 1;
-  if (!isApart || days.size > MAX_ONE_BY_ONE) return whole;
+  if (!isReadInParts(member) || days.size > MAX_ONE_BY_ONE) return whole;
   return { ...whole, kind: 'suspects', keys, days };
 }

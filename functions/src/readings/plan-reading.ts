@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../values/json';
 import { everyMsFor, type ProofTimes } from './proof-times';
 import type { ReadingKind } from './reading';
 import { fullEveryMs } from './reading-times';
-import type { NodeMember, ShardNode } from './shard-node';
+import { isReadInParts, type NodeMember, type ShardNode } from './shard-node';
 import type { ShardState } from './shard-state';
 
 /** What is asked of a reading, beyond what is due. */
@@ -103,9 +103,8 @@ function planMember(
   // Of which of them nobody knows.
   if (state.moved === null) return { ...plan, kind: 'full' };
   if (member.aboveDay !== null) return planDays(plan, times, days);
-  const parts = member.below.filter((step) => 'part' in step).length;
   // Of one document, or of nodes without an order that could be asked for, a part costs as much as all.
-  if (parts !== 1 || member.path.dayColumn !== null) return { ...plan, kind: 'full' };
+  if (!isReadInParts(member)) return { ...plan, kind: 'full' };
   const seenAt = kind === 'whole' ? null : seenAtOf(state);
   const keys = new Map<string, readonly string[]>();
   for (const [what, at] of state.moved) {

@@ -35,6 +35,15 @@ export interface ProofTimes {
   fullAgeFactor: number;
   /** How old the newest canary may be. */
   canaryAgeMs: number;
+  /**
+   * How long the platform delivers a failing event again.
+   * Source: Firebase documentation, "Retry asynchronous functions".
+   */
+  redeliveryMs: number;
+  /** An instance looks at the flag once in so long: what lies within it of an edge can't be told apart. */
+  flagEdgeMs: number;
+  /** Times of RTDB's servers tell the order of writes that are further apart. */
+  clockPrecisionMs: number;
 }
 
 export const PROOF_TIMES: ProofTimes = {
@@ -52,6 +61,9 @@ export const PROOF_TIMES: ProofTimes = {
   newShardMs: HOUR_MS,
   fullAgeFactor: 1.5,
   canaryAgeMs: 15 * MINUTE_MS,
+  redeliveryMs: DAY_MS,
+  flagEdgeMs: MINUTE_MS,
+  clockPrecisionMs: 1_000,
 };
 
 /** How often an untouched shard is read: more seldom the more there are, since each reading is paid for. */

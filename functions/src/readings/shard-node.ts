@@ -17,6 +17,11 @@ export interface NodeMember {
   aboveDay: readonly string[] | null;
 }
 
+/** Whether a part of it can be asked for: some days, or some keys. Else all is read. Pure. */
+export function isReadInParts({ below, aboveDay }: NodeMember): boolean {
+  return aboveDay !== null || below.filter((step) => 'part' in step).length === 1;
+}
+
 /** The nodes of these paths, in their order. Pure. */
 export function shardNodes(paths: readonly MirroredPath[]): ShardNode[] {
   const nodes = new Map<string, { root: readonly string[]; members: NodeMember[] }>();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Cause, severityOf } from '../divergences/vocabulary';
-import { jsonColumn, query, type Statements } from '../postgres/statements';
+import { jsonColumn, query } from '../postgres/statements';
 import type { JsonObject } from '../values/json';
 import { causeOfMissed, type MissedEvent } from './cause';
 import type { ExplainContext } from './explain-differences';
@@ -120,7 +120,7 @@ const RESOLVE_TOLD = query({
  * repeat, and to run twice at once. Rejects as Postgres does.
  */
 export async function tellCauses(path: string, context: ExplainContext): Promise<void> {
-  await tellFanOut(path, context.statements);
+  await tellFanOut(path, context);
   await tellMissed(path, context);
   await RESOLVE_TOLD.run(context.statements, { path });
 }
@@ -132,7 +132,7 @@ interface Told {
   detail: JsonObject;
 }
 
-async function tellFanOut(path: string, statements: Statements): Promise<void> {
+async function tellFanOut(path: string, { statements }: ExplainContext): Promise<void> {
   const losses = (await LOSSES.all(statements, { path })).map(({ fromAt, toAt, ...loss }) => ({
     ...{ ...loss, from: fromAt, to: toAt },
   }));
@@ -165,18 +165,19 @@ async function tellFanOut(path: string, statements: Statements): Promise<void> {
 
 async function tellMissed(
   path: string,
-  { statements, prepareEvaluation }: ExplainContext,
+  { statements, prepareEvaluation, times }: ExplainContext,
 ): Promise<void> {
   const missed = await MISSED.all(statements, { path });
-  const times = missed.flatMap(({ gaps }) => gaps.flatMap((gap) => [gap.from_time, gap.to_time]));
-  const [first, last] = [missed[0], times.sort().at(-1)];
+  const edges = missed.flatMap(({ gaps }) => gaps.flatMap((gap) => [gap.from_time, gap.to_time]));
+  const [first, last] = [missed[0], edges.sort().at(-1)];
   if (first === undefined || last === undefined) return;
   // Of a row without an event nobody knows since when one was missing.
-  const from = times.find((at) => at !== '-infinity') ?? null;
+  const from = edges.find((at) => at !== '-infinity') ?? null;
   const gaps = await readGaps({ path, from, to: last }, statements, prepareEvaluation);
   const told = missed.flatMap(({ id, shard, gaps: holes, direct, ...row }) => {
     const event: MissedEvent = {
       ...row,
+      times,
       holes: holes.map((hole) => ({ from: hole.from_time, to: hole.to_time })),
       direct:
         direct === null
