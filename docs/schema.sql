@@ -486,7 +486,6 @@ create table mirror.divergence_log (
   event_time timestamp with time zone,
   written_after timestamp with time zone,
   written_before timestamp with time zone,
-  run_id bigint,
   first_seen_at timestamp with time zone not null default clock_timestamp(),
   last_seen_at timestamp with time zone not null default clock_timestamp(),
   times_seen integer not null default 1,
@@ -722,63 +721,6 @@ grant select on mirror.readings to quest_mirror_api;
 grant select on mirror.readings to quest_mirror_reader;
 grant select on mirror.readings to quest_mirror_writer;
 comment on table mirror.readings is 'What is known of each shard of each path, by its newest reading.';
-
-create table mirror.reconcile_runs (
-  id bigint not null generated always as identity,
-  started_at timestamp with time zone not null default clock_timestamp(),
-  finished_at timestamp with time zone,
-  status text not null default 'running'::text,
-  from_date date not null,
-  to_date date not null,
-  couples integer not null default 0,
-  matched integer not null default 0,
-  missing_in_postgres integer not null default 0,
-  missing_in_rtdb integer not null default 0,
-  value_mismatch integer not null default 0,
-  in_flight integer not null default 0,
-  consistency numeric,
-  rtdb_ms integer not null default 0,
-  postgres_ms integer not null default 0,
-  checkpoint jsonb,
-  error text,
-  config jsonb not null default '{}'::jsonb,
-  constraint reconcile_runs_consistency_is_ratio CHECK (((consistency >= (0)::numeric) AND (consistency <= (1)::numeric))),
-  constraint reconcile_runs_dates_ordered CHECK ((from_date <= to_date)),
-  constraint reconcile_runs_ended_has_time CHECK (((status = 'running'::text) = (finished_at IS NULL))),
-  constraint reconcile_runs_pkey PRIMARY KEY (id),
-  constraint reconcile_runs_status_known CHECK ((status = ANY (ARRAY['running'::text, 'finished'::text, 'failed'::text])))
-);
-alter table mirror.reconcile_runs enable row level security;
-create policy quest_mirror_reader on mirror.reconcile_runs for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.reconcile_runs for all to quest_mirror_writer using (true) with check (true);
-grant select on mirror.reconcile_runs to quest_mirror_reader;
-grant insert, select, update on mirror.reconcile_runs to quest_mirror_writer;
-comment on table mirror.reconcile_runs is 'What each comparison of both sides counted.';
-
-create table mirror.reconcile_shards (
-  run_id bigint not null,
-  shard integer not null,
-  after_couple text collate "C",
-  up_to_couple text collate "C",
-  finished_at timestamp with time zone,
-  couples integer not null default 0,
-  matched integer not null default 0,
-  missing_in_postgres integer not null default 0,
-  missing_in_rtdb integer not null default 0,
-  value_mismatch integer not null default 0,
-  in_flight integer not null default 0,
-  rtdb_ms integer not null default 0,
-  postgres_ms integer not null default 0,
-  rtdb_bytes bigint not null default 0,
-  constraint reconcile_shards_pkey PRIMARY KEY (run_id, shard),
-  constraint reconcile_shards_run_fkey FOREIGN KEY (run_id) REFERENCES mirror.reconcile_runs(id) ON DELETE CASCADE
-);
-alter table mirror.reconcile_shards enable row level security;
-create policy quest_mirror_reader on mirror.reconcile_shards for all to quest_mirror_reader using (true) with check (true);
-create policy quest_mirror_writer on mirror.reconcile_shards for all to quest_mirror_writer using (true) with check (true);
-grant select on mirror.reconcile_shards to quest_mirror_reader;
-grant insert, select, update on mirror.reconcile_shards to quest_mirror_writer;
-comment on table mirror.reconcile_shards is 'Parts of a reconcile run: what each compared.';
 
 create table mirror.suspects (
   path text not null,

@@ -266,8 +266,6 @@ create table mirror.divergence_log (
   event_time timestamptz,
   written_after timestamptz,
   written_before timestamptz,
-  -- No foreign key: evidence outlives the run that found it.
-  run_id bigint,
   first_seen_at timestamptz not null default clock_timestamp(),
   last_seen_at timestamptz not null default clock_timestamp(),
   times_seen integer not null default 1,
@@ -582,73 +580,13 @@ $$;
 revoke all on function mirror.note_direct_write() from public;
 
 -- ---------------------------------------------------------------------------------------------------
--- The comparison of both stores: its runs, and their parts.
-
-create table mirror.reconcile_runs (
-  id bigint generated always as identity,
-  started_at timestamptz not null default clock_timestamp(),
-  finished_at timestamptz,
-  status text not null default 'running',
-  from_date date not null,
-  to_date date not null,
-  couples integer not null default 0,
-  matched integer not null default 0,
-  missing_in_postgres integer not null default 0,
-  missing_in_rtdb integer not null default 0,
-  value_mismatch integer not null default 0,
-  in_flight integer not null default 0,
-  -- Null when nothing was compared: an empty run proves nothing.
-  consistency numeric,
-  rtdb_ms integer not null default 0,
-  postgres_ms integer not null default 0,
-  checkpoint jsonb,
-  error text,
-  config jsonb not null default '{}',
-
-  -- The only index: at one run an hour a scan of this table stays cheap for years.
-  constraint reconcile_runs_pkey primary key (id),
-  constraint reconcile_runs_status_known check (status in ('running', 'finished', 'failed')),
-  constraint reconcile_runs_dates_ordered check (from_date <= to_date),
-  constraint reconcile_runs_ended_has_time check ((status = 'running') = (finished_at is null)),
-  constraint reconcile_runs_consistency_is_ratio check (consistency between 0 and 1)
-);
-
--- The part of a run that one worker compares: a range of couples. A row for each part, so that parts
--- may be done in any order, at once and twice, and still count once.
-create table mirror.reconcile_shards (
-  run_id bigint not null,
-  shard integer not null,
-  -- Couples after the one and up to the other, in byte order; null = no end on that side.
-  after_couple text collate "C",
-  up_to_couple text collate "C",
-  finished_at timestamptz,
-  couples integer not null default 0,
-  matched integer not null default 0,
-  missing_in_postgres integer not null default 0,
-  missing_in_rtdb integer not null default 0,
-  value_mismatch integer not null default 0,
-  in_flight integer not null default 0,
-  rtdb_ms integer not null default 0,
-  postgres_ms integer not null default 0,
-  rtdb_bytes bigint not null default 0,
-
-  constraint reconcile_shards_pkey primary key (run_id, shard),
-  constraint reconcile_shards_run_fkey foreign key (run_id)
-    references mirror.reconcile_runs (id) on delete cascade
-);
-
-comment on table mirror.reconcile_runs is 'What each comparison of both sides counted.';
-comment on table mirror.reconcile_shards is 'Parts of a reconcile run: what each compared.';
-
--- ---------------------------------------------------------------------------------------------------
 -- Who may do what with the books.
 
 -- The writer's login serves the API and the dashboard as well, unless a team gives these one each.
 grant select on mirror.direct_writes, mirror.paths to quest_mirror_writer;
 grant select, insert on mirror.identity to quest_mirror_writer;
 grant select, insert, update on
-  mirror.canaries, mirror.coverage, mirror.divergence_log, mirror.locks, mirror.reconcile_runs,
-  mirror.reconcile_shards
+  mirror.canaries, mirror.coverage, mirror.divergence_log, mirror.locks
   to quest_mirror_writer;
 
 -- A claim is compared with RTDB, and what differs is logged with its cause.
@@ -658,7 +596,7 @@ grant select, insert, update on mirror.divergence_log to quest_mirror_api;
 
 grant select on
   mirror.canaries, mirror.coverage, mirror.direct_writes, mirror.divergence_log,
-  mirror.identity, mirror.paths, mirror.reconcile_runs, mirror.reconcile_shards
+  mirror.identity, mirror.paths
   to quest_mirror_reader;
 
 -- Row level security beside the grants: a role that is granted too much by accident still sees nothing.
@@ -691,9 +629,7 @@ comment on function mirror.guard(regclass, text[]) is
   'For migrations: row level security on a table, with a policy for each of the roles.';
 
 select mirror.guard(book::regclass, array['quest_mirror_writer', 'quest_mirror_reader'])
-from unnest(array[
-  'mirror.canaries', 'mirror.locks', 'mirror.reconcile_runs', 'mirror.reconcile_shards'
-]) as book;
+from unnest(array['mirror.canaries', 'mirror.locks']) as book;
 
 select mirror.guard(
   book::regclass, array['quest_mirror_writer', 'quest_mirror_api', 'quest_mirror_reader']

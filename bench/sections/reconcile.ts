@@ -32,7 +32,7 @@ export async function measureReconcile(context: Context): Promise<ReconcileRow[]
       for (const mode of MODES) {
         const report = await runWorker(
           'reconcile-worker',
-          [mode, String(rtdb.port)],
+          [mode, String(rtdb.port), String(couples)],
           databases.url(NAME),
         );
         say(`reconcile: round ${round}, ${mode} ${Math.round(report.ms)} ms`);

@@ -18,12 +18,6 @@ beforeAll(async () => {
      commit`,
   );
   await database.query(
-    `insert into mirror.reconcile_runs (from_date, to_date, status, started_at, finished_at)
-     select '2025-11-19', '2025-11-19', 'finished', now() - make_interval(days => days),
-       now() - make_interval(days => days)
-     from unnest(array[1, 31]) as days`,
-  );
-  await database.query(
     `insert into mirror.client_claims (user_id, day, claims)
      select 'a', (now() at time zone 'UTC')::date - days, 1 from unnest(array[0, 1, 2, 9]) as days`,
   );
@@ -44,9 +38,6 @@ beforeAll(async () => {
      select 'quest_completions', date_trunc('hour', at, 'UTC'), at, 'ready', 1, 0, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 0
      from (select now() - make_interval(days => days) from unnest(array[399, 401]) as days) as v (at)`,
   );
-  await database.query(
-    'insert into mirror.reconcile_shards (run_id, shard) select id, 0 from mirror.reconcile_runs',
-  );
 });
 
 afterAll(() => database.drop());
@@ -58,7 +49,7 @@ const tombstones = () =>
 test('a dry run counts, and removes nothing', async () => {
   const { out } = await purge('--dry-run', '--json');
   const { tombstones: counted, ...others } = JSON.parse(out);
-  expect(others).toEqual({ shards: 1, directWrites: 1, canaries: 1, claimCounts: 2, rates: 1 });
+  expect(others).toEqual({ directWrites: 1, canaries: 1, claimCounts: 2, rates: 1 });
   expect(counted).toMatchObject({ quest_completions: 2 });
   expect(await tombstones()).toHaveLength(5);
 });
@@ -76,12 +67,11 @@ test.each(['1d', '0', 'week'])(
 test('tombstones of over a week are removed, live rows of any age stay', async () => {
   const { out } = await purge();
   expect(out).toContain(
-    'Removed 2 tombstones older than 7 days (quest_completions 2), 1 parts of old runs, ' +
+    'Removed 2 tombstones older than 7 days (quest_completions 2), ' +
       '1 old direct writes, 1 old canaries, 2 old counts of claims, 1 old rates.',
   );
   expect(await tombstones()).toHaveLength(3);
   expect(await database.query('select from rtdb.quest_completions')).toHaveLength(4);
-  expect(await database.query('select from mirror.reconcile_runs')).toHaveLength(2);
   // Through the mirror's own door.
   const direct = await database.query('select key from mirror.direct_writes');
   expect(direct).toEqual([{ key: { quest_id: 'new' } }]);

@@ -182,7 +182,7 @@ test.each([...PATHS.map(({ trigger }) => trigger), ...SERVICES])(
 
 test.each(PATHS)('an instance of $trigger does without what services load', async ({ trigger }) => {
   const loaded = await load(FUNCTIONS, { FUNCTION_TARGET: trigger });
-  const ofServices = /scheduler|tasks|[\\/](hono|jose|dashboard|completions-only)[\\/]/;
+  const ofServices = /scheduler|tasks|[\\/](hono|jose|dashboard)[\\/]/;
   expect(loaded.modules.filter((file) => ofServices.test(file))).toEqual([]);
 });
 

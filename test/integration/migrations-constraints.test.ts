@@ -121,10 +121,6 @@ describe('a divergence', () => {
 });
 
 test.each([
-  ['mirror.reconcile_runs (from_date, to_date)', `('2025-11-21', '2025-11-20')`],
-  ['mirror.reconcile_runs (from_date, to_date, status)', `('2025-11-20', '2025-11-20', 'done')`],
-  ['mirror.reconcile_runs (from_date, to_date, status)', `('2025-11-20', '2025-11-20', 'failed')`],
-  ['mirror.reconcile_runs (from_date, to_date, consistency)', `('2025-11-20', '2025-11-20', 99)`],
   ['mirror.coverage (from_at, reason)', `(now(), 'holiday')`],
   [
     'mirror.divergence_log (path, ref, kind, cause, severity, detected_by, keys)',

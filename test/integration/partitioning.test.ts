@@ -9,7 +9,7 @@ import { runCommand } from '../support/command';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { mirrorOn, REF, type TestMirror, writeOf } from '../support/mirror';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
-import { queries, statements } from './support/statements';
+import { queries } from './support/statements';
 
 /** The SQL of docs/partitioning.md, as it stands there. */
 
@@ -159,11 +159,8 @@ test('doctor finds row level security and grants in order', async () => {
 });
 
 test('every statement of the code fits', async () => {
-  for (const [name, text] of statements()) {
-    await database.query(`prepare ${name.toLowerCase()} as ${text}`);
-  }
   // Had none been found, all of them would fit.
-  expect(statements().length).toBeGreaterThan(20);
+  expect(queries().length).toBeGreaterThan(20);
   for (const { text } of queries()) await database.query(`prepare one as ${text}; deallocate one`);
 });
 

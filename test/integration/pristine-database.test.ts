@@ -19,7 +19,7 @@ insert into rtdb.quest_completions
   (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_id, event_time)
 values ('a_b', date '2025-11-19', 'q', 'a', now(), 'true', 'rtdb', 'e', now());
 insert into mirror.coverage (from_at, reason) values (now(), 'outage');
-insert into mirror.reconcile_runs (from_date, to_date) values ('2025-11-19', '2025-11-19');
+insert into mirror.readings (path, shard) values ('quest_completions', 'a_b');
 update mirror.paths set began_at = '2025-01-01', first_pass_at = now(), removed_at = now();
 insert into mirror.identity (instance, host) values ('i', 'h')`;
 
@@ -42,11 +42,10 @@ test('what a test left is gone, to the last number; a changed schema means anoth
   expect(emptied.map((row) => ({ ...row, holds: row.holds === '1' ? null : row.holds }))).toEqual(
     fresh,
   );
-  const [run] = await second.query(
-    `insert into mirror.reconcile_runs (from_date, to_date) values ('2025-11-19', '2025-11-19')
-     returning id::integer`,
+  const [gap] = await second.query(
+    `insert into mirror.coverage (from_at, reason) values (now(), 'outage') returning id::integer`,
   );
-  expect(run).toEqual({ id: 1 });
+  expect(gap).toEqual({ id: 1 });
 
   await second.query(
     'alter table rtdb.quest_completions add constraint none check (false) not valid',

@@ -82,7 +82,8 @@ describe('an app user', () => {
     'truncate rtdb.quest_completions',
     `insert into rtdb.quest_completions select * from rtdb.quest_completions`,
     'select from mirror.divergence_log',
-    'select from mirror.reconcile_runs',
+    'select from mirror.readings',
+    'select from mirror.rates',
     'select from mirror.coverage',
     'select from mirror.schema_migrations',
   ])('may not: %s', (text) => expect(asUser(ANNA, text)).rejects.toMatchObject(DENIED));
@@ -125,8 +126,7 @@ describe('a member of quest_mirror_writer', () => {
      values ('quest_completions', 'r', 'late', 'race', 'info', 'trigger')
      on conflict (md5(ref), kind, path) where resolved_at is null
      do update set times_seen = mirror.divergence_log.times_seen + 1 returning id`,
-    `insert into mirror.reconcile_runs (from_date, to_date)
-     values ('2025-11-20', '2025-11-21') returning id`,
+    `select mirror.fail_reading('quest_completions', 'a_b', 'because', '1h')`,
     `insert into mirror.coverage (from_at, reason) values (now(), 'flag_off') returning id`,
     `with opened as (insert into mirror.coverage (from_at, reason) values (now(), 'flag_off'))
      update mirror.coverage set to_at = now() returning id`,

@@ -186,7 +186,7 @@ const ALL = ['SELECT', 'INSERT', 'UPDATE'].map(WRITER);
 const tables = (changes: Partial<TableAccess> = {}): TableAccess[] => [
   ...[
     ...['canaries', 'client_claims', 'coverage', 'divergence_log', 'locks'],
-    ...['reconcile_runs', 'reconcile_shards'],
+    ...['listings', 'rates', 'reading_sums', 'readings', 'suspects'],
   ].map((name) => ({
     name: `mirror.${name}`,
     hasRowSecurity: true,

@@ -28,24 +28,6 @@ select mirror.purge_tombstones(
   row: { removed: z.number() },
 });
 
-/** Parts of runs, whose sums the runs keep. */
-const PURGE_SHARDS = query({
-  text: `
-delete from mirror.reconcile_shards
-where (run_id, shard) in (
-  select s.run_id, s.shard
-  from mirror.reconcile_shards as s
-  join mirror.reconcile_runs as run on run.id = s.run_id
-  where run.status = 'finished'
-    and run.finished_at < clock_timestamp() - make_interval(secs => $1::double precision)
-  limit $2::integer
-)
-returning 1
-`,
-  params: { seconds: 'double precision', atOnce: 'integer' },
-  row: {},
-});
-
 /** Writes past the mirror. */
 const PURGE_DIRECT_WRITES = query({
   text: `
@@ -126,13 +108,6 @@ const COUNT_PURGEABLE = query({
 select
   (
     select count(*)::integer
-    from mirror.reconcile_shards as s
-    join mirror.reconcile_runs as run on run.id = s.run_id
-    where run.status = 'finished'
-      and run.finished_at < clock_timestamp() - make_interval(secs => $1::double precision)
-  ) as shards,
-  (
-    select count(*)::integer
     from mirror.direct_writes
     where written_at < clock_timestamp() - make_interval(secs => $1::double precision)
   ) as direct_writes,
@@ -159,7 +134,6 @@ select
     ratesDays: 'integer',
   },
   row: {
-    shards: z.number(),
     directWrites: z.number(),
     canaries: z.number(),
     claimCounts: z.number(),
@@ -170,7 +144,6 @@ select
 /** Rows by kind, and tombstones by path. */
 export interface Purged {
   tombstones: Record<string, number>;
-  shards: number;
   directWrites: number;
   canaries: number;
   claimCounts: number;
@@ -211,7 +184,6 @@ export async function purge(statements: Statements, tombstoneDays: number): Prom
   const counts = { days: CLAIM_COUNT_DAYS, atOnce: ROWS_AT_ONCE };
   return {
     tombstones: await purgeTombstones(statements, tombstoneDays * DAY_SECONDS),
-    shards: await untilFew(() => PURGE_SHARDS.run(statements, evidence)),
     directWrites: await untilFew(() => PURGE_DIRECT_WRITES.run(statements, evidence)),
     canaries: await untilFew(() => PURGE_CANARIES.run(statements, evidence)),
     claimCounts: await untilFew(() => PURGE_CLAIM_COUNTS.run(statements, counts)),

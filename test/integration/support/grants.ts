@@ -30,8 +30,6 @@ const BOOKS: Record<string, Granted> = {
   reading_sums: { writer: READS, api: null, reader: READS },
   readings: { writer: READS, api: READS, reader: READS },
   suspects: { writer: READS, api: READS, reader: READS },
-  reconcile_runs: { writer: WRITES, api: null, reader: READS },
-  reconcile_shards: { writer: WRITES, api: null, reader: READS },
 };
 
 /** Of a table of the copy, beside what its app users read. Only completions take phones' claims. */

@@ -43,13 +43,13 @@ async function runPurge(options: PurgeOptions, { env, writeOut }: CommandContext
 }
 
 function sentence(purged: Purged, { dryRun, olderThan }: PurgeOptions): string {
-  const { shards, directWrites, canaries, claimCounts, rates } = purged;
+  const { directWrites, canaries, claimCounts, rates } = purged;
   const byPath = Object.entries(purged.tombstones);
   const tombstones = byPath.reduce((sum, [, count]) => sum + count, 0);
   const paths = byPath.filter(([, count]) => count > 0).map((one) => one.join(' '));
   return (
     `${dryRun ? 'Would remove' : 'Removed'} ${tombstones} tombstones older than ${olderThan} days` +
-    `${tombstones > 0 ? ` (${paths.join(', ')})` : ''}, ${shards} parts of old runs, ${directWrites} old direct writes, ` +
+    `${tombstones > 0 ? ` (${paths.join(', ')})` : ''}, ${directWrites} old direct writes, ` +
     `${canaries} old canaries, ${claimCounts} old counts of claims, ${rates} old rates.\n`
   );
 }

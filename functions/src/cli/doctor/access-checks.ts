@@ -70,8 +70,11 @@ const NEEDED: ReadonlyMap<string, readonly string[]> = new Map([
   ['mirror.identity', ADDED],
   ['mirror.locks', WRITTEN],
   ['mirror.paths', ['SELECT']],
-  ['mirror.reconcile_runs', WRITTEN],
-  ['mirror.reconcile_shards', WRITTEN],
+  ['mirror.listings', ['SELECT']],
+  ['mirror.rates', ADDED],
+  ['mirror.reading_sums', ['SELECT']],
+  ['mirror.readings', ['SELECT']],
+  ['mirror.suspects', ['SELECT']],
 ]);
 
 /** What each role of the mirror may have at most, on any table. */
