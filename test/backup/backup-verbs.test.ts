@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
 import { Couples, keysOf, TODAY } from '../readings/support/couple';
 import { startProof, type TestProof } from '../readings/support/proof';
-import { runCommand } from '../support/command';
+import { type CommandResult, runCommand } from '../support/command';
 import { startFaultyRtdb } from '../support/faulty-rtdb';
 
 /** A backup is compared with the rows of its time; only what that doesn't tell is read in RTDB. */
@@ -40,13 +40,18 @@ async function backup(edit: (tree: string) => Buffer = (tree) => gzipSync(tree))
   return file;
 }
 
-const env = () => ({
+const env = (): Record<string, string> => ({
   DATABASE_URL: proof.database.url,
   RECONCILE_GRACE_SECONDS: '0',
   ...proof.rtdb.env,
 });
-const mirror = (verb: string, args: string[], stdin?: string) =>
-  runCommand([verb, '--path', 'quest_completions', ...args], env(), stdin);
+const mirror = async (verb: string, args: string[], stdin?: string | Readable, variables = env()) =>
+  complaintsOf(await runCommand([verb, '--path', 'quest_completions', ...args], variables, stdin));
+
+/** Every verb says first which stores it reads. */
+function complaintsOf(result: CommandResult): CommandResult {
+  return { ...result, errors: result.errors.replace(/^Reads RTDB .*\n/, '') };
+}
 
 const fullReadings = () =>
   proof.database.query<{ shard: string; hours: number; is_read: boolean }>(
@@ -60,10 +65,10 @@ test('what agrees was read in full at the time of the backup, and RTDB is not as
   // It would refuse every request.
   const faulty = await startFaultyRtdb(proof.rtdb.standin.address);
   faulty.fault = () => ({ status: 401 });
-  const { code, out, errors } = await runCommand(
-    ['reconcile', '--path', 'quest_completions', '--backup', file],
-    { ...env(), FIREBASE_DATABASE_EMULATOR_HOST: faulty.address },
-  );
+  const { code, out, errors } = await mirror('reconcile', ['--backup', file], undefined, {
+    ...env(),
+    FIREBASE_DATABASE_EMULATOR_HOST: faulty.address,
+  });
   await faulty.stop();
   expect([code, errors]).toEqual([0, '']);
   expect(out).toContain('2 shards compared with the backup, 0 of them looked at in both stores');
@@ -192,9 +197,8 @@ test('what RTDB refuses to show keeps that shard as it was, and is told', async 
   const { address } = proof.rtdb.standin;
   const faulty = await startFaultyRtdb(address);
   faulty.fault = (path) => (path.includes('a_b') ? { status: 401 } : null);
-  const args = ['reconcile', '--path', 'quest_completions', '--backup', file];
   const variables = { ...env(), FIREBASE_DATABASE_EMULATOR_HOST: faulty.address };
-  const { code, errors } = await runCommand(args, variables);
+  const { code, errors } = await mirror('reconcile', ['--backup', file], undefined, variables);
   await faulty.stop();
   expect([code, errors]).toEqual([1, expect.stringContaining('RTDB answered 401')]);
   expect((await fullReadings()).map(({ hours }) => hours)).toEqual([48, 1]);
@@ -224,11 +228,7 @@ test('backfill --backup inserts what RTDB still holds, and only where no row is'
 
 test('a stream that nobody can read twice is read once', async () => {
   const chunks = Readable.from([Buffer.from('{"daily_quests":'), Buffer.from('{}}')]);
-  const { code } = await runCommand(
-    ['reconcile', '--path', 'quest_completions', '--backup', '-', '--as-of', AN_HOUR_AGO],
-    env(),
-    chunks,
-  );
+  const { code } = await mirror('reconcile', ['--backup', '-', '--as-of', AN_HOUR_AGO], chunks);
   // Both rows are in no backup, and RTDB holds them all the same.
   expect(code).toBe(0);
   expect(await couples.told()).toEqual([]);

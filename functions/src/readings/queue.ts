@@ -261,24 +261,27 @@ export async function readDue(context: QueueContext): Promise<WorkDone> {
   const done: WorkDone = { read: 0, failed: 0, isIdle: false };
   const taken: { node: ShardNode; shard: string }[] = [];
   const shardsOf = await countShards(context);
-  let refill: Promise<number> | null = null;
+  let ended = 0;
+  let refill: Promise<boolean> | null = null;
   let isBroken = false;
   const take = async () => {
+    const endedBefore = ended;
     const more = await takeDue(nodes, context);
     taken.push(...more);
-    return more.length;
+    // What ended meanwhile may be due again.
+    return more.length > 0 || ended !== endedBefore;
   };
   const work = async () => {
     while (!isBroken && !context.isOver()) {
       const next = taken.shift();
-      if (next !== undefined) await readOne(next.node, next.shard, { ...context, shardsOf }, done);
-      else {
-        // One that began before this worker's last shard was set may have missed what that made due.
-        const isOthers = refill !== null;
+      if (next !== undefined) {
+        await readOne(next.node, next.shard, { ...context, shardsOf }, done);
+        ended += 1;
+      } else {
         refill ??= take().finally(() => {
           refill = null;
         });
-        if ((await refill) === 0 && !isOthers) return;
+        if (!(await refill)) return;
       }
     }
   };
