@@ -8,6 +8,9 @@ export const SECTIONS = [
   'memory',
   'reconcile',
   'backfill',
+  'proof',
+  'proof-cost',
+  'proof-listing',
   'backup',
 ] as const;
 /** Measured only where it is asked for: it fills ten million rows first. */
@@ -40,6 +43,10 @@ export interface BenchOptions {
   /** Completions that a backfill inserts. */
   filledCompletions: number;
   storeRounds: number;
+  /** Couples whose readings are measured. */
+  proofCouples: number;
+  /** Couples in a listing. */
+  listedCouples: number;
 }
 
 export const USAGE = `npm run bench -- [options]
@@ -70,6 +77,8 @@ const FULL = {
   storedCompletions: 1_000_000,
   filledCompletions: 240_000,
   storeRounds: 3,
+  proofCouples: 1_000,
+  listedCouples: 1_000_500,
 };
 
 const QUICK = {
@@ -84,6 +93,8 @@ const QUICK = {
   storedCompletions: 50_000,
   filledCompletions: 24_000,
   storeRounds: 1,
+  proofCouples: 320,
+  listedCouples: 50_500,
 };
 
 /** @throws Error with one line where the arguments are wrong */

@@ -18,6 +18,9 @@ import { measureDashboard } from './sections/dashboard';
 import { measureFirstEvent } from './sections/first-event';
 import { measureLatency } from './sections/latency';
 import { measureMemory } from './sections/memory';
+import { measureProof } from './sections/proof';
+import { measureProofCost } from './sections/proof-cost';
+import { measureProofListing } from './sections/proof-listing';
 import { measureReconcile } from './sections/reconcile';
 import { measureThroughput } from './sections/throughput';
 import { judge } from './targets';
@@ -61,6 +64,9 @@ async function measure(options: BenchOptions, built: Build): Promise<Results> {
     memory: async () => ({ memory: await measureMemory(context) }),
     reconcile: async () => ({ reconcile: await measureReconcile(context) }),
     backfill: async () => ({ backfill: await measureBackfill(context) }),
+    proof: async () => ({ proof: await measureProof(context) }),
+    'proof-cost': async () => ({ proofCost: await measureProofCost(context) }),
+    'proof-listing': async () => ({ proofListing: await measureProofListing(context) }),
     backup: async () => ({ backup: await measureBackup(context) }),
     dashboard: async () => ({ dashboard: await measureDashboard(context) }),
   };

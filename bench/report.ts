@@ -8,6 +8,9 @@ import type { DashboardRow } from './sections/dashboard';
 import type { FirstEventRow } from './sections/first-event';
 import type { LatencyRow } from './sections/latency';
 import type { MemoryRow } from './sections/memory';
+import type { ProofRow } from './sections/proof';
+import type { ProofCostRow } from './sections/proof-cost';
+import type { ProofListingRow } from './sections/proof-listing';
 import type { ReconcileRow } from './sections/reconcile';
 import type { ThroughputRow } from './sections/throughput';
 
@@ -18,6 +21,9 @@ export interface Results {
   memory?: MemoryRow[];
   reconcile?: ReconcileRow[];
   backfill?: BackfillRow[];
+  proof?: ProofRow[];
+  proofCost?: ProofCostRow[];
+  proofListing?: ProofListingRow[];
   backup?: BackupRow[];
   dashboard?: DashboardRow[];
 }
@@ -43,6 +49,9 @@ export function formatResults(results: Results, targets: readonly Target[]): str
   if (results.memory) parts.push('Resident memory', memoryTable(results.memory));
   if (results.reconcile) parts.push('Reconcile', reconcileTable(results.reconcile));
   if (results.backfill) parts.push('Backfill', backfillTable(results.backfill));
+  if (results.proof) parts.push('Readings', proofTable(results.proof));
+  if (results.proofCost) parts.push('RTDB bytes, 1M couples', proofCostTable(results.proofCost));
+  if (results.proofListing) parts.push('Listing', proofListingTable(results.proofListing));
   if (results.backup) parts.push('Backup', backupTable(results.backup));
   if (results.dashboard) parts.push('Dashboard', dashboardTable(results.dashboard));
   const problems = Object.values(results)
@@ -153,6 +162,69 @@ function reconcileTable(rows: ReconcileRow[]): string {
       row.completions,
       fixed(row.perSecond, 0),
       fixed(row.ofReadingOnly, 2),
+      fixed(row.peakMb, 0),
+    ]),
+  );
+}
+
+function proofTable(rows: ProofRow[]): string {
+  return table(
+    [
+      ...['contender', 'round trip ms', 'readings', 'readings/s', 'x no difference'],
+      ...[
+        'statements each',
+        'requests each',
+        'CPU ms each',
+        'readings/CPU s',
+        'x by CPU',
+        'peak RSS MB',
+      ],
+    ],
+    rows.map((row) => [
+      row.contender,
+      row.roundTripMs,
+      row.readings,
+      fixed(row.perSecond, 0),
+      fixed(row.ofAlike, 2),
+      fixed(row.statementsPerReading, 2),
+      fixed(row.requestsPerReading, 2),
+      fixed(row.cpuMsPerReading, 2),
+      fixed(row.perCpuSecond, 0),
+      fixed(row.ofAlikeByCpu, 2),
+      fixed(row.peakMb, 0),
+    ]),
+  );
+}
+
+function proofCostTable(rows: ProofCostRow[]): string {
+  return table(
+    [
+      ...['contender', 'days in RTDB', 'bytes, whole', 'touched', 'full'],
+      ...['GB an hour', 'GB a month', 'x hourly'],
+    ],
+    rows.map((row) => [
+      row.contender,
+      row.historyDays,
+      fixed(row.wholeBytes, 0),
+      fixed(row.touchedBytes, 0),
+      fixed(row.fullBytes, 0),
+      fixed(row.gbAnHour, 3),
+      fixed(row.gbAMonth, 0),
+      fixed(row.ofHourly, 3),
+    ]),
+  );
+}
+
+function proofListingTable(rows: ProofListingRow[]): string {
+  return table(
+    ['contender', 'couples', 's', 'of these noting', 'requests', 'RTDB MB', 'peak RSS MB'],
+    rows.map((row) => [
+      row.contender,
+      row.couples,
+      fixed(row.seconds, 1),
+      fixed(row.notedSeconds, 1),
+      row.requests,
+      fixed(row.rtdbMb, 1),
       fixed(row.peakMb, 0),
     ]),
   );

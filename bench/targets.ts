@@ -8,6 +8,8 @@ export function judge(results: Results): Target[] {
   const at = (roundTripMs: number) => rowOf(results, 'completions', roundTripMs);
   const memory = results.memory?.find((row) => row.contender === MIRROR);
   const reconcile = results.reconcile?.find((row) => row.contender === 'reconcile');
+  const differing = results.proof?.find(({ contender }) => contender === 'one in each batch');
+  const readings = results.proofCost?.find(({ contender }) => contender === 'readings');
   const backup = results.backup?.find((row) => row.contender === 'compare');
   const backfill = (name: string) =>
     results.backfill?.find(({ contender }) => contender === name)?.ofCopy;
@@ -24,6 +26,9 @@ export function judge(results: Results): Target[] {
     atMost('peak RSS of reconcile, MB', reconcile?.peakMb, 300),
     atLeast('inserting what is missing / COPY', backfill('insert-missing'), 0.5),
     atLeast('backfill / reading RTDB and COPY', backfill('backfill'), 0.5),
+    atLeast('readings with a difference in each batch / without', differing?.ofAlike, 0.8),
+    atMost('RTDB bytes of readings / two days every hour, 1M couples', readings?.ofHourly, 0.25),
+    atMost('peak RSS of a listing, MB', listingMb(results), 200),
     atMost('comparing a backup / reading file and table', backup?.timesReading, 2),
     atMost('peak RSS of comparing a backup, MB', backup?.peakMb, 200),
     atMost('contenders that lost an event', losers(results), 0),
@@ -61,6 +66,11 @@ function rowOf(
       row.roundTripMs === roundTripMs &&
       row.concurrency === 80,
   );
+}
+
+function listingMb({ proofListing }: Results): number | null {
+  if (proofListing === undefined) return null;
+  return Math.max(...proofListing.map(({ peakMb }) => peakMb));
 }
 
 function losers(results: Results): number {

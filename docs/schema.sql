@@ -508,7 +508,7 @@ CREATE INDEX divergence_log_of_readings ON mirror.divergence_log USING btree (pa
 CREATE INDEX divergence_log_of_triggers ON mirror.divergence_log USING btree (path, kind, id) WHERE ((resolved_at IS NULL) AND (written_before IS NULL));
 CREATE UNIQUE INDEX divergence_log_one_open ON mirror.divergence_log USING btree (md5(ref), kind, path) WHERE (resolved_at IS NULL);
 CREATE INDEX divergence_log_open ON mirror.divergence_log USING btree (first_seen_at) WHERE (resolved_at IS NULL);
-CREATE INDEX divergence_log_overview ON mirror.divergence_log USING btree (kind, cause, severity, day, first_seen_at, resolved_at) INCLUDE (id, path);
+CREATE INDEX divergence_log_overview ON mirror.divergence_log USING btree (kind, cause, severity, day, first_seen_at, resolved_at) INCLUDE (id, path, keys);
 CREATE INDEX divergence_log_ref ON mirror.divergence_log USING hash (ref);
 CREATE INDEX divergence_log_refused ON mirror.divergence_log USING btree (md5(shard), kind, path) WHERE ((resolved_at IS NULL) AND (kind = ANY (ARRAY['invalid_payload'::text, 'write_rejected'::text, 'foreign_user'::text])));
 CREATE TRIGGER divergence_log_bounded BEFORE INSERT OR UPDATE OF rtdb_value, postgres_value, detail, event_id ON mirror.divergence_log FOR EACH ROW EXECUTE FUNCTION mirror.bound_divergence();
@@ -522,6 +522,7 @@ grant insert, select, update on mirror.divergence_log to quest_mirror_writer;
 comment on table mirror.divergence_log is 'Where RTDB and Postgres disagreed, or an event was refused. One open row per (path, ref, kind).';
 
 create table mirror.hourly_arrivals (
+  path text not null,
   hour timestamp with time zone not null,
   live integer not null,
   tombstones integer not null,
@@ -532,16 +533,16 @@ create table mirror.hourly_arrivals (
   lag_p95_ms double precision,
   lag_p99_ms double precision,
   lag_max_ms double precision,
-  counted_at timestamp with time zone not null default clock_timestamp(),
+  counted_at timestamp with time zone not null,
   constraint hourly_arrivals_on_the_hour CHECK ((hour = date_trunc('hour'::text, hour, 'UTC'::text))),
-  constraint hourly_arrivals_pkey PRIMARY KEY (hour)
+  constraint hourly_arrivals_pkey PRIMARY KEY (path, hour)
 );
 alter table mirror.hourly_arrivals enable row level security;
 create policy quest_mirror_reader on mirror.hourly_arrivals for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on mirror.hourly_arrivals for all to quest_mirror_writer using (true) with check (true);
 grant select on mirror.hourly_arrivals to quest_mirror_reader;
-grant insert, select on mirror.hourly_arrivals to quest_mirror_writer;
-comment on table mirror.hourly_arrivals is 'What Postgres took in each full hour, and how late; filled by reconcile runs for the dashboard.';
+grant select on mirror.hourly_arrivals to quest_mirror_writer;
+comment on table mirror.hourly_arrivals is 'What Postgres took of each path in each hour, and how late; for the dashboard.';
 
 create table mirror.identity (
   is_only boolean not null default true,
@@ -647,6 +648,21 @@ create policy quest_mirror_writer on mirror.rates for all to quest_mirror_writer
 grant select on mirror.rates to quest_mirror_reader;
 grant insert, select on mirror.rates to quest_mirror_writer;
 comment on table mirror.rates is 'What the gate said of each path, once an hour; kept 400 days.';
+
+create table mirror.reading_ages (
+  path text not null,
+  by_hours bigint[] not null,
+  unread bigint not null,
+  counted_at timestamp with time zone not null,
+  constraint reading_ages_of_two_days CHECK ((cardinality(by_hours) = 49)),
+  constraint reading_ages_pkey PRIMARY KEY (path)
+);
+alter table mirror.reading_ages enable row level security;
+create policy quest_mirror_reader on mirror.reading_ages for all to quest_mirror_reader using (true) with check (true);
+create policy quest_mirror_writer on mirror.reading_ages for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.reading_ages to quest_mirror_reader;
+grant select on mirror.reading_ages to quest_mirror_writer;
+comment on table mirror.reading_ages is 'How many shards of each path were read how long ago; for the dashboard.';
 
 create table mirror.reading_sums (
   path text not null,
@@ -2711,10 +2727,12 @@ begin
          group by 1
          limit 1001
        ) as m',
-      coalesce(
-        'to_char(q.' || quote_ident(declared.day_column) || ', ''YYYY-MM-DD'')',
-        format('jsonb_build_array(%s)', mirror.name_list(declared.key_columns, 'q.%I'))
-      ),
+      case
+        when declared.day_column is null
+        then format('jsonb_build_array(%s)', mirror.name_list(declared.key_columns, 'q.%I'))
+        -- A direct write may leave 'infinity', which to_char doesn't show.
+        else format('coalesce(to_char(q.%1$I, ''YYYY-MM-DD''), q.%1$I::text)', declared.day_column)
+      end,
       declared.relation, declared.key_columns[1]
     )
     into moved
@@ -3289,6 +3307,106 @@ end
 $function$;
 grant execute on function mirror.claim_by_client(text,date,text,text,text,timestamp with time zone,text) to quest_mirror_api;
 grant execute on function mirror.claim_by_client(text,date,text,text,text,timestamp with time zone,text) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.count_figures(counted_path text, canary_shards text[], most integer)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  this_hour constant timestamptz := date_trunc('hour', clock_timestamp(), 'UTC');
+  counted_hour timestamptz;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = counted_path;
+  for counted_hour in
+    select past.hour
+    from generate_series(this_hour - interval '48 hours', this_hour, interval '1 hour') as past (hour)
+    where not exists (
+      select
+      from mirror.hourly_arrivals as known
+      where known.path = counted_path
+        and known.hour = past.hour
+        -- Over for a minute: what was written in it was committed.
+        and known.counted_at >= past.hour + interval '61 minutes'
+    )
+    order by past.hour desc
+    limit most
+  loop
+    execute format(
+      'insert into mirror.hourly_arrivals as known (
+         path, hour, live, tombstones, client, backfill, repair,
+         lag_p50_ms, lag_p95_ms, lag_p99_ms, lag_max_ms, counted_at
+       )
+       select
+         $1, $2,
+         count(*) filter (where arrival.origin = ''rtdb'' and arrival.deleted_at is null),
+         count(*) filter (where arrival.origin = ''rtdb'' and arrival.deleted_at is not null),
+         count(*) filter (where arrival.origin = ''client''),
+         count(*) filter (where arrival.origin = ''backfill''),
+         count(*) filter (where arrival.origin = ''repair''),
+         percentile_cont(0.5) within group (order by arrival.lag_ms),
+         percentile_cont(0.95) within group (order by arrival.lag_ms),
+         percentile_cont(0.99) within group (order by arrival.lag_ms),
+         max(arrival.lag_ms),
+         statement_timestamp()
+       from (
+         select
+           q.origin,
+           q.deleted_at,
+           case
+             when q.origin = ''rtdb'' and q.event_time > ''-infinity''
+             then (extract(epoch from q.mirrored_at - q.event_time) * 1000)::double precision
+           end as lag_ms
+         from %1$s as q
+         where q.mirrored_at >= $2
+           and q.mirrored_at < $2 + interval ''1 hour''
+           and q.%2$I <> all ($3)
+       ) as arrival
+       on conflict (path, hour) do update
+       set
+         live = excluded.live,
+         tombstones = excluded.tombstones,
+         client = excluded.client,
+         backfill = excluded.backfill,
+         repair = excluded.repair,
+         lag_p50_ms = excluded.lag_p50_ms,
+         lag_p95_ms = excluded.lag_p95_ms,
+         lag_p99_ms = excluded.lag_p99_ms,
+         lag_max_ms = excluded.lag_max_ms,
+         counted_at = excluded.counted_at',
+      declared.relation, declared.key_columns[1]
+    ) using counted_path, counted_hour, canary_shards;
+  end loop;
+
+  insert into mirror.reading_ages as known (path, by_hours, unread, counted_at)
+  with counted as materialized (
+    select
+      case
+        when r.read_at is not null
+        then least(48, greatest(0, floor(extract(epoch from statement_timestamp() - r.read_at) / 3600)))
+      end::integer as hours,
+      count(*) as shards
+    from mirror.readings as r
+    where r.path = counted_path
+    group by 1
+  )
+  select
+    counted_path,
+    array(
+      select coalesce(counted.shards, 0)
+      from generate_series(0, 48) as age (hours)
+      left join counted on counted.hours = age.hours
+      order by age.hours
+    ),
+    coalesce((select counted.shards from counted where counted.hours is null), 0),
+    statement_timestamp()
+  on conflict (path) do update
+  set by_hours = excluded.by_hours, unread = excluded.unread, counted_at = excluded.counted_at;
+end
+$function$;
+grant execute on function mirror.count_figures(text,text[],integer) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.count_purgeable(older_than interval, claimable_days integer)
  RETURNS TABLE(path text, tombstones bigint)
@@ -4324,6 +4442,38 @@ grant execute on function mirror.name_list(text[],text) to quest_mirror_api;
 grant execute on function mirror.name_list(text[],text) to quest_mirror_reader;
 grant execute on function mirror.name_list(text[],text) to quest_mirror_writer;
 
+CREATE OR REPLACE FUNCTION mirror.note_backup(noted_path text, taken_at timestamp with time zone, only_shards text[], but_shards text[], after_shard text, most integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  noted text[];
+begin
+  noted := array(
+    select r.shard
+    from mirror.readings as r
+    where r.path = noted_path
+      and (after_shard is null or r.shard > after_shard)
+      and (only_shards is null or r.shard = any (only_shards))
+    order by r.shard
+    limit most
+    for update
+  );
+  update mirror.readings as r
+  set full_at = taken_at
+  where r.path = noted_path
+    and r.shard = any (noted)
+    and r.shard <> all (but_shards)
+    -- One that was never read is read itself, all of it.
+    and r.read_at is not null
+    and coalesce(r.full_at, '-infinity') < taken_at;
+  return case when cardinality(noted) < most then null else noted[most] end;
+end
+$function$;
+grant execute on function mirror.note_backup(text,timestamp with time zone,text[],text[],text,integer) to quest_mirror_writer;
+
 CREATE OR REPLACE FUNCTION mirror.note_direct_write()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -4946,7 +5096,8 @@ begin
     (
       select string_agg(
         case
-          when k.name = declared.day_column then format('to_char(q.%I, ''YYYY-MM-DD'')', k.name)
+          when k.name = declared.day_column
+          then format('coalesce(to_char(q.%1$I, ''YYYY-MM-DD''), q.%1$I::text)', k.name)
           else format('q.%I', k.name)
         end,
         ', ' order by k.place
@@ -5062,19 +5213,16 @@ begin
       else r.whole_at
     end,
     touched_at = case when told.kind = 'touched' then told.read_at else r.touched_at end,
-    full_at = case
-      when told.kind in ('full', 'backup') then greatest(r.full_at, told.read_at)
-      else r.full_at
-    end,
+    full_at = case when told.kind = 'full' then greatest(r.full_at, told.read_at) else r.full_at end,
     failed_at = null,
     error = null,
     due_at = case
-      when r.made_due_at >= told.began_at then least(r.due_at, told.due_at)
+      when r.made_due_at >= told.began_at or told.kind = 'backup' then least(r.due_at, told.due_at)
       else told.due_at
     end,
     is_full_due =
       told.is_full_due or (coalesce(r.made_due_at >= told.began_at, false) and r.is_full_due),
-    set_at = case when told.kind = 'backup' then r.set_at else told.began_at end,
+    set_at = told.began_at,
     taken_until = null
   where (r.path, r.shard) = (told.path, told.shard);
   return true;

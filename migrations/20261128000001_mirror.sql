@@ -328,7 +328,7 @@ create index divergence_log_first_seen on mirror.divergence_log
 -- Reader: the dashboard's counts, filters and orders. The rows themselves carry values, and are ten
 -- times as wide. Nothing in it changes when a repeat is counted.
 create index divergence_log_overview on mirror.divergence_log
-  (kind, cause, severity, day, first_seen_at, resolved_at) include (id, path);
+  (kind, cause, severity, day, first_seen_at, resolved_at) include (id, path, keys);
 
 -- Reader: the gate. What a repair, a backfill or a claim made good was lost all the same.
 create index divergence_log_made_good on mirror.divergence_log (path, written_before)
@@ -582,7 +582,7 @@ $$;
 revoke all on function mirror.note_direct_write() from public;
 
 -- ---------------------------------------------------------------------------------------------------
--- The comparison of both stores: its runs, their parts, and what arrived each hour.
+-- The comparison of both stores: its runs, and their parts.
 
 create table mirror.reconcile_runs (
   id bigint generated always as identity,
@@ -637,40 +637,15 @@ create table mirror.reconcile_shards (
     references mirror.reconcile_runs (id) on delete cascade
 );
 
--- Lag and arrivals over days, for the dashboard: asked of the tables themselves that would read millions
--- of rows. Rows as they stood when the hour was counted: one that was written twice within the hour
--- counts once. Without the canary.
-create table mirror.hourly_arrivals (
-  hour timestamptz not null,
-  -- Rows that an RTDB event wrote, live and tombstones.
-  live integer not null,
-  tombstones integer not null,
-  -- Rows that a phone's claim, a backfill or a repair wrote.
-  client integer not null,
-  backfill integer not null,
-  repair integer not null,
-  -- From the event until Postgres had it, in milliseconds; null where no event arrived.
-  lag_p50_ms double precision,
-  lag_p95_ms double precision,
-  lag_p99_ms double precision,
-  lag_max_ms double precision,
-  counted_at timestamptz not null default clock_timestamp(),
-
-  constraint hourly_arrivals_pkey primary key (hour),
-  constraint hourly_arrivals_on_the_hour check (hour = date_trunc('hour', hour, 'UTC'))
-);
-
 comment on table mirror.reconcile_runs is 'What each comparison of both sides counted.';
 comment on table mirror.reconcile_shards is 'Parts of a reconcile run: what each compared.';
-comment on table mirror.hourly_arrivals is
-  'What Postgres took in each full hour, and how late; filled by reconcile runs for the dashboard.';
 
 -- ---------------------------------------------------------------------------------------------------
 -- Who may do what with the books.
 
 -- The writer's login serves the API and the dashboard as well, unless a team gives these one each.
 grant select on mirror.direct_writes, mirror.paths to quest_mirror_writer;
-grant select, insert on mirror.hourly_arrivals, mirror.identity to quest_mirror_writer;
+grant select, insert on mirror.identity to quest_mirror_writer;
 grant select, insert, update on
   mirror.canaries, mirror.coverage, mirror.divergence_log, mirror.locks, mirror.reconcile_runs,
   mirror.reconcile_shards
@@ -683,8 +658,7 @@ grant select, insert, update on mirror.divergence_log to quest_mirror_api;
 
 grant select on
   mirror.canaries, mirror.coverage, mirror.direct_writes, mirror.divergence_log,
-  mirror.hourly_arrivals, mirror.identity, mirror.paths, mirror.reconcile_runs,
-  mirror.reconcile_shards
+  mirror.identity, mirror.paths, mirror.reconcile_runs, mirror.reconcile_shards
   to quest_mirror_reader;
 
 -- Row level security beside the grants: a role that is granted too much by accident still sees nothing.
@@ -718,8 +692,7 @@ comment on function mirror.guard(regclass, text[]) is
 
 select mirror.guard(book::regclass, array['quest_mirror_writer', 'quest_mirror_reader'])
 from unnest(array[
-  'mirror.canaries', 'mirror.hourly_arrivals', 'mirror.locks',
-  'mirror.reconcile_runs', 'mirror.reconcile_shards'
+  'mirror.canaries', 'mirror.locks', 'mirror.reconcile_runs', 'mirror.reconcile_shards'
 ]) as book;
 
 select mirror.guard(

@@ -54,6 +54,9 @@ create table mirror.readings (
 -- Reader: the queue.
 create index readings_due on mirror.readings (due_at);
 
+-- Reader: the end of a path's first pass. Empty from then on.
+create index readings_unread on mirror.readings (path) where full_at is null and failed_at is null;
+
 -- Reader of these five: the gate. Since when the shards of a path have been read, and which were not.
 create index readings_read on mirror.readings (path, read_at);
 create index readings_read_in_full on mirror.readings (path, full_at);
@@ -63,8 +66,9 @@ create index readings_unsettled on mirror.readings (path)
 create index readings_keys on mirror.readings (path, keys);
 create index readings_brought on mirror.readings (path, brought);
 
--- Rows are set anew with every reading: room for it on the page, or each would move to another.
-alter table mirror.readings set (fillfactor = 70);
+-- Rows are set anew with every reading: room for it on the page, or each would move to another. Vacuum comes when a
+-- fiftieth is dead: a fifth of millions would take the queue's index with it.
+alter table mirror.readings set (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 
 comment on table mirror.readings is 'What is known of each shard of each path, by its newest reading.';
 
@@ -101,8 +105,9 @@ create table mirror.listings (
   -- A listing that is under way: when it began, and the last key that it has come to.
   began_at timestamptz,
   after_key text,
-  -- Rows and direct writes up to here have made their shards due.
-  touched_to timestamptz not null default '-infinity',
+  -- Rows and direct writes up to here have made their shards due. Those before the first look were found by the first
+  -- listing: looking for them among all rows would take minutes.
+  touched_to timestamptz not null default clock_timestamp(),
   -- The end of the last gap after which all shards were made due.
   gap_at timestamptz not null default '-infinity',
 
@@ -123,6 +128,21 @@ select mirror.guard(
 )
 from unnest(array['mirror.readings', 'mirror.suspects', 'mirror.listings']) as book;
 
+-- When somebody last emptied a path's table. By the key that such a write has, which an index finds.
+create function mirror.truncated_at(of_path text)
+returns timestamptz
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select d.written_at
+  from mirror.direct_writes as d
+  where md5(d.key::text) = md5('{}') and d.path = of_path and d.operation = 'truncate'
+$$;
+
+-- Reader: which shards somebody wrote to since the last look.
+create index direct_writes_written_at on mirror.direct_writes (written_at);
+
 -- ---------------------------------------------------------------------------------------------------
 -- Which shards are due.
 
@@ -140,15 +160,20 @@ returns table (path text, shard text)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan for any limit would sort all that is there.
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
+declare
+  -- A value, not a call: only that can bound the walk along the index, which has every shard.
+  asked_at constant timestamptz := clock_timestamp();
 begin
   return query
   with due as materialized (
     select r.path, r.shard
     from mirror.readings as r
-    where r.due_at <= clock_timestamp()
-      and coalesce(r.taken_until, '-infinity') <= clock_timestamp()
+    where r.due_at <= asked_at
+      and coalesce(r.taken_until, '-infinity') <= asked_at
       and (only_paths is null or r.path = any (only_paths))
       and (only_shards is null or r.shard = any (only_shards))
     order by r.due_at
@@ -163,12 +188,12 @@ begin
     cross join lateral jsonb_array_elements_text(mates -> due.path) as mate (path)
   )
   update mirror.readings as r
-  set taken_until = clock_timestamp() + lease
+  set taken_until = asked_at + lease
   from (
     select known.path, known.shard
     from wanted
     join mirror.readings as known on (known.path, known.shard) = (wanted.path, wanted.shard)
-    where coalesce(known.taken_until, '-infinity') <= clock_timestamp()
+    where coalesce(known.taken_until, '-infinity') <= asked_at
     order by known.path, known.shard
     for update of known skip locked
   ) as mine
@@ -340,42 +365,39 @@ begin
 end
 $$;
 
--- Ends a listing. A shard that RTDB did not show, and of which Postgres has live rows, is due in full.
-create function mirror.end_listing(listed_path text, listing_began timestamptz, full_again interval)
+-- Ends a listing, of both stores.
+create function mirror.end_listing(listed_path text, listing_began timestamptz)
 returns void
-language plpgsql
+language sql
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-begin
-  update mirror.readings as r
-  set
-    is_full_due = true,
-    made_due_at = clock_timestamp(),
-    due_at = least(r.due_at, clock_timestamp())
-  where r.path = listed_path
-    and coalesce(r.listed_at, '-infinity') < listing_began
-    and r.first_seen_at < listing_began
-    and r.keys > 0
-    and coalesce(r.full_at, '-infinity') < clock_timestamp() - full_again;
   update mirror.listings as l
   set listed_before = l.listed_at, listed_at = listing_began, began_at = null, after_key = null
-  where l.path = listed_path and l.began_at = listing_began;
-end
+  where l.path = listed_path and l.began_at = listing_began
 $$;
 
 -- Notes a page of the shards of which Postgres has rows: a look-up in the primary key for each, however many
--- rows it has. Answers the last one; null = that was all.
-create function mirror.note_rows(noted_path text, canary_shard text, after_key text, most integer)
+-- rows it has. One that RTDB's listing, which comes first, did not show is due in full. Answers the last one; null =
+-- that was all.
+create function mirror.note_rows(
+  noted_path text,
+  canary_shard text,
+  after_key text,
+  most integer,
+  listing_began timestamptz,
+  full_again interval
+)
 returns text
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan for any limit would sort all that is there.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   declared mirror.paths;
-  last_key text;
-  found_shards bigint;
+  page text[];
 begin
   select p.* into strict declared from mirror.paths as p where p.path = noted_path;
   execute format(
@@ -389,33 +411,40 @@ begin
          select q.%1$I as shard from %2$s as q where q.%1$I > page.shard order by q.%1$I limit 1
        ) as next
        where page.n < $2
-     ),
-     noted as (
-       insert into mirror.readings (path, shard)
-       select $3, page.shard from page where page.shard <> $4 order by page.shard
-       on conflict do nothing
      )
-     select max(page.shard), count(*) from page',
+     select array_agg(page.shard order by page.n) from page',
     declared.key_columns[1], declared.relation
-  ) into last_key, found_shards using after_key, most, noted_path, canary_shard;
-  return case when found_shards < most then null else last_key end;
+  ) into page using after_key, most;
+  insert into mirror.readings (path, shard)
+  select noted_path, found.shard
+  from unnest(page) as found (shard)
+  where found.shard <> canary_shard
+  order by found.shard collate "C"
+  on conflict do nothing;
+  update mirror.readings as r
+  set
+    is_full_due = true,
+    made_due_at = clock_timestamp(),
+    due_at = least(r.due_at, clock_timestamp())
+  where r.path = noted_path
+    and r.shard = any (page)
+    and coalesce(r.listed_at, '-infinity') < listing_began
+    and r.first_seen_at < listing_began
+    and r.keys > 0
+    and coalesce(r.full_at, '-infinity') < clock_timestamp() - full_again;
+  return case when cardinality(page) = most then page[most] end;
 end
 $$;
 
--- Makes all shards due in full, once, where a gap in mirroring has ended since the last time: the flag is on
--- again for all, or what a restore brought back is to be looked at. A TRUNCATE counts as one.
-create function mirror.note_gaps(noted_path text)
-returns bigint
-language plpgsql
-security definer
+-- When the last gap in mirroring ended, until it is noted: the flag is on again for all, or what a restore brought
+-- back is to be looked at. A TRUNCATE counts as one. Null = none since the last time.
+create function mirror.ended_gap(noted_path text)
+returns timestamptz
+language sql
+stable
 set search_path = pg_catalog, pg_temp
 as $$
-declare
-  gap_end timestamptz;
-  made_due bigint := 0;
-begin
-  insert into mirror.listings (path) values (noted_path) on conflict do nothing;
-  select max(ended.at) into gap_end
+  select max(ended.at)
   from (
     select c.to_at
     from mirror.coverage as c
@@ -423,23 +452,52 @@ begin
       and (c.path is null or c.path = noted_path)
       and c.to_at <= clock_timestamp()
     union all
-    select d.written_at
-    from mirror.direct_writes as d
-    where d.path = noted_path and d.operation = 'truncate'
-  ) as ended (at);
-  update mirror.listings as l
-  set gap_at = gap_end
-  where l.path = noted_path and l.gap_at < gap_end;
-  if found then
+    select mirror.truncated_at(noted_path)
+  ) as ended (at)
+  where not exists (
+    select from mirror.listings as l where l.path = noted_path and l.gap_at >= ended.at
+  )
+$$;
+
+-- Makes all shards due in full, once, after a gap: `most` of them behind `after_shard`, as a statement has little
+-- time. Answers the last one; null = that was all.
+create function mirror.note_gap(noted_path text, gap_end timestamptz, after_shard text, most integer)
+returns text
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+-- A plan for any limit would sort all that is there.
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  last_shard text;
+  noted bigint;
+begin
+  with page as (
+    select r.shard
+    from mirror.readings as r
+    where r.path = noted_path and (after_shard is null or r.shard > after_shard)
+    order by r.shard
+    limit most
+  ),
+  made as (
     update mirror.readings as r
     set
       is_full_due = true,
       made_due_at = clock_timestamp(),
       due_at = least(r.due_at, clock_timestamp())
-    where r.path = noted_path and coalesce(r.full_at, '-infinity') < gap_end;
-    get diagnostics made_due = row_count;
+    from page
+    where r.path = noted_path
+      and r.shard = page.shard
+      and coalesce(r.full_at, '-infinity') < gap_end
+  )
+  select max(page.shard), count(*) into last_shard, noted from page;
+  if noted = most then
+    return last_shard;
   end if;
-  return made_due;
+  insert into mirror.listings as l (path, gap_at) values (noted_path, gap_end)
+  on conflict (path) do update set gap_at = greatest(l.gap_at, excluded.gap_at);
+  return null;
 end
 $$;
 
@@ -512,9 +570,7 @@ begin
             and (c.path is null or c.path = declared.path)
             and c.to_at <= began_at
           union all
-          select d.written_at
-          from mirror.direct_writes as d
-          where d.path = declared.path and d.operation = 'truncate'
+          select mirror.truncated_at(declared.path)
         ) as ended (at)
       )
     );
@@ -566,10 +622,12 @@ begin
          group by 1
          limit 1001
        ) as m',
-      coalesce(
-        'to_char(q.' || quote_ident(declared.day_column) || ', ''YYYY-MM-DD'')',
-        format('jsonb_build_array(%s)', mirror.name_list(declared.key_columns, 'q.%I'))
-      ),
+      case
+        when declared.day_column is null
+        then format('jsonb_build_array(%s)', mirror.name_list(declared.key_columns, 'q.%I'))
+        -- A direct write may leave 'infinity', which to_char doesn't show.
+        else format('coalesce(to_char(q.%1$I, ''YYYY-MM-DD''), q.%1$I::text)', declared.day_column)
+      end,
       declared.relation, declared.key_columns[1]
     )
     into moved
@@ -635,7 +693,8 @@ begin
     (
       select string_agg(
         case
-          when k.name = declared.day_column then format('to_char(q.%I, ''YYYY-MM-DD'')', k.name)
+          when k.name = declared.day_column
+          then format('coalesce(to_char(q.%1$I, ''YYYY-MM-DD''), q.%1$I::text)', k.name)
           else format('q.%I', k.name)
         end,
         ', ' order by k.place
@@ -942,6 +1001,26 @@ begin
 end
 $$;
 
+-- In which hours of the last days a row of these shards moved: what readings of touched days cost.
+create function mirror.touched_hours(of_path text, shards text[], within interval)
+returns table (shard text, hour timestamptz)
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  declared mirror.paths;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = of_path;
+  return query execute format(
+    'select distinct q.%1$I::text, date_trunc(''hour'', q.mirrored_at)
+     from %2$s as q
+     where q.%1$I = any ($1) and q.mirrored_at > clock_timestamp() - $2',
+    declared.key_columns[1], declared.relation
+  ) using shards, within;
+end
+$$;
+
 do $$
 declare
   made regprocedure;
@@ -951,9 +1030,9 @@ begin
     from pg_catalog.pg_proc as p
     where p.pronamespace = 'mirror'::regnamespace
       and p.proname in (
-        'take_due', 'make_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed', 'end_listing', 'note_rows',
-        'note_gaps', 'note_first_pass', 'note_backup',
-        'begin_reading', 'rows_of', 'log_reading', 'set_reading', 'fail_reading'
+        'truncated_at', 'take_due', 'make_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed',
+        'end_listing', 'note_rows', 'ended_gap', 'note_gap', 'note_first_pass', 'note_backup', 'begin_reading',
+        'rows_of', 'log_reading', 'set_reading', 'fail_reading', 'touched_hours'
       )
   loop
     execute format('revoke all on function %s from public', made);

@@ -18,6 +18,7 @@ export interface DashboardRow {
 const NAME = 'bench_dashboard';
 const COMPLETIONS = 10_000_000;
 const DIVERGENCES = 100_000;
+const COUPLES = 1_000_000;
 const ROUNDS = 15;
 
 /** How long each part of the page takes to read, with millions of completions behind it. */
@@ -49,7 +50,8 @@ async function seed(url: string, say: Context['say']): Promise<void> {
     await client.query(dataset.SEED_COMPLETIONS, [COMPLETIONS]);
     await client.query(dataset.ADD_KEY);
     await client.query(dataset.SEED_DIVERGENCES, [DIVERGENCES]);
-    await client.query(dataset.SEED_RUNS);
+    await client.query(dataset.SEED_READINGS, [COUPLES]);
+    await client.query(dataset.SEED_PROOF);
     await client.query(dataset.SEED_HOURS);
     await client.query(dataset.SEED_COVERAGE);
     await client.query('vacuum analyze');

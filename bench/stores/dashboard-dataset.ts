@@ -44,7 +44,7 @@ cross join lateral (
 export const SEED_DIVERGENCES = `
 insert into mirror.divergence_log (
   path, ref, shard, day, key, kind, cause, severity, detected_by,
-  rtdb_value, postgres_value, detail, event_id, run_id, first_seen_at, last_seen_at, resolved_at
+  rtdb_value, postgres_value, detail, event_id, first_seen_at, last_seen_at, resolved_at, written_after, written_before
 )
 select
   'quest_completions',
@@ -66,9 +66,10 @@ select
   jsonb_build_object('completedAt', 1793534400000 + n, 'device', 'ios'),
   jsonb_build_object('event_id', 'seed-' || n, 'behind_ms', n % 5000, 'note', repeat('evidence ', 20)),
   'seed-' || n,
-  case when n % 5 in (0, 2, 4) then 1 + n * 700 / $1::integer end,
   at, at,
-  case when n % 2 = 0 then at + interval '1 hour' end
+  case when n % 2 = 0 then at + interval '1 hour' end,
+  case when n % 5 in (0, 2) then at - interval '1 hour' end,
+  case when n % 5 in (0, 2) then at end
 from generate_series(1, $1::integer) as n
 cross join lateral (
   select
@@ -77,29 +78,61 @@ cross join lateral (
 ) as made
 `;
 
-/** Thirty days of hourly runs, of which two of three days were asked. */
-export const SEED_RUNS = `
-insert into mirror.reconcile_runs (
-  started_at, finished_at, status, from_date, to_date, couples, matched, missing_in_postgres,
-  value_mismatch, consistency, rtdb_ms, postgres_ms, config
+/**
+ * $1 couples of quest_completions, read within the last day; one in 10,000 can't be read. The other paths have
+ * nothing.
+ */
+export const SEED_READINGS = `
+insert into mirror.readings (
+  path, shard, keys, brought, in_flight, first_seen_at, read_at, full_at, counted_since, failed_at, error, due_at
 )
 select
-  at - interval '40 seconds', at, 'finished',
-  (at at time zone 'UTC')::date - 1, (at at time zone 'UTC')::date,
-  500000, 1990000, 100, 50, 1990000::numeric / 1990150, 30000, 20000, '{}'
-from generate_series(0, 719) as n
-cross join lateral (select now() - make_interval(hours => 719 - n) as at) as made
+  'quest_completions',
+  'u' || number || '_w' || number,
+  20, 2, case when n % 5000 = 0 then 1 else 0 end,
+  now() - interval '40 days',
+  at, now() - interval '30 days' * (n::double precision / $1::integer), at - interval '25 hours',
+  case when n % 10000 = 0 then now() - interval '5 minutes' end,
+  case when n % 10000 = 0 then 'RTDB answered 400' end,
+  at + interval '20 hours'
+from generate_series(1, $1::integer) as n
+cross join lateral (
+  select
+    lpad(n::text, 7, '0') as number,
+    now() - interval '20 hours' * (n::double precision / $1::integer) as at
+) as made
 `;
 
-/** Hours as runs count them, all but the last. */
-export const SEED_HOURS = `
-insert into mirror.hourly_arrivals (
-  hour, live, tombstones, client, backfill, repair, lag_p50_ms, lag_p95_ms, lag_p99_ms, lag_max_ms
+/** Since when there is a mirror, and how far its proof has come. */
+export const SEED_PROOF = `
+with paths as (
+  update mirror.paths
+  set began_at = now() - interval '40 days', first_pass_at = now() - interval '39 days'
+  returning path
 )
-select
-  date_trunc('hour', now(), 'UTC') - make_interval(hours => n), 39000, 2000, 800, 0, 0,
-  35, 110, 160, 900
-from generate_series(1, 719) as n
+insert into mirror.listings (path, listed_at) select path, now() - interval '5 minutes' from paths
+`;
+
+/** Thirty days of hours, of every path. */
+export const SEED_HOURS = `
+with hours as (
+  select p.path, date_trunc('hour', now(), 'UTC') - make_interval(hours => n) as hour
+  from generate_series(1, 719) as n cross join mirror.paths as p
+),
+rates as (
+  insert into mirror.rates (
+    path, hour, at, verdict, copy_keys, copy_differing, copy_unknown, copy_lower, copy_upper,
+    mirror_keys, mirror_differing, mirror_unknown, mirror_lower, mirror_upper, shards, unread_shards,
+    affected_shards
+  )
+  select path, hour, hour, 'ready', 1000000, 10, 100, 0.999, 0.9999, 40000, 2, 3, 0.998, 0.9995, 500000, 0, 9
+  from hours
+)
+insert into mirror.hourly_arrivals (
+  path, hour, live, tombstones, client, backfill, repair, lag_p50_ms, lag_p95_ms, lag_p99_ms, lag_max_ms,
+  counted_at
+)
+select path, hour, 39000, 2000, 800, 0, 0, 35, 110, 160, 900, hour + interval '2 hours' from hours
 `;
 
 export const SEED_COVERAGE = `

@@ -1,7 +1,7 @@
-// Draws what the server put into data-chart (functions/src/completions-only/dashboard/chart-data.ts) with uPlot.
+// Draws what the server put into data-chart (functions/src/dashboard/chart-data.ts) with uPlot.
 // Shown to people who see; the figures stand beside each chart as a table.
 (() => {
-  /** @typedef {import('../src/completions-only/dashboard/chart-data').ChartData} ChartData */
+  /** @typedef {import('../src/dashboard/chart-data').ChartData} ChartData */
   /** @typedef {import('uplot')} Plot */
 
   const DASHES = [[], [7, 4], [2, 3]];
@@ -118,18 +118,31 @@
   }
 
   /**
+   * How a line is drawn: those between which the truth lies share a colour.
+   *
+   * @param {ChartData} data
+   * @param {number} index
+   */
+  function lineOf({ between }, index) {
+    if (between.length === 0) return { name: `c${index + 1}`, dash: DASHES[index] ?? [] };
+    const pair = between.findIndex((places) => places.includes(index));
+    return { name: `c${pair + 1}`, dash: between[pair]?.[0] === index ? [2, 3] : [] };
+  }
+
+  /**
    * @param {ChartData} data
    * @returns {import('uplot').Series[]}
    */
-  function seriesOf({ kind, series }) {
+  function seriesOf(data) {
+    const { kind, series } = data;
     const lines = series.map(({ name }, index) => {
-      const stroke = () => colour(`c${index + 1}`);
+      const line = lineOf(data, index);
+      const stroke = () => colour(line.name);
       if (kind === 'stack') {
         const paths = uPlot.paths.bars?.({ size: [0.8, 40], align: 1 });
         return { label: name, stroke, fill: stroke, width: 0, paths, points: { show: false } };
       }
-      const points = kind === 'points' ? { show: true, size: 6, fill: stroke } : { size: 4 };
-      return { label: name, stroke, width: 1.5, dash: DASHES[index], points };
+      return { label: name, stroke, width: 1.5, dash: line.dash, points: { size: 4 } };
     });
     return kind === 'stack' ? lines.reverse() : lines;
   }
@@ -193,8 +206,22 @@
     };
   }
 
+  /**
+   * What lies between a pair of lines is unknown, and tinted.
+   *
+   * @param {ChartData} data
+   * @returns {import('uplot').Band[]}
+   */
+  function unknownOf(data) {
+    return data.between.map(([most, least]) => ({
+      series: [most + 1, least + 1],
+      fill: () => `${colour(lineOf(data, least).name)}33`,
+    }));
+  }
+
   /** @param {ChartData} data */
-  function legendOf({ kind, series }) {
+  function legendOf(data) {
+    const { kind, series } = data;
     const list = document.createElement('ul');
     list.className = 'legend';
     list.setAttribute('aria-hidden', 'true');
@@ -211,8 +238,8 @@
           : {
               ...{ x1: 0, x2: 22, y1: 5, y2: 5, 'stroke-width': 2 },
               ...{
-                stroke: colour(`c${index + 1}`),
-                'stroke-dasharray': DASHES[index]?.join(' ') ?? '',
+                stroke: colour(lineOf(data, index).name),
+                'stroke-dasharray': lineOf(data, index).dash.join(' '),
               },
             };
       for (const [key, value] of Object.entries(shape)) mark.setAttribute(key, String(value));
@@ -246,6 +273,7 @@
         cursor: { y: false, drag: { x: false, y: false } },
         scales: { x: { time: true, range: [data.from, data.to] }, y: scaleOf(data) },
         series: [{}, ...seriesOf(data)],
+        bands: unknownOf(data),
         padding: [18, 12, 0, 0],
         axes: [
           { ...axis, grid: { show: false }, values: timeTicks, space: 60, size: 26 },

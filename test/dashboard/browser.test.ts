@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
-import { Cleanups } from '../../simulate/cleanups';
-import { simulate } from '../../simulate/simulate';
-import type { Simulation } from '../../simulate/simulation';
-import { emptyDatabase } from '../integration/support/empty-database';
 import { CHROMIUM, launchChromium } from '../support/chromium';
 import { logDivergence } from '../support/dashboard-log';
+import { cloneDatabase, type TestDatabase } from '../support/database';
 import { eventually } from '../support/eventually';
 import { type Runtime, startRuntime } from '../support/runtime';
+import { type StandinTree, startStandinTree } from '../support/standin-tree';
+import { seedDashboard } from './support/seed';
 
 const describeWithBrowser = CHROMIUM === null ? describe.skip : describe;
 
@@ -17,8 +16,8 @@ const name = 'in a real browser (where missing: apt-get install chromium)';
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 
 describeWithBrowser(name, () => {
-  const cleanups = new Cleanups();
-  let simulation: Simulation;
+  let database: TestDatabase;
+  let rtdb: StandinTree;
   let runtime: Runtime;
   let browser: Browser;
   let page: Page;
@@ -26,26 +25,22 @@ describeWithBrowser(name, () => {
   const complaints: string[] = [];
 
   beforeAll(async () => {
-    const database = await emptyDatabase();
-    cleanups.add(() => database.drop());
-    simulation = await simulate({
-      ...{ databaseUrl: database.url, server: null, cleanups },
-      request: {
-        ...{ couples: 25, seed: 7, dayMs: 2_500, instances: 2 },
-        plan: { faults: new Set(['drop', 'flag-off']), rate: 0.2 },
-      },
-    });
+    [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
+    await seedDashboard(database, rtdb.rest);
     runtime = await startRuntime({
       ...{ target: 'mirrorDashboard', databaseUrl: database.url },
-      rtdbHost: simulation.stores.rtdbAddress,
+      rtdbHost: rtdb.standin.address,
       env: { FUNCTIONS_EMULATOR: 'true' },
     });
-    cleanups.add(() => runtime.stop());
     browser = await launchChromium(CHROMIUM ?? '');
-    cleanups.add(() => browser.close());
   }, 120_000);
 
-  afterAll(() => cleanups.run());
+  afterAll(async () => {
+    await browser?.close();
+    await runtime?.stop();
+    await rtdb?.standin.stop();
+    await database?.drop();
+  });
 
   beforeEach(async () => {
     complaints.length = 0;
@@ -68,12 +63,12 @@ describeWithBrowser(name, () => {
     return opened;
   }
 
-  const errors = (one: Page) => one.locator('.rows tbody tr:not(.story-row)');
+  const errors = (one: Page) => one.locator('.rows:not(.paths) tbody tr:not(.story-row)');
 
   test('from the top sentence to the evidence of one divergence', async () => {
-    const sentence = await page.locator('#sentence').innerText();
-    expect(sentence).toContain('Not ready');
-    expect(await page.locator('.tiles').innerText()).toContain('flag off');
+    expect(await page.locator('#sentence').innerText()).toMatch(/^(Not ready|Can't tell|Ready)/);
+    expect(await page.locator('#next-step').innerText()).toContain('What to do next');
+    expect(await page.locator('.tiles').innerText()).toContain('Canaries');
 
     const bar = page.locator('.bars a', { hasText: 'retries exhausted' }).first();
     await bar.click();
@@ -84,7 +79,7 @@ describeWithBrowser(name, () => {
     await errors(page).first().locator('a').click();
     const story = page.locator('.story');
     await story.waitFor();
-    expect(await story.innerText()).toMatch(/RTDB shows|Postgres shows|different values/);
+    expect(await story.innerText()).toMatch(/RTDB holds it, Postgres does not/);
     const ref = await story.locator('.ref').innerText();
     expect(ref).toMatch(/^daily_quests\/.*\/completions\//);
     expect(await story.innerText()).toContain('retries exhausted');
@@ -110,8 +105,19 @@ describeWithBrowser(name, () => {
       }),
     );
     expect(painted).toEqual([true, true, true]);
-    await page.locator('#figures-consistency summary').click();
-    expect(await page.locator('#figures-consistency').innerText()).toContain('flag off');
+    await page.locator('#figures-rates summary').click();
+    expect(await page.locator('#figures-rates').innerText()).toContain('outage');
+  });
+
+  test('a path by itself, and back', async () => {
+    await page.locator('#path-lp_awards').click();
+    await page.waitForURL(/path=lp_awards/);
+    expect(await page.locator('#trends').innerText()).toContain('lp awards');
+    expect(await page.locator('#total').innerText()).toContain('30 divergences');
+    expect(await page.locator('#path-lp_awards').getAttribute('aria-current')).toBe('true');
+    await page.locator('#all-paths').click();
+    await page.locator('#all-paths').waitFor({ state: 'detached' });
+    expect(await page.locator('#total').innerText()).toContain('37 divergences');
   });
 
   test('it renews itself and keeps the place: scroll, filter, open parts, focus', async () => {
@@ -125,7 +131,7 @@ describeWithBrowser(name, () => {
     const focused = await page.evaluate('document.activeElement.id');
     await page.evaluate('scrollTo(0, 700)');
     const before = await page.locator('#total').innerText();
-    await logDivergence(await queryable(simulation.stores.databaseUrl, cleanups), {
+    await logDivergence(database, {
       ref: 'daily_quests/fresh',
       kind: 'late',
       severity: 'info',
@@ -154,9 +160,9 @@ describeWithBrowser(name, () => {
 
   test('without JavaScript it filters, opens and reloads', async () => {
     const plain = await open({ javaScriptEnabled: false });
-    await plain.selectOption('[name="cause"]', 'flag_disabled');
+    await plain.selectOption('[name="cause"]', 'retries_exhausted');
     await plain.locator('.filter button').click();
-    expect(plain.url()).toContain('cause=flag_disabled');
+    expect(plain.url()).toContain('cause=retries_exhausted');
     await errors(plain).first().locator('a').click();
     expect(await plain.locator('.story .ref').innerText()).toContain('daily_quests/');
     expect(await plain.locator('label.live').isVisible()).toBe(false);
@@ -198,7 +204,6 @@ describeWithBrowser(name, () => {
       await page.locator('.story').waitFor();
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
       await page.locator('#figures-outcomes summary').click();
-      await page.locator('.runs summary').first().click();
       // Through the debugger: the page's policy lets no such script in.
       await page.evaluate(AXE);
       const found = (await page.evaluate(
@@ -214,16 +219,4 @@ describeWithBrowser(name, () => {
 
 interface DrawnOn {
   getImageData(x: number, y: number, width: number, height: number): { data: Uint8ClampedArray };
-}
-
-/** The simulation's own database, for one row more. */
-async function queryable(url: string, cleanups: Cleanups) {
-  const { Pool } = await import('pg');
-  const pool = new Pool({ connectionString: url, max: 1 });
-  pool.on('error', () => {});
-  cleanups.add(() => pool.end());
-  return {
-    query: async <Row extends object>(text: string, values: unknown[] = []) =>
-      (await pool.query(text, values)).rows as Row[],
-  };
 }

@@ -29,7 +29,7 @@ beforeAll(async () => {
     env: { FUNCTIONS_EMULATOR: 'true', NODE_OPTIONS: '--max-old-space-size=160' },
   });
   // Loaded and warm.
-  await (await fetch(`${runtime.url}?export=csv&kind=late`)).text();
+  await (await fetch(`${runtime.url}?state=all&export=csv&kind=late`)).text();
 });
 
 afterAll(async () => {
@@ -52,7 +52,7 @@ async function measure(address: string): Promise<{ bytes: number; lines: number 
 
 test(`${ROWS} rows of 3 KB are exported within 100 MB`, async () => {
   const before = peakMegabytes(runtime.pid);
-  const { bytes, lines } = await measure('?export=csv');
+  const { bytes, lines } = await measure('?state=all&export=csv');
   expect(lines).toBe(ROWS + 1);
   expect(bytes).toBeGreaterThan(ROWS * VALUE_CHARS * 2);
   const grownMb = peakMegabytes(runtime.pid) - before;
@@ -70,7 +70,7 @@ test('a reader who takes nothing, or goes away, ends the work', async () => {
   };
   const before = peakMegabytes(runtime.pid);
   await new Promise<void>((resolve) => {
-    const asked = httpGet(`${runtime.url}?export=json`, (response) => {
+    const asked = httpGet(`${runtime.url}?state=all&export=json`, (response) => {
       // The first bytes, and then none for a while.
       response.once('readable', () => setTimeout(() => asked.destroy(), 500));
       response.once('close', resolve).on('error', () => {});
@@ -89,7 +89,7 @@ test('a reader who takes nothing, or goes away, ends the work', async () => {
     },
     { describe: 'the export to stop reading', timeoutMs: 20_000, intervalMs: 1_500 },
   );
-  expect((await fetch(`${runtime.url}?export=csv&kind=late`)).status).toBe(200);
+  expect((await fetch(`${runtime.url}?state=all&export=csv&kind=late`)).status).toBe(200);
 }, 60_000);
 
 test.each(['constructor', '__proto__', 'toString', 'xml', ''])(

@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { Books } from '../gate/support/books';
 import { runCommand } from '../support/command';
 import { leafOf, logDivergence } from '../support/dashboard-log';
 import { cloneDatabase, type TestDatabase } from '../support/database';
@@ -31,12 +32,17 @@ afterAll(async () => {
   await login?.drop();
 });
 
-beforeEach(() =>
-  database.query(
-    `truncate rtdb.quest_completions, mirror.divergence_log, mirror.reconcile_runs,
-       mirror.coverage cascade`,
-  ),
-);
+beforeEach(async () => {
+  await database.query(
+    `truncate rtdb.quest_completions, mirror.divergence_log, mirror.readings, mirror.listings,
+       mirror.canaries, mirror.identity, mirror.coverage, mirror.rates, mirror.hourly_arrivals,
+       mirror.reading_ages`,
+  );
+  await forgetDirectWrites();
+});
+
+/** Tests write past the mirror, which it notes. */
+const forgetDirectWrites = () => database.query('truncate mirror.direct_writes');
 
 const get = (address = '') => fetch(`${runtime.url}${address}`);
 const pageOf = async (address = '') => (await get(address)).text();
@@ -52,11 +58,77 @@ function getAs(headers: Record<string, string>): Promise<number | undefined> {
   });
 }
 
-test("an empty mirror: the gate can't tell", async () => {
+test("an empty mirror: the gate can't tell, in the words of `report`", async () => {
   const html = await pageOf();
-  expect(html).toContain('Can&#39;t tell');
-  expect(html).toContain('None is open.');
-  expect(html).toContain('No run began in this time.');
+  const { out } = await runCommand(['report', '--max-age', '5h'], { DATABASE_URL: database.url });
+  const words = (text: string) => text.replace(/<[^>]*>/g, '').replace(/[^a-zA-Z]+/g, ' ');
+  // Without the beginning: a second may pass between the two, or a path may be older by one.
+  const sentence = /no canary has flown.*/.exec(words(out.split('\n')[0] ?? ''))?.[0];
+  expect(sentence).toBeDefined();
+  expect(words(html)).toContain(sentence?.trim());
+  expect(html).toContain('<title>Can&#39;t tell');
+  expect(html).toContain('What to do next:');
+  expect(html).toContain('No difference is open.');
+  expect(html).toContain('No divergence needs you.');
+  expect(html).toContain('Nothing was judged in this time.');
+});
+
+test('a healthy mirror is ready, with both rates, its readings and its canaries', async () => {
+  await new Books(database).healthy();
+  await database.query("select mirror.count_figures('quest_completions', array['x'], 2)");
+  const html = await pageOf();
+  expect(html).toMatch(/<title>Ready/);
+  expect(html).toContain('Copy: all keys that agree');
+  expect(html).toContain('100.0000%');
+  expect(html).toMatch(/30 couples\s*<small>30 within 1 h<\/small>/);
+  expect(html).toMatch(/ask once more with readings of the last two hours/);
+});
+
+test('what differs, what is unread and what can not be read stands beside its path', async () => {
+  const books = new Books(database);
+  await books.healthy();
+  await books.shard({ shard: 'late_x', read: '3 days', counted: '4 days' });
+  await books.shard({ shard: 'broken_x', failed: '5 minutes' });
+  await books.difference({ shard: 'couple1_x', keys: 120 });
+  const html = await pageOf();
+  expect(html).toMatch(/broken_x<\/bdi>: <bdi class="outside">RTDB answered 400/);
+  expect(html).toContain('1 can&#39;t be read');
+  expect(html).toMatch(/120 keys\s*<small>of quest_completions in <bdi class="outside">couple1_x/);
+  expect(html).toContain('1 divergence open, to act on, of 120 keys');
+});
+
+test('one path by itself: its charts and its divergences', async () => {
+  await new Books(database).healthy();
+  await database.query(
+    `insert into mirror.rates (path, hour, at, verdict, copy_keys, copy_differing, copy_unknown,
+       copy_lower, copy_upper, mirror_keys, mirror_differing, mirror_unknown, mirror_lower,
+       mirror_upper, shards, unread_shards, affected_shards)
+     select path, date_trunc('hour', now(), 'UTC'), now(), verdict, 10, 0, 0, least, 1, 5, 0, 0, least, 1,
+       3, 0, 0
+     from (values ('lp_awards', 'ready', 0.995), ('steps', 'not_ready', 0.5)) as v (path, verdict, least)`,
+  );
+  await logDivergence(database, { path: 'steps', ref: 'steps_data/a_b/days/2026-11-20' });
+  const all = await pageOf();
+  expect(all).toContain('50.0000% to 100.0000%');
+  expect(all).toContain('steps_data/a_b/days');
+  const one = await pageOf('?path=lp_awards');
+  expect(one).toContain('99.5000% to 100.0000%');
+  expect(one).not.toContain('steps_data/a_b/days');
+  expect(one).toContain('aria-current="true"');
+});
+
+test('the round counts what arrived in each hour, and how late', async () => {
+  await database.query(
+    `insert into rtdb.lp_awards (couple_id, award_id, payload, origin, event_id, event_time, mirrored_at)
+     select 'a_b', 'award_' || n, '{}', 'rtdb', 'e' || n, at - interval '80 milliseconds', at
+     from generate_series(1, 7) as n, (select now() - interval '3 hours' as at) as t`,
+  );
+  await forgetDirectWrites();
+  await database.query("select mirror.count_figures('lp_awards', array['x'], 4)");
+  const html = await pageOf('?path=lp_awards');
+  expect(html).toContain('<td>80 ms</td>');
+  expect(html).toContain('<td>7</td>');
+  expect(await pageOf('?path=steps')).toContain('Nothing arrived in this time');
 });
 
 test('the policy lets nothing inline run, and every answer is kept from caches and frames', async () => {
@@ -109,11 +181,8 @@ test('what comes from outside is text, and nothing else', async () => {
      values (now() - interval '1 hour', 'outage', $1::jsonb)`,
     [JSON.stringify({ note: SCRIPT })],
   );
-  await database.query(
-    `insert into mirror.reconcile_runs (started_at, finished_at, status, from_date, to_date, error, config)
-     values (now(), now(), 'failed', current_date, current_date, $1, '{}')`,
-    [`${SCRIPT}${BIDI}`],
-  );
+  await new Books(database).shard({ shard: `${SCRIPT}${BIDI}`, failed: '1 minute' });
+  await database.query('update mirror.readings set error = $1', [`${SCRIPT}${BIDI}`]);
   for (const address of ['', `?story=${id}`, `?couple=${encodeURIComponent(`"'${SCRIPT}`)}`]) {
     const html = await pageOf(address);
     expect(html).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
@@ -183,7 +252,8 @@ test('the table filters, sorts and pages', async () => {
     const at = `2025-11-20T10:${String(index).padStart(2, '0')}:00Z`;
     await logDivergence(database, {
       ...leafOf(index % 2 ? 'ann_bob' : 'cat_dan', `quest_${index}`, index % 2 ? 'ann' : 'cat'),
-      ...{ kind: index % 3 ? 'late' : 'missed_event', firstSeenAt: at, isResolved: index === 29 },
+      ...{ kind: index % 3 ? 'value_mismatch' : 'missed_event', firstSeenAt: at },
+      isResolved: index === 29,
     });
   }
   const questsOn = async (address: string) =>
@@ -200,27 +270,38 @@ test('the table filters, sorts and pages', async () => {
   expect(await questsOn('?severity=info&state=all')).toEqual([]);
 });
 
-test('a divergence of another path is shown by its ref, with its evidence', async () => {
+test('what nobody need act on is not on the first page', async () => {
+  const leaf = leafOf('ann_bob', 'quest_1', 'ann');
+  await logDivergence(database, { ...leaf, kind: 'late', cause: 'in_flight', severity: 'info' });
+  await logDivergence(database, { ...leaf, kind: 'client_only', cause: 'client_without_rtdb' });
+  await logDivergence(database, { ...leaf, kind: 'out_of_order', cause: 'race', severity: 'info' });
+  expect(await pageOf()).toContain('No divergence needs you.');
+  expect(await pageOf('?state=open')).toContain('3 divergences open; 1 to 3');
+  await logDivergence(database, leaf);
+  expect(await pageOf()).toContain('1 divergence open, to act on; 1 to 1');
+});
+
+test('a divergence of another path is shown by its ref, and opens its story', async () => {
   const ref = 'lp_awards/ann_bob/award_1';
   const id = await logDivergence(database, {
-    ...{ path: 'lp_awards', ref, coupleId: 'ann_bob', kind: 'out_of_order', cause: 'race' },
+    ...{ path: 'lp_awards', ref, coupleId: 'ann_bob', kind: 'value_mismatch' },
     detail: { behind_ms: 12 },
   });
   expect(await pageOf()).toContain(`<bdi class="outside">${ref}</bdi> <small>lp_awards</small>`);
   const opened = await pageOf(`?story=${id}`);
-  expect(opened).toContain('The ref names no single completion');
+  expect(opened).toContain('Neither side holds it.');
   expect(opened).toContain('behind_ms');
 });
 
 test('exports hold what the filter lets through, and no formula', async () => {
   await logDivergence(database, { ...leafOf('=cmd|x', 'quest_1', 'ann'), kind: 'late' });
   await logDivergence(database, { ...leafOf('ann_bob', 'quest_2', 'ann'), kind: 'missed_event' });
-  const csv = await get('?kind=late&export=csv');
+  const csv = await get('?kind=late&state=open&export=csv');
   expect(csv.headers.get('content-disposition')).toContain('divergences.csv');
   const lines = (await csv.text()).trim().split('\r\n');
   expect(lines).toHaveLength(2);
   expect(lines[1]).toContain(`"'=cmd|x"`);
-  const all = (await (await get('?export=json')).json()) as { kind: string }[];
+  const all = (await (await get('?state=open&export=json')).json()) as { kind: string }[];
   expect(all.map(({ kind }) => kind)).toEqual(['late', 'missed_event']);
   expect(await (await get('?state=resolved&export=json')).json()).toEqual([]);
   expect((await get('?export=xml')).status).toBe(404);
@@ -232,8 +313,10 @@ test('an export longer than one page of the log is whole', async () => {
      select 'quest_completions', 'daily_quests/x/' || n, 'late', 'unknown', 'info', 'reconciler'
      from generate_series(1, 4500) as n`,
   );
-  expect(await (await get('?export=json')).json()).toHaveLength(4_500);
-  expect((await (await get('?export=csv')).text()).trim().split('\r\n')).toHaveLength(4_501);
+  expect(await (await get('?state=all&export=json')).json()).toHaveLength(4_500);
+  expect((await (await get('?state=all&export=csv')).text()).trim().split('\r\n')).toHaveLength(
+    4_501,
+  );
 });
 
 test('nothing of what it showed is in its logs', () => {

@@ -1,33 +1,26 @@
-import { coverageShare } from '../../functions/src/completions-only/dashboard/coverage-share';
-import { csvCell } from '../../functions/src/completions-only/dashboard/csv';
-import { flagState } from '../../functions/src/completions-only/dashboard/flag-state';
-import { isLocal } from '../../functions/src/completions-only/dashboard/local-only';
-import { hrefOf, parseViewQuery } from '../../functions/src/completions-only/dashboard/view-query';
-import type { CoverageGap } from '../../functions/src/completions-only/postgres/gate-evidence';
+import { isLocal } from '../../functions/src/dashboard/app';
+import { csvCell } from '../../functions/src/dashboard/export-divergences';
+import { agesOf } from '../../functions/src/dashboard/paths-view';
+import { flagState } from '../../functions/src/dashboard/verdict-view';
+import { hrefOf, parseViewQuery } from '../../functions/src/dashboard/view-query';
 
-const instant = (time: string) => `2025-11-20T${time}:00.000000Z`;
-const gap = (from: string, to: string | null, reason = 'outage') =>
-  ({ fromAt: instant(from), toAt: to && instant(to), reason, detail: null }) as CoverageGap;
-const window = { fromAt: instant('00:00'), toAt: instant('10:00') };
-
-test.each<[string, CoverageGap[], number]>([
-  ['no gap', [], 1],
-  ['one of an hour', [gap('01:00', '02:00')], 0.9],
-  ['two that overlap', [gap('01:00', '03:00'), gap('02:00', '04:00')], 0.7],
-  ['one within another', [gap('01:00', '05:00'), gap('02:00', '03:00')], 0.6],
-  ['one that is not over', [gap('09:00', null)], 0.9],
-  ['one that ended before', [{ ...gap('01:00', null), fromAt: '2025-11-19T01:00:00.000000Z' }], 0],
-])('coverage of a window with %s', (_case, gaps, share) => {
-  expect(coverageShare(window, gaps)).toBeCloseTo(share, 10);
-});
+const since = '2025-11-20T01:00:00.000000Z';
 
 test('the flag is off where an instance saw it off, whatever is deployed here', () => {
-  expect(flagState([gap('01:00', null, 'flag_off')], true)).toMatchObject({
-    ...{ state: 'off', since: instant('01:00') },
-  });
-  expect(flagState([gap('01:00', null, 'percent')], true)).toMatchObject({ state: 'percent' });
-  expect(flagState([gap('01:00', '02:00', 'flag_off')], true)).toMatchObject({ state: 'on' });
-  expect(flagState([], false)).toMatchObject({ state: 'off', since: null });
+  const off = [{ obstacles: [] }, { obstacles: [{ code: 'off' as const, since }] }];
+  const percent = [{ obstacles: [{ code: 'percent' as const, since }] }];
+  const outage = [{ obstacles: [{ code: 'outage' as const, since }] }];
+  expect(flagState(off, true)).toEqual({ state: 'off', since });
+  expect(flagState([...percent, ...off], true)).toEqual({ state: 'off', since });
+  expect(flagState(percent, true)).toEqual({ state: 'percent', since });
+  expect(flagState(outage, true)).toEqual({ state: 'on', since: null });
+  expect(flagState([], false)).toEqual({ state: 'off', since: null });
+});
+
+test('readings are told by how long ago they were, up to 48 hours', () => {
+  const byHours = Array.from({ length: 49 }, (_, hours) => hours + 1);
+  const before = Array.from({ length: 25 }, (_, n) => n + 25).reduce((sum, n) => sum + n, 0);
+  expect(agesOf({ byHours, unread: 3 })).toEqual([1, 2 + 3 + 4 + 5 + 6, 279, before, 3]);
 });
 
 test.each([
@@ -75,7 +68,7 @@ test('an address that says nothing sensible shows the default view', () => {
 test('an address holds what was asked, and comes back the same', () => {
   const query = parseViewQuery({
     ...{ kind: 'late', state: 'all', couple: 'a&b=c_d#e', day: '2025-11-20' },
-    ...{ sort: 'times_seen', page: '3', span: '7d', story: '12' },
+    ...{ sort: 'times_seen', page: '3', span: '7d', story: '12', path: 'lp_awards' },
   });
   const href = hrefOf(query);
   expect(parseViewQuery(Object.fromEntries(new URLSearchParams(href)))).toEqual(query);

@@ -182,7 +182,7 @@ test.each([...PATHS.map(({ trigger }) => trigger), ...SERVICES])(
 
 test.each(PATHS)('an instance of $trigger does without what services load', async ({ trigger }) => {
   const loaded = await load(FUNCTIONS, { FUNCTION_TARGET: trigger });
-  const ofServices = /scheduler|tasks|[\\/](hono|jose|completions-only)[\\/]/;
+  const ofServices = /scheduler|tasks|[\\/](hono|jose|dashboard|completions-only)[\\/]/;
   expect(loaded.modules.filter((file) => ofServices.test(file))).toEqual([]);
 });
 
@@ -195,7 +195,7 @@ test('the folder that is deployed loads anywhere, without the rest of the projec
   const everything = filesIn(join(copy, 'lib'), '.js').map((file) => join('lib', file));
   expect(everything.length).toBeGreaterThan(5);
   const script = `for (const file of ${JSON.stringify(everything)}) require('./' + file);
-    require('./lib/completions-only/dashboard/page-assets').readPageAssets();`;
+    require('./lib/dashboard/page-assets').readPageAssets();`;
   await run(node22(), ['-e', script], { cwd: copy, env: {} });
   const { main, bin } = z
     .object({ main: z.string(), bin: z.record(z.string(), z.string()) })

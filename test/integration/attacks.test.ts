@@ -44,6 +44,7 @@ const READINGS = [
   `select mirror.note_rows('quest_completions', 'c', null, 1)`,
   `select mirror.note_gaps('quest_completions')`,
   `select mirror.note_first_pass('quest_completions')`,
+  `select mirror.note_backup('quest_completions', now(), null, '{}', null, 1)`,
   `select mirror.begin_reading('{quest_completions}', 'a_b', '7 days')`,
   `select mirror.rows_of('quest_completions', '{a_b}', null, null, null, null)`,
   `select mirror.log_reading('quest_completions', 'a_b', 'reconciler', '[]', '[]', '[]')`,
@@ -178,7 +179,14 @@ describe('nothing was left open', () => {
     const asOwner = rows.filter((row) => row.is_definer);
     expect(asOwner.map(({ name }) => name)).toEqual([
       ...['begin_listing', 'end_listing', 'fail_reading', 'give_back', 'log_reading', 'make_due'],
-      ...['note_direct_write', 'note_first_pass', 'note_gaps', 'note_listed', 'note_rows'],
+      ...[
+        'note_backup',
+        'note_direct_write',
+        'note_first_pass',
+        'note_gaps',
+        'note_listed',
+        'note_rows',
+      ],
       ...['note_touched', 'resolve_told', 'set_reading', 'sum_readings_inserted'],
       ...['sum_readings_removed', 'sum_readings_updated', 'take_due'],
     ]);

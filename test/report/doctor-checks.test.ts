@@ -193,13 +193,13 @@ const tables = (changes: Partial<TableAccess> = {}): TableAccess[] => [
     grants: ALL,
     writerPolicies: ['r', 'a', 'w'],
   })),
-  ...['hourly_arrivals', 'identity'].map((name) => ({
+  ...['identity'].map((name) => ({
     name: `mirror.${name}`,
     hasRowSecurity: true,
     grants: [WRITER('SELECT'), WRITER('INSERT')],
     writerPolicies: ['r', 'a'],
   })),
-  ...['backfills', 'direct_writes', 'paths'].map((name) => ({
+  ...['backfills', 'direct_writes', 'hourly_arrivals', 'paths'].map((name) => ({
     name: `mirror.${name}`,
     hasRowSecurity: true,
     grants: [WRITER('SELECT')],

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { readRtdb } from '../../functions/src/rtdb/rtdb-client';
 import {
   databaseOfEvent,
@@ -139,5 +141,26 @@ test('an instance or a region that leads elsewhere is shown no token', () => {
   ] as const) {
     const database = rtdbDatabase({ ...names, instance, region });
     expect(tokenFor(database, async () => TOKEN)).toBeNull();
+  }
+});
+
+test('a redirect leads nowhere: the token is for the host that was asked', async () => {
+  const asked: string[] = [];
+  const server = createServer(({ headers, url }, response) => {
+    asked.push(headers.host ?? '');
+    const { port } = server.address() as AddressInfo;
+    response.writeHead(307, { location: `http://localhost:${port}${url}` }).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const database = { origin: `http://127.0.0.1:${port}`, namespace: 'mine', instance: 'mine' };
+  try {
+    const never = () => Promise.reject(new Error('asked'));
+    const reading = readRtdb({ database, accessToken: never }, { path: ['x'] });
+    await expect(reading).rejects.toThrow('RTDB answered 307');
+    expect(asked).toEqual([`127.0.0.1:${port}`]);
+  } finally {
+    server.closeAllConnections();
+    server.close();
   }
 });

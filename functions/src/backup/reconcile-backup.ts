@@ -44,7 +44,7 @@ from mirror.suspects as s
 where s.path = any ($1) and ($2::text[] is null or s.shard = any ($2))
 limit $3
 `,
-  params: { paths: 'text[]', shards: 'text[]?', most: 'integer' },
+  params: { paths: 'text[]', shards: 'text[]?', most: 'bigint' },
   row: { shard: z.string() },
 });
 

@@ -39,7 +39,7 @@ const REGISTER_COMMANDS: readonly RegisterCommand[] = [
   registerDoctor,
 ];
 
-/** There is no answer: bad arguments or settings, and stores that can't be reached or read. Any other error is 1. */
+/** There is no answer: bad arguments or settings, and stores that can't be reached or read. */
 const EXIT_2 = [UsageError, ConfigurationError, ConnectError, RtdbReadError, CannotTellError];
 
 /**

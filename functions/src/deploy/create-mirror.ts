@@ -30,7 +30,7 @@ type Service = (typeof SERVICES)[number];
 const SERVICE = {
   mirrorApi: () => LOAD.api().mirrorApi,
   mirrorCanary: (paths: readonly MirroredPath[]) => LOAD.canary().canaryFunction(paths),
-  mirrorDashboard: () => LOAD.dashboard().mirrorDashboard,
+  mirrorDashboard: (paths: readonly MirroredPath[]) => LOAD.dashboard().dashboardFunction(paths),
   mirrorReconcile: (paths: readonly MirroredPath[]) => LOAD.reconcile().reconcileFunction(paths),
 } satisfies Record<Service, (paths: readonly MirroredPath[]) => unknown>;
 

@@ -1,14 +1,18 @@
 import type { ServerResponse } from 'node:http';
 import { error as logError, write } from 'firebase-functions/logger';
-import { onRequest, type Request as PlatformRequest } from 'firebase-functions/v2/https';
+import {
+  type HttpsFunction,
+  onRequest,
+  type Request as PlatformRequest,
+} from 'firebase-functions/v2/https';
 import type { Hono } from 'hono';
-import { createDashboard } from '../completions-only/dashboard/app';
-import { isLocal } from '../completions-only/dashboard/local-only';
-import { readPageAssets } from '../completions-only/dashboard/page-assets';
-import { createRtdbTree, onlyOwn } from '../completions-only/rtdb-tree';
+import { createDashboard, isLocal } from '../dashboard/app';
+import { readPageAssets } from '../dashboard/page-assets';
 import { ConfigurationError } from '../errors/mirror-error';
+import type { MirroredPath } from '../paths/mirrored-path';
 import { ReadOnlyTransactions } from '../postgres/read-only-transactions';
 import { sqlstateOf } from '../postgres/sqlstate';
+import { rtdbShards } from '../readings/rtdb-shards';
 import { arrivalOf, hasBody, hideBodies } from '../runtime/request-body';
 import { endUnread, logNotConfigured, streamBody, urlOf, writeHead } from '../runtime/web-response';
 import { errorName } from '../values/error-text';
@@ -18,6 +22,7 @@ import {
   isEmulator,
   postgresConfig,
   projectOf,
+  proofTimes,
   RTDB_REGION,
   readSettings,
 } from './settings';
@@ -25,61 +30,78 @@ import {
 hideBodies('mirrorDashboard');
 
 /** What the mirror knows, for people. Google's IAM lets them in (roles/run.invoker), nobody else. */
-export const mirrorDashboard = onRequest(
-  {
-    region: RTDB_REGION,
-    secrets: [DATABASE_URL],
-    invoker: 'private',
-    concurrency: 20,
-    maxInstances: 2,
-    memory: '256MiB',
-    timeoutSeconds: 60,
-  },
-  answer,
-);
+export function dashboardFunction(paths: readonly MirroredPath[]): HttpsFunction {
+  const answer = createAnswer(paths);
+  return onRequest(
+    {
+      region: RTDB_REGION,
+      secrets: [DATABASE_URL],
+      invoker: 'private',
+      concurrency: 20,
+      maxInstances: 2,
+      memory: '256MiB',
+      timeoutSeconds: 60,
+    },
+    answer,
+  );
+}
 
 /** The page's parts are read side by side. */
 const CONNECTIONS = 3;
 
-let app: Hono | null = null;
-
-function openDashboard(): Hono {
+function openDashboard(paths: readonly MirroredPath[]): Hono {
   const transactions = new ReadOnlyTransactions(postgresConfig(process.env), CONNECTIONS);
   const rtdb = openRtdb(process.env);
+  const shards = rtdbShards(rtdb);
+  const { mirroringEnabled, retentionDays } = readSettings(process.env);
+  let isOwn = false;
   return createDashboard({
     transactions,
-    rtdb: onlyOwn(createRtdbTree(rtdb), () =>
-      transactions.read((statements) => rtdb.expectOwn(statements, 'leave')),
-    ),
+    paths,
+    retentionDays,
+    times: proofTimes(process.env),
+    async readRtdb(keys) {
+      // Nothing is shown of an RTDB that this database doesn't mirror.
+      if (!isOwn) await transactions.read((statements) => rtdb.expectOwn(statements, 'leave'));
+      isOwn = true;
+      return shards.read(keys);
+    },
     projectId: projectOf(process.env),
-    isEnabledHere: readSettings(process.env).mirroringEnabled,
+    isEnabledHere: mirroringEnabled,
     assets: readPageAssets(),
     onFailure: logFailure,
   });
 }
 
 /** Answers one request of the platform's, and logs what was answered: no address, no ids. */
-async function answer(request: PlatformRequest, response: ServerResponse): Promise<void> {
-  const startedAt = performance.now();
-  const answered = await answerOf(request);
-  writeHead(answered, response);
-  write({
-    severity: answered.status >= 500 ? 'WARNING' : 'INFO',
-    message: `dashboard ${answered.status}`,
-    dashboard_status: answered.status,
-    dashboard_ms: Math.round(performance.now() - startedAt),
-  });
-  if (hasBody(arrivalOf(request))) {
-    endUnread(request, response, new Uint8Array(await answered.arrayBuffer()));
-    return;
-  }
-  // What fails midway breaks the transfer off; a reader who went away is no failure.
-  await streamBody(answered, request, response).catch((error: unknown) => {
-    if (!request.destroyed) logError('dashboard was cut off', { error: errorName(error) });
-  });
+function createAnswer(paths: readonly MirroredPath[]) {
+  let app: Hono | null = null;
+  const open = () => {
+    app ??= openDashboard(paths);
+    return app;
+  };
+  return async (request: PlatformRequest, response: ServerResponse): Promise<void> => {
+    const startedAt = performance.now();
+    const answered = await answerOf(request, open);
+    writeHead(answered, response);
+    write({
+      severity: answered.status >= 500 ? 'WARNING' : 'INFO',
+      message: `dashboard ${answered.status}`,
+      dashboard_status: answered.status,
+      dashboard_ms: Math.round(performance.now() - startedAt),
+    });
+    if (hasBody(arrivalOf(request))) {
+      endUnread(request, response, new Uint8Array(await answered.arrayBuffer()));
+      return;
+    }
+    // What fails midway breaks the transfer off; a reader who went away is no failure.
+    await streamBody(answered, request, response).catch((error: unknown) => {
+      if (!request.destroyed) logError('dashboard was cut off', { error: errorName(error) });
+    });
+  };
 }
 
-async function answerOf(request: PlatformRequest): Promise<Response> {
+async function answerOf(request: PlatformRequest, open: () => Hono): Promise<Response> {
   const arrival = arrivalOf(request);
   const { host } = arrival.headers;
   if (isEmulator(process.env) && !isLocal({ remoteAddress: request.socket.remoteAddress, host })) {
@@ -91,8 +113,9 @@ async function answerOf(request: PlatformRequest): Promise<Response> {
     return new Response('Only GET and HEAD.\n', { status: 405, headers: { allow: 'GET, HEAD' } });
   }
   if (hasBody(arrival)) return new Response('A request without a body.\n', { status: 413 });
+  let app: Hono;
   try {
-    app ??= openDashboard();
+    app = open();
   } catch (error) {
     if (!(error instanceof ConfigurationError)) {
       logFailure(error);

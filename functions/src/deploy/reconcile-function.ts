@@ -1,5 +1,6 @@
 import { write } from 'firebase-functions/logger';
 import { onSchedule, type ScheduleFunction } from 'firebase-functions/v2/scheduler';
+import { countFigures } from '../dashboard/count-figures';
 import { judgeAndNote } from '../gate/read-gate';
 import type { MirroredPath } from '../paths/mirrored-path';
 import type { Connections } from '../postgres/connections';
@@ -72,6 +73,8 @@ function createRound(paths: readonly MirroredPath[]): () => Promise<void> {
     await judgeAndNote(statements, readings.times, (rates) => {
       write({ severity: 'INFO', message: 'mirror rates', ...rates });
     });
+    // Last: only the dashboard misses it.
+    await countFigures(statements, paths);
   };
 }
 

@@ -2,8 +2,8 @@ import { query } from '../postgres/statements';
 
 /**
  * An event that was missing has come, late. It splits the gap that it falls into in two; a gap whose ends
- * agree is none. With the last of them the leaf's `missed_event` is resolved, unless more gaps were met than the row keeps. All is computed from the
- * row at hand, which another late event may have just changed.
+ * agree is none. With the last of them the leaf's `missed_event` is resolved, unless more gaps were met
+ * than the row keeps. All is computed from the row at hand, which another late event may have just changed.
  */
 export const RESOLVE_MISSED_EVENT = query({
   text: `

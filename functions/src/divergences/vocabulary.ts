@@ -238,3 +238,10 @@ export function classified<Some extends Kind>(kind: Some, cause: CauseOf<Some>):
 export function severityOf(kind: Kind, cause: Cause): Severity {
   return KINDS[kind].severity ?? CAUSES[cause].severity;
 }
+
+/** The kinds and causes of which somebody has something to do: a divergence with one of each. */
+export const TO_DO: { kinds: readonly Kind[]; causes: readonly Cause[] } = {
+  // What is right, or heals by itself, is info by its kind, whatever led to it.
+  kinds: KIND_NAMES.filter((kind) => KINDS[kind].severity !== 'info'),
+  causes: CAUSE_NAMES.filter((cause) => CAUSES[cause].needsPerson),
+};

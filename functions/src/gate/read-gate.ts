@@ -70,6 +70,21 @@ export async function readGateAsOf(
 }
 
 /**
+ * Asks as those do who watch, but don't cut over: all paths, with readings that may be as old as their interval and
+ * four hours. Rejects as `statements` do.
+ */
+export async function readGateAsWatcher(
+  statements: Statements,
+  times: ProofTimes,
+): Promise<GateReading & { maxAgeMs: number }> {
+  const evidence = await readEvidence(statements, null, null, times);
+  const rates = evidence.map((one) => ratesOf(one, times));
+  const shards = Math.max(0, ...rates.map((path) => path.shards));
+  const maxAgeMs = everyMsFor(times, shards) + WATCHERS_SLACK_MS;
+  return { ...judge(rates, { threshold: THRESHOLD, maxAgeMs }), evidence, maxAgeMs };
+}
+
+/**
  * Judges every path as those who watch do, and keeps the answer in `mirror.rates`. For the reconciler, each quarter
  * of an hour. Rejects as `statements` do.
  *
@@ -80,12 +95,8 @@ export async function judgeAndNote(
   times: ProofTimes,
   onRates: (fields: RatesLogFields) => void,
 ): Promise<GateReading> {
-  const evidence = await readEvidence(statements, null, null, times);
-  const rates = evidence.map((one) => ratesOf(one, times));
-  const shards = Math.max(0, ...rates.map((path) => path.shards));
-  const maxAgeMs = everyMsFor(times, shards) + WATCHERS_SLACK_MS;
-  const answer = judge(rates, { threshold: THRESHOLD, maxAgeMs });
+  const answer = await readGateAsWatcher(statements, times);
   await noteRates(statements, answer);
   for (const path of answer.paths) onRates(ratesLogFields(path));
-  return { ...answer, evidence };
+  return answer;
 }

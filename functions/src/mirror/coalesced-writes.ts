@@ -84,7 +84,8 @@ export function coalesceClaims(
         told,
       };
       writesBefore.set(batch, blame.writes());
-      const send = async () => verdictsOf(await apply.all(statements, given), batch.length);
+      const send = () =>
+        apply.all(statements, given).then((answers) => verdictsOf(answers, batch.length));
       return reportBatch('apply', batch.length, onBatch, send, (verdicts) => ({
         applied: tally(verdicts, batch, { blame, own }),
       }));

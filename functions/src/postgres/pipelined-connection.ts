@@ -28,7 +28,8 @@ interface Session {
  * flight at a time.
  *
  * pg's own Pool never pipelines, and a pipelined Client doesn't reconnect: so this replaces a session
- * that was lost, or that can't do the work any more, at the next statement. Every statement is its own transaction and unnamed.
+ * that was lost, or that can't do the work any more, at the next statement. Every statement is its own
+ * transaction and unnamed.
  *
  * Source: node-postgres documentation, "Pipelining"; PostgreSQL manual, 32.5 "Pipeline Mode".
  */

@@ -87,13 +87,14 @@ export class Query<Params extends Parameters, Shape extends z.ZodRawShape> {
     this.#row = z.object(row);
   }
 
-  /** All rows. */
-  async all(
+  /** All rows. Not `async`: every batch of events passes here, and `await` takes a promise more. */
+  all(
     statements: Statements,
     ...[given, signal]: Arguments<Params>
   ): Promise<z.output<z.ZodObject<Shape>>[]> {
-    const rows = await statements.run(this.text, this.#values(given), signal);
-    return rows.map((row) => this.#parse(row));
+    return statements
+      .run(this.text, this.#values(given), signal)
+      .then((rows) => rows.map((row) => this.#parse(row)));
   }
 
   /** The one row of a statement that has one. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CLAIMABLE_DAYS } from '../paths/quest-completions/claimable-days';
 import { query, type Statements } from '../postgres/statements';
 
-/** The paths whose tombstones can be purged: also those that are no longer mirrored, as long as their tables stand. */
+/** The paths whose tombstones can be purged: also those that are not mirrored any more, while their tables stand. */
 const PURGEABLE_PATHS = query({
   text: `
 select p.path from mirror.paths as p where to_regclass(p.relation) is not null order by p.path

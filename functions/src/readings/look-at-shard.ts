@@ -1,5 +1,4 @@
 import type { Leaf, MirroredPath } from '../paths/mirrored-path';
-import { stepsOfRef } from '../paths/ref-pattern';
 import type { Statements } from '../postgres/statements';
 import { keyIssues, REFUSED_IN_KEY } from '../values/rtdb-key';
 import { type ComparedKey, compareKey, type Row } from './compare-key';
@@ -7,7 +6,7 @@ import { type FoundLeaf, leavesOfNode, type NodeLeaves } from './leaves-of-node'
 import { keyId, MAX_ONE_BY_ONE, type MemberPlan, wholeRange } from './plan-reading';
 import type { ProofTimes } from './proof-times';
 import type { Looked } from './reading';
-import { isReadInParts, refOfParts, type ShardNode } from './shard-node';
+import { isReadInParts, refOfParts, type ShardNode, stepsOf } from './shard-node';
 import { ROWS_OF } from './shard-state';
 
 /** RTDB, as far as a reading needs it. Paths are literal keys, not encoded; rejects with RtdbReadError. */
@@ -33,7 +32,7 @@ export function lookAtShard(
 ): Promise<Looked>[] {
   const keys = [...root, shard];
   // RTDB can't hold such a key, so it holds nothing there; asked for it, it would answer 400.
-  const rtdb = keys.every(isHeldKey) ? stores.rtdb : NOTHING;
+  const rtdb = askingOnce(keys.every(isHeldKey) ? stores.rtdb : NOTHING);
   const isFull = plans.some(({ kind, member }) => kind === 'full' && member.below.length > 0);
   const node = isFull ? rtdb.read(keys) : null;
   return plans.map(async (plan) =>
@@ -46,6 +45,23 @@ const NOTHING: ShardSource = {
   readRange: () => Promise.resolve(null),
   readKeys: () => Promise.resolve([]),
 };
+
+/** Paths that share a node want the same of it: RTDB is asked once. */
+function askingOnce(rtdb: ShardSource): ShardSource {
+  const asked = new Map<string, Promise<unknown>>();
+  const once = <T>(question: readonly unknown[], ask: () => Promise<T>): Promise<T> => {
+    const id = JSON.stringify(question);
+    const known = asked.get(id) as Promise<T> | undefined;
+    const answer = known ?? ask();
+    asked.set(id, answer);
+    return answer;
+  };
+  return {
+    read: (path) => once([path], () => rtdb.read(path)),
+    readRange: (path, from, to) => once([path, from, to], () => rtdb.readRange(path, from, to)),
+    readKeys: (path) => once([path, null], () => rtdb.readKeys(path)),
+  };
+}
 
 function isHeldKey(key: string): boolean {
   return key !== '' && !REFUSED_IN_KEY.test(key) && keyIssues('key', key).length === 0;
@@ -198,6 +214,6 @@ function coverageOf({ member, kind, range, days, keys, wantsKeys }: MemberPlan):
 }
 
 export function leafOfParts(path: MirroredPath, parts: readonly string[]): Leaf {
-  const names = stepsOfRef(path.ref).flatMap((step) => ('part' in step ? [step.part] : []));
+  const names = stepsOf(path.ref).flatMap((step) => ('part' in step ? [step.part] : []));
   return { parts, key: Object.fromEntries(names.map((name, place) => [name, parts[place] ?? ''])) };
 }

@@ -42,12 +42,22 @@ export interface WorkDone {
 
 /** Shards that are noted, or taken, with one statement. */
 const PAGE = 1_000;
+const GAP_PAGE = 10_000;
 const TAKEN_AT_ONCE = 32;
 
-const NOTE_GAPS = query({
-  text: 'select mirror.note_gaps($1)',
+const ENDED_GAP = query({
+  text: `
+select
+  to_char(mirror.ended_gap($1) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as gap_end
+`,
   params: { path: 'text' },
-  row: {},
+  row: { gapEnd: z.string().nullable() },
+});
+
+const NOTE_GAP = query({
+  text: 'select mirror.note_gap($1, $2, $3, $4) as last_shard',
+  params: { path: 'text', gapEnd: 'timestamptz', afterShard: 'text?', most: 'integer' },
+  row: { lastShard: z.string().nullable() },
 });
 
 const NOTE_TOUCHED = query({
@@ -86,14 +96,21 @@ const NOTE_LISTED = query({
 });
 
 const END_LISTING = query({
-  text: 'select mirror.end_listing($1, $2, make_interval(secs => $3))',
-  params: { path: 'text', beganAt: 'timestamptz', fullAgainS: 'double precision' },
+  text: 'select mirror.end_listing($1, $2)',
+  params: { path: 'text', beganAt: 'timestamptz' },
   row: {},
 });
 
 const NOTE_ROWS = query({
-  text: 'select mirror.note_rows($1, $2, $3, $4) as last_key',
-  params: { path: 'text', canary: 'text', afterKey: 'text?', most: 'integer' },
+  text: 'select mirror.note_rows($1, $2, $3, $4, $5, make_interval(secs => $6)) as last_key',
+  params: {
+    path: 'text',
+    canary: 'text',
+    afterKey: 'text?',
+    most: 'integer',
+    beganAt: 'timestamptz',
+    fullAgainS: 'double precision',
+  },
   row: { lastKey: z.string().nullable() },
 });
 
@@ -115,8 +132,19 @@ const GIVE_BACK = query({
   row: {},
 });
 
+/** Beyond 10,000 the rhythm is the same, and counting millions takes seconds. */
 const COUNT_SHARDS = query({
-  text: 'select path, count(*)::integer as shards from mirror.readings group by path',
+  text: `
+select
+  p.path,
+  (
+    select count(*)::integer
+    from (
+      select from mirror.readings as r where r.path = p.path order by r.shard limit 10001
+    ) as known
+  ) as shards
+from mirror.paths as p
+`,
   params: {},
   row: { path: z.string(), shards: z.number() },
 });
@@ -151,7 +179,7 @@ export interface Unlisted {
 export async function findDue(context: QueueContext): Promise<Unlisted> {
   const { statements, times } = context;
   for (const { name } of context.paths) {
-    await NOTE_GAPS.run(statements, { path: name });
+    await noteGap(name, context);
     const leastBetweenS = times.touchedEveryMs / 1_000;
     await NOTE_TOUCHED.run(statements, { path: name, canary: CANARY_COUPLE, leastBetweenS });
   }
@@ -199,15 +227,29 @@ async function listNode(
     if (context.isOver()) return;
   }
   for (const path of names) {
-    await noteRows(path, context);
-    await END_LISTING.run(statements, { path, beganAt, fullAgainS });
+    await noteRows({ path, beganAt, fullAgainS }, context);
+    await END_LISTING.run(statements, { path, beganAt });
   }
 }
 
-async function noteRows(path: string, { statements }: QueueContext): Promise<void> {
+async function noteGap(path: string, { statements }: QueueContext): Promise<void> {
+  const { gapEnd } = await ENDED_GAP.one(statements, { path });
+  if (gapEnd === null) return;
+  let afterShard: string | null = null;
+  do {
+    const page = { path, gapEnd, afterShard, most: GAP_PAGE };
+    const { lastShard }: { lastShard: string | null } = await NOTE_GAP.one(statements, page);
+    afterShard = lastShard;
+  } while (afterShard !== null);
+}
+
+async function noteRows(
+  listing: { path: string; beganAt: string; fullAgainS: number },
+  { statements }: QueueContext,
+): Promise<void> {
   let afterKey: string | null = null;
   do {
-    const page = { path, canary: CANARY_COUPLE, afterKey, most: PAGE };
+    const page = { ...listing, canary: CANARY_COUPLE, afterKey, most: PAGE };
     const { lastKey }: { lastKey: string | null } = await NOTE_ROWS.one(statements, page);
     afterKey = lastKey;
   } while (afterKey !== null);

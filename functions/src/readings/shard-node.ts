@@ -49,6 +49,15 @@ function memberOf(path: MirroredPath): { root: readonly string[]; member: NodeMe
   };
 }
 
+/** Of a declared path. It is asked for with every key, and a ref takes a dozen searches to read. */
+export function stepsOf(ref: string): readonly Step[] {
+  const steps = STEPS.get(ref) ?? stepsOfRef(ref);
+  STEPS.set(ref, steps);
+  return steps;
+}
+
+const STEPS = new Map<string, readonly Step[]>();
+
 function literalsOf(steps: readonly Step[]): string[] {
   return steps.flatMap((step) => ('literal' in step ? [step.literal] : []));
 }
@@ -60,7 +69,7 @@ function literalsOf(steps: readonly Step[]): string[] {
 export function refOfParts(ref: string, parts: readonly string[]): string {
   const keys: string[] = [];
   let place = 0;
-  for (const step of stepsOfRef(ref)) {
+  for (const step of stepsOf(ref)) {
     if ('literal' in step) keys.push(step.literal);
     else if (place < parts.length) keys.push((parts[place++] ?? '').replaceAll('/', '%2F'));
     else break;

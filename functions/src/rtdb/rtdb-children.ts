@@ -58,8 +58,9 @@ const PLAIN_KEY = /^[!#-~][ -~]*$/;
  * where it is no branch.
  *
  * The guide says that `shallow` can't be used with filters; firebase-tools asks for it with
- * `limitToFirst` all the same, to remove large nodes, and has a bare `startAfter` beside it. So each page is looked at: where a server
- * refuses it, or doesn't go on after the last key, the rest comes from one long `shallow` answer.
+ * `limitToFirst` all the same, to remove large nodes, and has a bare `startAfter` beside it. So each page
+ * is looked at: where a server refuses it, or doesn't go on after the last key, the rest comes from one
+ * long `shallow` answer.
  *
  * Source: https://firebase.google.com/docs/database/rest/retrieve-data#shallow;
  * https://github.com/firebase/firebase-tools, src/database/listRemote.ts

@@ -2,9 +2,10 @@ import { PATHS } from '../../../functions/src/app-paths';
 import { prepareEvaluation } from '../../../functions/src/deploy/prepare-evaluation';
 import type { MirroredPath } from '../../../functions/src/paths/mirrored-path';
 import { PROOF_TIMES, type ProofTimes } from '../../../functions/src/readings/proof-times';
-import { type WorkDone, workQueue } from '../../../functions/src/readings/queue';
+import { type QueueContext, type WorkDone, workQueue } from '../../../functions/src/readings/queue';
 import type { ReadingOutcome } from '../../../functions/src/readings/read-shard';
 import { rtdbShards } from '../../../functions/src/readings/rtdb-shards';
+import type { RtdbAccess } from '../../../functions/src/rtdb/rtdb-client';
 import { cloneDatabase, type TestDatabase } from '../../support/database';
 import { type StandinTree, startStandinTree } from '../../support/standin-tree';
 
@@ -19,6 +20,8 @@ export interface TestProof {
     /** Where something is always due: so many readings, and no more. */
     most?: number,
   ): Promise<Worked>;
+  /** What a worker has, with what is different of it. */
+  context(different?: Partial<QueueContext>): QueueContext;
   stop(): Promise<void>;
 }
 
@@ -30,28 +33,42 @@ export interface Worked extends WorkDone {
 export async function startProof({ retentionDays = 0 } = {}): Promise<TestProof> {
   const [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
   const source = rtdbShards(rtdb.access);
+  const context: TestProof['context'] = (different) => ({
+    ...{ statements: database.statements, rtdb: source, retentionDays, prepareEvaluation },
+    ...{ paths: PATHS, concurrency: 4, isOver: () => false },
+    times: { ...PROOF_TIMES, graceMs: 0 },
+    ...different,
+  });
   return {
     database,
     rtdb,
+    context,
     async work(times = {}, paths = PATHS, most = Number.POSITIVE_INFINITY) {
       const outcomes: ReadingOutcome[] = [];
       const failures: string[] = [];
-      const done = await workQueue({
-        statements: database.statements,
-        rtdb: source,
-        times: { ...PROOF_TIMES, graceMs: 0, ...times },
-        retentionDays,
-        prepareEvaluation,
-        paths,
-        concurrency: 4,
-        onOutcome: (outcome) => outcomes.push(outcome),
-        onFailure: (path, shard, error) => failures.push(`${path} ${shard}: ${error}`),
-        isOver: () => outcomes.length >= most,
-      });
+      const done = await workQueue(
+        context({
+          times: { ...PROOF_TIMES, graceMs: 0, ...times },
+          paths,
+          onOutcome: (outcome) => outcomes.push(outcome),
+          onFailure: (path, shard, error) => failures.push(`${path} ${shard}: ${error}`),
+          isOver: () => outcomes.length >= most,
+        }),
+      );
       return { ...done, outcomes, failures };
     },
     async stop() {
       await Promise.all([database.drop(), rtdb.standin.stop()]);
     },
   };
+}
+
+/** RTDB as readings have it, behind something that answers for it. */
+export function sourceAt(
+  address: string,
+  { rtdb }: Pick<TestProof, 'rtdb'>,
+  access: Partial<RtdbAccess> = {},
+): QueueContext['rtdb'] {
+  const database = { ...rtdb.access.database, origin: `http://${address}` };
+  return rtdbShards({ ...rtdb.access, ...access, database });
 }

@@ -1,13 +1,17 @@
 import type { Command } from 'commander';
-import { postgresConfig, read, rtdbConfig } from '../../deploy/settings';
+import { PATHS } from '../../app-paths';
+import { openRtdb } from '../../deploy/from-environment';
+import { postgresConfig, proofTimes, read, rtdbConfig } from '../../deploy/settings';
 import { ConfigurationError, UsageError } from '../../errors/mirror-error';
 import { tokenFor } from '../../rtdb/rtdb-database';
 import { settingText } from '../../values/setting-text';
 import type { CommandContext, ExitCode, ExitWith } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { type Doctor, fail, isNotReady, skipped } from '../doctor/check';
+import { costOfReadings } from '../doctor/cost';
 import { type Deployment, discoverDeployment } from '../doctor/deployment';
 import { type Examination, examine } from '../doctor/examine';
+import { formatCost } from '../doctor/reading-cost';
 import { withPostgres } from '../open-postgres';
 import { wholeNumber } from '../options';
 import { jsonLine, printable } from '../printable';
@@ -17,6 +21,7 @@ interface DoctorOptions {
   databaseUrlEnv: string;
   project?: string;
   sample: number;
+  cost?: true;
   json?: true;
 }
 
@@ -36,9 +41,13 @@ export function registerDoctor(
       wholeNumber('--sample', 1, 1_000_000),
       200,
     )
+    .option(
+      '--cost',
+      'in place of checks: what RTDB bills for readings, measured on a few shards of each path',
+    )
     .option('--json', 'print one JSON object');
   withDatabaseUrlOption(command).action((options: DoctorOptions) =>
-    doctor(options, context, exitWith),
+    options.cost ? cost(options, context) : doctor(options, context, exitWith),
   );
 }
 
@@ -66,6 +75,19 @@ async function doctor(
   writeOut(options.json ? jsonLine({ exitCode: code, ...examination }) : format(examination));
   for (const { reason } of examination.unreachable) writeError(`mirror: ${reason}.\n`);
   exitWith(code);
+}
+
+/** Reads, and pays for, a few shards of each path. */
+async function cost(options: DoctorOptions, { env, writeOut }: CommandContext): Promise<void> {
+  const times = proofTimes(env);
+  const rtdb = openRtdb(env);
+  const report = await readStores(() =>
+    withPostgres(env, options.databaseUrlEnv, async (statements) => {
+      await rtdb.expectOwn(statements, 'leave');
+      return costOfReadings({ statements, rtdb, paths: PATHS, times });
+    }),
+  );
+  writeOut(options.json ? jsonLine({ ...report }) : formatCost(report));
 }
 
 /** What a function would read, where the terminal does not say otherwise. */

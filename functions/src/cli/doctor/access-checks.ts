@@ -66,7 +66,7 @@ const NEEDED: ReadonlyMap<string, readonly string[]> = new Map([
   ['mirror.coverage', WRITTEN],
   ['mirror.direct_writes', ['SELECT']],
   ['mirror.divergence_log', WRITTEN],
-  ['mirror.hourly_arrivals', ADDED],
+  ['mirror.hourly_arrivals', ['SELECT']],
   ['mirror.identity', ADDED],
   ['mirror.locks', WRITTEN],
   ['mirror.paths', ['SELECT']],

@@ -6,8 +6,8 @@ export type PoolerMode = 'direct' | 'transaction' | 'session';
 const LOOKS = 20;
 
 /**
- * What stands between us and the server. In session mode two open connections never share a backend; in transaction mode
- * they do as soon as one is idle. Nothing is set that could outlive the connection.
+ * What stands between us and the server. In session mode two open connections never share a backend; in
+ * transaction mode they do as soon as one is idle. Nothing is set that could outlive the connection.
  */
 export async function probePooler(config: ClientConfig): Promise<PoolerMode> {
   const [first, second] = [new Client(config), new Client(config)];

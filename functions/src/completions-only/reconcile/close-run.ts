@@ -2,7 +2,6 @@ import { EXPLAIN_MISSED_EVENTS } from '../../divergences/missed-events';
 import { CANARY_COUPLE } from '../../paths/quest-completions/canary-couple';
 import { LOG_LATE, RESOLVE_GONE } from '../postgres/reconcile-findings';
 import { MARK_CLOSED } from '../postgres/reconcile-runs';
-import { countHours } from './count-hours';
 import { RETRY_WINDOW_MS } from './explain-mismatches';
 import type { ReconcileContext, ReconcileRequest } from './reconcile';
 import { timeOf } from './time-of';
@@ -27,6 +26,4 @@ export async function closeRun(
   });
   await statements.run(LOG_LATE, [runId, LATE_AFTER_SECONDS, CANARY_COUPLE]);
   await statements.run(MARK_CLOSED, [runId]);
-  // Figures of a chart don't make a proof fail; the next run counts what is missing.
-  await countHours(statements).catch((error: unknown) => context.onHoursNotCounted?.(error));
 }

@@ -23,8 +23,6 @@ export interface ReconcileContext {
   concurrency?: number;
   /** Couples that were looked at, and differences that wait for their second look. */
   onProgress?: (done: { couples: number; waiting: number }) => void;
-  /** Told where the dashboard's hourly figures could not be counted; the run is finished all the same. */
-  onHoursNotCounted?: (error: unknown) => void;
 }
 
 /** A run as `mirror.reconcile_runs` shows it. */
