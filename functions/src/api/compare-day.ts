@@ -57,7 +57,7 @@ export async function compareDay(
   return false;
 }
 
-export interface CompareDayContext extends ExplainContext {
+export interface CompareDayContext extends Omit<ExplainContext, 'times'> {
   rtdb: DaySource;
   retentionDays: number;
 }
@@ -196,7 +196,7 @@ async function logDifferences(
       resolvedBy: null,
     };
   });
-  const rows = await explainDifferences(differences, looked, context);
+  const rows = await explainDifferences(differences, looked, { ...context, times: PROOF_TIMES });
   const found = rows.map((row) => ({ ...row, written_after: null, written_before: null }));
   await LOG_READING.run(statements, { path: PATH.name, shard: escapeText(shard), found });
 }
