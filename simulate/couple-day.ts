@@ -26,8 +26,8 @@ export interface WorldClaim {
 }
 
 /** Nobody is up before, and the day's quests are there by `QUESTS_READY`. */
-export const DAY_BEGINS = 5 * 60;
-export const DAY_ENDS = 24 * 60;
+const DAY_BEGINS = 5 * 60;
+const DAY_ENDS = 24 * 60;
 const QUESTS_READY = 7 * 60;
 const LAST_MOVE = DAY_ENDS - 5;
 

@@ -116,7 +116,7 @@ const COLUMNS = {
     'affected_shards int8',
     'oldest_full_at timestamptz null',
   ],
-  'mirror.reading_ages': ['path text', 'by_hours int8[]', 'unread int8', 'counted_at timestamptz'],
+  'mirror.reading_ages': ['path text', 'by_hours _int8', 'unread int8', 'counted_at timestamptz'],
   'mirror.reading_sums': ['path text', 'part int8', 'shards int8', 'keys int8', 'brought int8'],
   'mirror.direct_writes': [
     'path text',

@@ -6,7 +6,7 @@ import { query, type Statements } from '../postgres/statements';
 const HOURS_AT_ONCE = 8;
 
 /** What came in each hour, and how long ago the shards were read: `migrations/20261128000015_figures.sql`. */
-export const COUNT_FIGURES = query({
+const COUNT_FIGURES = query({
   text: 'select mirror.count_figures($1, $2, $3)',
   params: { path: 'text', canaryShards: 'text[]', most: 'integer' },
   row: {},
