@@ -50,6 +50,7 @@ const READINGS = [
   `select mirror.log_reading('quest_completions', 'a_b', 'reconciler', '[]', '[]', '[]')`,
   `select mirror.set_reading('{}')`,
   `select mirror.fail_reading('quest_completions', 'a_b', 'because', '1h')`,
+  `select mirror.count_figures('quest_completions', '{}', 1)`,
   `select mirror.resolve_told('quest_completions')`,
   `select mirror.written_between('quest_completions', now(), now())`,
   `select mirror.gate_evidence('quest_completions', null, '{}', '24h', '1h', '1h')`,
@@ -178,7 +179,15 @@ describe('nothing was left open', () => {
     expect(rows.filter(({ settings }) => !closed.test(settings))).toEqual([]);
     const asOwner = rows.filter((row) => row.is_definer);
     expect(asOwner.map(({ name }) => name)).toEqual([
-      ...['begin_listing', 'end_listing', 'fail_reading', 'give_back', 'log_reading', 'make_due'],
+      ...[
+        'begin_listing',
+        'count_figures',
+        'end_listing',
+        'fail_reading',
+        'give_back',
+        'log_reading',
+        'make_due',
+      ],
       ...[
         'note_backup',
         'note_direct_write',

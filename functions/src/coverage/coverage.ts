@@ -3,14 +3,6 @@ import { type GivenOf, query } from '../postgres/statements';
 
 /** Why mirroring was not fully on (docs/tables.md). */
 export const COVERAGE_REASON = z.enum(['flag_off', 'percent', 'outage', 'canary_lost', 'restored']);
-export type CoverageReason = z.infer<typeof COVERAGE_REASON>;
-
-/** An interval in which mirroring was not fully on; `toAt` null while it lasts. */
-export interface CoverageInterval {
-  fromAt: string;
-  toAt: string | null;
-  reason: CoverageReason;
-}
 
 /** What a look at the flag tells of it, or of one path's. */
 export type FlagNote = GivenOf<typeof NOTE_FLAG> & {

@@ -193,7 +193,7 @@ export function isEmulator(env: Environment): boolean {
 }
 
 /** Where the database is, and the functions beside it. */
-export function regionOf(env: Environment): string {
+function regionOf(env: Environment): string {
   return read(env, 'RTDB_REGION') ?? PARAMETERS.RTDB_REGION.default;
 }
 

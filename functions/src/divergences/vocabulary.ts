@@ -112,11 +112,6 @@ export const CAUSES: Readonly<Record<Cause, CauseEntry>> = CAUSE_TABLE;
 /** All of them, as the tables list them. */
 export const CAUSE_NAMES = Object.keys(CAUSE_TABLE) as Cause[];
 
-/** The report shows the rate without these beside the raw one, and judges by the raw one. */
-export const EXPLAINED_CAUSES: readonly Cause[] = CAUSE_NAMES.filter(
-  (cause) => CAUSES[cause].isExplained,
-);
-
 interface KindEntry {
   /** What can have led to it. */
   causes: readonly Cause[];

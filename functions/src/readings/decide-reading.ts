@@ -351,7 +351,7 @@ function hasStoodStill(row: Row | null, suspect: Suspect): boolean {
 }
 
 /** What ended a difference. Pure. */
-export function resolvedBy(
+function resolvedBy(
   row: Row | null,
   { key, written_before: before }: Pick<OpenDifference, 'key' | 'written_before'>,
   { direct }: Pick<ShardState, 'direct'>,

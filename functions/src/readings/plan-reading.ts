@@ -71,7 +71,7 @@ function moreOf(one: ReadingKind, other: ReadingKind): ReadingKind {
 }
 
 /** What is due of a shard. Pure. */
-export function dueKind(
+function dueKind(
   { path }: NodeMember,
   shard: string,
   { reading, readAt, pathBooks, moved, direct }: ShardState,

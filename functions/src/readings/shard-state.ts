@@ -103,7 +103,6 @@ from mirror.begin_reading($1, $2, make_interval(days => $3))
 export type ShardState = Awaited<ReturnType<typeof BEGIN_READING.one>>;
 export type OpenDifference = z.infer<typeof OPEN>;
 export type Suspect = z.infer<typeof SUSPECT>;
-export type DirectWrite = z.infer<typeof DIRECT>;
 
 /** Rows of shards, tombstones too, in key order: of days, of keys, or all. */
 export const ROWS_OF = query({

@@ -1,7 +1,6 @@
 import { EXPECTED_DATE, isSaneDate } from '../../values/event-time';
 import type { InputIssue } from '../../values/json';
 import { keyIssues } from '../../values/rtdb-key';
-import { compareUtf8 } from '../../values/utf8-order';
 
 /** The keys of one completion: who completed which quest on which day. */
 export interface CompletionKey {
@@ -91,14 +90,4 @@ export function partnerOf(coupleId: string, userId: string): string | null {
   const fromEnd = coupleId.endsWith(`_${userId}`) ? coupleId.slice(0, -userId.length - 1) : '';
   if (fromFront !== '' && fromEnd !== '') return userId <= fromFront ? fromFront : fromEnd;
   return fromFront || fromEnd || null;
-}
-
-/** The order of `quest_completions`'s primary key. */
-export function compareKeys(a: CompletionKey, b: CompletionKey): number {
-  return (
-    compareUtf8(a.coupleId, b.coupleId) ||
-    compareUtf8(a.dateKey, b.dateKey) ||
-    compareUtf8(a.questId, b.questId) ||
-    compareUtf8(a.userId, b.userId)
-  );
 }
