@@ -6,7 +6,6 @@ import { prepareEvaluation } from '../../functions/src/deploy/prepare-evaluation
 import { CANARY_COUPLE } from '../../functions/src/paths/quest-completions/canary-couple';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
-import { PROOF_TIMES } from '../../functions/src/readings/proof-times';
 import type { TestDatabase } from '../support/database';
 import { mirrorOn, type TestMirror, writeOf } from '../support/mirror';
 import { pristineDatabase } from '../support/pristine-database';
@@ -59,7 +58,7 @@ afterEach(async () => {
 
 const appOn = (statements: Pick<Connections, 'run'>, tree = rtdb.days) =>
   createApi({
-    ...{ statements, rtdb: tree, retentionDays: 0, times: PROOF_TIMES, prepareEvaluation },
+    ...{ statements, rtdb: tree, retentionDays: 0, prepareEvaluation },
     verifyToken: createTokenVerifier({
       projectId: PROJECT,
       firebaseKeysUrl: mint.keysUrl,

@@ -50,7 +50,7 @@ const USERS: [string, (statements: Statements) => Promise<unknown>][] = [
     'api',
     async (statements) => {
       const app = createApi({
-        ...{ statements, rtdb: rtdb.days, retentionDays: 0, times: PROOF_TIMES, prepareEvaluation },
+        ...{ statements, rtdb: rtdb.days, retentionDays: 0, prepareEvaluation },
         verifyToken: async () => 'ann',
       });
       const { status } = await app.request('/api/sync/daily-quests/completion', {
