@@ -1048,5 +1048,6 @@ grant execute on function mirror.rows_of(text, text[], date, date, date[], jsonb
   to quest_mirror_reader, quest_mirror_api;
 grant execute on function mirror.begin_reading(text[], text, interval)
   to quest_mirror_reader, quest_mirror_api;
+grant execute on function mirror.truncated_at(text) to quest_mirror_reader, quest_mirror_api;
 -- It writes what the API may write anyway, and no more.
 grant execute on function mirror.log_reading(text, text, text, jsonb, jsonb, jsonb) to quest_mirror_api;

@@ -40,7 +40,7 @@ const READINGS = [
   `select mirror.note_touched('quest_completions', 'c', '1h')`,
   `select mirror.begin_listing('{quest_completions}', '1h')`,
   `select mirror.note_listed('quest_completions', now(), '{a_b}', 'a_b', '1h')`,
-  `select mirror.end_listing('quest_completions', now(), '1h')`,
+  `select mirror.end_listing('quest_completions', now())`,
   `select mirror.note_rows('quest_completions', 'c', null, 1)`,
   `select mirror.note_gaps('quest_completions')`,
   `select mirror.note_first_pass('quest_completions')`,

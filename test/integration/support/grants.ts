@@ -59,6 +59,7 @@ const CALLS: Record<string, readonly string[]> = {
   rows_of: ['api', 'reader', 'writer'],
   set_reading: ['writer'],
   take_due: ['writer'],
+  truncated_at: ['api', 'reader', 'writer'],
   written_between: ['writer'],
 
   as_evidence: ['api', 'writer'],
