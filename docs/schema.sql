@@ -458,6 +458,7 @@ create table mirror.direct_writes (
 );
 CREATE UNIQUE INDEX direct_writes_last ON mirror.direct_writes USING btree (md5((key)::text), path);
 CREATE INDEX direct_writes_written ON mirror.direct_writes USING btree (path, written_at);
+CREATE INDEX direct_writes_written_at ON mirror.direct_writes USING btree (written_at);
 alter table mirror.direct_writes enable row level security;
 create policy quest_mirror_api on mirror.direct_writes for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.direct_writes for all to quest_mirror_reader using (true) with check (true);
@@ -566,7 +567,7 @@ create table mirror.listings (
   listed_before timestamp with time zone,
   began_at timestamp with time zone,
   after_key text,
-  touched_to timestamp with time zone not null default '-infinity'::timestamp with time zone,
+  touched_to timestamp with time zone not null default clock_timestamp(),
   gap_at timestamp with time zone not null default '-infinity'::timestamp with time zone,
   constraint listings_pkey PRIMARY KEY (path)
 );
@@ -708,6 +709,7 @@ CREATE INDEX readings_due ON mirror.readings USING btree (due_at);
 CREATE INDEX readings_keys ON mirror.readings USING btree (path, keys);
 CREATE INDEX readings_read ON mirror.readings USING btree (path, read_at);
 CREATE INDEX readings_read_in_full ON mirror.readings USING btree (path, full_at);
+CREATE INDEX readings_unread ON mirror.readings USING btree (path) WHERE ((full_at IS NULL) AND (failed_at IS NULL));
 CREATE INDEX readings_unsettled ON mirror.readings USING btree (path) WHERE ((failed_at IS NOT NULL) OR (in_flight > 0) OR (counted_since IS NULL));
 CREATE TRIGGER readings_inserted AFTER INSERT ON mirror.readings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_inserted();
 CREATE TRIGGER readings_removed AFTER DELETE ON mirror.readings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_removed();
@@ -2615,9 +2617,7 @@ begin
             and (c.path is null or c.path = declared.path)
             and c.to_at <= began_at
           union all
-          select d.written_at
-          from mirror.direct_writes as d
-          where d.path = declared.path and d.operation = 'truncate'
+          select mirror.truncated_at(declared.path)
         ) as ended (at)
       )
     );
@@ -3555,29 +3555,39 @@ begin
 end
 $function$;
 
-CREATE OR REPLACE FUNCTION mirror.end_listing(listed_path text, listing_began timestamp with time zone, full_again interval)
+CREATE OR REPLACE FUNCTION mirror.end_listing(listed_path text, listing_began timestamp with time zone)
  RETURNS void
- LANGUAGE plpgsql
+ LANGUAGE sql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-begin
-  update mirror.readings as r
-  set
-    is_full_due = true,
-    made_due_at = clock_timestamp(),
-    due_at = least(r.due_at, clock_timestamp())
-  where r.path = listed_path
-    and coalesce(r.listed_at, '-infinity') < listing_began
-    and r.first_seen_at < listing_began
-    and r.keys > 0
-    and coalesce(r.full_at, '-infinity') < clock_timestamp() - full_again;
   update mirror.listings as l
   set listed_before = l.listed_at, listed_at = listing_began, began_at = null, after_key = null
-  where l.path = listed_path and l.began_at = listing_began;
-end
+  where l.path = listed_path and l.began_at = listing_began
 $function$;
-grant execute on function mirror.end_listing(text,timestamp with time zone,interval) to quest_mirror_writer;
+grant execute on function mirror.end_listing(text,timestamp with time zone) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.ended_gap(noted_path text)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select max(ended.at)
+  from (
+    select c.to_at
+    from mirror.coverage as c
+    where c.reason in ('flag_off', 'percent', 'restored')
+      and (c.path is null or c.path = noted_path)
+      and c.to_at <= clock_timestamp()
+    union all
+    select mirror.truncated_at(noted_path)
+  ) as ended (at)
+  where not exists (
+    select from mirror.listings as l where l.path = noted_path and l.gap_at >= ended.at
+  )
+$function$;
+grant execute on function mirror.ended_gap(text) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.fail_reading(failed_path text, failed_shard text, reason text, again interval)
  RETURNS void
@@ -4556,45 +4566,45 @@ end
 $function$;
 grant execute on function mirror.note_flag(text,text,timestamp with time zone,timestamp with time zone,bigint,jsonb) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.note_gaps(noted_path text)
- RETURNS bigint
+CREATE OR REPLACE FUNCTION mirror.note_gap(noted_path text, gap_end timestamp with time zone, after_shard text, most integer)
+ RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
-  gap_end timestamptz;
-  made_due bigint := 0;
+  last_shard text;
+  noted bigint;
 begin
-  insert into mirror.listings (path) values (noted_path) on conflict do nothing;
-  select max(ended.at) into gap_end
-  from (
-    select c.to_at
-    from mirror.coverage as c
-    where c.reason in ('flag_off', 'percent', 'restored')
-      and (c.path is null or c.path = noted_path)
-      and c.to_at <= clock_timestamp()
-    union all
-    select d.written_at
-    from mirror.direct_writes as d
-    where d.path = noted_path and d.operation = 'truncate'
-  ) as ended (at);
-  update mirror.listings as l
-  set gap_at = gap_end
-  where l.path = noted_path and l.gap_at < gap_end;
-  if found then
+  with page as (
+    select r.shard
+    from mirror.readings as r
+    where r.path = noted_path and (after_shard is null or r.shard > after_shard)
+    order by r.shard
+    limit most
+  ),
+  made as (
     update mirror.readings as r
     set
       is_full_due = true,
       made_due_at = clock_timestamp(),
       due_at = least(r.due_at, clock_timestamp())
-    where r.path = noted_path and coalesce(r.full_at, '-infinity') < gap_end;
-    get diagnostics made_due = row_count;
+    from page
+    where r.path = noted_path
+      and r.shard = page.shard
+      and coalesce(r.full_at, '-infinity') < gap_end
+  )
+  select max(page.shard), count(*) into last_shard, noted from page;
+  if noted = most then
+    return last_shard;
   end if;
-  return made_due;
+  insert into mirror.listings as l (path, gap_at) values (noted_path, gap_end)
+  on conflict (path) do update set gap_at = greatest(l.gap_at, excluded.gap_at);
+  return null;
 end
 $function$;
-grant execute on function mirror.note_gaps(text) to quest_mirror_writer;
+grant execute on function mirror.note_gap(text,timestamp with time zone,text,integer) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.note_listed(listed_path text, listing_began timestamp with time zone, shards text[], last_key text, full_again interval)
  RETURNS void
@@ -4628,16 +4638,16 @@ end
 $function$;
 grant execute on function mirror.note_listed(text,timestamp with time zone,text[],text,interval) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.note_rows(noted_path text, canary_shard text, after_key text, most integer)
+CREATE OR REPLACE FUNCTION mirror.note_rows(noted_path text, canary_shard text, after_key text, most integer, listing_began timestamp with time zone, full_again interval)
  RETURNS text
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
   declared mirror.paths;
-  last_key text;
-  found_shards bigint;
+  page text[];
 begin
   select p.* into strict declared from mirror.paths as p where p.path = noted_path;
   execute format(
@@ -4651,19 +4661,31 @@ begin
          select q.%1$I as shard from %2$s as q where q.%1$I > page.shard order by q.%1$I limit 1
        ) as next
        where page.n < $2
-     ),
-     noted as (
-       insert into mirror.readings (path, shard)
-       select $3, page.shard from page where page.shard <> $4 order by page.shard
-       on conflict do nothing
      )
-     select max(page.shard), count(*) from page',
+     select array_agg(page.shard order by page.n) from page',
     declared.key_columns[1], declared.relation
-  ) into last_key, found_shards using after_key, most, noted_path, canary_shard;
-  return case when found_shards < most then null else last_key end;
+  ) into page using after_key, most;
+  insert into mirror.readings (path, shard)
+  select noted_path, found.shard
+  from unnest(page) as found (shard)
+  where found.shard <> canary_shard
+  order by found.shard collate "C"
+  on conflict do nothing;
+  update mirror.readings as r
+  set
+    is_full_due = true,
+    made_due_at = clock_timestamp(),
+    due_at = least(r.due_at, clock_timestamp())
+  where r.path = noted_path
+    and r.shard = any (page)
+    and coalesce(r.listed_at, '-infinity') < listing_began
+    and r.first_seen_at < listing_began
+    and r.keys > 0
+    and coalesce(r.full_at, '-infinity') < clock_timestamp() - full_again;
+  return case when cardinality(page) = most then page[most] end;
 end
 $function$;
-grant execute on function mirror.note_rows(text,text,text,integer) to quest_mirror_writer;
+grant execute on function mirror.note_rows(text,text,text,integer,timestamp with time zone,interval) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.note_touched(touched_path text, canary_shard text, least_between interval)
  RETURNS bigint
@@ -5380,15 +5402,19 @@ CREATE OR REPLACE FUNCTION mirror.take_due(most integer, lease interval, mates j
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 #variable_conflict use_column
+declare
+  -- A value, not a call: only that can bound the walk along the index, which has every shard.
+  asked_at constant timestamptz := clock_timestamp();
 begin
   return query
   with due as materialized (
     select r.path, r.shard
     from mirror.readings as r
-    where r.due_at <= clock_timestamp()
-      and coalesce(r.taken_until, '-infinity') <= clock_timestamp()
+    where r.due_at <= asked_at
+      and coalesce(r.taken_until, '-infinity') <= asked_at
       and (only_paths is null or r.path = any (only_paths))
       and (only_shards is null or r.shard = any (only_shards))
     order by r.due_at
@@ -5403,12 +5429,12 @@ begin
     cross join lateral jsonb_array_elements_text(mates -> due.path) as mate (path)
   )
   update mirror.readings as r
-  set taken_until = clock_timestamp() + lease
+  set taken_until = asked_at + lease
   from (
     select known.path, known.shard
     from wanted
     join mirror.readings as known on (known.path, known.shard) = (wanted.path, wanted.shard)
-    where coalesce(known.taken_until, '-infinity') <= clock_timestamp()
+    where coalesce(known.taken_until, '-infinity') <= asked_at
     order by known.path, known.shard
     for update of known skip locked
   ) as mine
@@ -5424,6 +5450,38 @@ CREATE OR REPLACE FUNCTION mirror.text_of(leaf jsonb)
  IMMUTABLE PARALLEL SAFE
 RETURN CASE jsonb_typeof(leaf) WHEN 'string'::text THEN (leaf #>> '{}'::text[]) ELSE NULL::text END;
 grant execute on function mirror.text_of(jsonb) to quest_mirror_reader;
+
+CREATE OR REPLACE FUNCTION mirror.touched_hours(of_path text, shards text[], within interval)
+ RETURNS TABLE(shard text, hour timestamp with time zone)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = of_path;
+  return query execute format(
+    'select distinct q.%1$I::text, date_trunc(''hour'', q.mirrored_at)
+     from %2$s as q
+     where q.%1$I = any ($1) and q.mirrored_at > clock_timestamp() - $2',
+    declared.key_columns[1], declared.relation
+  ) using shards, within;
+end
+$function$;
+grant execute on function mirror.touched_hours(text,text[],interval) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.truncated_at(of_path text)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select d.written_at
+  from mirror.direct_writes as d
+  where md5(d.key::text) = md5('{}') and d.path = of_path and d.operation = 'truncate'
+$function$;
+grant execute on function mirror.truncated_at(text) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.value_hash(value jsonb)
  RETURNS text

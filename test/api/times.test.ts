@@ -5,7 +5,6 @@ import { createTokenVerifier } from '../../functions/src/api/token-verifier';
 import { prepareEvaluation } from '../../functions/src/deploy/prepare-evaluation';
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
-import { PROOF_TIMES } from '../../functions/src/readings/proof-times';
 import { DATE_PATTERN, TIME_PATTERN } from '../../functions/src/values/event-time';
 import type { TestDatabase } from '../support/database';
 import { pristineDatabase } from '../support/pristine-database';
@@ -37,7 +36,6 @@ beforeAll(async () => {
     statements: connections,
     rtdb: rtdb.days,
     retentionDays: 0,
-    times: PROOF_TIMES,
     prepareEvaluation,
     verifyToken,
   });

@@ -13,7 +13,7 @@ import { endUnread, logNotConfigured, urlOf, writeHead } from '../runtime/web-re
 import { errorName } from '../values/error-text';
 import { openPostgres, openRtdb } from './from-environment';
 import { prepareEvaluation } from './prepare-evaluation';
-import { apiSettings, DATABASE_URL, proofTimes, RTDB_REGION, readSettings } from './settings';
+import { apiSettings, DATABASE_URL, RTDB_REGION, readSettings } from './settings';
 
 hideBodies('mirrorApi');
 
@@ -41,7 +41,6 @@ function openApi(): Hono {
     statements,
     rtdb: daysOfRtdb(rtdb, () => rtdb.expectOwn(statements)),
     retentionDays,
-    times: proofTimes(process.env),
     prepareEvaluation,
     verifyToken: createTokenVerifier(apiSettings(process.env)),
     onFailure: logFailure,
