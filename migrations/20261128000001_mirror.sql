@@ -332,6 +332,10 @@ create index divergence_log_overview on mirror.divergence_log
 create index divergence_log_made_good on mirror.divergence_log (path, written_before)
   where written_before is not null and resolved_by in ('repair', 'backfill', 'client', 'direct');
 
+-- Readers: a reading, which renews and resolves what its shard has open; the gate, which sums what a path has.
+create index divergence_log_of_readings on mirror.divergence_log (path, md5(shard))
+  where resolved_at is null and written_before is not null;
+
 comment on table mirror.divergence_log is
   'Where RTDB and Postgres disagreed, or an event was refused. One open row per (path, ref, kind).';
 
@@ -521,6 +525,9 @@ create unique index direct_writes_last on mirror.direct_writes (md5(key::text), 
 
 -- Reader: the gate. What was written since the last readings.
 create index direct_writes_written on mirror.direct_writes (path, written_at);
+
+-- Reader: which shards somebody wrote to since the last look.
+create index direct_writes_written_at on mirror.direct_writes (written_at);
 
 comment on table mirror.direct_writes is
   'The last write of each leaf that went past the mirror, for causes of divergence.';

@@ -116,10 +116,6 @@ create table mirror.listings (
 
 comment on table mirror.listings is 'How far the proof has listed the shards of each path.';
 
--- Readers: a reading, which renews and resolves what its shard has open; the gate, which sums what a path has.
-create index divergence_log_of_readings on mirror.divergence_log (path, md5(shard))
-  where resolved_at is null and written_before is not null;
-
 -- Written by the functions below alone, which run as the owner: the writer may delete nothing.
 grant select on mirror.readings, mirror.suspects, mirror.listings
   to quest_mirror_writer, quest_mirror_api, quest_mirror_reader;
@@ -140,8 +136,6 @@ as $$
   where md5(d.key::text) = md5('{}') and d.path = of_path and d.operation = 'truncate'
 $$;
 
--- Reader: which shards somebody wrote to since the last look.
-create index direct_writes_written_at on mirror.direct_writes (written_at);
 
 -- ---------------------------------------------------------------------------------------------------
 -- Which shards are due.

@@ -1,10 +1,10 @@
+import { PROOF_TIMES } from '../../functions/src/readings/proof-times';
 import {
   gbAMonth,
   hourlyBytes,
   type NodeBytes,
   sumOf,
-} from '../../functions/src/cli/doctor/reading-cost';
-import { PROOF_TIMES } from '../../functions/src/readings/proof-times';
+} from '../../functions/src/readings/reading-cost';
 import type { Context } from '../context';
 import type { ProofReport } from '../stores/proof-report';
 import { type DueKind, openProofStore } from './proof-store';

@@ -9,7 +9,7 @@ const MADE_MS = 1_793_534_400_000;
 /** A uid of Firebase's has 28 characters. */
 const PAD = 'kT3vQx8ZpLm2RsWn4YbC';
 
-export function userOf(n: number, letter: 'u' | 'w'): string {
+function userOf(n: number, letter: 'u' | 'w'): string {
   return `${letter}${String(n).padStart(7, '0')}${PAD}`;
 }
 

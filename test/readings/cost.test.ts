@@ -1,7 +1,7 @@
 import { PATHS } from '../../functions/src/app-paths';
 import { costOfReadings } from '../../functions/src/cli/doctor/cost';
-import { dollarsOf, formatCost, hourlyBytes } from '../../functions/src/cli/doctor/reading-cost';
 import { PROOF_TIMES } from '../../functions/src/readings/proof-times';
+import { dollarsOf, formatCost, hourlyBytes } from '../../functions/src/readings/reading-cost';
 import { startProof, type TestProof } from './support/proof';
 
 let proof: TestProof;

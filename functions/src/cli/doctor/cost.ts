@@ -5,13 +5,6 @@ import { query, type Statements } from '../../postgres/statements';
 import { lookAtShard } from '../../readings/look-at-shard';
 import { planReading } from '../../readings/plan-reading';
 import { everyMsFor, type ProofTimes } from '../../readings/proof-times';
-import { rtdbShards } from '../../readings/rtdb-shards';
-import { type ShardNode, shardNodes } from '../../readings/shard-node';
-import { BEGIN_READING, type ShardState } from '../../readings/shard-state';
-import { pagesOfKeys } from '../../rtdb/rtdb-children';
-import type { RtdbAccess } from '../../rtdb/rtdb-client';
-import { newUsage } from '../../rtdb/rtdb-transport';
-import { instantOfMillis, millisOf } from '../../values/event-time';
 import {
   type CostReport,
   dollarsOf,
@@ -20,7 +13,14 @@ import {
   type NodeBytes,
   type NodeCost,
   sumOf,
-} from './reading-cost';
+} from '../../readings/reading-cost';
+import { rtdbShards } from '../../readings/rtdb-shards';
+import { type ShardNode, shardNodes } from '../../readings/shard-node';
+import { BEGIN_READING, type ShardState } from '../../readings/shard-state';
+import { pagesOfKeys } from '../../rtdb/rtdb-children';
+import type { RtdbAccess } from '../../rtdb/rtdb-client';
+import { newUsage } from '../../rtdb/rtdb-transport';
+import { instantOfMillis, millisOf } from '../../values/event-time';
 
 const SHARDS = query({
   text: `

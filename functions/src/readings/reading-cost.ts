@@ -1,5 +1,5 @@
-import { everyMsFor, type ProofTimes } from '../../readings/proof-times';
-import { printable } from '../printable';
+import { printable } from '../values/printable';
+import { everyMsFor, type ProofTimes } from './proof-times';
 
 /**
  * What RTDB charges for what leaves it, in US dollars; a project on the Blaze plan has the first 10 GB of a month
