@@ -167,17 +167,32 @@ function standsAsLeft(direct: PastWrite, { compared, isOver }: Known): boolean {
   return isSameValue(canonicalValue(asEvidence(row.payload)), canonicalValue(direct.newPayload));
 }
 
-/** The table was emptied within the bounds, and nobody has written the row since. */
+/**
+ * The table was emptied within the bounds, and nobody has written the row since. Of which rows it had, nothing tells:
+ * where mirroring may have been off as well, either may be why.
+ */
 function truncated(known: Known): Found {
-  const { truncated: emptied } = known.shard;
-  if (emptied === null || known.kind !== 'missing_in_postgres') return null;
-  if (!canHaveBeen(emptied.at, known)) return null;
-  if (!known.isOver && (known.compared?.row ?? null) !== null) return null;
+  const emptied = emptyingOf(known);
+  if (emptied === null || mayBeOff(known)) return null;
   const { at, writtenBy } = emptied;
   return {
     cause: 'direct_postgres_write',
     evidence: { operation: 'truncate', written_by: writtenBy, written_at: at },
   };
+}
+
+function emptyingOf(known: Known): ShardEvidence['truncated'] {
+  const { truncated: emptied } = known.shard;
+  if (emptied === null || known.kind !== 'missing_in_postgres') return null;
+  if (!canHaveBeen(emptied.at, known)) return null;
+  return known.isOver || (known.compared?.row ?? null) === null ? emptied : null;
+}
+
+function mayBeOff(known: Known): boolean {
+  const span = spanOf(known);
+  return known.shard.gaps.some(
+    (gap) => isFlagged(gap) && gap.isOut !== false && overlapMs(gap, span) > 0,
+  );
 }
 
 /** Postgres, or the mirror, refused this very value, and the row was not written since. */
@@ -286,7 +301,7 @@ function isOlderPossible({ writtenAfter, shard, day, ownTime }: Known): boolean 
 function flagDisabled(known: Known): Found {
   const off = known.shard.gaps.filter(isOff);
   const span = spanOf(known);
-  if (!covers(off, span, known.times)) return null;
+  if (!covers(off, span, known.times) || emptyingOf(known) !== null) return null;
   const widest = [...off].sort((a, b) => overlapMs(b, span) - overlapMs(a, span))[0];
   return widest === undefined ? null : { cause: 'flag_disabled', evidence: coverageOf(widest) };
 }
@@ -310,10 +325,7 @@ function heldUp(known: Known): Found {
  */
 function retriesExhausted(known: Known): Found {
   const span = spanOf(known);
-  const mayBeOff = known.shard.gaps.some(
-    (gap) => isFlagged(gap) && gap.isOut !== false && overlapMs(gap, span) > 0,
-  );
-  if (mayBeOff) return null;
+  if (mayBeOff(known)) return null;
   const endMs = millisOf(known.writtenBefore) + known.times.redeliveryMs;
   if (endMs > millisOf(known.readAt)) return null;
   const away = known.shard.gaps.find((gap) => isFailure(gap) && touches(gap, span));
