@@ -70,7 +70,7 @@ export function apiSuite(stage: () => Stage): void {
       expect((await fetch(new URL(address, emulators.dashboardUrl))).status).toBe(200);
     }
     // What the validation read above found.
-    const rows = await (await fetch(`${emulators.dashboardUrl}?export=json`)).json();
+    const rows = await (await fetch(`${emulators.dashboardUrl}?export=json&state=all`)).json();
     expect(rows).toMatchObject([{ kind: 'client_only', detected_by: 'api' }]);
     expect(await statusFor(emulators.dashboardUrl, 'rebound.example')).toBe(403);
   });

@@ -46,7 +46,7 @@ const mirror = (
 const log = () =>
   proof.database.query(
     `select ref, kind, keys, resolved_by, written_after is not null as has_lower_bound
-     from mirror.divergence_log where detected_by = 'reconciler' order by id`,
+     from mirror.divergence_log where detected_by = 'reconciler' order by ref, id`,
   );
 
 const reading = async () => {

@@ -132,7 +132,13 @@ const mismatch = (row: Partial<Row>): Partial<Known> => {
 test.each<[string, PastWrite, Partial<Known>, string]>([
   ['a deletion within the bounds', DIRECT, {}, 'direct_postgres_write'],
   ['before them', { ...DIRECT, at: at('09:59:59') }, {}, 'unknown'],
-  ['after them', { ...DIRECT, at: at('12:00:01') }, {}, 'unknown'],
+  [
+    'while the look that found it went on',
+    { ...DIRECT, at: at('12:00:20') },
+    {},
+    'direct_postgres_write',
+  ],
+  ['after them', { ...DIRECT, at: at('12:00:31') }, {}, 'unknown'],
   ['one without a change', { ...DIRECT, isChange: false }, {}, 'unknown'],
   ['one before the value by its own time', DIRECT, { ownTime: at('11:30:00') }, 'unknown'],
   ['one after it', DIRECT, { ownTime: at('10:30:00') }, 'direct_postgres_write'],

@@ -93,7 +93,10 @@ export interface Known {
 }
 
 /** The durations that causes are told by. */
-export type CauseTimes = Pick<ProofTimes, 'redeliveryMs' | 'flagEdgeMs' | 'clockPrecisionMs'>;
+export type CauseTimes = Pick<
+  ProofTimes,
+  'redeliveryMs' | 'flagEdgeMs' | 'clockPrecisionMs' | 'graceMs'
+>;
 
 /** What an interval may leave uncovered of the bounds. */
 const UNCOVERED_SHARE = 0.1;
@@ -424,8 +427,10 @@ function shownSince(row: Row | null): string | null {
 
 /** Whether a write past the mirror at that time can have led to it. One that a restore makes is the restore's. */
 function canHaveBeen(at: string, known: Known): boolean {
-  const { writtenAfter, writtenBefore, shard } = known;
-  const isWithin = (writtenAfter === null || at > writtenAfter) && at <= writtenBefore;
+  const { writtenAfter, writtenBefore, shard, times } = known;
+  // A look reads its rows a while after it began; by the second look it is over.
+  const lookEndMs = millisOf(writtenBefore) + times.graceMs;
+  const isWithin = (writtenAfter === null || at > writtenAfter) && millisOf(at) <= lookEndMs;
   const isOfRestore = shard.gaps.some(
     ({ reason, fromAt, toAt }) =>
       reason === 'restored' && fromAt <= at && (toAt === null || at <= toAt),
