@@ -1,8 +1,9 @@
 import { PATHS } from '../../functions/src/app-paths';
 import { openPostgres } from '../../functions/src/deploy/from-environment';
 import { prepareEvaluation } from '../../functions/src/deploy/prepare-evaluation';
+import { findDue } from '../../functions/src/readings/find-due';
 import { PROOF_TIMES } from '../../functions/src/readings/proof-times';
-import { findDue, workQueue } from '../../functions/src/readings/queue';
+import { workQueue } from '../../functions/src/readings/queue';
 import { rtdbShards } from '../../functions/src/readings/rtdb-shards';
 import { childrenOf, pagesOfKeys } from '../../functions/src/rtdb/rtdb-children';
 import { newUsage } from '../../functions/src/rtdb/rtdb-transport';

@@ -5,8 +5,8 @@ import { questCompletions } from '../../functions/src/paths/quest-completions/qu
 import { clientConfig } from '../../functions/src/postgres/client-config';
 import { Connections } from '../../functions/src/postgres/connections';
 import type { Statements } from '../../functions/src/postgres/statements';
+import { findDue } from '../../functions/src/readings/find-due';
 import { PROOF_TIMES } from '../../functions/src/readings/proof-times';
-import { findDue } from '../../functions/src/readings/queue';
 import { rtdbShards } from '../../functions/src/readings/rtdb-shards';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';

@@ -1,8 +1,8 @@
 import type { MirroredPath } from '../paths/mirrored-path';
 import { isCanaryShard } from '../paths/quest-completions/canary-couple';
 import { eachShard } from '../readings/each-shard';
+import type { ShardList } from '../readings/find-due';
 import { type LookContext, lookOnDemand } from '../readings/look-on-demand';
-import type { ShardList } from '../readings/queue';
 import type { Looked } from '../readings/reading';
 import { type NodeMember, type ShardNode, shardNodes } from '../readings/shard-node';
 import { compareRtdbKeys } from '../values/rtdb-key';

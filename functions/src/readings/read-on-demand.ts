@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { query, type Statements } from '../postgres/statements';
+import { findDue } from './find-due';
 import type { DayRange } from './plan-reading';
-import { findDue, type QueueContext, readDue, type WorkDone } from './queue';
+import { type QueueContext, readDue, type WorkDone } from './queue';
 import { tellCauses } from './tell-causes';
 
 /** What a person asks to be read now. */

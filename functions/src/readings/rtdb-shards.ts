@@ -1,7 +1,7 @@
 import { childrenOf, pagesOfKeys } from '../rtdb/rtdb-children';
 import { type RtdbAccess, readRtdb } from '../rtdb/rtdb-client';
+import type { ShardList } from './find-due';
 import type { ShardSource } from './look-at-shard';
-import type { ShardList } from './queue';
 
 /** RTDB over REST, as readings need it. Rejects with RtdbReadError. */
 export function rtdbShards(access: RtdbAccess): ShardSource & ShardList {
