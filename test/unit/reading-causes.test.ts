@@ -1,13 +1,9 @@
-import {
-  causeOf,
-  causeOfMissed,
-  type Gap,
-  type Known,
-  type MissedEvent,
-  type PastWrite,
-} from '../../functions/src/readings/cause';
+import { causeOf } from '../../functions/src/readings/cause';
+import { causeOfMissed, type MissedEvent } from '../../functions/src/readings/cause-of-missed';
+import type { Circumstances, PastWrite } from '../../functions/src/readings/circumstances';
 import type { Row } from '../../functions/src/readings/compare-key';
 import { groupLosses, type Loss, massWriteOf } from '../../functions/src/readings/fan-out';
+import type { Gap } from '../../functions/src/readings/gap-span';
 import { PROOF_TIMES } from '../../functions/src/readings/proof-times';
 
 const at = (time: string, day = '26') => `2026-11-${day}T${time}.000000Z`;
@@ -17,13 +13,13 @@ const ROW: Row = {
   ...{ eventId: 'e1', eventTime: at('09:00:00'), isTombstone: false, mirroredAt: at('09:00:01') },
 };
 
-const SHARD: Known['shard'] = {
+const SHARD: Circumstances['shard'] = {
   ...{ beganAt: at('00:00:00', '01'), isOlderPossible: true, bornAfter: null },
   ...{ gaps: [], truncated: null },
 };
 
 /** A leaf that Postgres lacks, written between ten and twelve. */
-function known(more: Partial<Known> = {}, row: Row | null = null): Known {
+function known(more: Partial<Circumstances> = {}, row: Row | null = null): Circumstances {
   return {
     ...{ kind: 'missing_in_postgres', ref: 'daily_quests/a_b/2026-11-26/completions/q/a' },
     compared: {
@@ -124,12 +120,12 @@ const DIRECT: PastWrite = {
   },
 };
 const UPDATE: PastWrite = { ...DIRECT, operation: 'update', newPayload: 5 };
-const mismatch = (row: Partial<Row>): Partial<Known> => {
+const mismatch = (row: Partial<Row>): Partial<Circumstances> => {
   const base = known({}, { ...ROW, payload: 5, ...row });
   return { kind: 'value_mismatch', compared: base.compared };
 };
 
-test.each<[string, PastWrite, Partial<Known>, string]>([
+test.each<[string, PastWrite, Partial<Circumstances>, string]>([
   ['a deletion within the bounds', DIRECT, {}, 'direct_postgres_write'],
   ['before them', { ...DIRECT, at: at('09:59:59') }, {}, 'unknown'],
   [
@@ -165,7 +161,7 @@ test.each(['delete', 'truncate'])(
   },
 );
 
-test.each<[string, Partial<Known>, string]>([
+test.each<[string, Partial<Circumstances>, string]>([
   ['within the bounds', {}, 'direct_postgres_write'],
   ['before them', { writtenAfter: at('11:30:00') }, 'unknown'],
   ['before the value by its own time', { ownTime: at('11:30:00') }, 'unknown'],
@@ -182,7 +178,7 @@ test.each<[string, Partial<Known>, string]>([
   expect(causeOf(known({ shard: { ...SHARD, truncated }, ...more })).cause).toBe(cause);
 });
 
-test.each<[string, Partial<Known>, string]>([
+test.each<[string, Partial<Circumstances>, string]>([
   ['a day of before', { day: '2026-10-01' }, 'before_mirroring'],
   ['a path without a day', { day: null }, 'before_mirroring'],
   ['the day after, which a phone may have', { day: '2026-11-02' }, 'before_mirroring'],

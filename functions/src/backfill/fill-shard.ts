@@ -6,11 +6,8 @@ import {
 import { type Blame, blameOf, sqlstateOf } from '../postgres/sqlstate';
 import type { ComparedKey } from '../readings/compare-key';
 import { differenceOfWrite } from '../readings/difference-of-write';
-import {
-  type ExplainContext,
-  explainDifferences,
-  type FoundRow,
-} from '../readings/explain-differences';
+import { type ExplainContext, explainDifferences } from '../readings/explain-differences';
+import type { FoundRow } from '../readings/found-row';
 import type { ProofTimes } from '../readings/proof-times';
 import type { Looked } from '../readings/reading';
 import { inKeyOrder, takenLeaf } from '../readings/taken-leaf';

@@ -1,9 +1,8 @@
 import type { MirroredPath } from '../paths/mirrored-path';
 import { isCanaryShard } from '../paths/quest-completions/canary-couple';
 import { type ComparedKey, type CompareOptions, compareKey } from '../readings/compare-key';
+import { keyId, refOfParts } from '../readings/key-parts';
 import { leafOfParts } from '../readings/look-at-shard';
-import { keyId } from '../readings/plan-reading';
-import { refOfParts } from '../readings/shard-node';
 import type { PathComparison, PathEnd } from './compare-backup';
 import type { Pair } from './shard-pairs';
 

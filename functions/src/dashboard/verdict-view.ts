@@ -3,7 +3,7 @@ import { steadyLossNotSeen } from '../gate/canaries';
 import type { PathEvidence } from '../gate/evidence';
 import { explainedTally } from '../gate/explained';
 import { isNotReady, type PathAnswer, type Reason } from '../gate/gate';
-import { formatShare, plainRate, type Tally } from '../gate/rate';
+import { formatShare, plainRate, sumOf } from '../gate/rate';
 import { THRESHOLD } from '../gate/read-gate';
 import { durationOf, gateSentence, nextCommand } from '../gate/sentence';
 import { millisOf } from '../values/event-time';
@@ -90,16 +90,6 @@ function rateTile({ gate, windowMs }: Verdict, name: 'copy' | 'mirror'): Markup 
 /** As the gate judges: everything unknown as differing, and as agreeing. */
 export function boundsOf({ lower, upper }: { lower: number; upper: number }): string {
   return lower === upper ? formatShare(lower) : `${formatShare(lower)} to ${formatShare(upper)}`;
-}
-
-function sumOf(tallies: readonly Tally[]): Tally {
-  const sum = { total: 0, differing: 0, unknown: 0 };
-  for (const { total, differing, unknown } of tallies) {
-    sum.total += total;
-    sum.differing += differing;
-    sum.unknown += unknown;
-  }
-  return sum;
 }
 
 /** Of the path that was read longest ago. */

@@ -1,10 +1,9 @@
 import type { Leaf, MirroredPath } from '../paths/mirrored-path';
 import type { RowOf, Statements } from '../postgres/statements';
 import { type ComparedKey, compareKey, type Row } from '../readings/compare-key';
-import { keyObject } from '../readings/decide-reading';
+import { keyObject, refOfParts } from '../readings/key-parts';
 import type { ProofTimes } from '../readings/proof-times';
 import { lastLookAt } from '../readings/reading-times';
-import { refOfParts } from '../readings/shard-node';
 import { BEGIN_READING, type ShardState } from '../readings/shard-state';
 import { normalizeInstant } from '../values/event-time';
 import type { InputIssue, Json, JsonObject } from '../values/json';

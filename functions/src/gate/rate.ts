@@ -97,3 +97,14 @@ export function parseThreshold(text: string): number | null {
 export function formatThreshold(threshold: number): string {
   return `${Number((threshold * 100).toPrecision(12))}%`;
 }
+
+/** Several tallies as one. Pure. */
+export function sumOf(tallies: readonly Tally[]): Tally {
+  const sum = { total: 0, differing: 0, unknown: 0 };
+  for (const { total, differing, unknown } of tallies) {
+    sum.total += total;
+    sum.differing += differing;
+    sum.unknown += unknown;
+  }
+  return sum;
+}

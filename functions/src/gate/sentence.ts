@@ -1,6 +1,6 @@
 import { instantOfMillis, millisOf } from '../values/event-time';
 import { type GateAnswer, isNotReady, type JudgedRate, type PathAnswer, type Reason } from './gate';
-import { formatCount, formatShare, formatThreshold, plainRate, type Tally } from './rate';
+import { formatCount, formatShare, formatThreshold, plainRate, sumOf, type Tally } from './rate';
 
 /** What a sentence needs beside the answer. */
 export interface Wording {
@@ -73,16 +73,6 @@ function keysSentence(paths: readonly PathAnswer[]): string {
   const unknown = mirror.unknown + copy.unknown;
   const more = unknown === 0 ? '' : `; of ${formatCount(unknown)} more nobody knows yet`;
   return `${knownOf(mirror)} keys written were mirrored, and ${knownOf(copy)} agree${more}`;
-}
-
-function sumOf(tallies: readonly Tally[]): Tally {
-  const sum = { total: 0, differing: 0, unknown: 0 };
-  for (const { total, differing, unknown } of tallies) {
-    sum.total += total;
-    sum.differing += differing;
-    sum.unknown += unknown;
-  }
-  return sum;
 }
 
 function knownOf({ total, differing, unknown }: Tally): string {

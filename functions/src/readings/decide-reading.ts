@@ -1,11 +1,10 @@
-import type { MirroredPath } from '../paths/mirrored-path';
 import { millisOf } from '../values/event-time';
-import type { Json, JsonObject } from '../values/json';
+import type { JsonObject } from '../values/json';
 import { type ComparedKey, type DifferenceKind, type Row, seenOf } from './compare-key';
+import { keyObject, partsOfKey, refOfParts } from './key-parts';
 import type { ProofTimes } from './proof-times';
 import type { Decision, Difference, Looked, ResolvedBy } from './reading';
 import { caughtUpAt, countedSince, lastLookAt, nextDue } from './reading-times';
-import { refOfParts } from './shard-node';
 import type { OpenDifference, ShardState, Suspect } from './shard-state';
 import { isShared, MAX_ROWS_OF_KIND, shareRows } from './shared-rows';
 
@@ -17,15 +16,15 @@ export interface DecideOptions {
 
 /** What becomes of a shard by a reading. Pure. */
 export function decideReading(looked: Looked, options: DecideOptions): Decision {
-  const desk = new Desk(looked, options);
-  for (const key of looked.compared) desk.take(key);
-  desk.takeOdd();
-  desk.closeUnseen();
-  return desk.decision();
+  const builder = new DecisionBuilder(looked, options);
+  for (const key of looked.compared) builder.take(key);
+  builder.takeOdd();
+  builder.closeUnseen();
+  return builder.decision();
 }
 
 /** One reading under decision: gathers what each key gives rise to. */
-class Desk {
+class DecisionBuilder {
   readonly #opened: Difference[] = [];
   readonly #renewed: Decision['renewed'] = [];
   readonly #resolved: Decision['resolved'] = [];
@@ -106,12 +105,15 @@ class Desk {
       const isCovered =
         open.kind === 'invalid_payload'
           ? this.looked.kind === 'full'
-          : this.looked.covers(this.#partsOf(open.key ?? {}), open.kind);
+          : this.looked.covers(partsOfKey(this.looked.path, open.key ?? {}), open.kind);
       if (isCovered) this.#resolve(open, null);
       else this.#leaveOpen(open);
     }
     for (const suspect of this.#suspectByKey.values()) {
-      const isCovered = this.looked.covers(this.#partsOf(suspect.key), 'value_mismatch');
+      const isCovered = this.looked.covers(
+        partsOfKey(this.looked.path, suspect.key),
+        'value_mismatch',
+      );
       if (!isCovered) this.#suspects.push(suspect);
     }
   }
@@ -305,11 +307,7 @@ class Desk {
   }
 
   #refOf(key: JsonObject): string {
-    return refOfParts(this.looked.path.ref, this.#partsOf(key));
-  }
-
-  #partsOf(key: JsonObject): string[] {
-    return this.looked.path.keyColumns.map((column) => textOf(key[column] ?? null));
+    return refOfParts(this.looked.path.ref, partsOfKey(this.looked.path, key));
   }
 }
 
@@ -327,18 +325,6 @@ function hasSharedRow(
 
 function isDifferent(key: ComparedKey): key is ComparedKey & { state: DifferenceKind } {
   return key.state !== 'none' && key.state !== 'agrees' && key.state !== 'retained';
-}
-
-function textOf(value: Json): string {
-  return typeof value === 'string' ? value : '';
-}
-
-/** A key by its columns. */
-export function keyObject(
-  { keyColumns }: Pick<MirroredPath, 'keyColumns'>,
-  parts: readonly string[],
-): JsonObject {
-  return Object.fromEntries(keyColumns.map((column, place) => [column, parts[place] ?? null]));
 }
 
 function versionOf(row: Row | null): Pick<Suspect, 'event_id' | 'mirrored_at'> {

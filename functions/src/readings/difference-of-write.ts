@@ -1,5 +1,5 @@
 import type { ComparedKey, DifferenceKind } from './compare-key';
-import { keyId } from './plan-reading';
+import { keyId } from './key-parts';
 import type { ProofTimes } from './proof-times';
 import type { Difference, Looked } from './reading';
 import { lastLookAt } from './reading-times';

@@ -4,7 +4,7 @@ import { type FindFirst, ruleOfDetail } from '../flag/flag-rule';
 import { query, type Statements } from '../postgres/statements';
 import { normalizeInstant } from '../values/event-time';
 import type { Json } from '../values/json';
-import type { Gap } from './cause';
+import type { Gap } from './gap-span';
 
 /** An instant as jsonb shows it, normalized: instants compare as text. */
 export const instant = z.string().transform((text) => normalizeInstant(text) ?? text);

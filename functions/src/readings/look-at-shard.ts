@@ -2,11 +2,12 @@ import type { Leaf, MirroredPath } from '../paths/mirrored-path';
 import type { Statements } from '../postgres/statements';
 import { keyIssues, REFUSED_IN_KEY } from '../values/rtdb-key';
 import { type ComparedKey, compareKey, type Row } from './compare-key';
+import { keyId, refOfParts } from './key-parts';
 import { type FoundLeaf, leavesOfNode, type NodeLeaves } from './leaves-of-node';
-import { keyId, MAX_ONE_BY_ONE, type MemberPlan, wholeRange } from './plan-reading';
+import { MAX_ONE_BY_ONE, type MemberPlan, wholeRange } from './plan-reading';
 import type { ProofTimes } from './proof-times';
 import type { Looked } from './reading';
-import { isReadInParts, refOfParts, type ShardNode, stepsOf } from './shard-node';
+import { isReadInParts, type ShardNode, stepsOf } from './shard-node';
 import { ROWS_OF } from './shard-state';
 
 /** RTDB, as far as a reading needs it. Paths are literal keys, not encoded; rejects with RtdbReadError. */

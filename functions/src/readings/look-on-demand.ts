@@ -1,7 +1,8 @@
 import type { MirroredPath } from '../paths/mirrored-path';
 import type { Statements } from '../postgres/statements';
+import { keyId } from './key-parts';
 import { lookAtShard, type ShardSource } from './look-at-shard';
-import { type DayRange, keyId, MAX_ONE_BY_ONE, type MemberPlan } from './plan-reading';
+import { type DayRange, MAX_ONE_BY_ONE, type MemberPlan } from './plan-reading';
 import type { ProofTimes } from './proof-times';
 import type { Looked } from './reading';
 import { isReadInParts, type NodeMember, type ShardNode } from './shard-node';

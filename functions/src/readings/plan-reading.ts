@@ -1,5 +1,6 @@
 import { instantOfMillis, millisOf } from '../values/event-time';
-import type { Json, JsonObject } from '../values/json';
+import type { JsonObject } from '../values/json';
+import { keyId, partsOfKey } from './key-parts';
 import { everyMsFor, type ProofTimes } from './proof-times';
 import type { ReadingKind } from './reading';
 import { fullEveryMs } from './reading-times';
@@ -191,17 +192,8 @@ function keysOf(
   const keys = new Map<string, readonly string[]>();
   for (const { key } of keyed) {
     if (key === null) continue;
-    const parts = path.keyColumns.map((column) => textOf(key[column] ?? null));
+    const parts = partsOfKey(path, key);
     keys.set(keyId(parts), parts);
   }
   return keys;
-}
-
-/** What tells keys apart: no text of Postgres' holds U+0000. */
-export function keyId(parts: readonly string[]): string {
-  return parts.join('\0');
-}
-
-function textOf(value: Json): string {
-  return typeof value === 'string' ? value : '';
 }

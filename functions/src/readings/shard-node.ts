@@ -61,18 +61,3 @@ const STEPS = new Map<string, readonly Step[]>();
 function literalsOf(steps: readonly Step[]): string[] {
   return steps.flatMap((step) => ('literal' in step ? [step.literal] : []));
 }
-
-/**
- * The ref of a leaf, or of what lies above it, by the parts of its key: `lp_awards/couple/award`. A row may have a
- * key that RTDB can't hold: a slash inside it is written out, or two rows would have one ref.
- */
-export function refOfParts(ref: string, parts: readonly string[]): string {
-  const keys: string[] = [];
-  let place = 0;
-  for (const step of stepsOf(ref)) {
-    if ('literal' in step) keys.push(step.literal);
-    else if (place < parts.length) keys.push((parts[place++] ?? '').replaceAll('/', '%2F'));
-    else break;
-  }
-  return keys.join('/');
-}

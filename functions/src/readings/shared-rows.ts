@@ -1,6 +1,6 @@
 import type { ComparedKey } from './compare-key';
+import { refOfParts } from './key-parts';
 import type { Decision, Difference, Looked, ResolvedBy } from './reading';
-import { refOfParts } from './shard-node';
 import type { OpenDifference } from './shard-state';
 
 /** More differences of a kind in one shard share a row. */

@@ -3,7 +3,7 @@ import type { Json, JsonObject } from '../values/json';
 import { escapeText } from '../values/storable';
 import { compareUtf8 } from '../values/utf8-order';
 import type { ComparedKey } from './compare-key';
-import { keyObject } from './decide-reading';
+import { keyObject } from './key-parts';
 import { leafOfParts } from './look-at-shard';
 
 /** A leaf that is to be written, as `mirror.fill_rows` and `mirror.repair_rows` take it. */

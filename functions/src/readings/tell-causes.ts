@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Cause, severityOf } from '../divergences/vocabulary';
 import { jsonColumn, query } from '../postgres/statements';
 import type { JsonObject } from '../values/json';
-import { causeOfMissed, type MissedEvent } from './cause';
+import { causeOfMissed, type MissedEvent } from './cause-of-missed';
 import type { ExplainContext } from './explain-differences';
 import { FAN_OUT_LIMIT, groupLosses, massWriteOf } from './fan-out';
 import { instant, readGaps } from './gaps';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { query } from '../postgres/statements';
 import type { ComparedKey, Row } from '../readings/compare-key';
-import { keyObject } from '../readings/decide-reading';
+import { keyObject } from '../readings/key-parts';
 import { taken, takenLeaf } from '../readings/taken-leaf';
 import type { Json } from '../values/json';
 
