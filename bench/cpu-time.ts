@@ -27,7 +27,7 @@ export function cpuMsOf(pids: readonly number[]): number | null {
   return ticks * MS_PER_TICK;
 }
 
-/** Waits for others on this machine to leave it alone, but not for ever. */
+/** Waits for others on this machine to leave it alone, but not forever. */
 export async function untilQuiet(): Promise<void> {
   if (process.platform !== 'linux') return;
   const startedAt = performance.now();

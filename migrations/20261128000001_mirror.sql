@@ -1047,7 +1047,7 @@ begin
       using errcode = 'undefined_column';
   end if;
   -- A claim has the table's columns under names with `_` before them, which no column has: so that one
-  -- may be called as any of the claim's own fields.
+  -- may have the name of one of the claim's own fields.
   for slot in
     select *
     from (values

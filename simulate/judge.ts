@@ -243,5 +243,5 @@ function againstGate(
   return failures;
 }
 
-/** Faults after which nothing need be lost, and the gate may yet have its doubts. */
+/** Faults after which nothing need be lost, but the gate may still say no. */
 const HEALED: readonly Fault[] = ['outage', 'restore', 'truncate'];

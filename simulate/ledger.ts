@@ -5,7 +5,7 @@ import { canonicalValue } from '../functions/src/values/rtdb-value';
 import type { DatabaseEvent } from '../rtdb-standin/triggers/database-event';
 import type { Fault } from './faults';
 
-/** An event as RTDB emitted it, and why the mirror didn't take it; none = it did, or may yet. */
+/** An event as RTDB emitted it, and why the mirror didn't take it; none = it did, or still can. */
 interface Entry {
   payload: Json;
   lostBy: readonly Fault[];

@@ -172,7 +172,7 @@ function keep(
   { writeError }: CommandContext,
 ): Promise<never> {
   const settings = Object.entries(simulation ? environmentOf(simulation.stores) : {})
-    // Whoever gave a database knows where it is; its password is not for a terminal.
+    // The caller knows which database they gave; its password is not for a terminal.
     .filter(([name]) => name !== 'DATABASE_URL' || databaseUrlEnv === undefined)
     .map(([name, value]) => `${name}=${value}`);
   writeError(`${settings.join(' ')}\nCtrl-C ends it, and removes what it started.\n`);

@@ -1,5 +1,5 @@
 /**
- * What `import … from 'quest-mirror'` gives: for whoever mirrors paths of their own (docs/paths.md).
+ * What `import … from 'quest-mirror'` gives: for teams that mirror paths of their own (docs/paths.md).
  * Triggers load this file at every cold start, so it loads nothing that they don't need.
  */
 

@@ -55,7 +55,7 @@ test('a dry run counts, and removes nothing', async () => {
 });
 
 test.each(['1d', '0', 'week'])(
-  '--older-than %s is refused: late writes may yet come',
+  '--older-than %s is refused: late writes can still come',
   async (age) => {
     const { code, errors } = await purge('--older-than', age);
     expect(code).toBe(2);

@@ -169,7 +169,7 @@ test.each([
     'before the path began',
   ],
   ['of the future', () => `2999-01-01T00:00:00Z_${INSTANCE}_data.json`, 'in the future'],
-  ['that is not there', () => nameAt(AN_HOUR_AGO).replace('.gz', ''), 'no such file'],
+  ['that is not there', () => nameAt(AN_HOUR_AGO).replace('.gz', ''), 'the backup does not exist'],
 ])('a backup %s is told in a line', async (what, name, complaint) => {
   const file = join(FOLDER, name());
   if (!what.includes('not there')) writeFileSync(file, '{}');

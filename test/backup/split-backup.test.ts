@@ -292,6 +292,6 @@ test.each([
 });
 
 test('a file that is not there, and a folder, are told as such', async () => {
-  await expect(collected(join(folder, 'none.json'))).rejects.toThrow('there is no such file');
+  await expect(collected(join(folder, 'none.json'))).rejects.toThrow('the backup does not exist');
   await expect(collected(folder)).rejects.toThrow('is a folder; expected a file');
 });

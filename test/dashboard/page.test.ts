@@ -216,7 +216,7 @@ test('a row opens the story that `explain` prints', async () => {
   expect(html).toContain(comparison);
   expect(html).toContain('behind_ms&quot;:4711');
   expect(html).toContain('aria-expanded="true"');
-  expect(await pageOf('?story=999999')).toContain('There is no such divergence in the log.');
+  expect(await pageOf('?story=999999')).toContain('The log has no divergence of this number.');
 });
 
 test('without RTDB the story says so and shows what Postgres knows', async () => {

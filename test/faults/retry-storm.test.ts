@@ -25,7 +25,7 @@ const SLOW_STATEMENTS = `
 
 let runtime: Runtime;
 let cleanUp: (() => Promise<void>) | undefined;
-/** A test that ran out of time must not go on sending for ever: its process would never end. */
+/** A test that ran out of time must not go on sending forever: its process would never end. */
 let isOver = false;
 
 beforeEach(() => {

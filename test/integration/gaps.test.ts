@@ -180,7 +180,7 @@ describe('events that are missing, late, or seem to be', () => {
     expect(await divergences()).toHaveLength(gaps);
   });
 
-  test('a value before that was refused tells of no gap', async () => {
+  test('a value before that was refused shows no gap', async () => {
     await under.mirror(writeOf({ id: 'e1' }));
     await under.mirror(
       writeOf({ id: 'e3', before: 'yes', after: 5, time: '2025-11-19T12:00:02Z' }),

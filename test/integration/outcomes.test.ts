@@ -100,7 +100,7 @@ describe('what a row and the divergence log show after each outcome', () => {
     expect(await divergences()).toMatchObject([{ kind: 'invalid_payload', rtdb_value: 'yes' }]);
   });
 
-  test('tied, and the event names no database to read: recorded, and not tried for ever', async () => {
+  test('tied, and the event names no database to read: recorded, and not tried forever', async () => {
     await under.mirror(writeOf({ id: 'e1' }));
     const other = writeOf({ id: 'e2', before: true, after: 5, instance: undefined });
     expect(await under.mirror(other)).toMatchObject({ outcome: 'rejected' });

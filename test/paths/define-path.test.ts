@@ -239,7 +239,7 @@ test('a trigger’s name is checked by the compiler', () => {
   const award = definePath({ ...AWARDS, columns: { amount: integer((v) => v.amount) } });
   const { mirrorAward, mirrorApi } = createMirror({ paths: [award] });
   expect([typeof mirrorAward, typeof mirrorApi]).toEqual(['function', 'function']);
-  // @ts-expect-error: there is no such path.
+  // @ts-expect-error: no path has this name.
   const { mirrorAwards } = createMirror({ paths: [award] });
   expect(mirrorAwards).toBeUndefined();
 });

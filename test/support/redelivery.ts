@@ -127,7 +127,7 @@ export async function deliverUntilAcknowledged(
         options.onAcknowledged?.(result.acknowledged);
         continue;
       }
-      if (Date.now() > deadline) throw new Error(`event ${String(event.id)} is refused for ever`);
+      if (Date.now() > deadline) throw new Error(`event ${String(event.id)} is refused forever`);
       await delay(BACKOFF_MS * (0.5 + random()));
       queue.push(event);
     }

@@ -34,7 +34,7 @@ test.each<[number, string, string]>([
     `RTDB answered 404: Database lives in a different region. correctUrl: ${MOVED}`,
   ],
   [404, json({ correctUrl: MOVED }), `RTDB answered 404: correctUrl: ${MOVED}`],
-  [404, 'not found', 'RTDB answered 404: there is no such database'],
+  [404, 'not found', 'RTDB answered 404: the database does not exist'],
   [
     423,
     json({ error: 'The database was disabled.' }),

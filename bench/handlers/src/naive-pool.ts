@@ -12,7 +12,7 @@ function openPool(): Pool {
   const opened = new Pool({
     connectionString: process.env.QUEST_MIRROR_DATABASE_URL,
     max: Number(process.env.NAIVE_POOL_MAX),
-    // Whoever has no mirror has no watch on direct writes either.
+    // A project without the mirror has no watch on direct writes either.
     options: '-c mirror.writer=on',
   });
   // Unheard, an idle connection's error would end the process.

@@ -33,7 +33,7 @@ export interface OpenBackfill {
   request: BackfillRequest;
   /** By node: the last shard up to which all is done. */
   checkpoint: Record<string, string>;
-  /** By path, by whoever began it. */
+  /** By path, since it was begun. */
   done: Record<string, BackfillCounts>;
   failed: FailedShard[];
 }
@@ -148,7 +148,7 @@ async function eachNode(
       async onPart(shards) {
         if (work.id === null) return;
         const isRetry = shards.some((shard) => ours.includes(shard));
-        // RTDB may list keys in no order: then whoever resumes does it all again.
+        // RTDB may list keys in no order: a resumed backfill then starts from the beginning.
         isOrdered &&= isRetry || isAfter(shards, work.checkpoint[name]);
         const last = shards.at(-1);
         if (isOrdered && !isRetry && last !== undefined) work.checkpoint[name] = last;

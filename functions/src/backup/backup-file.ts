@@ -55,7 +55,7 @@ function asReadable(chunks: AsyncIterable<Buffer>): Readable {
 
 function gunzipped(chunks: AsyncIterable<Buffer>): Readable {
   const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
-  // Errors reach whoever reads it.
+  // Errors reach the reader of the stream.
   return pipeline(chunks, gunzip, new PassThrough({ highWaterMark: CHUNK_BYTES }), () => {});
 }
 
@@ -63,7 +63,7 @@ function gunzipped(chunks: AsyncIterable<Buffer>): Readable {
 function inWords(error: unknown): unknown {
   switch ((error as { code?: unknown } | null)?.code) {
     case 'ENOENT':
-      return new BackupError('there is no such file', { cause: error });
+      return new BackupError('the backup does not exist', { cause: error });
     case 'EISDIR':
       return new BackupError('the backup is a folder; expected a file', { cause: error });
     case 'EACCES':

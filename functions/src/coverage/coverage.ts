@@ -4,7 +4,7 @@ import { type GivenOf, query } from '../postgres/statements';
 /** Why mirroring was not fully on (docs/tables.md). */
 export const COVERAGE_REASON = z.enum(['flag_off', 'percent', 'outage', 'canary_lost', 'restored']);
 
-/** What a look at the flag tells of it, or of one path's. */
+/** What a look at the flag, or at one path's, shows. */
 export type FlagNote = GivenOf<typeof NOTE_FLAG> & {
   readonly seen: 'on' | 'off' | 'percent';
 };

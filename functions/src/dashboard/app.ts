@@ -66,7 +66,7 @@ function policy(nonce: string): string {
 
 function answerAsset(name: string, { assets }: PageSettings): Response {
   const asset = assets.byName.get(name);
-  if (!asset) return new Response('There is no such file.\n', { status: 404 });
+  if (!asset) return new Response('This file does not exist.\n', { status: 404 });
   return new Response(asset.body, {
     headers: { 'content-type': asset.type, 'cache-control': FOR_A_YEAR },
   });

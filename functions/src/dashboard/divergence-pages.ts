@@ -235,7 +235,7 @@ order by array_position(array['error', 'warning', 'info'], severity), keys desc,
 
 export type OpenDivergences = RowOf<typeof OPEN_DIVERGENCES>;
 
-/** Divergences that a trigger tells of, by the hour in which they were first seen. */
+/** Divergences that a trigger reports, by the hour in which they were first seen. */
 export const REFUSALS_BY_HOUR = query({
   text: `
 select

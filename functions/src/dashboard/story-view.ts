@@ -20,7 +20,7 @@ import type { Panel } from './read-view';
 /** A value is shown up to here; the log and the stores hold all of it. */
 const VALUE_MAX = 1_200;
 
-/** What `mirror explain` tells of a leaf, as far as it can be told. */
+/** What `mirror explain` says about a leaf, as far as it is known. */
 export function storyView(panel: Panel<OpenStory>): Markup {
   return html`<article class="story" aria-label="Story">${contentOf(panel)}</article>`;
 }
@@ -30,7 +30,7 @@ function contentOf(panel: Panel<OpenStory>): Markup {
   const story = panel.value;
   switch (story.kind) {
     case 'gone':
-      return html`<p>There is no such divergence in the log.</p>`;
+      return html`<p>The log has no divergence of this number.</p>`;
     case 'log':
       return html`<h3>It is about no single leaf</h3>
         <p class="ref">${outside(story.ref, 600)}</p>

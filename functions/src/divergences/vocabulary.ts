@@ -13,7 +13,7 @@ interface CauseEntry {
   severity: Severity;
   /** It lies outside of the mirror, which did what it should have done, or was told not to. */
   isExplained: boolean;
-  /** Whether a person has something to do: repair, backfill, or fix whoever wrote. */
+  /** Whether a person has something to do: repair, backfill, or fix the writer. */
   needsPerson: boolean;
   meaning: string;
 }

@@ -70,7 +70,7 @@ export class FlagWatch {
   due(): Due | null {
     const ageMs = this.options.now() - this.#lookedAtMs;
     const isKnown = this.#rule !== null;
-    // A clock that was set back must not keep a look for ever.
+    // A clock that was set back must not keep a look forever.
     if (isKnown && ageMs >= 0 && ageMs < LOOK_AGAIN_MS) return null;
     const mustWait = !isKnown || ageMs < 0 || ageMs >= LOOK_EXPIRES_MS;
     if (this.#looking !== null) {

@@ -109,7 +109,7 @@ export function retentionBound(eventTime: string, retentionDays: number): string
  *
  * @param dateKey the completion's day
  * @param eventTime instant of the write
- * @param retentionDays how many days old a day may be in RTDB; 0 = kept for ever
+ * @param retentionDays how many days old a day may be in RTDB; 0 = kept forever
  */
 export function isBeyondRetention(
   dateKey: string,

@@ -18,7 +18,7 @@ import type { ExplainErasure } from './outcome';
 
 /**
  * What a single write erased: tombstones of one day that bear one instant. Of the oldest others, those
- * that no open divergence tells of come along: only what was mirrored first can have been alone when it
+ * that have no open divergence come along: only what was mirrored first can have been alone when it
  * looked.
  */
 const ERASED_SIBLINGS = query({

@@ -3,7 +3,7 @@ import type { Json } from '../values/json';
 import { canonicalValue } from '../values/rtdb-value';
 import type { PresentState, RtdbLocation } from './present-state';
 
-/** What RTDB shows of a day, as far as it tells of an overwrite; null = it could not be read. */
+/** What RTDB shows of a day, as far as it bears on an overwrite; null = it could not be read. */
 export interface DayFacts {
   /** The quests that the day lists; none where there are too many to read. */
   questIds: ReadonlySet<string> | null;

@@ -37,7 +37,7 @@ const MAX_BYTES_AT_ONCE = 4_000_000;
 
 /**
  * Over REST rather than the SDK's socket: one request for the odd tie or deletion, with a time limit;
- * the SDK's `get()` waits for ever while it has no connection. One try: the platform retries the event.
+ * the SDK's `get()` waits forever while it has no connection. One try: the platform retries the event.
  *
  * @param emulatorHost `host:port` of the database emulator, where there is one
  */

@@ -21,7 +21,7 @@ const BY_CODE: ReadonlyMap<string, string> = new Map([
   ['ERR_TLS_CERT_ALTNAME_INVALID', "Hostname/IP does not match certificate's altnames"],
   ['28P01', 'the password was refused'],
   ['28000', 'the login was refused'],
-  ['3D000', 'there is no such database'],
+  ['3D000', 'the database does not exist'],
   ['53300', 'too many connections'],
   ['57P03', 'it is starting or shutting down'],
 ]);

@@ -125,7 +125,7 @@ export class CopySession implements Statements {
   static async open(config: ClientConfig): Promise<CopySession> {
     // A table takes longer than any statement of an event may.
     const client = new Client({ ...config, query_timeout: 0 });
-    // Whoever waits for rows is told; unheard, it would end the process.
+    // The reader of the rows gets the error; without a listener it would end the process.
     client.on('error', () => {});
     await client.connect();
     await client.query(BEGIN);

@@ -62,7 +62,7 @@ export interface Circumstances {
   isOver: boolean;
   /** `YYYY-MM-DD` */
   day: string | null;
-  /** The latest time that RTDB's value tells of itself, and that is past. It can take an excuse away, never give one. */
+  /** The latest past time that RTDB's value itself holds. It can take an excuse away, never give one. */
   ownTime: string | null;
   readAt: string;
   shard: ShardEvidence;

@@ -50,7 +50,7 @@ export interface CompareOptions {
   path: MirroredPath;
   /** When the reading began. */
   readAt: string;
-  /** How many days old a day may be in RTDB; 0 = kept for ever. */
+  /** How many days old a day may be in RTDB; 0 = kept forever. */
   retentionDays: number;
 }
 

@@ -39,7 +39,7 @@ function isFirstCopy({ state }: Looked, lastKnown: string | null): boolean {
   if (state.open.some((open) => open.kind === 'missing_in_postgres' && isShared(open))) return true;
   if (lastKnown !== null) return false;
   const passed = state.pathBooks.first_pass_at;
-  // A shard that stood before all was read once; nothing tells of it.
+  // A shard that stood before all was read once; nothing shows it.
   return passed === null || (state.reading?.first_seen_at ?? state.readAt) <= passed;
 }
 

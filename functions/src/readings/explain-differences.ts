@@ -130,7 +130,7 @@ async function gather(
     return {
       ...{ kind: difference.kind, ref: compared?.ref ?? difference.ref, compared, day },
       ...{ writtenAfter: difference.writtenAfter, writtenBefore: difference.writtenBefore },
-      // A repair tells of what it compared, and so of the row as it was.
+      // A repair keeps what it compared, and so the row as it was.
       isOver: difference.resolvedBy !== null && compared?.state !== difference.kind,
       ownTime: compared === null ? null : ownTimeOf(compared, path, state.readAt),
       readAt: state.readAt,

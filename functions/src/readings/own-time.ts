@@ -7,7 +7,7 @@ import { leafOfParts } from './look-at-shard';
 const IS_AHEAD = /expire/;
 
 /**
- * The latest time that RTDB's value tells of itself, up to the reading, by the columns that are instants; null = it
+ * The latest time that RTDB's value itself holds, up to the reading, by the columns that are instants; null = it
  * tells none. A phone says so: it shows that an excuse from before doesn't fit, and dates nothing. Pure.
  */
 export function ownTimeOf(

@@ -62,7 +62,7 @@ export async function readShard(
 
 /**
  * Reads some keys of one path's shard from both stores, beside what is due: nothing is known of the rest afterwards.
- * What differs is looked at again by whoever works the queue. Rejects as the stores do.
+ * What differs is looked at again by the queue's workers. Rejects as the stores do.
  *
  * @param keys their parts; 'all' = every value, which is a full reading
  */

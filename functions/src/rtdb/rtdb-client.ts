@@ -226,7 +226,7 @@ async function refusalOf(
   const said = errorText(String(body), token);
   const seconds = Number(headers['retry-after']);
   // A 404 may mean another address, which RTDB names, or no database at all.
-  const silent = status === 404 ? 'there is no such database' : null;
+  const silent = status === 404 ? 'the database does not exist' : null;
   const reasons = [HINTS.get(status), said ?? silent].filter(Boolean);
   return {
     mayPass: PASSING.has(status),

@@ -42,7 +42,7 @@ const GOOGLE_ORIGIN =
 
 /**
  * The one place that decides who gets the access token: a database of Google's, over TLS. An emulator
- * gets `owner`, which is no secret and makes an administrator of whoever shows it there.
+ * gets `owner`, which is no secret and makes anyone who shows it there an administrator.
  *
  * Source: https://firebase.google.com/docs/database/rest/auth
  *

@@ -112,7 +112,7 @@ export async function* chunksOf(
 ): AsyncGenerator<Buffer, void> {
   const sent = counted(response, usage, 'wireBytes');
   const isGzipped = response.headers['content-encoding'] === 'gzip';
-  // What fails is heard of by whoever reads its end.
+  // An error reaches the reader of the end of the pipeline.
   const body: AsyncIterable<Buffer> = isGzipped ? pipeline(sent, createGunzip(), () => {}) : sent;
   yield* counted(body, usage, 'bytes');
 }

@@ -16,7 +16,7 @@ export interface CapturedEvent {
   readonly event: DatabaseEvent;
 }
 
-/** The app's writes, made on a stand-in that goes on running, for whoever reads RTDB. */
+/** The app's writes, made on a stand-in that goes on running, for tests that read RTDB. */
 export interface AppPlay {
   readonly standin: RtdbStandin;
   /** In the order of the writes; those of one write in the order of the paths. */

@@ -62,7 +62,7 @@ export function registerRepair(
     )
     .option(
       '--retention-days <n>',
-      'how old a day may be in RTDB (default: RETENTION_DAYS; 0 = kept for ever)',
+      'how old a day may be in RTDB (default: RETENTION_DAYS; 0 = kept forever)',
       wholeNumber('--retention-days', 0, 36_500),
     )
     .option('--concurrency <n>', 'shards at once', wholeNumber('--concurrency', 1, 256), 16)

@@ -207,7 +207,7 @@ async function measureKind(
   return { bytes: shards.length === 0 ? 0 : usage.wireBytes / shards.length };
 }
 
-/** So many that all are read as seldom as any. */
+/** So many that every one is read as seldom as possible. */
 const MANY = 1_000_000;
 
 /** The state of a shard of which a reading of that kind is due, and of which nothing differs. */
