@@ -18,7 +18,7 @@ import {
   set,
   startAt,
   update,
-} from 'firebase/database';
+} from '@firebase/database';
 import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { Collector } from './support/collector';
 import { adminSdk, clientSdk, closeSdks } from './support/sdk';

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { get, ref, set, update } from 'firebase/database';
+import { get, ref, set, update } from '@firebase/database';
 import { WebSocket } from 'ws';
 import { findFreePort } from '../../local/free-port';
 import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';

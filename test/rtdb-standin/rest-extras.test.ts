@@ -11,7 +11,7 @@ import {
   query,
   ref,
   startAt,
-} from 'firebase/database';
+} from '@firebase/database';
 import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { OWNER, type RestCall, rest } from './support/rest';
 import { adminSdk, clientSdk, closeSdks, NAMESPACE } from './support/sdk';

@@ -8,7 +8,7 @@ import {
   runTransaction,
   set,
   update,
-} from 'firebase/database';
+} from '@firebase/database';
 import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { Collector } from './support/collector';
 import { OWNER, rest } from './support/rest';

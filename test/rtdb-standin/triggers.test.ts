@@ -1,4 +1,4 @@
-import { ref, set } from 'firebase/database';
+import { ref, set } from '@firebase/database';
 import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import type { DatabaseEvent } from '../../rtdb-standin/triggers/database-event';
 import { Collector } from './support/collector';

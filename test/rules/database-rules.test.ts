@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Database, get, ref, remove, runTransaction, set, update } from 'firebase/database';
+import { type Database, get, ref, remove, runTransaction, set, update } from '@firebase/database';
 import { PATHS } from '../../functions/src/app-paths';
 import { canaryLeaf } from '../../functions/src/canary/canaries';
 import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';

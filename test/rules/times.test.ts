@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Database, ref, set } from 'firebase/database';
+import { type Database, ref, set } from '@firebase/database';
 import { leaf, setAt } from '../../rtdb-standin/data/node';
 import { compileRules } from '../../rtdb-standin/rules/security-rules';
 import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';

@@ -1,4 +1,4 @@
-import { type Database, ref, remove, set, update } from 'firebase/database';
+import { type Database, ref, remove, set, update } from '@firebase/database';
 import { type RtdbStandin, startRtdbStandin } from '../../../rtdb-standin/server';
 import type { DatabaseEvent } from '../../../rtdb-standin/triggers/database-event';
 import { OWNER, rest } from '../../rtdb-standin/support/rest';

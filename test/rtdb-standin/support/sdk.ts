@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { deleteApp, type FirebaseApp, initializeApp, setLogLevel } from 'firebase/app';
-import { connectDatabaseEmulator, type Database, getDatabase } from 'firebase/database';
+import { deleteApp, type FirebaseApp, initializeApp, setLogLevel } from '@firebase/app';
+import { connectDatabaseEmulator, type Database, getDatabase } from '@firebase/database';
 import type * as AdminApp from '../../../functions/node_modules/firebase-admin/lib/app';
 import type * as AdminDatabase from '../../../functions/node_modules/firebase-admin/lib/database';
 import type { RtdbStandin } from '../../../rtdb-standin/server';
