@@ -1,5 +1,6 @@
 /**
- * What `import … from 'quest-mirror'` gives: for teams that mirror paths of their own (docs/paths.md).
+ * What `import … from 'quest-mirror'` gives: for teams that mirror paths of their own (docs/paths.md), and
+ * beside it the functions of the app's paths, which a kit's first `export * from 'quest-mirror'` deploys.
  * Triggers load this file at every cold start, so it loads nothing that they don't need.
  */
 
@@ -33,7 +34,19 @@ export declare namespace z {
   type output<Schema> = import('zod').output<Schema>;
 }
 
-Object.defineProperty(exports, 'z', {
-  enumerable: true,
-  get: (): Zod => (require('zod') as typeof import('zod')).z,
-});
+// Not enumerable: `export *` leaves it out, and discovery, which looks for functions in every object, too.
+Object.defineProperty(exports, 'z', { get: (): Zod => (require('zod') as typeof import('zod')).z });
+
+/** The functions of the app's paths: those that an instance runs, or all. */
+function functionNames(): string[] {
+  const target = process.env.FUNCTION_TARGET;
+  if (target) return [target];
+  const { PATHS } = require('./app-paths') as typeof import('./app-paths');
+  const { SERVICES } = require('./paths/check-paths') as typeof import('./paths/check-paths');
+  return [...PATHS.map(({ trigger }) => trigger), ...SERVICES];
+}
+
+for (const name of functionNames()) {
+  const get = () => (require('./index') as Readonly<Record<string, unknown>>)[name];
+  Object.defineProperty(exports, name, { enumerable: true, get });
+}

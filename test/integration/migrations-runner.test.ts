@@ -149,6 +149,49 @@ describe('history', () => {
   });
 });
 
+describe('a folder of the package and one of the project', () => {
+  const OWN = '20260101000009_own.sql';
+  let own: Awaited<ReturnType<typeof folderWith>>;
+  const migrateBoth = (more: { dryRun?: boolean } = {}) =>
+    applyMigrations({
+      databaseUrl: database.url,
+      directory: [folder.path, own.path],
+      ...more,
+    });
+
+  beforeEach(async () => {
+    own = await folderWith({ [OWN]: 'alter table public.b add column own text;' });
+    expect((await migrateBoth()).applied).toEqual([FIRST, SECOND, OWN]);
+  });
+
+  afterEach(() => own.remove());
+
+  test("a new version's migration is applied, though the project's newest is newer", async () => {
+    await write({ [THIRD]: CREATE_A.replace('public.a', 'public.c') });
+    expect(await migrateBoth()).toEqual({
+      applied: [THIRD],
+      alreadyApplied: [FIRST, SECOND, OWN],
+    });
+  });
+
+  test('the history of each grows at its end alone', async () => {
+    const late = '20260101000008_late.sql';
+    await own.write(own.path, { [late]: 'select 1;' });
+    await expect(migrateBoth({ dryRun: true })).rejects.toThrow(`${late} is older than ${OWN}`);
+  });
+
+  test('without the folder that has a recorded file nothing is applied', async () => {
+    await write({ [THIRD]: 'create table public.c ();' });
+    await expect(migrate()).rejects.toThrow(`${OWN} was applied to this database but is not here`);
+    expect(await exists('public.c')).toBe(false);
+  });
+
+  test('one name in both is refused', async () => {
+    await own.write(own.path, { [SECOND]: CREATE_B });
+    await expect(migrateBoth()).rejects.toThrow(`${SECOND}: the package has a migration of`);
+  });
+});
+
 describe('failures', () => {
   test('a failing file leaves no trace of itself and keeps the earlier ones', async () => {
     await write({ [THIRD]: `create table public.c ();\n-- \u{1F4A5}\ncreate tabel public.d ();` });

@@ -10,6 +10,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { PATHS } from '../../functions/src/app-paths';
+import { SERVICES } from '../../functions/src/paths/check-paths';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { node22 } from '../support/runtime';
 
@@ -156,6 +158,51 @@ process.stdout.write(parsed.text);
   expect(await compile()).toMatchObject({ code: 0, out: '' });
   expect(await run(['lib/index.js'])).toEqual({ code: 0, out: 'a', errors: '' });
 }, 120_000);
+
+test('verbs take the paths of this folder, or those that --paths names', async () => {
+  write('lib/paths.js', `exports.default = [require('quest-mirror').questCompletions];`);
+  write('others.js', `exports.default = [];`);
+  const verb = (...args: string[]) =>
+    run(['node_modules/quest-mirror/lib/cli/main.js', 'explain', 'a/b/c', ...args]);
+  const unknown = async (...args: string[]) => (await verb('--path', 'lp_awards', ...args)).errors;
+  expect(await unknown()).toBe(
+    'mirror: --path: expected one of quest_completions, not lp_awards\n',
+  );
+  expect(await unknown('--paths', 'others.js')).toMatch(/--path: expected one of/);
+  expect(await verb('--paths', 'nowhere.js')).toMatchObject({
+    code: 2,
+    errors: 'mirror: --paths: there is no nowhere.js\n',
+  });
+  write('others.js', 'throw new Error("MARKER")');
+  expect(await verb('--paths', 'others.js')).toMatchObject({
+    code: 2,
+    errors: "mirror: others.js can't be loaded: MARKER\n",
+  });
+});
+
+test('exported whole, no trigger is left out', async () => {
+  write(
+    'src/index.ts',
+    `import { createMirror } from 'quest-mirror';
+import paths, { neverMirror } from './paths';
+
+export = createMirror({ paths, neverMirror });
+`,
+  );
+  expect(await compile()).toMatchObject({ code: 0, out: '' });
+  expect(await load('')).toEqual(expect.arrayContaining(['mirrorApi', 'mirrorInventedNote']));
+  expect(await load('mirrorInventedNote')).toEqual(['mirrorInventedNote']);
+});
+
+test("what a kit's first index.ts exports anew are the functions of the app's paths", async () => {
+  write('src/index.ts', `export * from 'quest-mirror';\n`);
+  expect(await compile()).toMatchObject({ code: 0, out: '' });
+  const names = await load('');
+  expect(names).toEqual(
+    expect.arrayContaining([...PATHS.map(({ trigger }) => trigger), ...SERVICES]),
+  );
+  expect(names).not.toContain('z');
+});
 
 test.each([
   ['exports.default = [undefined]', 'lib/paths.js: expected a list of paths'],

@@ -34,7 +34,8 @@ afterAll(async () => {
   await Promise.all([proxy.stop(), rtdb.standin.stop()]);
 });
 
-const examine = () => TREES_CHECK.run({ rtdb: options });
+const declared = () => ({ paths: PATHS, neverMirror: NEVER_MIRROR });
+const examine = () => TREES_CHECK.run({ rtdb: options, declared });
 const unmirrored = () => findUnmirrored(PATHS, NEVER_MIRROR, rtdbSource(options));
 
 test('of the app’s trees each is mirrored, ignored or excluded', async () => {
@@ -158,7 +159,9 @@ test('an RTDB that doesn’t let it look is skipped, with RTDB’s words', async
     status: 'skipped',
     finding: expect.stringContaining('RTDB answered 403'),
   });
-  expect(await TREES_CHECK.run({ rtdb: { problem: 'RTDB_INSTANCE is not set' } })).toEqual({
+  expect(
+    await TREES_CHECK.run({ rtdb: { problem: 'RTDB_INSTANCE is not set' }, declared }),
+  ).toEqual({
     status: 'skipped',
     finding: 'RTDB_INSTANCE is not set',
   });

@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { migrationsFolder, projectFolder } from '../../functions/src/cli/folders';
+import { migrationFolders, migrationsFolder, projectFolder } from '../../functions/src/cli/folders';
 
 const ROOT = join(__dirname, '..', '..');
 
@@ -25,6 +25,19 @@ test('the migrations that were packed come first', () => {
   expect(migrationsFolder(packageFolder)).toBe(join(above, 'migrations'));
   mkdirSync(join(packageFolder, 'migrations'));
   expect(migrationsFolder(packageFolder)).toBe(join(packageFolder, 'migrations'));
+});
+
+test("a folder's own migrations come after the package's, where it has paths of its own", () => {
+  const own = join(above, 'migrations');
+  mkdirSync(own);
+  writeFileSync(join(own, '20260101000001_anything.sql'), '');
+  // Whose they are nobody knows.
+  expect(migrationFolders(above)).toEqual([migrationsFolder()]);
+  mkdirSync(join(above, 'lib'));
+  writeFileSync(join(above, 'lib', 'paths.js'), '');
+  expect(migrationFolders(above)).toEqual([migrationsFolder(), own]);
+  rmSync(join(own, '20260101000001_anything.sql'));
+  expect(migrationFolders(above)).toEqual([migrationsFolder()]);
 });
 
 test('the project of an installed package is the working folder', () => {

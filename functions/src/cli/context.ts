@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { DeclaredPaths } from './declared-paths';
 
 /** What a command may touch of its process; the tests bring their own. */
 export interface CommandContext {
@@ -9,6 +10,12 @@ export interface CommandContext {
   readIn?(): Readable;
   /** Whether a person watches stderr. */
   isTerminal?: boolean;
+}
+
+/** The same, for a verb. */
+export interface VerbContext extends CommandContext {
+  /** Loaded at the first call: `migrate` needs no declaration. */
+  declared(): DeclaredPaths;
 }
 
 /** 1 = the answer is no; 2 = there is none: bad arguments, or a store that can't be reached. */

@@ -1,5 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { WRAPPER_LAYOUT } from '../new-path/project';
+
+/** What a project's `src/paths.ts` is compiled to. */
+export const COMPILED_LIST = join('lib', 'paths.js');
 
 /** This package, built or not: its package.json is here. */
 export const PACKAGE_FOLDER = join(__dirname, '..', '..');
@@ -8,6 +12,25 @@ export const PACKAGE_FOLDER = join(__dirname, '..', '..');
 export function migrationsFolder(packageFolder = PACKAGE_FOLDER): string {
   const packed = join(packageFolder, 'migrations');
   return existsSync(packed) ? packed : join(packageFolder, '..', 'migrations');
+}
+
+/**
+ * Where the migrations are: the package's, then those of a project that has paths of its own.
+ *
+ * @param folder the working folder
+ */
+export function migrationFolders(folder: string): string[] {
+  const own = join(folder, WRAPPER_LAYOUT.migrations);
+  // Elsewhere `migrations/` may be anybody's, and would be applied.
+  const isProject = [WRAPPER_LAYOUT.list, COMPILED_LIST].some((file) =>
+    existsSync(join(folder, file)),
+  );
+  return isProject && hasMigrations(own) ? [migrationsFolder(), own] : [migrationsFolder()];
+}
+
+/** A folder that was made for the first one has none yet. */
+function hasMigrations(folder: string): boolean {
+  return existsSync(folder) && readdirSync(folder).some((file) => file.endsWith('.sql'));
 }
 
 /** Where firebase.json is: above the package in this repository, else the working folder. */

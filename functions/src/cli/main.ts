@@ -12,7 +12,14 @@ import { registerPurge } from './commands/purge';
 import { registerReconcile } from './commands/reconcile';
 import { registerRepair } from './commands/repair';
 import { registerReport } from './commands/report';
-import { type CommandContext, type ExitCode, type ExitWith, processContext } from './context';
+import {
+  type CommandContext,
+  type ExitCode,
+  type ExitWith,
+  processContext,
+  type VerbContext,
+} from './context';
+import { declaredPaths } from './declared-paths';
 import { forTerminal, printable } from './printable';
 import { CannotTellError } from './read-stores';
 
@@ -20,11 +27,7 @@ import { CannotTellError } from './read-stores';
 export { type CommandContext, processContext };
 
 /** Adds a verb to the program. */
-export type RegisterCommand = (
-  program: Command,
-  context: CommandContext,
-  exitWith: ExitWith,
-) => void;
+export type RegisterCommand = (program: Command, context: VerbContext, exitWith: ExitWith) => void;
 
 /** A verb is one file in commands/ and one line here. */
 const REGISTER_COMMANDS: readonly RegisterCommand[] = [
@@ -83,6 +86,10 @@ function createProgram(
 ): Command {
   const program = new Command('mirror')
     .description('Operate the mirror of an RTDB in Postgres')
+    .option(
+      '--paths <file>',
+      "compiled list of the paths (default: the working folder's lib/paths.js, else the package's own)",
+    )
     .exitOverride()
     .showSuggestionAfterError(false)
     .configureOutput({
@@ -91,7 +98,8 @@ function createProgram(
       outputError: (text, write) =>
         write(text.replace(/^error: unknown command .*$/m, '$&; --help lists the verbs')),
     });
-  for (const register of registrations) register(program, context, exitWith);
+  const declared = () => declaredPaths(process.cwd(), program.opts<{ paths?: string }>().paths);
+  for (const register of registrations) register(program, { ...context, declared }, exitWith);
   return program;
 }
 

@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander';
-import { PATHS } from '../app-paths';
 import { UsageError } from '../errors/mirror-error';
 import type { MirroredPath } from '../paths/mirrored-path';
 import type { DayRange } from '../readings/plan-reading';
@@ -46,7 +45,7 @@ export function withPathOption(command: Command): Command {
  */
 export function pathsNamed(
   names: readonly string[] | undefined,
-  declared: readonly MirroredPath[] = PATHS,
+  declared: readonly MirroredPath[],
 ): MirroredPath[] {
   const known = declared.map(({ name }) => name);
   const unknown = (names ?? []).find((name) => !known.includes(name));

@@ -42,8 +42,7 @@ export const WRAPPER_LAYOUT: ProjectLayout = {
   migrations: 'migrations',
   imports: { columns: 'quest-mirror', definePath: 'quest-mirror' },
   nextSteps: [
-    'export the trigger in src/index.ts',
-    'compile',
+    'compile (src/index.ts exports the trigger, or needs its name)',
     'npx quest-mirror migrate',
     'deploy',
   ],

@@ -14,7 +14,7 @@ import { rangesOfGaps } from '../../backfill/gap-days';
 import { openReadings } from '../../deploy/from-environment';
 import { UsageError } from '../../errors/mirror-error';
 import type { Statements } from '../../postgres/statements';
-import type { CommandContext, ExitWith } from '../context';
+import type { CommandContext, ExitWith, VerbContext } from '../context';
 import {
   dateRangeOption,
   pathsNamed,
@@ -41,11 +41,7 @@ interface BackfillOptions extends StoreOptions, ShardOptions, BackupOptions {
 }
 
 /** `mirror backfill`: inserts what RTDB holds and Postgres has no row for. */
-export function registerBackfill(
-  program: Command,
-  context: CommandContext,
-  exitWith: ExitWith,
-): void {
+export function registerBackfill(program: Command, context: VerbContext, exitWith: ExitWith): void {
   const command = program
     .command('backfill')
     .description('insert what RTDB holds and Postgres has no row for; changes no row')
@@ -73,10 +69,10 @@ export function registerBackfill(
 
 async function backfill(
   options: BackfillOptions,
-  command: CommandContext,
+  command: VerbContext,
   exitWith: ExitWith,
 ): Promise<void> {
-  const paths = pathsNamed(options.path);
+  const paths = pathsNamed(options.path, command.declared().paths);
   const days = dateRangeOption(options);
   refuseLoneTime(options);
   await withStores(command, options, async (statements, access) => {

@@ -1,12 +1,11 @@
 import type { Command } from 'commander';
-import { PATHS } from '../../app-paths';
 import { openRtdb } from '../../deploy/from-environment';
 import { postgresConfig, proofTimes, read, rtdbConfig } from '../../deploy/settings';
 import { ConfigurationError, UsageError } from '../../errors/mirror-error';
 import { formatCost } from '../../readings/reading-cost';
 import { tokenFor } from '../../rtdb/rtdb-database';
 import { settingText } from '../../values/setting-text';
-import type { CommandContext, ExitCode, ExitWith } from '../context';
+import type { CommandContext, ExitCode, ExitWith, VerbContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { type Doctor, fail, isNotReady, skipped } from '../doctor/check';
 import { costOfReadings } from '../doctor/cost';
@@ -26,11 +25,7 @@ interface DoctorOptions {
 }
 
 /** `mirror doctor`: checks a deployment. Exit code 0 = nothing fails, 1 = something, 2 = can't run. */
-export function registerDoctor(
-  program: Command,
-  context: CommandContext,
-  exitWith: ExitWith,
-): void {
+export function registerDoctor(program: Command, context: VerbContext, exitWith: ExitWith): void {
   const command = program
     .command('doctor')
     .description('check a deployment before it carries users; changes nothing')
@@ -53,7 +48,7 @@ export function registerDoctor(
 
 async function doctor(
   options: DoctorOptions,
-  { env, writeOut, writeError }: CommandContext,
+  { env, writeOut, writeError, declared }: VerbContext,
   exitWith: ExitWith,
 ): Promise<void> {
   postgresConfig(env, options.databaseUrlEnv);
@@ -65,7 +60,7 @@ async function doctor(
   const examination = await readStores(() =>
     withPostgres(here, options.databaseUrlEnv, async (statements) =>
       examine({
-        ...{ env, postgres, statements, deployment, isEmulator },
+        ...{ env, postgres, statements, deployment, isEmulator, declared },
         rtdb: await rtdbOf(here),
         sample: options.sample,
       }),
@@ -78,13 +73,17 @@ async function doctor(
 }
 
 /** Reads, and pays for, a few shards of each path. */
-async function cost(options: DoctorOptions, { env, writeOut }: CommandContext): Promise<void> {
+async function cost(
+  options: DoctorOptions,
+  { env, writeOut, declared }: VerbContext,
+): Promise<void> {
+  const { paths } = declared();
   const times = proofTimes(env);
   const rtdb = openRtdb(env);
   const report = await readStores(() =>
     withPostgres(env, options.databaseUrlEnv, async (statements) => {
       await rtdb.expectOwn(statements, 'leave');
-      return costOfReadings({ statements, rtdb, paths: PATHS, times });
+      return costOfReadings({ statements, rtdb, paths, times });
     }),
   );
   writeOut(options.json ? jsonLine({ ...report }) : formatCost(report));

@@ -5,7 +5,7 @@ import { type LeafStory, readPostgresSide, tellStory } from '../../explain/leaf-
 import { COMPARED } from '../../explain/story-words';
 import { PROOF_TIMES } from '../../readings/proof-times';
 import { rtdbShards } from '../../readings/rtdb-shards';
-import type { CommandContext } from '../context';
+import type { VerbContext } from '../context';
 import { pathsNamed, withPathOption } from '../options';
 import { jsonLine, printable, printableValue } from '../printable';
 import { readStores } from '../read-stores';
@@ -17,7 +17,7 @@ interface ExplainOptions extends StoreOptions {
 }
 
 /** `mirror explain REF`: one leaf's story. */
-export function registerExplain(program: Command, context: CommandContext): void {
+export function registerExplain(program: Command, context: VerbContext): void {
   const command = program
     .command('explain')
     .description('tell the story of one leaf: both values, versions, divergences, gaps, readings')
@@ -31,9 +31,13 @@ export function registerExplain(program: Command, context: CommandContext): void
 async function explain(
   text: string,
   options: ExplainOptions,
-  { env, writeOut, writeError }: CommandContext,
+  { env, writeOut, writeError, declared }: VerbContext,
 ): Promise<void> {
-  const named = leafOfRef(text, pathsNamed(options.path), new Date().toISOString());
+  const named = leafOfRef(
+    text,
+    pathsNamed(options.path, declared().paths),
+    new Date().toISOString(),
+  );
   const retentionDays = read(env, 'RETENTION_DAYS') ?? 0;
   const story = await readStores(() =>
     withStores(

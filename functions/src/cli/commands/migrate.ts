@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { read } from '../../deploy/settings';
 import type { CommandContext } from '../context';
 import { databaseUrlFrom, withDatabaseUrlOption } from '../database-url';
-import { migrationsFolder } from '../folders';
+import { migrationFolders } from '../folders';
 import { applyMigrations, type MigrationResult } from '../migrate/apply-migrations';
 import { printable } from '../printable';
 
@@ -12,7 +12,7 @@ interface MigrateOptions {
   json?: true;
 }
 
-/** `mirror migrate`: brings a database up to the migrations of this checkout. */
+/** `mirror migrate`: brings a database up to the package's migrations and the working folder's own. */
 export function registerMigrate(program: Command, context: CommandContext): void {
   const command = program
     .command('migrate')
@@ -28,7 +28,7 @@ async function migrate(options: MigrateOptions, context: CommandContext): Promis
   const result = await applyMigrations({
     databaseUrl: databaseUrlFrom(context.env, options.databaseUrlEnv),
     ...(authority === undefined ? {} : { authority }),
-    directory: migrationsFolder(),
+    directory: migrationFolders(process.cwd()),
     dryRun,
     log: (line) => {
       if (!options.json) context.writeOut(`${printable(line)}\n`);

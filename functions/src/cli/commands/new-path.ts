@@ -9,7 +9,7 @@ import { ConnectError } from '../../postgres/connect-error';
 import { query } from '../../postgres/statements';
 import { RtdbReadError } from '../../rtdb/rtdb-client';
 import { settingText } from '../../values/setting-text';
-import type { CommandContext } from '../context';
+import type { CommandContext, VerbContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { formatChange, formatNewPath } from '../new-path/format-plan';
 import { type OpenProject, openProject, writeFiles } from '../new-path/open-project';
@@ -40,7 +40,7 @@ interface NewPathOptions {
 }
 
 /** `mirror new-path REF`: writes what one more mirrored path takes, or what a changed one lacks. */
-export function registerNewPath(program: Command, context: CommandContext): void {
+export function registerNewPath(program: Command, context: VerbContext): void {
   const command = program
     .command('new-path')
     .description("write a new path's declaration, migration and line, or a declared one's change")
@@ -65,12 +65,8 @@ export function registerNewPath(program: Command, context: CommandContext): void
   );
 }
 
-async function newPath(
-  ref: string,
-  options: NewPathOptions,
-  context: CommandContext,
-): Promise<void> {
-  const project = await openProject(process.cwd());
+async function newPath(ref: string, options: NewPathOptions, context: VerbContext): Promise<void> {
+  const project = await openProject(process.cwd(), context.declared);
   const declared = project.paths.find((path) => path.ref === ref);
   if (declared === undefined) await addPath(ref, options, project, context);
   else changePath(declared, options, project, context);

@@ -7,7 +7,7 @@ import { query, type RowOf, type Statements } from '../../postgres/statements';
 import { type QueueContext, type WorkDone, workQueue } from '../../readings/queue';
 import { readOnDemand } from '../../readings/read-on-demand';
 import type { RtdbAccess } from '../../rtdb/rtdb-client';
-import type { CommandContext, ExitWith } from '../context';
+import type { CommandContext, ExitWith, VerbContext } from '../context';
 import {
   dateRangeOption,
   pathsNamed,
@@ -35,7 +35,7 @@ interface ReconcileOptions extends StoreOptions, ShardOptions, BackupOptions {
 /** `mirror reconcile`: reads both stores now, shard by shard; writes nothing but what it found. */
 export function registerReconcile(
   program: Command,
-  context: CommandContext,
+  context: VerbContext,
   exitWith: ExitWith,
 ): void {
   const command = program
@@ -111,10 +111,10 @@ type PathSummary = RowOf<typeof SUMMARY>;
 
 async function reconcile(
   options: ReconcileOptions,
-  command: CommandContext,
+  command: VerbContext,
   exitWith: ExitWith,
 ): Promise<void> {
-  const paths = pathsNamed(options.path);
+  const paths = pathsNamed(options.path, command.declared().paths);
   const shards = shardsOf(options);
   const days = dateRangeOption(options);
   if (options.keepGoing && (options.full || days !== null || shards !== null)) {

@@ -10,7 +10,7 @@ import {
   repair,
 } from '../../repair/repair';
 import type { RepairOutcome, RepairStep } from '../../repair/repair-shard';
-import type { CommandContext, ExitWith } from '../context';
+import type { ExitWith, VerbContext } from '../context';
 import { withPostgres } from '../open-postgres';
 import {
   dateRangeOption,
@@ -37,11 +37,7 @@ interface RepairOptions extends StoreOptions, ShardOptions {
 }
 
 /** `mirror repair`: sets rows that differ to what RTDB holds; without `--write` it only shows them. */
-export function registerRepair(
-  program: Command,
-  context: CommandContext,
-  exitWith: ExitWith,
-): void {
+export function registerRepair(program: Command, context: VerbContext, exitWith: ExitWith): void {
   const command = program
     .command('repair')
     .argument('[ref...]', 'only these leaves: lp_awards/…/…')
@@ -78,10 +74,10 @@ export function registerRepair(
 async function repairRows(
   refs: string[],
   options: RepairOptions,
-  { env, writeOut, writeError }: CommandContext,
+  { env, writeOut, writeError, declared }: VerbContext,
   exitWith: ExitWith,
 ): Promise<void> {
-  const paths = pathsNamed(options.path);
+  const paths = pathsNamed(options.path, declared().paths);
   const request = requestOf(refs, options, paths);
   const totals = new Map<RepairOutcome, number>();
   const steps: RepairStep[] = [];
@@ -111,11 +107,11 @@ async function repairRows(
 async function repairColumns(
   refs: string[],
   options: RepairOptions,
-  { env, writeOut }: CommandContext,
+  { env, writeOut, declared }: VerbContext,
   exitWith: ExitWith,
 ): Promise<void> {
   if (refs.length > 0) throw new UsageError('--columns takes paths (--path), not leaves');
-  const paths = pathsNamed(options.path);
+  const paths = pathsNamed(options.path, declared().paths);
   const write = options.write ?? false;
   const done: Record<string, ColumnsSummary> = {};
   await withPostgres(env, options.databaseUrlEnv, async (statements) => {

@@ -2,7 +2,7 @@ import type { ClientConfig } from 'pg';
 import { ConfigurationError } from '../../errors/mirror-error';
 import type { Statements } from '../../postgres/statements';
 import type { RtdbAccess } from '../../rtdb/rtdb-client';
-import type { CommandContext } from '../context';
+import type { CommandContext, VerbContext } from '../context';
 import type { Deployment } from './deployment';
 
 export interface Diagnosis {
@@ -34,6 +34,8 @@ export interface Doctor {
   /** How RTDB is asked, or why it can't be. */
   rtdb: RtdbAccess | { problem: string };
   isEmulator: boolean;
+  /** What is mirrored; throws where the list isn't compiled yet (`isNotReady`). */
+  declared: VerbContext['declared'];
   /** How many couples to look at for the largest fan-out. */
   sample: number;
 }

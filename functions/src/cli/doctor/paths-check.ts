@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { declarationHash } from '../../paths/define-path';
 import type { MirroredPath } from '../../paths/mirrored-path';
 import { query, type RowOf } from '../../postgres/statements';
-import { pathsOf } from '../new-path/open-project';
 import { type Check, type Diagnosis, fail, isNotReady, ok, skipped } from './check';
 
 /** What the migrations have declared, and not removed. */
@@ -44,10 +43,10 @@ export function pathsCheck(
 export const PATHS_CHECK: Check = {
   name: 'paths',
   needs: 'postgres',
-  run: async ({ statements }) => {
+  run: async ({ statements, declared }) => {
     const migrated = await MIGRATED_PATHS.all(statements);
     try {
-      return pathsCheck(pathsOf(process.cwd()).paths, migrated);
+      return pathsCheck(declared().paths, migrated);
     } catch (error) {
       if (isNotReady(error)) return skipped(error.message);
       throw error;

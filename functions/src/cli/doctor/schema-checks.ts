@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { MIGRATE } from '../../errors/setup-remedies';
 import { sqlstateOf } from '../../postgres/sqlstate';
 import { query } from '../../postgres/statements';
-import { migrationsFolder } from '../folders';
-import { readMigrationFiles } from '../migrate/migration-files';
+import { readMigrations } from '../migrate/migration-files';
 import { planMigrations } from '../migrate/plan-migrations';
 import { HISTORY } from '../migrate/schema-migrations';
 import { ACCESS_CHECKS, TABLE_ACCESS } from './access-checks';
@@ -64,7 +63,7 @@ const MISSING_TABLE = ['42P01', '3F000'];
 const NO_RIGHT = '42501';
 
 async function migrationsCheck({ statements }: Doctor): Promise<Diagnosis> {
-  const files = await readMigrationFiles(migrationsFolder());
+  const folders = await readMigrations(process.cwd());
   const history = await HISTORY.all(statements).then(
     (applied) => ({ applied }),
     (error: unknown) => ({ error, sqlstate: sqlstateOf(error) ?? '' }),
@@ -79,8 +78,8 @@ async function migrationsCheck({ statements }: Doctor): Promise<Diagnosis> {
     return warn('there are tables and no history', 'look at what applied them, if not `migrate`');
   }
   try {
-    const pending = planMigrations(files, history.applied);
-    if (pending.length === 0) return ok(`all ${files.length} applied`);
+    const pending = planMigrations(folders, history.applied);
+    if (pending.length === 0) return ok(`all ${folders.flat().length} applied`);
     return fail(`${pending.length} not applied, from ${pending[0]?.name}`, MIGRATE_AS_OWNER);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -1,4 +1,3 @@
-import { PATHS } from '../../app-paths';
 import { googleToken } from '../../deploy/google-token';
 import { PARAMETERS, type ParameterName } from '../../deploy/parameters';
 import { prepareEvaluation } from '../../deploy/prepare-evaluation';
@@ -66,7 +65,7 @@ export const SETTINGS_CHECKS: readonly Check[] = [
   {
     name: 'flag',
     needs: null,
-    run: async ({ deployment, env, isEmulator }) => {
+    run: async ({ deployment, env, isEmulator, declared }) => {
       if (!('manifest' in deployment)) return deployment;
       const { project, values } = deployment;
       if (isEmulator && !env.FIREBASE_REMOTE_CONFIG_URL_BASE) {
@@ -77,7 +76,7 @@ export const SETTINGS_CHECKS: readonly Check[] = [
           projectId: project,
           baseUrl: env.FIREBASE_REMOTE_CONFIG_URL_BASE || REMOTE_CONFIG,
           accessToken: googleToken(),
-          paths: PATHS.map(({ name }) => name),
+          paths: declared().paths.map(({ name }) => name),
           parameter: read(values, 'ENABLE_SUPABASE_DUAL_WRITE') ?? true,
           prepareEvaluation,
           timeoutMs: LOOK_TIMEOUT_MS,

@@ -1,7 +1,6 @@
 import { rtdbSource } from '../../new-path/rtdb-source';
 import { findUnmirrored, type Unmirrored } from '../../new-path/unmirrored';
 import { RtdbReadError } from '../../rtdb/rtdb-client';
-import { pathsOf } from '../new-path/open-project';
 import { printable } from '../printable';
 import { type Check, type Diagnosis, type Doctor, isNotReady, ok, skipped, warn } from './check';
 
@@ -39,10 +38,10 @@ function shortName(key: string): string {
 export const TREES_CHECK = {
   name: 'trees',
   needs: 'rtdb',
-  async run({ rtdb }: Pick<Doctor, 'rtdb'>): Promise<Diagnosis> {
+  async run({ rtdb, declared }: Pick<Doctor, 'rtdb' | 'declared'>): Promise<Diagnosis> {
     if ('problem' in rtdb) return skipped(rtdb.problem);
     try {
-      const { paths, neverMirror } = pathsOf(process.cwd());
+      const { paths, neverMirror } = declared();
       return treesCheck(await findUnmirrored(paths, neverMirror, rtdbSource(rtdb)));
     } catch (error) {
       if (!(error instanceof RtdbReadError || isNotReady(error))) throw error;

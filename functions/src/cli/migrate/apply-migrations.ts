@@ -11,7 +11,8 @@ export interface MigrationOptions {
   databaseUrl: string;
   /** `DATABASE_CA`. */
   authority?: string;
-  directory: string;
+  /** The folder of the migrations; or several, each with a history of its own, in their order. */
+  directory: string | readonly string[];
   log?: (line: string) => void;
   /** Answer what would be applied, and change nothing. */
   dryRun?: boolean;
@@ -29,19 +30,19 @@ interface Run {
   client: Client;
   /** One more connection, for what can't run in a transaction. */
   connectBeside: () => Promise<Client>;
-  files: MigrationFile[];
+  folders: MigrationFile[][];
   log: (line: string) => void;
   lockWaitMs: number;
 }
 
 /**
- * Brings a database up to the folder's migrations: each file in a transaction of its own, under a
+ * Brings a database up to the migrations of the folders: each file in a transaction of its own, under a
  * lock, recorded with its checksum. Safe to repeat, by several processes at once, and through a
  * transaction pooler.
  */
 export async function applyMigrations(options: MigrationOptions): Promise<MigrationResult> {
   const { databaseUrl, authority, directory, log = () => {}, lockWaitMs = 60_000 } = options;
-  const files = await readMigrationFiles(directory);
+  const folders = await Promise.all([directory].flat().map(readMigrationFiles));
   const connectBeside = () => connect(databaseUrl, authority);
   const client = await connectBeside();
   client.on('notice', ({ severity, message }) => {
@@ -49,17 +50,18 @@ export async function applyMigrations(options: MigrationOptions): Promise<Migrat
   });
   try {
     await refuseOldServer(client);
-    const run = { client, connectBeside, files, log, lockWaitMs };
+    const run = { client, connectBeside, folders, log, lockWaitMs };
     const applied = options.dryRun ? await listPending(run) : await applyPending(run);
-    const alreadyApplied = files.map(({ name }) => name).filter((name) => !applied.includes(name));
+    const names = folders.flat().map(({ name }) => name);
+    const alreadyApplied = names.filter((name) => !applied.includes(name));
     return { applied, alreadyApplied };
   } finally {
     await client.end();
   }
 }
 
-async function listPending({ client, files, log }: Run): Promise<string[]> {
-  const pending = planMigrations(files, await readHistory(client));
+async function listPending({ client, folders, log }: Run): Promise<string[]> {
+  const pending = planMigrations(folders, await readHistory(client));
   for (const { name } of pending) log(`would apply ${name}`);
   return pending.map(({ name }) => name);
 }
@@ -75,9 +77,9 @@ async function applyPending(run: Run): Promise<string[]> {
   }
 }
 
-async function applyNext({ client, connectBeside, files }: Run): Promise<string | undefined> {
+async function applyNext({ client, connectBeside, folders }: Run): Promise<string | undefined> {
   await ensureHistory(client);
-  const [file] = planMigrations(files, await readHistory(client));
+  const [file] = planMigrations(folders, await readHistory(client));
   if (!file) return undefined;
   try {
     if (file.transactional) await client.query(file.sql);

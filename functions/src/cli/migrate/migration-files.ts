@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigurationError } from '../../errors/mirror-error';
+import { migrationFolders } from '../folders';
 import { MigrationError } from './migration-error';
 
 export interface MigrationFile {
@@ -20,6 +21,15 @@ const VERSION_LENGTH = 14;
 const NO_TRANSACTION = /^\s*--\s*migrate:\s*no transaction\s*$/m;
 // A block of PL/pgSQL says `begin` too, but without the semicolon.
 const TRANSACTION_CONTROL = /^\s*(begin|start\s+transaction|commit|rollback)\b[a-z ]*;/im;
+
+/**
+ * All that `migrate` applies, folder by folder in their order: the package's, then the project's own.
+ *
+ * @param folder the working folder
+ */
+export function readMigrations(folder: string): Promise<MigrationFile[][]> {
+  return Promise.all(migrationFolders(folder).map(readMigrationFiles));
+}
 
 /** The folder's migrations in order. A .sql file that is not one is an error, never skipped. */
 export async function readMigrationFiles(directory: string): Promise<MigrationFile[]> {

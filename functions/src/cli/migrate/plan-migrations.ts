@@ -7,21 +7,43 @@ export interface RecordedMigration {
 }
 
 /**
- * The files that the database lacks, in order. History only grows at its end: a recorded file that
- * was changed or removed, or a new file before a recorded one, is an error, because databases that
- * were migrated at different times would no longer be alike.
+ * The files that the database lacks, in order. The history of each folder only grows at its end: a recorded
+ * file that was changed or removed, or a new file before a recorded one of its folder, is an error, because
+ * databases that were migrated at different times would no longer be alike.
+ *
+ * @param folders the package's files, then the project's own: a new version of the package brings files
+ *   that are older than the project's newest
  */
 export function planMigrations(
-  files: readonly MigrationFile[],
+  folders: readonly (readonly MigrationFile[])[],
   recorded: readonly RecordedMigration[],
 ): MigrationFile[] {
+  refuseTwice(folders.flat());
+  refuseOtherHistory(folders.flat(), recorded);
+  const applied = new Set(recorded.map(({ name }) => name));
+  return folders.flatMap((files) => pendingOf(files, applied));
+}
+
+function refuseTwice(files: readonly MigrationFile[]): void {
+  const names = files.map(({ name }) => name);
+  const twice = names.find((name, place) => names.indexOf(name) !== place);
+  if (twice === undefined) return;
+  throw new MigrationError(`${twice}: the package has a migration of this name`, {
+    remedy: 'give yours another timestamp',
+  });
+}
+
+function refuseOtherHistory(
+  files: readonly MigrationFile[],
+  recorded: readonly RecordedMigration[],
+): void {
   const byName = new Map(files.map((file) => [file.name, file]));
   for (const { name, checksum } of recorded) {
     const file = byName.get(name);
     if (!file) {
       throw new MigrationError(
-        `${name} was applied to this database but is not in the folder: ` +
-          'the checkout is older than the database, or the file was removed.',
+        `${name} was applied to this database but is not here: the checkout or the package is older than ` +
+          'the database, the file was removed, or the working folder is not the one that has it.',
       );
     }
     if (file.checksum !== checksum) {
@@ -30,10 +52,13 @@ export function planMigrations(
       });
     }
   }
-  const applied = new Set(recorded.map(({ name }) => name));
-  const newest = recorded
+}
+
+/** Of one folder. */
+function pendingOf(files: readonly MigrationFile[], applied: ReadonlySet<string>): MigrationFile[] {
+  const newest = files
     .map(({ name }) => name)
-    .sort()
+    .filter((name) => applied.has(name))
     .at(-1);
   const pending = files.filter(({ name }) => !applied.has(name));
   const tooOld = pending.find(({ name }) => newest !== undefined && name < newest);
