@@ -435,6 +435,7 @@ create table mirror.coverage (
   constraint coverage_reason_known CHECK ((reason = ANY (ARRAY['flag_off'::text, 'percent'::text, 'outage'::text, 'canary_lost'::text, 'restored'::text]))),
   constraint coverage_times_ordered CHECK ((from_at <= to_at))
 );
+CREATE INDEX coverage_open ON mirror.coverage USING btree (reason) WHERE (to_at IS NULL);
 alter table mirror.coverage enable row level security;
 create policy quest_mirror_api on mirror.coverage for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.coverage for all to quest_mirror_reader using (true) with check (true);
@@ -495,7 +496,7 @@ create table mirror.divergence_log (
   constraint divergence_log_cause_known CHECK ((cause = ANY (ARRAY['race'::text, 'rejected'::text, 'flag_disabled'::text, 'before_mirroring'::text, 'fan_out_limit'::text, 'direct_postgres_write'::text, 'client_without_rtdb'::text, 'retries_exhausted'::text, 'ancestor_overwrite'::text, 'retention'::text, 'in_flight'::text, 'other_database'::text, 'restored'::text, 'unknown'::text]))),
   constraint divergence_log_detected_by_known CHECK ((detected_by = ANY (ARRAY['trigger'::text, 'reconciler'::text, 'api'::text, 'backfill'::text, 'repair'::text]))),
   constraint divergence_log_keys_positive CHECK ((keys >= 1)),
-  constraint divergence_log_kind_known CHECK ((kind = ANY (ARRAY['missing_in_postgres'::text, 'missing_in_rtdb'::text, 'value_mismatch'::text, 'column_mismatch'::text, 'invalid_payload'::text, 'write_rejected'::text, 'out_of_order'::text, 'missed_event'::text, 'client_only'::text, 'late'::text, 'ancestor_overwrite'::text, 'foreign_user'::text, 'value_drift'::text]))),
+  constraint divergence_log_kind_known CHECK ((kind = ANY (ARRAY['missing_in_postgres'::text, 'missing_in_rtdb'::text, 'value_mismatch'::text, 'column_mismatch'::text, 'invalid_payload'::text, 'write_rejected'::text, 'out_of_order'::text, 'missed_event'::text, 'client_only'::text, 'ancestor_overwrite'::text, 'foreign_user'::text, 'value_drift'::text]))),
   constraint divergence_log_pkey PRIMARY KEY (id),
   constraint divergence_log_resolved_by_known CHECK ((resolved_by = ANY (ARRAY['event'::text, 'superseded'::text, 'gone'::text, 'repair'::text, 'backfill'::text, 'client'::text, 'direct'::text]))),
   constraint divergence_log_severity_known CHECK ((severity = ANY (ARRAY['info'::text, 'warning'::text, 'error'::text]))),
@@ -4509,6 +4510,16 @@ declare
   over_at timestamptz := clock_timestamp() + interval '61 seconds';
   noted jsonb := evidence || jsonb_build_object('version', seen_version);
 begin
+  -- Nearly always: it is on, and nobody has noted anything else.
+  if seen = 'on' and off_since is null and not exists (
+    select
+    from mirror.coverage as c
+    where c.reason in ('flag_off', 'percent')
+      and c.path is not distinct from noted_path
+      and c.to_at is null
+  ) then
+    return;
+  end if;
   -- One at a time: what follows looks before it writes.
   insert into mirror.locks (name) values ('note_flag') on conflict do nothing;
   perform from mirror.locks as l where l.name = 'note_flag' for update;

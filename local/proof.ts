@@ -27,8 +27,17 @@ const SCENE_TIMES: ProofTimes = {
 const CONNECTIONS = 4;
 const REQUESTS = 8;
 
+/** For a minute after the flag was seen on others may not have looked. Here nobody else mirrors. */
+const SEEN_BY_ALL = `
+update mirror.coverage
+set to_at = clock_timestamp()
+where detail ->> 'by' = 'migrate' and to_at > clock_timestamp()
+`;
+
 /** The proof of the scene: what `mirrorCanary` and `mirrorReconcile` do, when asked. */
 export interface Proof {
+  /** The first canaries: from then on mirroring is known to be on. */
+  begin(): Promise<void>;
   /** Calls the real `mirrorCanary`, as Cloud Scheduler does every five minutes. */
   flyCanaries(): Promise<void>;
   /** Reads all from both stores, as `mirror reconcile` does. */
@@ -62,8 +71,13 @@ export function openProof(emulators: Emulators, databaseUrl: string): Proof {
     threshold: THRESHOLD,
     maxAgeMs: PROOF_TIMES.maxAgeMs,
   };
+  const flyCanaries = () => callScheduled(emulators, 'mirrorCanary');
   return {
-    flyCanaries: () => callScheduled(emulators, 'mirrorCanary'),
+    async begin() {
+      await flyCanaries();
+      await statements.run(SEEN_BY_ALL, []);
+    },
+    flyCanaries,
     async readAll() {
       await rtdb.expectOwn(statements);
       await readOnDemand({ shards: null, isFull: false, days: null }, queue);

@@ -98,7 +98,7 @@ async function play(
   const proof = openProof(emulators, databaseUrl);
   cleanups.push(proof.close);
   say('The first canaries fly: from now on the mirror is known to be on');
-  await proof.flyCanaries();
+  await proof.begin();
   const result = await playScene({ rtdb, proof, pool, onStep: say });
   say(result.failures.length === 0 ? 'Postgres shows it all' : 'The scene did not come out');
   printResult(result);

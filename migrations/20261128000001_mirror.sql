@@ -275,7 +275,7 @@ create table mirror.divergence_log (
   constraint divergence_log_pkey primary key (id),
   constraint divergence_log_kind_known check (kind in (
     'missing_in_postgres', 'missing_in_rtdb', 'value_mismatch', 'column_mismatch', 'invalid_payload',
-    'write_rejected', 'out_of_order', 'missed_event', 'client_only', 'late', 'ancestor_overwrite',
+    'write_rejected', 'out_of_order', 'missed_event', 'client_only', 'ancestor_overwrite',
     'foreign_user', 'value_drift'
   )),
   constraint divergence_log_cause_known check (cause in (
@@ -391,6 +391,13 @@ create table mirror.coverage (
 
 comment on table mirror.coverage is 'Intervals in which mirroring was not fully on.';
 
+-- Reader: whoever sees the flag, to find what is to be closed.
+create index coverage_open on mirror.coverage (reason) where to_at is null;
+
+-- Nobody has seen the flag on yet: until somebody does, nothing is mirrored (mirror.note_flag).
+insert into mirror.coverage (from_at, reason, detail)
+values (clock_timestamp(), 'flag_off', '{"by": "migrate"}');
+
 -- The canaries: a write of the mirror's own through each path's trigger and table. Kept 30 days.
 create table mirror.canaries (
   path text not null,
@@ -440,6 +447,16 @@ declare
   over_at timestamptz := clock_timestamp() + interval '61 seconds';
   noted jsonb := evidence || jsonb_build_object('version', seen_version);
 begin
+  -- Nearly always: it is on, and nobody has noted anything else.
+  if seen = 'on' and off_since is null and not exists (
+    select
+    from mirror.coverage as c
+    where c.reason in ('flag_off', 'percent')
+      and c.path is not distinct from noted_path
+      and c.to_at is null
+  ) then
+    return;
+  end if;
   -- One at a time: what follows looks before it writes.
   insert into mirror.locks (name) values ('note_flag') on conflict do nothing;
   perform from mirror.locks as l where l.name = 'note_flag' for update;

@@ -20,13 +20,6 @@ const HALF: JsonObject = {
   otherwise: false,
 };
 
-/** From the first migrate on mirroring counts as off until it is seen on. */
-const BEFORE = `
-insert into mirror.coverage (from_at, reason, detail)
-select min(began_at), 'flag_off', '{}'
-from mirror.paths
-having not exists (select from mirror.coverage where reason = 'flag_off')
-`;
 const SEEN = `
 update mirror.coverage set to_at = clock_timestamp() where reason = 'flag_off' and to_at is null
 `;
@@ -47,7 +40,6 @@ export class FlagSwitch {
    * would be the whole world's time.
    */
   async begin(statements: Statements): Promise<void> {
-    await statements.run(BEFORE, []);
     if (this.faults.has('off-throughout')) return;
     if (this.faults.has('percent')) {
       this.#isIn = ruleOfDetail(HALF, await prepareEvaluation()) ?? this.#isIn;

@@ -115,6 +115,21 @@ test('where the day comes first, the couple is the next part', () => {
   });
 });
 
+test('what Remote Config could not tell is not noted, and canaries fly all the same', async () => {
+  await database.query(
+    `insert into mirror.coverage (from_at, reason, detail) values (now(), 'flag_off', '{"by": "migrate"}')`,
+  );
+  await fly({ flag: { ...ON, isSure: false } });
+  expect(await gaps()).toMatchObject([{ reason: 'flag_off', lasts: true }]);
+  await deliver();
+  await fly({ flag: ON });
+  expect(await gaps()).toMatchObject([{ reason: 'flag_off', lasts: false }]);
+  await deliver();
+  await fly({ flag: { ...OFF, isSure: false } });
+  expect(told).toEqual(all('arrived'));
+  expect(await gaps()).toHaveLength(1);
+});
+
 test('canaries that arrive leave no gap, are kept, and the next ones are written', async () => {
   await fly();
   expect(told).toEqual(all('first'));

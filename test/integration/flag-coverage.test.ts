@@ -1,5 +1,13 @@
 import { Client } from 'pg';
 import { type FlagNote, NOTE_FLAG, WAS_FLAG_OFF } from '../../functions/src/coverage/coverage';
+import { ruleOfParameter } from '../../functions/src/flag/flag-rule';
+import {
+  LazyStore,
+  noteFlagChanges,
+  openMirrorStore,
+} from '../../functions/src/mirror/mirror-store';
+import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
+import { clientConfig } from '../../functions/src/postgres/client-config';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 
 let database: TestDatabase;
@@ -70,6 +78,59 @@ test('it is over a minute after it was first seen to be: the others may not have
   await atOnce(() => note('on', { offSince: ago(5) }));
   expect(await gaps()).toEqual([{ reason: 'flag_off', since_s: 5, ends_in_a_minute: true }]);
 });
+
+test('what the first migrate opened ends once anybody sees it on, whatever the template', async () => {
+  const migrated = () =>
+    database.query(
+      `insert into mirror.coverage (from_at, reason, detail)
+       values ($1, 'flag_off', '{"by": "migrate"}')`,
+      [ago(900)],
+    );
+  await migrated();
+  await atOnce(() => note('on', { version: 7 }));
+  expect(await gaps()).toEqual([{ reason: 'flag_off', since_s: 900, ends_in_a_minute: true }]);
+  await database.query('truncate mirror.coverage');
+  await migrated();
+  await note('percent');
+  expect(await gaps()).toEqual([
+    { reason: 'flag_off', since_s: 900, ends_in_a_minute: true },
+    { reason: 'percent', since_s: 5, ends_in_a_minute: null },
+  ]);
+});
+
+test('an instance that guesses tells nobody', async () => {
+  await database.query(
+    `insert into mirror.coverage (from_at, reason) values (now() - interval '1 hour', 'flag_off')`,
+  );
+  const store = new LazyStore(() =>
+    openMirrorStore(questCompletions, clientConfig(database.url), 1),
+  );
+  const seesOn = (isSure: boolean) => {
+    const rule = { ...ruleOfParameter(true), isSure };
+    const times = { beforeSinceMs: 0, beforeUntilMs: 0, seenAtMs: Date.now() };
+    const change = { path: null, before: null, after: 'on' as const, rule, ...times };
+    return noteFlagChanges([change], { mode: 'on' }, store);
+  };
+  await seesOn(false);
+  expect(await gaps()).toMatchObject([{ ends_in_a_minute: null }]);
+  await seesOn(true);
+  expect(await gaps()).toMatchObject([{ ends_in_a_minute: true }]);
+  await store.get().close();
+});
+
+test('on, where nothing is open, waits for nobody', async () => {
+  const holder = await database.pool.connect();
+  try {
+    await note('off');
+    await note('on');
+    await holder.query(`begin; select from mirror.locks where name = 'note_flag' for update`);
+    await note('on');
+    expect(await gaps()).toHaveLength(1);
+  } finally {
+    await holder.query('rollback');
+    holder.release();
+  }
+}, 10_000);
 
 test('ten instances that saw it off, and that nobody noted, record it once', async () => {
   await atOnce(() => note('on', { offSince: ago(40) }));

@@ -36,6 +36,21 @@ test('migrate previews, applies and repeats, with one JSON object each', async (
   expect(second).toEqual({ applied: [], alreadyApplied: preview.applied, dryRun: false });
 });
 
+test('mirroring is off until somebody sees the flag on', async () => {
+  const env = { DATABASE_URL: database.url };
+  await mirror(['migrate'], env);
+  const { code, stdout } = await mirror(['report'], env);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(
+    /^Not ready: mirroring has been off since \d{4}-\d\d-\d\d \d\d:\d\d UTC\./,
+  );
+  // As it may be applied by others, such as the Supabase CLI.
+  await mirror(['migrate'], env);
+  expect(await queryOnce(database.url, 'select reason, to_at, path from mirror.coverage')).toEqual([
+    { reason: 'flag_off', to_at: null, path: null },
+  ]);
+});
+
 test('a failing migration is exit code 1', async () => {
   const env = { DATABASE_URL: database.url };
   await mirror(['migrate'], env);

@@ -97,12 +97,12 @@ describe('a divergence', () => {
   test('is one open row a path, leaf and kind, counted when seen again, at any length', async () => {
     await see('missed_event');
     await see('missed_event');
-    await see('late');
+    await see('out_of_order');
     await database.query(
-      `update mirror.divergence_log set resolved_at = now() where kind = 'late'`,
+      `update mirror.divergence_log set resolved_at = now() where kind = 'out_of_order'`,
     );
-    await see('late');
-    await see('late', LONG_REF, 'quest_lists');
+    await see('out_of_order');
+    await see('out_of_order', LONG_REF, 'quest_lists');
     const rows = await database.query(
       `select kind, times_seen, resolved_at is null as open
        from mirror.divergence_log where ref = $1 order by id`,
@@ -110,9 +110,9 @@ describe('a divergence', () => {
     );
     expect(rows).toEqual([
       { kind: 'missed_event', times_seen: 2, open: true },
-      { kind: 'late', times_seen: 1, open: false },
-      { kind: 'late', times_seen: 1, open: true },
-      { kind: 'late', times_seen: 1, open: true },
+      { kind: 'out_of_order', times_seen: 1, open: false },
+      { kind: 'out_of_order', times_seen: 1, open: true },
+      { kind: 'out_of_order', times_seen: 1, open: true },
     ]);
   });
 
@@ -124,11 +124,11 @@ test.each([
   ['mirror.coverage (from_at, reason)', `(now(), 'holiday')`],
   [
     'mirror.divergence_log (path, ref, kind, cause, severity, detected_by, keys)',
-    `('p', 'r', 'late', 'race', 'info', 'trigger', 0)`,
+    `('p', 'r', 'out_of_order', 'race', 'info', 'trigger', 0)`,
   ],
   [
     'mirror.divergence_log (path, ref, kind, cause, severity, detected_by, resolved_by)',
-    `('p', 'r', 'late', 'race', 'info', 'trigger', 'luck')`,
+    `('p', 'r', 'out_of_order', 'race', 'info', 'trigger', 'luck')`,
   ],
   [
     'mirror.paths (path, ref, relation, key_columns, other_columns, visible_to, declaration_hash)',

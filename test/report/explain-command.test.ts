@@ -54,9 +54,9 @@ test('the whole story of a leaf', async () => {
         '2025-11-19T14:00Z'),
        ('quest_completions', 'daily_quests/alice_bob/2025-11-19', 'missing_in_rtdb', 'retention', 'info', 'trigger', null,
         '2025-11-20T13:00Z', null),
-       ('quest_completions', 'daily_quests/alice_bob/2025-11-20/completions/quest_1/bob', 'late', 'race',
+       ('quest_completions', 'daily_quests/alice_bob/2025-11-20/completions/quest_1/bob', 'out_of_order', 'race',
         'info', 'trigger', null, '2025-11-20T13:00Z', null),
-       ('quest_lists', 'daily_quests/alice_bob/2025-11-19', 'late', 'race', 'info', 'trigger', null,
+       ('quest_lists', 'daily_quests/alice_bob/2025-11-19', 'out_of_order', 'race', 'info', 'trigger', null,
         '2025-11-20T13:00Z', null)`,
     [REF],
   );
@@ -136,7 +136,7 @@ test('hostile values in the log and in RTDB are written out', async () => {
   await addRow('alice_bob', 'bob', { completedAt: 5, note: '\u2067x' });
   await database.query(
     `insert into mirror.divergence_log (path, ref, kind, cause, severity, detected_by, detail)
-     values ('quest_completions', $1, 'late', 'race', 'info', 'trigger', $2)`,
+     values ('quest_completions', $1, 'out_of_order', 'race', 'info', 'trigger', $2)`,
     [REF, JSON.stringify({ text: '\u001b[0m\u2029' })],
   );
   for (const args of [[REF], [REF, '--json']]) {

@@ -55,8 +55,14 @@ async function makeTemplate(serverUrl: string): Promise<void> {
   } finally {
     await client.end();
   }
-  await applyMigrations({
-    databaseUrl: urlOfDatabase(serverUrl, TEMPLATE_DATABASE),
-    directory: join(__dirname, '..', '..', 'migrations'),
-  });
+  const databaseUrl = urlOfDatabase(serverUrl, TEMPLATE_DATABASE);
+  await applyMigrations({ databaseUrl, directory: join(__dirname, '..', '..', 'migrations') });
+  // Tests begin with mirroring on. That it begins off has tests of its own.
+  const template = new Client({ connectionString: databaseUrl });
+  await template.connect();
+  try {
+    await template.query('truncate mirror.coverage restart identity');
+  } finally {
+    await template.end();
+  }
 }

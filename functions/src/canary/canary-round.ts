@@ -28,8 +28,8 @@ class CanaryRoundError extends MirrorError {
 }
 
 /**
- * Notes in `mirror.coverage` what the flag says, and lets a canary fly on every path that is on. A part
- * of the couples always has the canary's in it. A path's failure doesn't keep the others' canaries from flying.
+ * Notes in `mirror.coverage` what the flag says, and lets a canary fly on every path that is on, or that may be. A
+ * part of the couples always has the canary's in it. A path's failure doesn't keep the others' canaries from flying.
  *
  * @throws CanaryRoundError that names the paths which failed; as Postgres does, where the flag can't be
  *   noted
@@ -39,7 +39,11 @@ export async function runCanaryRound(
   context: RoundContext,
 ): Promise<void> {
   const { flag, statements, onVerdict, onFailure } = context;
-  await NOTE_FLAG.run(statements, noteOf(null, flag, context));
+  const note = async (path: string | null) => {
+    // A guess that is noted would hold the gate shut for a day, or open it while mirroring is off.
+    if (flag.isSure) await NOTE_FLAG.run(statements, noteOf(path, flag, context));
+  };
+  await note(null);
   const failed: string[] = [];
   /** Those for which the step went well. */
   const each = async (
@@ -58,8 +62,8 @@ export async function runCanaryRound(
     return some.filter((_, place) => went[place]);
   };
   const flying = await each(paths, async (path) => {
-    await NOTE_FLAG.run(statements, noteOf(path.name, flag, context));
-    const isOn = modeOfPath(flag, path.name) !== 'off';
+    await note(path.name);
+    const isOn = !flag.isSure || modeOfPath(flag, path.name) !== 'off';
     onVerdict(path.name, isOn ? await lookForCanary(path, context) : null);
     return isOn;
   });

@@ -186,11 +186,6 @@ const KIND_TABLE = {
     severity: null,
     meaning: "A row that only an old app's claim brought.",
   },
-  late: {
-    causes: ['in_flight'],
-    severity: 'info',
-    meaning: 'An event took longer than five minutes.',
-  },
   ancestor_overwrite: {
     causes: ['ancestor_overwrite'],
     severity: null,

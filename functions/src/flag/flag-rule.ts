@@ -31,6 +31,8 @@ export interface FlagRule {
   paths: PathsRule;
   /** What an operator should correct in Remote Config. */
   complaint: string | null;
+  /** False = Remote Config could not be read, and nothing was known: nobody else need see the same. */
+  isSure: boolean;
 }
 
 /** For whom a path is mirrored. */
@@ -51,6 +53,7 @@ export function ruleOfParameter(enabled: boolean, complaint: string | null = nul
     detail: {},
     paths: ALL_PATHS_ON,
     complaint,
+    isSure: true,
   };
 }
 
@@ -97,6 +100,7 @@ export function ruleOfTemplate(
     detail: isSame ? {} : detailOf(flag, parameter),
     paths: ALL_PATHS_ON,
     complaint: complaints.length === 0 ? null : [...new Set(complaints)].join('; '),
+    isSure: true,
   };
 }
 

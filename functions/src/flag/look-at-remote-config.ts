@@ -46,7 +46,9 @@ export async function lookAtRemoteConfig(
     return withPaths(ruleOfTemplate(template, parameter, prepare), template, options);
   } catch (error) {
     const complaint = `Remote Config can't be read: ${reasonOf(error)}`;
-    return known === null ? ruleOfParameter(parameter, complaint) : { ...known, complaint };
+    return known === null
+      ? { ...ruleOfParameter(parameter, complaint), isSure: false }
+      : { ...known, complaint };
   }
 }
 

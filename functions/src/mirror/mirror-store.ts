@@ -110,15 +110,19 @@ export class LazyStore {
 /**
  * Notes changes of the flag, or of one path's, in `mirror.coverage`, as the instance that saw them.
  * Switching off costs this one write, before the connection is closed; an instance that starts while it is
- * off writes nothing. Not worth failing an event for: the canary notes what it sees every five minutes.
+ * off connects to nothing. Not worth failing an event for: the canary notes what it sees every five minutes.
  */
 export async function noteFlagChanges(
   changes: readonly FlagChange[],
   flag: Pick<FlagWatch, 'mode'>,
   store: LazyStore,
 ): Promise<void> {
-  // At its first look an instance has nothing to tell but that a part of the couples is on.
-  const told = changes.filter(({ before, after }) => before !== null || after === 'percent');
+  // At its first look an instance tells that mirroring is on, in case nobody has; an instance that starts while it is
+  // off, or guesses, tells nothing.
+  const told = changes.filter(
+    ({ path, before, after, rule }) =>
+      rule.isSure && (before !== null || (path === null && after !== 'off')),
+  );
   if (told.length === 0) return;
   store.enter();
   try {
