@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { PATHS } from '../functions/src/app-paths';
 import { openPostgres, openReadings, openRtdb } from '../functions/src/deploy/from-environment';
 import type { GateAnswer } from '../functions/src/gate/gate';
+import { DATABASE_CLOCK } from '../functions/src/gate/rates';
 import { judgeAndNote, readGate, THRESHOLD } from '../functions/src/gate/read-gate';
 import { gateSentence } from '../functions/src/gate/sentence';
 import { PROOF_TIMES, type ProofTimes } from '../functions/src/readings/proof-times';
@@ -30,7 +31,7 @@ const REQUESTS = 8;
 /** For a minute after the flag was seen on others may not have looked. Here nobody else mirrors. */
 const SEEN_BY_ALL = `
 update mirror.coverage
-set to_at = clock_timestamp()
+set to_at = greatest(from_at, $1::timestamptz)
 where detail ->> 'by' = 'migrate' and to_at > clock_timestamp()
 `;
 
@@ -74,8 +75,9 @@ export function openProof(emulators: Emulators, databaseUrl: string): Proof {
   const flyCanaries = () => callScheduled(emulators, 'mirrorCanary');
   return {
     async begin() {
+      const { now } = await DATABASE_CLOCK.one(statements);
       await flyCanaries();
-      await statements.run(SEEN_BY_ALL, []);
+      await statements.run(SEEN_BY_ALL, [now]);
     },
     flyCanaries,
     async readAll() {
