@@ -102,7 +102,7 @@ test.each([
   ['QUEST_MIRROR_DATABASE_URL', 'secret', undefined],
   ['RTDB_INSTANCE', 'string', undefined],
   ['RTDB_REGION', 'string', 'us-central1'],
-  ['ENABLE_SUPABASE_DUAL_WRITE', 'boolean', true],
+  ['ENABLE_SUPABASE_DUAL_WRITE', 'boolean', false],
   ['DATABASE_POOL_MAX', 'int', 1],
   ['MAX_INSTANCES', 'int', 20],
   ['RETENTION_DAYS', 'int', 0],
@@ -119,9 +119,11 @@ test.each([
   expect(found.map((param) => [param.type, param.default])).toEqual([[type, value]]);
 });
 
-test('only the emulator listens to every instance by default', async () => {
+test('only the emulator listens to every instance and mirrors by default', async () => {
   const { params } = await discover({ FUNCTIONS_EMULATOR: 'true' });
-  expect(params.find((param) => param.name === 'RTDB_INSTANCE')?.default).toBe('*');
+  const defaultOf = (name: string) => params.find((param) => param.name === name)?.default;
+  expect(defaultOf('RTDB_INSTANCE')).toBe('*');
+  expect(defaultOf('ENABLE_SUPABASE_DUAL_WRITE')).toBe(true);
 });
 
 test('a secret that is in the environment does not get into the manifest', async () => {

@@ -77,6 +77,22 @@ test.each([
   expect(await connections()).toBe(outcome === 'disabled' ? 0 : 1);
 });
 
+test('of two instances of a kit in one project each has a flag of its own, and else the flag of all', async () => {
+  const parameters = {
+    ...OFF.parameters,
+    ENABLE_SUPABASE_DUAL_WRITE_STAGING_EU: { defaultValue: { value: 'true' } },
+  };
+  stub.answer = { template: { ...OFF, parameters } };
+  const outcomes: string[] = [];
+  for (const instance of ['staging-eu', 'live']) {
+    const env = { ...stub.env, FIREBASE_KIT_INSTANCE_ID: instance };
+    runtime = await startRuntime({ databaseUrl: database.url, env, preload: CLOCK_AHEAD });
+    outcomes.push((await mirrored(runtime)).outcome);
+    await runtime.stop();
+  }
+  expect(outcomes).toEqual(['applied', 'disabled']);
+});
+
 test('the flag counts in a parameter group; what is not understood there is a warning', async () => {
   const group = (value: JsonValue) => ({
     parameterGroups: { Backend: { parameters: { ENABLE_SUPABASE_DUAL_WRITE: value } } },
@@ -107,6 +123,7 @@ test.each<[string, RemoteConfigStub['answer'], string]>([
   for (const [parameter, mode] of [[true, 'on'] as const, [false, 'off'] as const]) {
     const rule = await lookAtRemoteConfig(null, {
       ...{ projectId: 'demo-quests', accessToken: async () => stub.token, parameter, paths: [] },
+      instance: null,
       baseUrl: stub.env.FIREBASE_REMOTE_CONFIG_URL_BASE ?? '',
       prepareEvaluation,
     });

@@ -36,6 +36,51 @@ test.each([true, false])(
   },
 );
 
+describe('an instance of a kit', () => {
+  const text = (value: string) => ({ defaultValue: { value } });
+  const ofInstance = async (instance: string | null, parameters: object) =>
+    ruleOfTemplate(parseServerTemplate({ parameters }), false, await prepareEvaluation(), instance);
+
+  test.each<[string, string | null, object, string]>([
+    [
+      'its own over that of all',
+      'staging',
+      { [`${FLAG}_STAGING`]: text('true'), [FLAG]: text('false') },
+      'on',
+    ],
+    [
+      'its own, off',
+      'staging',
+      { [`${FLAG}_STAGING`]: text('false'), [FLAG]: text('true') },
+      'off',
+    ],
+    [
+      'that of all where it has none',
+      'staging',
+      { [`${FLAG}_LIVE`]: text('false'), [FLAG]: text('true') },
+      'on',
+    ],
+    ['a name with - and _', 'my-app_2', { [`${FLAG}_MY_APP_2`]: text('true') }, 'on'],
+    ['none but that of another', 'staging', { [`${FLAG}_LIVE`]: text('true') }, 'off'],
+    [
+      'no kit, whatever instances there are',
+      null,
+      { [`${FLAG}_LIVE`]: text('true'), [FLAG]: text('false') },
+      'off',
+    ],
+  ])('%s', async (_case, instance, parameters, mode) => {
+    expect(await ofInstance(instance, parameters)).toMatchObject({ mode, complaint: null });
+  });
+
+  test('its own name in another letter case is complained of, whatever decides', async () => {
+    const misspelt = { [`${FLAG}_staging`]: text('false'), [FLAG]: text('true') };
+    expect(await ofInstance('staging', misspelt)).toMatchObject({
+      mode: 'on',
+      complaint: expect.stringContaining('another letter case'),
+    });
+  });
+});
+
 test.each([true, false])(
   '"use in-app default" leaves it to %s of the deployment',
   async (parameter) => {

@@ -113,6 +113,15 @@ test('a name in another letter case, and one that is there twice, are complained
   ).toMatchObject({ off: ['steps'], complaints: [expect.stringContaining('more than once')] });
 });
 
+test('an instance of a kit has its own parameter over that of all', () => {
+  const parameters = { [PATHS_OFF]: value('steps'), [`${PATHS_OFF}_STAGING`]: value('lp_awards') };
+  const offFor = (instance: string | null) => {
+    const { paths } = pathsOfTemplate(parseServerTemplate({ parameters }), DECLARED, instance);
+    return [...paths.off];
+  };
+  expect(['staging', 'live', null].map(offFor)).toEqual([['lp_awards'], ['steps'], ['steps']]);
+});
+
 test('a long name is cut', () => {
   expect(read(value('x'.repeat(1_000))).complaints[0]?.length).toBeLessThan(120);
 });

@@ -2,7 +2,7 @@ import { apiSettings, proofTimes, readSettings } from '../../functions/src/deplo
 
 test('a parameter that is not set, or set to nothing, has its default', () => {
   const defaults = {
-    mirroringEnabled: true,
+    mirroringEnabled: false,
     databaseAuthority: undefined,
     connectionsMax: 1,
     retentionDays: 0,
@@ -12,10 +12,15 @@ test('a parameter that is not set, or set to nothing, has its default', () => {
   expect(readSettings({ ENABLE_SUPABASE_DUAL_WRITE: '', DATABASE_POOL_MAX: '' })).toEqual(defaults);
 });
 
+test('mirroring is on without anybody turning it on in the emulators alone', () => {
+  expect(readSettings({ FUNCTIONS_EMULATOR: 'true' }).mirroringEnabled).toBe(true);
+  expect(readSettings({ K_SERVICE: 'mirrorquestcompletion' }).mirroringEnabled).toBe(false);
+});
+
 test('parameters are read', () => {
-  const env = { ENABLE_SUPABASE_DUAL_WRITE: 'False', DATABASE_POOL_MAX: '3', RETENTION_DAYS: '30' };
+  const env = { ENABLE_SUPABASE_DUAL_WRITE: 'True', DATABASE_POOL_MAX: '3', RETENTION_DAYS: '30' };
   expect(readSettings(env)).toMatchObject({
-    mirroringEnabled: false,
+    mirroringEnabled: true,
     connectionsMax: 3,
     retentionDays: 30,
   });

@@ -15,6 +15,7 @@ import { googleToken } from './google-token';
 import { prepareEvaluation } from './prepare-evaluation';
 import {
   type Environment,
+  kitInstanceOf,
   postgresConfig,
   projectOf,
   proofTimes,
@@ -92,7 +93,8 @@ export function openFlag(
   const baseUrl = remoteConfigUrl(env);
   const projectId = projectOf(env);
   const accessToken = googleToken();
-  const options = { projectId, accessToken, parameter, paths, prepareEvaluation };
+  const instance = kitInstanceOf(env);
+  const options = { projectId, accessToken, parameter, instance, paths, prepareEvaluation };
   return async (known) => {
     const rule =
       baseUrl === null

@@ -12,6 +12,8 @@ export interface Parameter<Value> {
   kind: 'secret' | 'string' | 'boolean' | 'int' | 'environment';
   /** Of one that is not set, or set to nothing; none, and an empty one: it stays undefined. */
   default?: string | number | boolean;
+  /** In the emulators, where that is another. */
+  inEmulator?: string | number | boolean;
   description: string;
   /** @throws ConfigurationError that says what was expected, and repeats nothing */
   parse(text: string): Value;
@@ -42,7 +44,9 @@ export const PARAMETERS = {
   },
   ENABLE_SUPABASE_DUAL_WRITE: {
     kind: 'boolean',
-    default: true,
+    // Remote Config that can't be read must not mirror everybody before anybody has decided to.
+    default: false,
+    inEmulator: true,
     description: 'Whether writes are mirrored, unless Remote Config says otherwise',
     parse: trueOrFalse,
   },

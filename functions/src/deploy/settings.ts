@@ -44,14 +44,19 @@ for (const [name, parameter] of Object.entries<Parameter<unknown>>(PARAMETERS)) 
   if (parameter.kind === 'string') defineString(name, manifestOf(parameter));
 }
 
-function manifestOf<Default>({
-  default: byDefault,
-  description,
-}: {
-  default?: unknown;
+function manifestOf<Default>(parameter: Omit<Parameter<unknown>, 'parse'>): {
+  default: Default;
   description: string;
-}): { default: Default; description: string } {
-  return { default: byDefault as Default, description };
+} {
+  const { description } = parameter;
+  return { default: defaultIn(process.env, parameter) as Default, description };
+}
+
+function defaultIn(
+  env: Environment,
+  { default: byDefault, inEmulator = byDefault }: Omit<Parameter<unknown>, 'parse'>,
+): Parameter<unknown>['default'] {
+  return isEmulator(env) ? inEmulator : byDefault;
 }
 
 /**
@@ -64,8 +69,7 @@ export function read<Name extends ParameterName>(
   name: Name,
 ): ParameterValue<Name> | undefined {
   const { parse, ...parameter }: Parameter<unknown> = PARAMETERS[name];
-  const byDefault = String(parameter.default ?? '');
-  const text = settingText(env[name]) || byDefault;
+  const text = settingText(env[name]) || String(defaultIn(env, parameter) ?? '');
   if (text === '') return undefined;
   return naming(name, () => parse(text)) as ParameterValue<Name>;
 }
@@ -185,6 +189,11 @@ export function rtdbConfig(env: Environment): RtdbAccess {
 /** The id of the project; empty = the environment names none. */
 export function projectOf(env: Environment): string {
   return settingText(env.GCLOUD_PROJECT) || settingText(env.GOOGLE_CLOUD_PROJECT);
+}
+
+/** The instance of a function kit, as firebase-tools tells its functions; null = they are no kit's. */
+export function kitInstanceOf(env: Environment): string | null {
+  return settingText(env.FIREBASE_KIT_INSTANCE_ID) || null;
 }
 
 /** Whether this is the functions emulator. */

@@ -4,13 +4,17 @@ import type { Json, JsonObject } from '../values/json';
 import { ALL_PATHS_ON, type PathsRule } from './paths-rule';
 import { readCondition } from './read-condition';
 import {
+  decidingName,
   parameterOf,
   readText,
   type ServerTemplate,
   type TemplateParameter,
 } from './server-template';
 
-/** The flag's name: of the parameter of a deployment, and of the one in Remote Config over it. */
+/**
+ * The flag's name: of the parameter of a deployment, and of the one in Remote Config over it; there an
+ * instance of a kit may have one of its own, `ENABLE_SUPABASE_DUAL_WRITE_STAGING`.
+ */
 export const FLAG = 'ENABLE_SUPABASE_DUAL_WRITE';
 
 /** For whom mirroring is on. */
@@ -64,20 +68,18 @@ export function ruleOfParameter(enabled: boolean, complaint: string | null = nul
  *
  * @param parameter what the parameter of the deployment says
  * @param prepare makes the evaluation of conditions, in the order of their priority
+ * @param instance of a kit; null = the functions are no kit's
  */
 export function ruleOfTemplate(
   template: ServerTemplate,
   parameter: boolean,
   prepare: (conditions: readonly Json[]) => FindFirst,
+  instance: string | null = null,
 ): FlagRule {
-  const flag = parameterOf(template, FLAG);
-  if (flag === null) {
-    const isMisspelt = template.parameters.some(({ name }) => name.toUpperCase() === FLAG);
-    return ruleOfParameter(
-      parameter,
-      isMisspelt ? "the flag's name is in another letter case" : null,
-    );
-  }
+  const { name, isMisspelt } = decidingName(template, FLAG, instance);
+  const misspelt = isMisspelt ? ["the flag's name is in another letter case"] : [];
+  const flag = parameterOf(template, name);
+  if (flag === null) return ruleOfParameter(parameter, misspelt[0]);
   const { branches, otherwise, isKnown } = branchesOf(flag);
   const values = [...branches.map(({ value }) => value), ...(otherwise ? [otherwise] : [])];
   const decisions = new Set(values.map(({ enabled }) => enabled ?? parameter));
@@ -87,6 +89,7 @@ export function ruleOfTemplate(
   const decide = (coupleId: string | null) =>
     (branches[findFirst(coupleId)]?.value ?? otherwise)?.enabled ?? parameter;
   const complaints = [
+    ...misspelt,
     ...flag.complaints,
     ...values.flatMap(({ complaint }) => complaint ?? []),
     ...(isKnown ? [] : ["a condition that can't be evaluated here, so it holds for nobody"]),

@@ -13,6 +13,8 @@ export interface RemoteConfigOptions {
   accessToken(): Promise<string>;
   /** What the parameter of the deployment says. */
   parameter: boolean;
+  /** Of a kit; null = the functions are no kit's. */
+  instance: string | null;
   /** The names of all paths. */
   paths: readonly string[];
   /** Loads what evaluates conditions, in the order of their priority. */
@@ -36,14 +38,14 @@ export async function lookAtRemoteConfig(
   known: FlagRule | null,
   options: RemoteConfigOptions,
 ): Promise<FlagRule> {
-  const { parameter, prepareEvaluation, timeoutMs = LOOK_TIMEOUT_MS } = options;
+  const { parameter, instance, prepareEvaluation, timeoutMs = LOOK_TIMEOUT_MS } = options;
   try {
     // Before the time runs: loading keeps the CPU, and an answer that came meanwhile would be too late.
     const prepare = await prepareEvaluation();
     const signal = AbortSignal.timeout(timeoutMs);
     // The token has no deadline of its own.
     const template = parseServerTemplate(await orAborted(fetchTemplate(options, signal), signal));
-    return withPaths(ruleOfTemplate(template, parameter, prepare), template, options);
+    return withPaths(ruleOfTemplate(template, parameter, prepare, instance), template, options);
   } catch (error) {
     const complaint = `Remote Config can't be read: ${reasonOf(error)}`;
     return known === null
@@ -55,9 +57,9 @@ export async function lookAtRemoteConfig(
 function withPaths(
   rule: FlagRule,
   template: ServerTemplate,
-  { paths: declared }: RemoteConfigOptions,
+  { paths: declared, instance }: RemoteConfigOptions,
 ): FlagRule {
-  const { paths, complaints } = pathsOfTemplate(template, declared);
+  const { paths, complaints } = pathsOfTemplate(template, declared, instance);
   const all = [...(rule.complaint === null ? [] : [rule.complaint]), ...complaints];
   return { ...rule, paths, complaint: all.length === 0 ? null : all.join('; ') };
 }

@@ -1,12 +1,16 @@
 import { readCondition } from './read-condition';
 import {
+  decidingName,
   parameterOf,
   readText,
   type ServerTemplate,
   type TemplateParameter,
 } from './server-template';
 
-/** In Remote Config alone: the names of paths that are not mirrored for now, joined by commas. */
+/**
+ * In Remote Config alone: the names of paths that are not mirrored for now, joined by commas. An instance
+ * of a kit may have one of its own, `MIRROR_PATHS_OFF_STAGING`.
+ */
 export const PATHS_OFF = 'MIRROR_PATHS_OFF';
 
 /** Which paths are off, until the next look. */
@@ -26,17 +30,19 @@ const MAX_SHOWN = 60;
  * doesn't hold for all or none can't be decided, so it holds for nobody, with a complaint. Pure.
  *
  * @param declared the names of all paths
+ * @param instance of a kit; null = the functions are no kit's
  */
 export function pathsOfTemplate(
   template: ServerTemplate,
   declared: readonly string[],
+  instance: string | null = null,
 ): { paths: PathsRule; complaints: string[] } {
   const { version } = template;
-  const parameter = parameterOf(template, PATHS_OFF);
+  const { name: deciding, isMisspelt } = decidingName(template, PATHS_OFF, instance);
+  const misspelt = isMisspelt ? [`${PATHS_OFF}: its name is in another letter case`] : [];
+  const parameter = parameterOf(template, deciding);
   if (parameter === null) {
-    const isMisspelt = template.parameters.some(({ name }) => name.toUpperCase() === PATHS_OFF);
-    const complaints = isMisspelt ? [`${PATHS_OFF}: its name is in another letter case`] : [];
-    return { paths: { off: new Set(), version }, complaints };
+    return { paths: { off: new Set(), version }, complaints: misspelt };
   }
   const { value, complaints } = decidedValue(parameter);
   const read = value === undefined || value === null ? 'in_app_default' : readText(value);
@@ -52,7 +58,10 @@ export function pathsOfTemplate(
   }
   return {
     paths: { off: new Set(names.filter((name) => declared.includes(name))), version },
-    complaints: [...parameter.complaints, ...complaints].map((each) => `${PATHS_OFF}: ${each}`),
+    complaints: [
+      ...misspelt,
+      ...[...parameter.complaints, ...complaints].map((each) => `${deciding}: ${each}`),
+    ],
   };
 }
 

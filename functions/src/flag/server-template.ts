@@ -64,6 +64,37 @@ export function parseServerTemplate(json: unknown): ServerTemplate {
   };
 }
 
+/** The name that a parameter has for one instance of a kit alone: `MIRROR_PATHS_OFF_STAGING`. */
+export function ownName(name: string, instance: string | null): string {
+  return instance === null ? name : `${name}_${instance.replaceAll('-', '_').toUpperCase()}`;
+}
+
+/** Which parameter decides, and whether one looks like it in another letter case. */
+export interface DecidingName {
+  name: string;
+  isMisspelt: boolean;
+}
+
+/**
+ * The parameter that decides for an instance: its own where the template has that, else that of all.
+ *
+ * @param instance of a kit; null = the functions are no kit's
+ */
+export function decidingName(
+  { parameters }: ServerTemplate,
+  name: string,
+  instance: string | null,
+): DecidingName {
+  const own = ownName(name, instance);
+  const meant = [own, name];
+  return {
+    name: parameters.some((each) => each.name === own) ? own : name,
+    isMisspelt: parameters.some(
+      (each) => !meant.includes(each.name) && meant.includes(each.name.toUpperCase()),
+    ),
+  };
+}
+
 /**
  * The part of a template that decides about one parameter; null where the template has no such one.
  *

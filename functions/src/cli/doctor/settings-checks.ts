@@ -46,7 +46,13 @@ export function parametersCheck(values: Environment, here: Environment): Diagnos
 }
 
 /** Who decides whether writes are mirrored, and what it says. Pure. */
-function flagCheck({ mode, source, paths, complaint }: FlagRule): Diagnosis {
+export function flagCheck({ mode, source, paths, complaint }: FlagRule): Diagnosis {
+  if (mode === 'off' && source === 'parameter' && complaint === null) {
+    return warn(
+      'off: nobody has turned it on',
+      'when the other checks are ok, turn it on: docs/runbook.md, "The flag"',
+    );
+  }
   const flag = mode === 'percent' ? 'on for a part of the couples' : mode;
   const off = [...paths.off].join(', ');
   const state = off === '' ? flag : `${flag}, but not for ${off}`;
@@ -77,7 +83,8 @@ export const SETTINGS_CHECKS: readonly Check[] = [
           baseUrl: env.FIREBASE_REMOTE_CONFIG_URL_BASE || REMOTE_CONFIG,
           accessToken: googleToken(),
           paths: declared().paths.map(({ name }) => name),
-          parameter: read(values, 'ENABLE_SUPABASE_DUAL_WRITE') ?? true,
+          parameter: read(values, 'ENABLE_SUPABASE_DUAL_WRITE') ?? false,
+          instance: null,
           prepareEvaluation,
           timeoutMs: LOOK_TIMEOUT_MS,
         }),
