@@ -73,6 +73,14 @@ function verdictLines(simulation: Simulation): string[] {
   return ['NOT as expected:', ...failures.map((failure) => `  ${failure}`)];
 }
 
+/** One world of a sweep, as soon as it is judged. */
+export function formatWorld(simulation: Simulation): string {
+  const failures = disappointments(simulation);
+  const result = failures.length === 0 ? 'ok' : `FAILED\n  ${failures.join('\n  ')}`;
+  const seconds = (simulation.durationMs / 1_000).toFixed(1);
+  return `${nameOf(simulation)}, seed ${simulation.request.seed}, ${seconds} s: ${result}\n`;
+}
+
 /** One line for each simulation: what came of its faults. */
 export function formatSweep(simulations: readonly Simulation[]): string {
   const rows = simulations.map((simulation) => {
@@ -88,10 +96,7 @@ export function formatSweep(simulations: readonly Simulation[]): string {
   const heading = [
     ...['faults', 'events', 'differ', 'named, unknown, wrong', 'causes', 'gate', 'result'],
   ];
-  const failures = simulations.flatMap((simulation) =>
-    disappointments(simulation).map((failure) => `${nameOf(simulation)}: ${failure}`),
-  );
-  return `${[...formatTable(heading, rows), ...failures].join('\n')}\n`;
+  return `\n${formatTable(heading, rows).join('\n')}\n`;
 }
 
 function nameOf({ request }: Simulation): string {

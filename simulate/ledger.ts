@@ -48,18 +48,21 @@ export class Ledger {
   readonly #leaves = new Map<string, LeafBook>();
   readonly #byEvent = new Map<string, { leaf: LeafBook; n: number }>();
 
-  #depth = 0;
+  /** By node, the number of the last write that was made there. */
+  readonly #writes = new Map<string, number>();
+  #written = 0;
 
-  /** A write is about to be made at that node; its events come before the next one's. */
+  /** A write is about to be made at that node. Its events come later, when the next one may be made already. */
   writesAt(path: readonly string[]): void {
-    this.#depth = path.length;
+    this.#written += 1;
+    this.#writes.set(path.join('/'), this.#written);
   }
 
   /** @param lostBy the faults by which the mirror won't take it */
   wrote(path: MirroredPath, event: DatabaseEvent, lostBy: readonly Fault[]): void {
     const leaf = this.#leafAt(path, event.ref);
     const payload = payloadOf(path, valueAfter(event.data.data, event.data.delta), event);
-    const isErasedFromAbove = payload === null && this.#depth < event.ref.split('/').length;
+    const isErasedFromAbove = payload === null && this.#wasWrittenAbove(event.ref);
     leaf.entries.push({ payload, lostBy, isErasedFromAbove });
     this.#byEvent.set(event.id, { leaf, n: leaf.entries.length - 1 });
   }
@@ -104,6 +107,14 @@ export class Ledger {
       culprits: culpritsOf(leaf),
       isErasedFromAbove: leaf.entries.at(-1)?.isErasedFromAbove ?? false,
     }));
+  }
+
+  /** Whether the last write that changed the leaf was made at a node above it. */
+  #wasWrittenAbove(ref: string): boolean {
+    const keys = ref.split('/');
+    const above = keys.slice(0, -1).map((_, n) => keys.slice(0, n + 1).join('/'));
+    const lastAbove = Math.max(...above.map((node) => this.#writes.get(node) ?? 0));
+    return lastAbove > (this.#writes.get(ref) ?? 0);
   }
 
   #undo(leaf: LeafBook, row: Row | null, by: Fault): void {

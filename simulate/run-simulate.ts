@@ -8,9 +8,9 @@ import { type LocalPostgres, startPostgres } from '../local/embedded-postgres';
 import { Cleanups } from './cleanups';
 import { disappointments } from './expectations';
 import type { Fault } from './faults';
-import { formatSimulation, formatSweep, plainSimulation } from './format-simulation';
+import { formatSimulation, formatSweep, formatWorld, plainSimulation } from './format-simulation';
 import { createDatabase, isEmptyDatabase } from './scratch-database';
-import { ALL_PAIRS, EACH_FAULT, simulate, simulateWith } from './simulate';
+import { ALL_PAIRS, drawnOrder, EACH_FAULT, simulate, simulateWith } from './simulate';
 import { environmentOf, type Simulation, type SimulationRequest } from './simulation';
 
 const FUNCTIONS = join(__dirname, '..', 'functions');
@@ -25,9 +25,16 @@ export interface SimulateOptions {
   days: number;
   eachFault?: true;
   allPairs?: true;
+  part?: SweepPart;
   databaseUrlEnv?: string;
   json?: true;
   keep?: true;
+}
+
+/** The n-th of so many parts. */
+export interface SweepPart {
+  n: number;
+  of: number;
 }
 
 /** Plays, prints, and rejects where it did not come out as expected. */
@@ -67,13 +74,22 @@ export async function runSimulate(
 }
 
 /** The sets of faults that are played one after the other; null = one world, as asked. */
-function sweepOf({ eachFault, allPairs }: SimulateOptions): readonly (readonly Fault[])[] | null {
-  return eachFault ? EACH_FAULT : allPairs ? ALL_PAIRS : null;
+function sweepOf({
+  eachFault,
+  allPairs,
+  part,
+}: SimulateOptions): readonly (readonly Fault[])[] | null {
+  const sweep = eachFault ? EACH_FAULT : allPairs ? ALL_PAIRS : null;
+  if (sweep === null || part === undefined) return sweep;
+  return drawnOrder(sweep).filter((_, place) => place % part.of === part.n - 1);
 }
 
 function refuseContradictions(options: SimulateOptions): void {
-  const { eachFault, allPairs, faults, databaseUrlEnv, keep } = options;
+  const { eachFault, allPairs, faults, databaseUrlEnv, keep, part } = options;
   if (eachFault && allPairs) throw new UsageError('--each-fault and --all-pairs are two things');
+  if (part && !eachFault && !allPairs) {
+    throw new UsageError('--part is of --each-fault or --all-pairs');
+  }
   if (sweepOf(options) && (faults.length > 0 || databaseUrlEnv || keep)) {
     const name = eachFault ? '--each-fault' : '--all-pairs';
     throw new UsageError(`${name} takes no --faults, --database-url-env or --keep`);
@@ -111,7 +127,9 @@ async function playEach(
   const simulations: Simulation[] = [];
   const showProgress = progressOn(context, ` of ${sweep.length} simulations`);
   for (const faults of sweep) {
-    simulations.push(await simulateWith(faults, request, server, cleanups));
+    const simulation = await simulateWith(faults, request, server, cleanups);
+    simulations.push(simulation);
+    if (!options.json) context.writeOut(formatWorld(simulation));
     showProgress(simulations.length, sweep.length);
   }
   return simulations;

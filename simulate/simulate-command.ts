@@ -1,7 +1,7 @@
 import type { RegisterCommand } from '../functions/src/cli/main';
 import { UsageError } from '../functions/src/errors/mirror-error';
 import { FAULTS, type Fault } from './faults';
-import type { SimulateOptions } from './run-simulate';
+import type { SimulateOptions, SweepPart } from './run-simulate';
 
 type SimulateArguments = Omit<SimulateOptions, 'faults'> & { faults?: Fault[] };
 
@@ -27,6 +27,7 @@ export const registerSimulate: RegisterCommand = (program, context) => {
     .option('--instances <n>', 'function instances', wholeNumber('--instances', 1, 20), 1)
     .option('--each-fault', 'no fault, then each alone (default: 8 couples, rate 20)')
     .option('--all-pairs', 'every two faults (default: 8 couples, rate 20)')
+    .option('--part <n/of>', 'one part of these only, such as 1/9: a drawn order, cut evenly', part)
     .option('--database-url-env <name>', 'environment variable with the URL of an EMPTY database')
     .option('--json', 'print one JSON object')
     .option('--keep', 'keep both stores until Ctrl-C')
@@ -43,6 +44,12 @@ function wholeNumber(name: string, least: number, most: number): (text: string) 
     if (value >= least && value <= most) return value;
     throw new UsageError(`${name}: expected a whole number from ${least} to ${most}`);
   };
+}
+
+function part(text: string): SweepPart {
+  const [, n = '', of = ''] = /^(\d{1,3})\/(\d{1,3})$/.exec(text) ?? [];
+  if (Number(n) >= 1 && Number(n) <= Number(of)) return { n: Number(n), of: Number(of) };
+  throw new UsageError('--part: expected n/of, such as 1/9');
 }
 
 function faultList(text: string): Fault[] {

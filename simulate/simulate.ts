@@ -13,6 +13,7 @@ import { type Judgement, judgeRecord } from './judge';
 import { type Played, play } from './play';
 import { NAMESPACE, scaledTimes } from './proof';
 import { createDatabase } from './scratch-database';
+import { seededRandom } from './seeded-random';
 import type { Simulation, SimulationRequest } from './simulation';
 import { keysOfStores, openDifferences } from './stores';
 import { worldOf } from './world';
@@ -106,6 +107,15 @@ export const EACH_FAULT: readonly (readonly Fault[])[] = [[], ...FAULTS.map((fau
 export const ALL_PAIRS: readonly (readonly Fault[])[] = FAULTS.flatMap((one, place) =>
   FAULTS.slice(place + 1).map((other) => [one, other]),
 );
+
+/** The order in which a sweep's parts, and the suite's pairs, are drawn: always the same. Pure. */
+export function drawnOrder(sweep: readonly (readonly Fault[])[]): (readonly Fault[])[] {
+  const random = seededRandom(ORDER_SEED);
+  const left = [...sweep];
+  return sweep.map(() => left.splice(random() * left.length, 1)[0] ?? []);
+}
+
+const ORDER_SEED = 42;
 
 /** Plays the same world with these faults, on a database of its own. */
 export async function simulateWith(

@@ -48,6 +48,8 @@ test('a database that holds anything is refused, and stays as it is', async () =
 test.each([
   ['a fault that is none', ['--faults', 'drop,gremlins'], 'gremlins'],
   ['each fault alone, and some', ['--each-fault', '--faults', 'drop'], '--each-fault'],
+  ['a part of no sweep', ['--part', '1/9'], '--part'],
+  ['a part beyond all', ['--all-pairs', '--part', '10/9'], '--part'],
   ['an outage of someone else', ['--faults', 'outage', '--database-url-env', 'X'], 'outage'],
   ['no couples', ['--couples', '0'], '--couples'],
   ['a rate beyond all', ['--rate', '101'], '--rate'],

@@ -110,6 +110,20 @@ test('where mirroring was off for a part of the bounds, nobody knows whether the
   expect(causeOf({ ...wasIn, ...late }).cause).toBe('retries_exhausted');
 });
 
+test.each([
+  ['ended before the look', at('11:59:00'), 'unknown'],
+  ['lasts', null, 'flag_disabled'],
+])(
+  'a row that came while the look went on is older than what is missing: a pause that %s',
+  (_, to, cause) => {
+    const row = { ...ROW, eventTime: at('12:00:05'), mirroredAt: at('12:00:06') };
+    const gaps = [gap('flag_off', SHARD.beganAt, to)];
+    const { compared } = known({}, row);
+    const more: Partial<Circumstances> = { kind: 'missing_in_rtdb', compared, writtenAfter: null };
+    expect(causeOf(known({ ...more, shard: { ...SHARD, gaps } })).cause).toBe(cause);
+  },
+);
+
 const DIRECT: PastWrite = {
   ...{
     operation: 'delete',

@@ -268,33 +268,37 @@ function retriesExhausted(known: Circumstances): Found {
 
 /**
  * When the write was made that one store doesn't show: since the last agreeing look, at the earliest since mirroring
- * began, and after what the row shows; until the look that saw it differ.
+ * began, and after what the row shows; until the look that saw it differ. A row can come while that look goes on: then
+ * the write did so as well.
  */
-function spanOf(
-  { compared, isOver, writtenAfter, writtenBefore, shard }: Circumstances,
-  byRow = true,
-): Span {
+function spanOf(known: Circumstances, byRow = true): Span {
+  const { compared, isOver, writtenAfter, writtenBefore, shard } = known;
   const row = byRow && !isOver ? (compared?.row ?? null) : null;
-  const since = [writtenAfter ?? shard.bornAfter ?? shard.beganAt, shownSince(row)];
-  const after = since
-    .filter((at) => at !== null && at <= writtenBefore)
-    .sort()
-    .at(-1);
-  return { fromMs: millisOf(after ?? writtenBefore), toMs: millisOf(writtenBefore) };
+  const toMs = millisOf(writtenBefore);
+  const sinceMs = millisOf(writtenAfter ?? shard.bornAfter ?? shard.beganAt);
+  const fromMs = Math.max(Math.min(sinceMs, toMs), shownSinceMs(row));
+  return { fromMs, toMs: fromMs > toMs ? Math.max(fromMs, lookEndMs(known)) : toMs };
 }
 
-/** Up to when the row shows RTDB as it was. A claim is no witness of it. */
-function shownSince(row: Row | null): string | null {
-  if (row === null || row.origin === 'client') return null;
-  return row.origin === 'rtdb' ? row.eventTime : row.mirroredAt;
+/** Up to when the row shows RTDB as it was, by the earlier of both clocks. A claim is no witness of it. */
+function shownSinceMs(row: Row | null): number {
+  if (row === null || row.origin === 'client') return Number.NEGATIVE_INFINITY;
+  const mirroredMs = millisOf(row.mirroredAt);
+  if (row.origin !== 'rtdb') return mirroredMs;
+  return row.eventTime === null
+    ? Number.NEGATIVE_INFINITY
+    : Math.min(millisOf(row.eventTime), mirroredMs);
+}
+
+/** A look reads its rows a while after it began; by the second look it is over. */
+function lookEndMs({ writtenBefore, times }: Circumstances): number {
+  return millisOf(writtenBefore) + times.graceMs;
 }
 
 /** Whether a write past the mirror at that time can have led to it. One that a restore makes is the restore's. */
 function canHaveBeen(at: string, known: Circumstances): boolean {
-  const { writtenAfter, writtenBefore, shard, times } = known;
-  // A look reads its rows a while after it began; by the second look it is over.
-  const lookEndMs = millisOf(writtenBefore) + times.graceMs;
-  const isWithin = (writtenAfter === null || at > writtenAfter) && millisOf(at) <= lookEndMs;
+  const { writtenAfter, shard } = known;
+  const isWithin = (writtenAfter === null || at > writtenAfter) && millisOf(at) <= lookEndMs(known);
   const isOfRestore = shard.gaps.some(
     ({ reason, fromAt, toAt }) =>
       reason === 'restored' && fromAt <= at && (toAt === null || at <= toAt),
