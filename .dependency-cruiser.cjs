@@ -10,7 +10,7 @@ const FLOORS = [
   ['rtdb'],
   ['coverage', 'divergences'],
   ['flag'],
-  ['canary', 'mirror', 'new-path', 'purge'],
+  ['canary', 'identities', 'mirror', 'new-path', 'purge'],
   ['readings'],
   ['backup'],
   ['backfill', 'explain', 'gate', 'repair'],

@@ -52,7 +52,7 @@ CREATE INDEX daily_quests_tombstones ON rtdb.daily_quests USING btree (deleted_a
 CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.daily_quests FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('daily_quests', 'date_key', 'couple_id', 'date_key');
 CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.daily_quests FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('daily_quests', 'date_key', 'couple_id', 'date_key');
 alter table rtdb.daily_quests enable row level security;
-create policy own_live_rows on rtdb.daily_quests for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy own_live_rows on rtdb.daily_quests for select to public using (((deleted_at IS NULL) AND (couple_id ~~ ANY (( SELECT mirror.own_shards() AS own_shards)::text[]))));
 create policy quest_mirror_reader on rtdb.daily_quests for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on rtdb.daily_quests for all to quest_mirror_writer using (true) with check (true);
 grant select on rtdb.daily_quests to quest_mirror_reader;
@@ -86,7 +86,7 @@ CREATE INDEX lp_awards_tombstones ON rtdb.lp_awards USING btree (deleted_at) WHE
 CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.lp_awards FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('lp_awards', '', 'couple_id', 'award_id');
 CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.lp_awards FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('lp_awards', '', 'couple_id', 'award_id');
 alter table rtdb.lp_awards enable row level security;
-create policy own_live_rows on rtdb.lp_awards for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy own_live_rows on rtdb.lp_awards for select to public using (((deleted_at IS NULL) AND (couple_id ~~ ANY (( SELECT mirror.own_shards() AS own_shards)::text[]))));
 create policy quest_mirror_reader on rtdb.lp_awards for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on rtdb.lp_awards for all to quest_mirror_writer using (true) with check (true);
 grant select on rtdb.lp_awards to quest_mirror_reader;
@@ -121,7 +121,7 @@ CREATE INDEX memory_puzzles_tombstones ON rtdb.memory_puzzles USING btree (delet
 CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.memory_puzzles FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('memory_puzzles', '', 'couple_id', 'puzzle_id');
 CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.memory_puzzles FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('memory_puzzles', '', 'couple_id', 'puzzle_id');
 alter table rtdb.memory_puzzles enable row level security;
-create policy own_live_rows on rtdb.memory_puzzles for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy own_live_rows on rtdb.memory_puzzles for select to public using (((deleted_at IS NULL) AND (couple_id ~~ ANY (( SELECT mirror.own_shards() AS own_shards)::text[]))));
 create policy quest_mirror_reader on rtdb.memory_puzzles for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on rtdb.memory_puzzles for all to quest_mirror_writer using (true) with check (true);
 grant select on rtdb.memory_puzzles to quest_mirror_reader;
@@ -155,7 +155,7 @@ CREATE INDEX quest_completions_tombstones ON rtdb.quest_completions USING btree 
 CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.quest_completions FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quest_completions', 'date_key', 'couple_id', 'date_key', 'quest_id', 'user_id');
 CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.quest_completions FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quest_completions', 'date_key', 'couple_id', 'date_key', 'quest_id', 'user_id');
 alter table rtdb.quest_completions enable row level security;
-create policy own_live_rows on rtdb.quest_completions for select to public using (((deleted_at IS NULL) AND ((user_id = ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) OR (partner_id = ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")))));
+create policy own_live_rows on rtdb.quest_completions for select to public using (((deleted_at IS NULL) AND ((user_id = ANY (( SELECT mirror.own_ids() AS own_ids)::text[])) OR (partner_id = ANY (( SELECT mirror.own_ids() AS own_ids)::text[])))));
 create policy quest_mirror_api on rtdb.quest_completions for select to quest_mirror_api using (true);
 create policy quest_mirror_api_claim on rtdb.quest_completions for insert to quest_mirror_api using () with check (((origin = 'client'::text) AND (event_time = '-infinity'::timestamp with time zone)));
 create policy quest_mirror_api_note on rtdb.quest_completions for update to quest_mirror_api using (true) with check (true);
@@ -195,7 +195,7 @@ CREATE INDEX quiz_progression_tombstones ON rtdb.quiz_progression USING btree (d
 CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.quiz_progression FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quiz_progression', '', 'couple_id');
 CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.quiz_progression FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quiz_progression', '', 'couple_id');
 alter table rtdb.quiz_progression enable row level security;
-create policy own_live_rows on rtdb.quiz_progression for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy own_live_rows on rtdb.quiz_progression for select to public using (((deleted_at IS NULL) AND (couple_id ~~ ANY (( SELECT mirror.own_shards() AS own_shards)::text[]))));
 create policy quest_mirror_reader on rtdb.quiz_progression for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on rtdb.quiz_progression for all to quest_mirror_writer using (true) with check (true);
 grant select on rtdb.quiz_progression to quest_mirror_reader;
@@ -259,7 +259,7 @@ CREATE INDEX quiz_sessions_tombstones ON rtdb.quiz_sessions USING btree (deleted
 CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.quiz_sessions FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quiz_sessions', '', 'couple_id', 'session_id');
 CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.quiz_sessions FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('quiz_sessions', '', 'couple_id', 'session_id');
 alter table rtdb.quiz_sessions enable row level security;
-create policy own_live_rows on rtdb.quiz_sessions for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy own_live_rows on rtdb.quiz_sessions for select to public using (((deleted_at IS NULL) AND (couple_id ~~ ANY (( SELECT mirror.own_shards() AS own_shards)::text[]))));
 create policy quest_mirror_reader on rtdb.quiz_sessions for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on rtdb.quiz_sessions for all to quest_mirror_writer using (true) with check (true);
 grant select on rtdb.quiz_sessions to quest_mirror_reader;
@@ -294,7 +294,7 @@ CREATE INDEX steps_tombstones ON rtdb.steps USING btree (deleted_at) WHERE (dele
 CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.steps FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('steps', 'date_key', 'couple_id', 'date_key');
 CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.steps FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('steps', 'date_key', 'couple_id', 'date_key');
 alter table rtdb.steps enable row level security;
-create policy own_live_rows on rtdb.steps for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy own_live_rows on rtdb.steps for select to public using (((deleted_at IS NULL) AND (couple_id ~~ ANY (( SELECT mirror.own_shards() AS own_shards)::text[]))));
 create policy quest_mirror_reader on rtdb.steps for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on rtdb.steps for all to quest_mirror_writer using (true) with check (true);
 grant select on rtdb.steps to quest_mirror_reader;
@@ -363,7 +363,7 @@ CREATE INDEX you_or_me_sessions_tombstones ON rtdb.you_or_me_sessions USING btre
 CREATE TRIGGER direct_truncate AFTER TRUNCATE ON rtdb.you_or_me_sessions FOR EACH STATEMENT WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('you_or_me_sessions', '', 'couple_id', 'session_id');
 CREATE TRIGGER direct_write AFTER INSERT OR DELETE OR UPDATE ON rtdb.you_or_me_sessions FOR EACH ROW WHEN ((current_setting('mirror.writer'::text, true) IS DISTINCT FROM 'on'::text)) EXECUTE FUNCTION mirror.note_direct_write('you_or_me_sessions', '', 'couple_id', 'session_id');
 alter table rtdb.you_or_me_sessions enable row level security;
-create policy own_live_rows on rtdb.you_or_me_sessions for select to public using (((deleted_at IS NULL) AND (starts_with(couple_id, (( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif") || '_'::text)) OR ("right"(couple_id, (length(( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif")) + 1)) = ('_'::text || ( SELECT NULLIF(((NULLIF(current_setting('request.jwt.claims'::text, true), ''::text))::jsonb ->> 'sub'::text), ''::text) AS "nullif"))))));
+create policy own_live_rows on rtdb.you_or_me_sessions for select to public using (((deleted_at IS NULL) AND (couple_id ~~ ANY (( SELECT mirror.own_shards() AS own_shards)::text[]))));
 create policy quest_mirror_reader on rtdb.you_or_me_sessions for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on rtdb.you_or_me_sessions for all to quest_mirror_writer using (true) with check (true);
 grant select on rtdb.you_or_me_sessions to quest_mirror_reader;
@@ -544,6 +544,17 @@ create policy quest_mirror_writer on mirror.hourly_arrivals for all to quest_mir
 grant select on mirror.hourly_arrivals to quest_mirror_reader;
 grant select on mirror.hourly_arrivals to quest_mirror_writer;
 comment on table mirror.hourly_arrivals is 'What Postgres took of each path in each hour, and how late; for the dashboard.';
+
+create table mirror.identities (
+  rtdb_user_id text collate "C" not null,
+  app_user_id text collate "C" not null,
+  imported_at timestamp with time zone not null default now(),
+  constraint identities_ids_not_empty CHECK (((rtdb_user_id <> ''::text) AND (app_user_id <> ''::text))),
+  constraint identities_pkey PRIMARY KEY (rtdb_user_id)
+);
+CREATE INDEX identities_app_user ON mirror.identities USING btree (app_user_id) INCLUDE (rtdb_user_id);
+alter table mirror.identities enable row level security;
+comment on table mirror.identities is 'RTDB''s user ids, and the ids by which the app''s own tables and tokens know the same users.';
 
 create table mirror.identity (
   is_only boolean not null default true,
@@ -2727,17 +2738,12 @@ CREATE OR REPLACE FUNCTION mirror.build_access(declared mirror.paths)
 AS $function$
 declare
   relation constant regclass := declared.relation;
-  subject constant text := $subject$(
-    select nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')
-  )$subject$;
   sees constant text := (
     select string_agg(
       case
-        when rule <> 'couple' then format('%I = %s', rule, subject)
-        -- A user's id may hold `_` itself, so the shard is never split.
+        when rule <> 'couple' then format('%I = any ((select mirror.own_ids())::text[])', rule)
         else format(
-          'starts_with(%1$I, %2$s || ''_'') or right(%1$I, length(%2$s) + 1) = ''_'' || %2$s',
-          declared.key_columns[1], subject
+          '%I like any ((select mirror.own_shards())::text[])', declared.key_columns[1]
         )
       end,
       ' or '
@@ -2752,13 +2758,16 @@ begin
   if sees is null then
     return;
   end if;
-  -- To everybody, guarded by the grant, so that it does not depend on which roles exist now. A role
-  -- `authenticated` that is made later needs two grants: docs/tables.md.
+  -- To everybody, guarded by the grants, so that it does not depend on which roles exist now. A role
+  -- `authenticated` that is made later gets them by mirror.rebuild_paths().
   execute format(
     'create policy own_live_rows on %s for select using (deleted_at is null and (%s))', relation, sees
   );
   if exists (select from pg_catalog.pg_roles where rolname = 'authenticated') then
     execute format('grant select on %s to authenticated', relation);
+    -- For one that was made after the migrations.
+    grant usage on schema rtdb to authenticated;
+    grant execute on function mirror.own_ids(), mirror.own_shards() to authenticated;
   end if;
 end
 $function$;
@@ -4204,6 +4213,25 @@ end
 $function$;
 comment on function mirror.guard(regclass,text[]) is 'For migrations: row level security on a table, with a policy for each of the roles.';
 
+CREATE OR REPLACE FUNCTION mirror.ids_of(subject text)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when subject is null then '{}'
+    else array[subject] || array(
+      select i.rtdb_user_id
+      from mirror.identities as i
+      where i.app_user_id = subject
+      order by i.rtdb_user_id
+    )
+  end
+$function$;
+grant execute on function mirror.ids_of(text) to quest_mirror_api;
+grant execute on function mirror.ids_of(text) to quest_mirror_writer;
+
 CREATE OR REPLACE FUNCTION mirror.instant_of(leaf jsonb)
  RETURNS timestamp with time zone
  LANGUAGE sql
@@ -4743,6 +4771,31 @@ begin
 end
 $function$;
 grant execute on function mirror.note_touched(text,text,interval) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.own_ids()
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select mirror.ids_of(
+    nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')
+  )
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.own_shards()
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(array_agg(shard.pattern), '{}')
+  from unnest(mirror.own_ids()) as own (id)
+  cross join lateral (select regexp_replace(own.id, '([\\%_])', '\\\1', 'g')) as literal (id)
+  cross join lateral (
+    values (literal.id || '\_%'), ('%\_' || literal.id)
+  ) as shard (pattern)
+$function$;
 
 CREATE OR REPLACE FUNCTION mirror.purge_tombstones(purged_path text, older_than interval, claimable_days integer, max_rows integer)
  RETURNS bigint

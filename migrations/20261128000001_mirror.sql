@@ -242,6 +242,82 @@ revoke all on function mirror.is_own_rtdb(text, text) from public;
 grant execute on function mirror.is_own_rtdb(text, text) to quest_mirror_writer, quest_mirror_api;
 
 -- ---------------------------------------------------------------------------------------------------
+-- Whose id is whose. An app's own users may have other ids than RTDB knows them by.
+
+create table mirror.identities (
+  rtdb_user_id text collate "C" not null,
+  -- The subject of the user's token, such as Supabase's uuid. One user may have had several ids in RTDB.
+  app_user_id text collate "C" not null,
+  imported_at timestamptz not null default now(),
+
+  constraint identities_pkey primary key (rtdb_user_id),
+  constraint identities_ids_not_empty check (rtdb_user_id <> '' and app_user_id <> '')
+);
+
+-- Reader: the policies and the API, which know a token's subject. Covers what they ask.
+create index identities_app_user on mirror.identities (app_user_id) include (rtdb_user_id);
+
+comment on table mirror.identities is
+  'RTDB''s user ids, and the ids by which the app''s own tables and tokens know the same users.';
+
+-- The ids that rows may name the user of a token by: the subject itself, and the ids that RTDB has for that app
+-- user. One way only: a subject that is an id of RTDB's stands for itself, not for its owner's other ids.
+create function mirror.ids_of(subject text)
+returns text[]
+language sql
+stable
+-- Nobody else reads the table.
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when subject is null then '{}'
+    else array[subject] || array(
+      select i.rtdb_user_id
+      from mirror.identities as i
+      where i.app_user_id = subject
+      order by i.rtdb_user_id
+    )
+  end
+$$;
+
+-- Those of whoever asks. The claims are what PostgREST sets for a request. The subject is compared as text:
+-- Firebase's ids are no UUIDs, so auth.uid() would fail. A pooled connection's leftover setting is '', hence nullif.
+create function mirror.own_ids()
+returns text[]
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select mirror.ids_of(
+    nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')
+  )
+$$;
+
+-- What the shards of whoever asks are like: an id of theirs begins one before `_`, or ends it after `_`. An id may hold
+-- `_` itself, so a shard is never split.
+create function mirror.own_shards()
+returns text[]
+language sql
+stable
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select coalesce(array_agg(shard.pattern), '{}')
+  from unnest(mirror.own_ids()) as own (id)
+  cross join lateral (select regexp_replace(own.id, '([\\%_])', '\\\1', 'g')) as literal (id)
+  cross join lateral (
+    values (literal.id || '\_%'), ('%\_' || literal.id)
+  ) as shard (pattern)
+$$;
+
+revoke all on function mirror.ids_of(text) from public;
+revoke all on function mirror.own_ids() from public;
+revoke all on function mirror.own_shards() from public;
+grant execute on function mirror.ids_of(text) to quest_mirror_writer, quest_mirror_api;
+
+-- ---------------------------------------------------------------------------------------------------
 -- What disagreed.
 
 create table mirror.divergence_log (
@@ -654,6 +730,9 @@ comment on function mirror.guard(regclass, text[]) is
 
 select mirror.guard(book::regclass, array['quest_mirror_writer', 'quest_mirror_reader'])
 from unnest(array['mirror.canaries', 'mirror.locks']) as book;
+
+-- The functions that need it run as the owner.
+select mirror.guard('mirror.identities', '{}');
 
 select mirror.guard(
   book::regclass, array['quest_mirror_writer', 'quest_mirror_api', 'quest_mirror_reader']
@@ -1155,9 +1234,7 @@ $generator$;
 
 revoke all on function mirror.build_apply_function(mirror.paths) from public;
 
--- Who sees what of a path's table. The claims are what PostgREST sets for a request. The subject is
--- compared as text: Firebase ids are no UUIDs, so auth.uid() would fail. A pooled connection's leftover
--- setting is '', hence nullif; "(select ...)" is evaluated once a query, not once a row.
+-- Who sees what of a path's table. "(select ...)" is evaluated once a query, not once a row.
 create function mirror.build_access(declared mirror.paths)
 returns void
 language plpgsql
@@ -1165,17 +1242,12 @@ set search_path = ''
 as $$
 declare
   relation constant regclass := declared.relation;
-  subject constant text := $subject$(
-    select nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')
-  )$subject$;
   sees constant text := (
     select string_agg(
       case
-        when rule <> 'couple' then format('%I = %s', rule, subject)
-        -- A user's id may hold `_` itself, so the shard is never split.
+        when rule <> 'couple' then format('%I = any ((select mirror.own_ids())::text[])', rule)
         else format(
-          'starts_with(%1$I, %2$s || ''_'') or right(%1$I, length(%2$s) + 1) = ''_'' || %2$s',
-          declared.key_columns[1], subject
+          '%I like any ((select mirror.own_shards())::text[])', declared.key_columns[1]
         )
       end,
       ' or '
@@ -1190,13 +1262,16 @@ begin
   if sees is null then
     return;
   end if;
-  -- To everybody, guarded by the grant, so that it does not depend on which roles exist now. A role
-  -- `authenticated` that is made later needs two grants: docs/tables.md.
+  -- To everybody, guarded by the grants, so that it does not depend on which roles exist now. A role
+  -- `authenticated` that is made later gets them by mirror.rebuild_paths().
   execute format(
     'create policy own_live_rows on %s for select using (deleted_at is null and (%s))', relation, sees
   );
   if exists (select from pg_catalog.pg_roles where rolname = 'authenticated') then
     execute format('grant select on %s to authenticated', relation);
+    -- For one that was made after the migrations.
+    grant usage on schema rtdb to authenticated;
+    grant execute on function mirror.own_ids(), mirror.own_shards() to authenticated;
   end if;
 end
 $$;

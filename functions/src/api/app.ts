@@ -1,5 +1,6 @@
 import { Hono } from 'hono';
 import { z } from 'zod';
+import { userIdsOf } from '../identities/user-ids';
 import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
 import { blameOf } from '../postgres/sqlstate';
 import { query } from '../postgres/statements';
@@ -32,6 +33,8 @@ const ANSWER_WITHIN_MS = 2_500;
 const ALIVE_WITHIN_MS = 1_000;
 /** How long a day that agreed needn't be compared again. */
 const AGREED_FOR_MS = 2_000;
+/** Of two users, by all the ids that RTDB may know them by. */
+const MAX_COUPLES = 16;
 
 /** An old phone's second write: migrations/20261128000002_quest_completions.sql. */
 const CLAIM_BY_CLIENT = query({
@@ -69,8 +72,12 @@ export function createApi(context: ApiContext): Hono {
     if (subject instanceof Response) return subject;
     const claim = parseClaimBody(body.json, instantOfMillis(Date.now()) ?? '');
     if (!claim.ok) return problem(400, { errors: claim.errors });
-    if (claim.leaf.userId !== subject) {
-      return problem(403, { detail: "the token's subject is not user_id" });
+    const { userId } = claim.leaf;
+    if (userId !== subject) {
+      const ids = await userIdsOf(subject, context.statements, c.var.signal);
+      if (!ids.includes(userId)) {
+        return problem(403, { detail: "the token's subject is not user_id" });
+      }
     }
     if (claim.leaf.coupleId === CANARY_COUPLE) return problem(403, RESERVED);
     const claimed = { ...claim.leaf, completedAt: claim.completedAt, lockWait: LOCK_WAIT };
@@ -90,18 +97,32 @@ export function createApi(context: ApiContext): Hono {
     const asked = completionsQuerySchema.safeParse(c.req.query());
     if (!asked.success) return problem(400, { errors: fieldErrorsOf(asked.error, 'query') });
     const { partner_id, date } = asked.data;
-    const coupleId = coupleIdOf(subject, partner_id);
-    if (coupleId === CANARY_COUPLE) return problem(403, RESERVED);
-    const errors = keyIssues('partner_id', coupleId);
-    if (errors.length > 0) return problem(400, { errors });
-    const shown = { coupleId, dateKey: date, users: [subject, partner_id] };
-    const [completions, consistent] = await Promise.all([
-      completionsOfDay(context.statements, shown, c.var.signal),
-      comparisons.ask(`${date} ${coupleId}`, () =>
-        compareDay(coupleId, date, context, deadline(ANSWER_WITHIN_MS)),
-      ),
+    const { signal } = c.var;
+    const [users, partners] = await Promise.all([
+      userIdsOf(subject, context.statements, signal),
+      partner_id === '' ? [''] : userIdsOf(partner_id, context.statements, signal),
     ]);
-    return c.json({ completions, consistent });
+    const couples = couplesOf(users, partners);
+    if (couples.some(({ coupleId }) => coupleId === CANARY_COUPLE)) return problem(403, RESERVED);
+    const errors = couples.flatMap(({ coupleId }) => keyIssues('partner_id', coupleId));
+    if (errors.length > 0) return problem(400, { errors });
+    const days = await Promise.all(
+      couples.map(async ({ coupleId, users }) => {
+        const [completions, isConsistent] = await Promise.all([
+          completionsOfDay(context.statements, { coupleId, dateKey: date, users }, signal),
+          comparisons.ask(`${date} ${coupleId}`, () =>
+            compareDay(coupleId, date, context, deadline(ANSWER_WITHIN_MS)),
+          ),
+        ]);
+        return { completions, isConsistent };
+      }),
+    );
+    return c.json({
+      completions: days.flatMap(({ completions }) => completions),
+      consistent:
+        users.length * partners.length <= MAX_COUPLES &&
+        days.every(({ isConsistent }) => isConsistent),
+    });
   });
 
   app.get('/healthz', async (c) => {
@@ -128,6 +149,17 @@ export function createApi(context: ApiContext): Hono {
   root.notFound(() => problem(404));
   root.onError(failed);
   return root as unknown as Hono;
+}
+
+/** Each in turn, as either may have had several ids; some at most. */
+function couplesOf(
+  users: readonly string[],
+  partners: readonly string[],
+): { coupleId: string; users: [string, string] }[] {
+  return users
+    .flatMap((user) => partners.map((partner): [string, string] => [user, partner]))
+    .slice(0, MAX_COUPLES)
+    .map((pair) => ({ coupleId: coupleIdOf(...pair), users: pair }));
 }
 
 const RESERVED = { detail: 'these ids are reserved' };

@@ -6,6 +6,7 @@ import { RtdbReadError } from '../rtdb/rtdb-client';
 import { registerBackfill } from './commands/backfill';
 import { registerDoctor } from './commands/doctor';
 import { registerExplain } from './commands/explain';
+import { registerIdentities } from './commands/identities';
 import { registerMigrate } from './commands/migrate';
 import { registerNewPath } from './commands/new-path';
 import { registerPurge } from './commands/purge';
@@ -37,6 +38,7 @@ const REGISTER_COMMANDS: readonly RegisterCommand[] = [
   registerReconcile,
   registerRepair,
   registerPurge,
+  registerIdentities,
   registerReport,
   registerExplain,
   registerDoctor,

@@ -12,7 +12,7 @@ interface Granted {
   reader: string | null;
 }
 
-/** Of each book. `mirror.schema_migrations` and `mirror.migration_lock` are the owner's alone. */
+/** Of each book. `identities`, `schema_migrations` and `migration_lock` are the owner's alone. */
 const BOOKS: Record<string, Granted> = {
   backfills: { writer: READS, api: null, reader: READS },
   canaries: { writer: WRITES, api: null, reader: READS },
@@ -70,11 +70,15 @@ const CALLS: Record<string, readonly string[]> = {
   count_figures: ['writer'],
   falls_into_gap: ['writer'],
   few_gaps: ['api', 'writer'],
+  ids_of: ['api', 'writer'],
   gate_evidence: ['reader', 'writer'],
   is_own_rtdb: ['api', 'writer'],
   note_flag: ['writer'],
   value_hash: ['api', 'writer'],
 };
+
+/** What policies ask for whoever reads a table that app users see. */
+const POLICY_CALLS = ['own_ids', 'own_shards'];
 
 /** What views read documents with: whoever may read a view calls these. */
 const SHARED = ['boolean_of', 'instant_of', 'integer_of', 'items', 'text_of'];
@@ -115,7 +119,13 @@ export async function expectedGrants(query: Query, withAppRoles: boolean): Promi
   const functions = Object.entries(calls).flatMap(([name, roles]) =>
     roles.map((role) => `quest_mirror_${role}: execute on mirror.${name}`),
   );
-  const schemas = withAppRoles ? [...SCHEMAS, 'authenticated: usage on rtdb'] : SCHEMAS;
+  const schemas = withAppRoles
+    ? [
+        ...SCHEMAS,
+        'authenticated: usage on rtdb',
+        ...POLICY_CALLS.map((name) => `authenticated: execute on mirror.${name}`),
+      ]
+    : SCHEMAS;
   return [...copies, ...books, ...COLUMNS, ...functions, ...shared, ...schemas].sort();
 }
 
