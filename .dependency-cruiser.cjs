@@ -24,7 +24,7 @@ const FLOORS = [
 const FOLDERS = {
   functions: [],
   'rtdb-standin': [],
-  ops: ['functions/src/app-paths'],
+  ops: ['functions/src/app-paths', 'functions/src/paths/check-paths'],
   local: ['functions/src', 'rtdb-standin', 'simulate'],
   simulate: ['functions/src', 'local', 'rtdb-standin'],
   bench: ['functions/src', 'local'],

@@ -3,11 +3,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
-import { PATHS } from '../functions/src/app-paths';
+import { placeholdersOf, type WatchedInstance, watchedInstance } from './instance';
 
-const USAGE = `npm run ops -- --project <id> [--channel <notification channel>]... [--runbook <URL>] [--dry-run]
+const USAGE = `npm run ops -- --project <id> [--instance <id> | --prefix <prefix>] [--trigger <name>]...
+  [--channel <notification channel>]... [--runbook <URL>] [--dry-run]
 
 Creates or updates, with gcloud, the log-based metrics, alert policies and the dashboard of ops/.
+--instance is that of a function kit, --prefix what firebase.json says of the codebase: each has alerts and
+a dashboard of its own. --trigger names the functions of your own paths, in place of this repository's.
 A channel is a name such as projects/my-project/notificationChannels/123
 (gcloud beta monitoring channels list). --runbook is where your docs/runbook.md can be read: each alert
 links to its section. --dry-run prints the calls of a first run instead.
@@ -38,36 +41,54 @@ function files(folder: string): string[] {
     .map((name) => join(path, name));
 }
 
-/** The Cloud Run services that mirror; what the platform itself counts has no other name for them. */
-const MIRROR_SERVICES = PATHS.map(({ trigger }) => JSON.stringify(trigger.toLowerCase())).join(',');
+/** What the definitions are filled in with. */
+interface Filling {
+  watched: WatchedInstance;
+  /** Where whoever is woken reads on. */
+  runbook: string;
+}
 
-/** Where whoever is woken reads on. */
-let runbook = 'docs/runbook.md';
-
-function read(file: string): Record<string, unknown> {
+function read(file: string, { watched, runbook }: Filling): Record<string, unknown> {
   const inJson = (text: string): string => JSON.stringify(text).slice(1, -1);
-  const text = readFileSync(file, 'utf8')
-    .replaceAll('{mirror services}', inJson(MIRROR_SERVICES))
-    .replaceAll('{runbook}', inJson(runbook));
+  const values = Object.entries({ ...placeholdersOf(watched), runbook });
+  const text = values.reduce(
+    (filled, [name, value]) => filled.replaceAll(`{${name}}`, inJson(value)),
+    readFileSync(file, 'utf8'),
+  );
   return JSON.parse(text) as Record<string, unknown>;
 }
 
+/** What people see; two mirrors of a project must not go by one name. */
+function titled(definition: Record<string, unknown>, { name }: WatchedInstance) {
+  const displayName = String(definition.displayName);
+  if (name === null) return definition;
+  return { ...definition, displayName: displayName.replace(/^quest-mirror/, `$&-${name}`) };
+}
+
 /** Metrics first: a policy on a metric that is not there is refused. */
-async function applyMetrics(gcloud: Gcloud): Promise<void> {
+async function applyMetrics(gcloud: Gcloud, filling: Filling): Promise<void> {
   const present = (await gcloud('logging', 'metrics', 'list', '--format=value(name)')).split('\n');
   for (const file of files('metrics')) {
-    const name = String(read(file).name);
+    const name = String(read(file, filling).name);
     const verb = present.includes(name) ? 'update' : 'create';
     await gcloud('logging', 'metrics', verb, name, `--config-from-file=${file}`);
     done(`${verb}d metric ${name}`);
   }
 }
 
-async function applyAlerts(gcloud: Gcloud, channels: string[], folder: string): Promise<void> {
+async function applyAlerts(
+  gcloud: Gcloud,
+  channels: string[],
+  folder: string,
+  filling: Filling,
+): Promise<void> {
   for (const file of files('alerts')) {
-    const policy = { ...read(file), notificationChannels: channels };
-    const label = (policy as { userLabels?: Record<string, string> }).userLabels;
-    const id = label?.quest_mirror_alert ?? '';
+    const definition = titled(read(file, filling), filling.watched);
+    const userLabels = { ...(definition.userLabels as Record<string, string>) };
+    const { name: instance } = filling.watched;
+    const id = [userLabels.quest_mirror_alert ?? '', ...(instance ? [instance] : [])].join('-');
+    userLabels.quest_mirror_alert = id;
+    const policy = { ...definition, userLabels, notificationChannels: channels };
     const path = join(folder, `${id}.json`);
     writeFileSync(path, JSON.stringify(policy));
     const filter = `--filter=userLabels.quest_mirror_alert=${id}`;
@@ -79,8 +100,11 @@ async function applyAlerts(gcloud: Gcloud, channels: string[], folder: string): 
   }
 }
 
-async function applyDashboard(gcloud: Gcloud, folder: string): Promise<void> {
-  const dashboard = read(join(__dirname, 'dashboard.json'));
+async function applyDashboard(gcloud: Gcloud, folder: string, filling: Filling): Promise<void> {
+  const dashboard: Record<string, unknown> = titled(
+    read(join(__dirname, 'dashboard.json'), filling),
+    filling.watched,
+  );
   const filter = `--filter=displayName=${String(dashboard.displayName)}`;
   const known = await gcloud(
     'monitoring',
@@ -98,12 +122,12 @@ async function applyDashboard(gcloud: Gcloud, folder: string): Promise<void> {
   done(`${name ? 'updated' : 'created'} dashboard`);
 }
 
-async function apply(gcloud: Gcloud, channels: string[]): Promise<void> {
+async function apply(gcloud: Gcloud, channels: string[], filling: Filling): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'quest-mirror-ops-'));
   try {
-    await applyMetrics(gcloud);
-    await applyAlerts(gcloud, channels, folder);
-    await applyDashboard(gcloud, folder);
+    await applyMetrics(gcloud, filling);
+    await applyAlerts(gcloud, channels, folder, filling);
+    await applyDashboard(gcloud, folder, filling);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
@@ -113,6 +137,9 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       project: { type: 'string' },
+      instance: { type: 'string' },
+      prefix: { type: 'string' },
+      trigger: { type: 'string', multiple: true },
       channel: { type: 'string', multiple: true, default: [] },
       runbook: { type: 'string' },
       'dry-run': { type: 'boolean', default: false },
@@ -123,19 +150,37 @@ async function main(): Promise<number> {
     console.log(USAGE);
     return 0;
   }
-  if (!values.project) {
+  const filling = fillingOf(values);
+  if (!values.project || filling === null) {
     console.error(USAGE);
     return 2;
   }
-  if (values.runbook) runbook = values.runbook;
   // Nothing is known to be there, so a dry run shows what a first run does.
   const dryRun: Gcloud = async (...args) => {
     if (!args.includes('list')) console.log(`gcloud ${args.join(' ')}`);
     return '';
   };
   if (values['dry-run']) done = () => {};
-  await apply(values['dry-run'] ? dryRun : gcloudFor(values.project), values.channel);
+  const gcloud = values['dry-run'] ? dryRun : gcloudFor(values.project);
+  await apply(gcloud, values.channel, filling);
   return 0;
+}
+
+/** Null where the arguments name no functions. */
+function fillingOf(values: {
+  instance?: string | undefined;
+  prefix?: string | undefined;
+  trigger?: string[] | undefined;
+  runbook?: string | undefined;
+}): Filling | null {
+  const { instance, prefix, trigger: triggers, runbook = 'docs/runbook.md' } = values;
+  if (instance !== undefined && prefix !== undefined) return null;
+  try {
+    return { watched: watchedInstance({ instance, prefix, triggers }), runbook };
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    return null;
+  }
 }
 
 main().then(

@@ -19,6 +19,9 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 function fakeGcloud(present: string): void {
   const script = `#!/bin/sh
 echo "$*" >> "${folder}/calls"
+for word in "$@"; do
+  case "$word" in --*-from-file=/*) tr -d '\\n' < "\${word#*=}" >> "${folder}/files"; echo >> "${folder}/files" ;; esac
+done
 case "$*" in *list*) printf '${present}' ;; esac
 `;
   writeFileSync(join(folder, 'gcloud'), script);
@@ -51,6 +54,46 @@ test('what is there is updated', async () => {
   expect(updated).toContainEqual(
     expect.stringMatching(/^monitoring dashboards update quest_mirror_events /),
   );
+});
+
+/** What gcloud was given, as one text each. */
+const given = () => readFileSync(join(folder, 'files'), 'utf8').trim().split('\n');
+
+test('an instance of a kit has alerts and a dashboard of its own, on its own functions', async () => {
+  fakeGcloud('');
+  await apply('--project', 'demo', '--instance', 'staging_eu');
+  const [policies, dashboards] = ['"conditions"', '"mosaicLayout"'].map((word) =>
+    given().filter((text) => text.includes(word)),
+  );
+  expect([policies?.length, dashboards?.length]).toEqual([7, 1]);
+  for (const text of [...(policies ?? []), ...(dashboards ?? [])]) {
+    expect(text).toContain('"displayName":"quest-mirror-staging_eu');
+    expect(text).toMatch(/kit-staging-eu-mirrorquestcompletion/);
+    expect(text).not.toMatch(/[("|]mirror[a-z]+[)"|]|\{(services|triggers|services pattern)\}/);
+  }
+  expect(policies?.join()).toContain('"quest_mirror_alert":"canary-staging_eu"');
+  expect(calls().filter((call) => call.includes(' list '))).toContainEqual(
+    expect.stringContaining('userLabels.quest_mirror_alert=canary-staging_eu '),
+  );
+});
+
+test("without a prefix it watches this repository's functions, and with --trigger a team's", async () => {
+  fakeGcloud('');
+  await apply('--project', 'demo');
+  expect(given().join()).toContain('one_of(\\"mirrorquestcompletion\\",');
+  rmSync(join(folder, 'files'));
+  await apply('--project', 'demo', '--prefix', 'app', '--trigger', 'mirrorNote');
+  const text = given().join();
+  expect(text).toContain('one_of(\\"app-mirrornote\\")');
+  expect(text).toContain('one_of(\\"app-mirrornote\\",\\"app-mirrorapi\\",');
+  expect(text).not.toContain('mirrorquestcompletion');
+});
+
+test.each([
+  ['an instance and a prefix', ['--instance', 'a', '--prefix', 'b']],
+  ['what no function is called', ['--instance', 'A")']],
+])('%s is refused', async (_name, more) => {
+  await expect(apply('--project', 'demo', ...more)).rejects.toMatchObject({ code: 2 });
 });
 
 test('a dry run calls nothing', async () => {

@@ -94,6 +94,19 @@ test('alerts and the dashboard ask for metrics that are defined', () => {
   expect(asked.filter((name) => !defined.has(name ?? ''))).toEqual([]);
 });
 
+test('alerts and the dashboard look at the functions of one mirror alone', () => {
+  const texts = [
+    ...readdirSync(join(OPS, 'alerts')).map((name) => JSON.stringify(load('alerts', name))),
+    JSON.stringify(load('.', 'dashboard.json')),
+  ];
+  const asked = texts.flatMap((text) => text.match(/"(filter|prometheusQuery)":"/g) ?? []);
+  const own = texts.flatMap(
+    (text) => text.match(/one_of\(\{(services|triggers)\}\)|\{services pattern\}/g) ?? [],
+  );
+  expect(asked.length).toBeGreaterThan(15);
+  expect(own).toHaveLength(asked.length);
+});
+
 test('every alert has its section in the runbook', () => {
   const runbook = readFileSync(join(OPS, '..', 'docs', 'runbook.md'), 'utf8');
   for (const name of readdirSync(join(OPS, 'alerts'))) {
