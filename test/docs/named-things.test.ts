@@ -31,7 +31,7 @@ const OTHERS = {
   settings: new Set(['LOG_EXECUTION_ID']),
 };
 
-const FENCE = /^```[\s\S]*?^```/gm;
+const FENCE = /^( *)```[\s\S]*?^\1```/gm;
 /** Code that a page shows: its spans, and the lines of its blocks without their comments. */
 function codeOf(page: string): string[] {
   const text = textOf(page);
@@ -84,7 +84,8 @@ async function verbs(): Promise<Map<string, Set<string>>> {
 }
 
 /** A command line of the mirror's, as any page writes it: `mirror <verb> …`. */
-const MIRROR_LINE = /(?:npm run mirror --|npx quest-mirror|(?<![\w-])mirror) ([a-z][a-z-]*)(.*)$/;
+const MIRROR_LINE =
+  /(?:npm run mirror --|npx quest-mirror|(?<![\w-]|schema )mirror) ([a-z][a-z-]*)(.*)$/;
 
 const isLogLine = (code: string) => sourceText().includes(`'${code}'`);
 

@@ -41,7 +41,8 @@ export async function startAppDatabase(): Promise<AppDatabase> {
   };
 }
 
-async function queryAs<Row extends QueryResultRow>(
+/** One statement of a caller, in a transaction of its own, as PostgREST sends it. */
+export async function queryAs<Row extends QueryResultRow>(
   url: string,
   { role, claims }: Caller,
   text: string,
