@@ -125,11 +125,41 @@ test('an answer that is older than what is asked about says nothing of it', asyn
   );
   const { code, out } = await report('--as-of', new Date().toISOString());
   expect(code).toBe(2);
-  expect(out).toContain('the readings are 5 h 10 min old');
+  expect(out).toMatch(/^Can't tell: .*the newest answer that was kept until then is of /);
+  // However old its readings may be: what stood in the way since, nobody kept.
+  expect((await report('--max-age', '9h', '--as-of', new Date().toISOString())).code).toBe(2);
   const before = await report('--as-of', '2025-01-01T00:00:00Z');
   expect([before.code, before.errors]).toEqual([
     2,
     "mirror: Can't tell: no answer was kept until 2025-01-01T00:00:00.000000Z.\n",
+  ]);
+});
+
+test('what was known at an instant stays as it was, whatever is found later in the hour', async () => {
+  await books.healthy();
+  // The hour's first answer, and a later one that is worse.
+  await note();
+  await books.database.query(
+    `update mirror.rates set at = date_trunc('hour', now(), 'UTC'), hour = date_trunc('hour', now(), 'UTC')`,
+  );
+  const known = () => reportJson('--as-of', new Date().toISOString());
+  const first = await known();
+  expect(first).toMatchObject({ code: 0 });
+  await books.differences(300, (n) => ({ shard: `couple${n % 30}_x` }));
+  await note();
+  const { asOf: _, ...later } = await known();
+  expect(first).toMatchObject(later);
+  expect((await report()).code).toBe(1);
+});
+
+test('a path that nothing was kept of yet: nobody can tell', async () => {
+  await books.healthy();
+  await note();
+  await books.database.query(`delete from mirror.rates where path = 'lp_awards'`);
+  const { code, out } = await report('--as-of', new Date().toISOString());
+  expect([code, out.split('\n')[0]]).toEqual([
+    2,
+    expect.stringMatching(/^Can't tell: lp_awards: no answer was kept until then\. So far /),
   ]);
 });
 

@@ -12,7 +12,9 @@ export type Obstacle =
   | { code: 'canaries_lost'; count: number; fromAt: string; toAt: string }
   /** Not on for all couples through the whole window: since then. */
   | { code: 'short'; since: string }
-  | { code: 'canary_silent'; newestAt: string | null };
+  | { code: 'canary_silent'; newestAt: string | null }
+  /** Of what was kept: nothing lately enough to tell of the instant that is asked about. */
+  | { code: 'unkept'; newestAt: string | null };
 
 /** Why a path isn't ready, or why nobody can tell. */
 export type Reason =
@@ -115,6 +117,8 @@ function reasonsOf(
   else if (copy.lower < threshold) reasons.push({ code: 'copy_unsure' });
   if (mirror.upper < threshold) reasons.push({ code: 'mirror_below' });
   else if (mirror.lower < threshold) reasons.push({ code: 'mirror_unsure' });
+  // Of a path of which nothing was kept nobody knows that either.
+  if (obstacles.some((one) => one.code === 'unkept' && one.newestAt === null)) return reasons;
   if (verifiedTo === null) return [...reasons, { code: 'never_verified' }];
   const ageMs = millisOf(at) - millisOf(verifiedTo);
   if (ageMs > maxAgeMs) reasons.push({ code: 'verified_too_old', verifiedTo, ageMs, maxAgeMs });

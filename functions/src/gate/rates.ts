@@ -1,10 +1,13 @@
 import { z } from 'zod';
-import { jsonColumn, query, type Statements } from '../postgres/statements';
+import { query, type Statements } from '../postgres/statements';
 import type { GateAnswer, Obstacle, PathAnswer, PathRates } from './gate';
 
 const count = z.number();
 
-/** What the gate said of a path; of an hour the first answer is kept. */
+/**
+ * What the gate said of a path. Of an hour the first answer stays: were it replaced, what was known at an instant would
+ * change with the time of asking.
+ */
 const NOTE_RATES = query({
   text: `
 insert into mirror.rates (
@@ -45,60 +48,71 @@ on conflict on constraint rates_pkey do nothing
   row: {},
 });
 
-/** The newest row of each path that isn't younger than an instant. */
+const since = z.string();
+const OBSTACLES: z.ZodType<Obstacle[]> = z.array(
+  z.discriminatedUnion('code', [
+    z.object({ code: z.enum(['off', 'percent', 'outage']), since }),
+    z.object({ code: z.literal('canaries_lost'), count, fromAt: since, toAt: since }),
+    z.object({ code: z.literal('short'), since }),
+    z.object({ code: z.literal('canary_silent'), newestAt: since.nullable() }),
+  ]),
+);
+
+const rate = z.object({
+  total: count,
+  differing: count,
+  unknown: count,
+  lower: count,
+  upper: count,
+});
+const KEPT = z.object({
+  at: z.string(),
+  verifiedTo: z.string().nullable(),
+  oldestFullAt: z.string().nullable(),
+  copy: rate,
+  mirror: rate,
+  shards: count,
+  unreadShards: count,
+  affectedShards: count,
+  obstacles: OBSTACLES,
+});
+
+/** The newest row of each path that isn't younger than an instant; null where none was kept of a path that was there. */
 const RATES_AS_OF = query({
   text: `
 select
   p.path,
-  to_char(r.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at,
-  r.reasons,
-  to_char(r.verified_to at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as verified_to,
-  r.copy_keys::double precision as copy_keys,
-  r.copy_differing::double precision as copy_differing,
-  r.copy_unknown::double precision as copy_unknown,
-  r.copy_lower,
-  r.copy_upper,
-  r.mirror_keys::double precision as mirror_keys,
-  r.mirror_differing::double precision as mirror_differing,
-  r.mirror_unknown::double precision as mirror_unknown,
-  r.mirror_lower,
-  r.mirror_upper,
-  r.shards::double precision as shards,
-  r.unread_shards::double precision as unread_shards,
-  r.affected_shards::double precision as affected_shards,
-  to_char(r.oldest_full_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as oldest_full_at
+  case when r.path is not null then jsonb_build_object(
+    'at', to_char(r.at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    'verifiedTo', to_char(r.verified_to at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    'oldestFullAt', to_char(r.oldest_full_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+    'copy', jsonb_build_object(
+      'total', r.copy_keys, 'differing', r.copy_differing, 'unknown', r.copy_unknown,
+      'lower', r.copy_lower, 'upper', r.copy_upper
+    ),
+    'mirror', jsonb_build_object(
+      'total', r.mirror_keys, 'differing', r.mirror_differing, 'unknown', r.mirror_unknown,
+      'lower', r.mirror_lower, 'upper', r.mirror_upper
+    ),
+    'shards', r.shards,
+    'unreadShards', r.unread_shards,
+    'affectedShards', r.affected_shards,
+    'obstacles', r.reasons
+  ) end as rates
 from mirror.paths as p
-cross join lateral (
+left join lateral (
   select rates.*
   from mirror.rates as rates
   where rates.path = p.path and rates.at <= $1::timestamptz
   order by rates.hour desc
   limit 1
-) as r
-where p.removed_at is null or p.removed_at > $1::timestamptz
+) as r on true
+where (p.removed_at is null or p.removed_at > $1::timestamptz)
+  and (p.began_at <= $1::timestamptz or r.path is not null)
 order by p.path
 `,
   params: { asOf: 'timestamptz' },
-  row: {
-    path: z.string(),
-    at: z.string(),
-    reasons: jsonColumn,
-    verifiedTo: z.string().nullable(),
-    copyKeys: count,
-    copyDiffering: count,
-    copyUnknown: count,
-    copyLower: count,
-    copyUpper: count,
-    mirrorKeys: count,
-    mirrorDiffering: count,
-    mirrorUnknown: count,
-    mirrorLower: count,
-    mirrorUpper: count,
-    shards: count,
-    unreadShards: count,
-    affectedShards: count,
-    oldestFullAt: z.string().nullable(),
-  },
+  row: { path: z.string(), rates: KEPT.nullable() },
 });
 
 /** One clock for all who judge: none of theirs need be right. */
@@ -110,48 +124,21 @@ select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US
   row: { now: z.string() },
 });
 
-const since = z.string();
-const OBSTACLES: z.ZodType<Obstacle[]> = z.array(
-  z.discriminatedUnion('code', [
-    z.object({ code: z.enum(['off', 'percent', 'outage']), since }),
-    z.object({ code: z.literal('canaries_lost'), count, fromAt: since, toAt: since }),
-    z.object({ code: z.literal('short'), since }),
-    z.object({ code: z.literal('canary_silent'), newestAt: since.nullable() }),
-  ]),
-);
-
 /** Keeps what the gate said in `mirror.rates`: a row a path an hour. Rejects as `statements` do. */
 export async function noteRates(statements: Statements, { paths }: GateAnswer): Promise<void> {
   for (const path of paths) await NOTE_RATES.run(statements, rowOf(path));
 }
 
-/** What each path was judged by at an instant: the newest row that isn't younger. Rejects as `statements` do. */
-export async function ratesAsOf(statements: Statements, asOf: string): Promise<PathRates[]> {
+/**
+ * What each path was judged by at an instant: the newest row that isn't younger; null = none was kept. Rejects as
+ * `statements` do.
+ */
+export async function ratesAsOf(
+  statements: Statements,
+  asOf: string,
+): Promise<{ path: string; rates: PathRates | null }[]> {
   const rows = await RATES_AS_OF.all(statements, { asOf });
-  return rows.map((row) => ({
-    path: row.path,
-    at: row.at,
-    verifiedTo: row.verifiedTo,
-    copy: {
-      total: row.copyKeys,
-      differing: row.copyDiffering,
-      unknown: row.copyUnknown,
-      lower: row.copyLower,
-      upper: row.copyUpper,
-    },
-    mirror: {
-      total: row.mirrorKeys,
-      differing: row.mirrorDiffering,
-      unknown: row.mirrorUnknown,
-      lower: row.mirrorLower,
-      upper: row.mirrorUpper,
-    },
-    shards: row.shards,
-    unreadShards: row.unreadShards,
-    affectedShards: row.affectedShards,
-    oldestFullAt: row.oldestFullAt,
-    obstacles: OBSTACLES.parse(row.reasons),
-  }));
+  return rows.map(({ path, rates }) => ({ path, rates: rates && { path, ...rates } }));
 }
 
 export type RatesLogFields = ReturnType<typeof ratesLogFields>;

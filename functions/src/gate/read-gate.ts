@@ -2,7 +2,7 @@ import type { Statements } from '../postgres/statements';
 import { everyMsFor, type ProofTimes } from '../readings/proof-times';
 import { instantOfMillis, millisOf } from '../values/event-time';
 import { type PathEvidence, readEvidence } from './evidence';
-import { type GateAnswer, type GateSettings, judge, ratesOf } from './gate';
+import { type GateAnswer, type GateSettings, judge, type PathRates, ratesOf } from './gate';
 import { noteRates, type RatesLogFields, ratesAsOf, ratesLogFields } from './rates';
 
 /** What is asked, and of whom. */
@@ -59,14 +59,28 @@ export async function readGateAsOf(
   { paths, threshold, maxAgeMs }: Omit<GateQuestion, 'couple'>,
   asOf: string,
 ): Promise<GateAnswer | null> {
-  const kept = await ratesAsOf(statements, asOf);
-  const rates = kept.filter(({ path }) => paths === null || paths.includes(path));
-  if (rates.length === 0) return null;
-  const oldest = instantOfMillis(millisOf(asOf) - KEPT_EVERY_MS) ?? asOf;
-  return judge(
-    rates.map((one) => (one.at < oldest ? { ...one, at: asOf } : one)),
-    { threshold, maxAgeMs },
+  const kept = (await ratesAsOf(statements, asOf)).filter(
+    ({ path }) => paths === null || paths.includes(path),
   );
+  if (kept.every(({ rates }) => rates === null)) return null;
+  const oldest = instantOfMillis(millisOf(asOf) - KEPT_EVERY_MS) ?? asOf;
+  const rates = kept.map(({ path, rates }) => {
+    if (rates === null) return nothingKept(path, asOf);
+    if (rates.at >= oldest) return rates;
+    const unkept = { code: 'unkept' as const, newestAt: rates.at };
+    return { ...rates, obstacles: [...rates.obstacles, unkept] };
+  });
+  return judge(rates, { threshold, maxAgeMs });
+}
+
+/** Of a path that was mirrored, and not judged yet. */
+function nothingKept(path: string, at: string): PathRates {
+  const none = { total: 0, differing: 0, unknown: 0, lower: 1, upper: 1 };
+  return {
+    ...{ path, at, verifiedTo: null, oldestFullAt: null, copy: none, mirror: none },
+    ...{ shards: 0, unreadShards: 0, affectedShards: 0 },
+    obstacles: [{ code: 'unkept', newestAt: null }],
+  };
 }
 
 /**

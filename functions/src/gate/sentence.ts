@@ -38,6 +38,8 @@ export function nextCommand(answer: GateAnswer): string | null {
   if (verdict !== 'cannot_tell') return null;
   const codes = codesOf(paths);
   if (paths.length === 0) return 'mirror migrate';
+  // What was not kept then nobody can find out now.
+  if (codes.has('unkept')) return null;
   // Until mirroring has been on for long enough, nothing else would help.
   if (codes.has('short')) return 'mirror report';
   if (codes.has('canary_silent')) return 'mirror doctor';
@@ -132,6 +134,10 @@ function wordsOf(reason: Reason, path: PathAnswer, { threshold, windowMs }: Word
       return reason.newestAt === null
         ? 'no canary has flown'
         : `the newest canary flew at ${minuteOf(reason.newestAt)}`;
+    case 'unkept':
+      return reason.newestAt === null
+        ? 'no answer was kept until then'
+        : `the newest answer that was kept until then is of ${minuteOf(reason.newestAt)}`;
   }
 }
 
