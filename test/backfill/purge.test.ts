@@ -38,6 +38,21 @@ beforeAll(async () => {
      select 'quest_completions', date_trunc('hour', at, 'UTC'), at, 'ready', 1, 0, 0, 1, 1, 1, 0, 0, 1, 1, 1, 0, 0
      from (select now() - make_interval(days => days) from unnest(array[399, 401]) as days) as v (at)`,
   );
+  await database.query(
+    `insert into mirror.hourly_arrivals (
+       path, hour, live, tombstones, client, backfill, repair, counted_at
+     )
+     select 'quest_completions', date_trunc('hour', now(), 'UTC') - make_interval(days => days), 1, 0, 0, 0, 0, now()
+     from unnest(array[30, 32]) as days`,
+  );
+  await database.query(
+    `insert into mirror.divergence_log (
+       path, ref, kind, cause, severity, detected_by, first_seen_at, resolved_at, resolved_by
+     )
+     select 'quest_completions', seen || ' ' || coalesce(resolved, 0), 'missing_in_postgres', 'unknown', 'error',
+       'reconciler', now() - make_interval(days => seen), now() - make_interval(days => resolved), 'event'
+     from (values (300, null::integer), (300, 91), (300, 89), (89, 88)) as v (seen, resolved)`,
+  );
 });
 
 afterAll(() => database.drop());
@@ -49,7 +64,10 @@ const tombstones = () =>
 test('a dry run counts, and removes nothing', async () => {
   const { out } = await purge('--dry-run', '--json');
   const { tombstones: counted, ...others } = JSON.parse(out);
-  expect(others).toEqual({ directWrites: 1, canaries: 1, claimCounts: 2, rates: 1 });
+  expect(others).toEqual({
+    ...{ directWrites: 1, canaries: 1, claimCounts: 2, rates: 1 },
+    ...{ arrivals: 1, divergences: 1 },
+  });
   expect(counted).toMatchObject({ quest_completions: 2 });
   expect(await tombstones()).toHaveLength(5);
 });
@@ -68,7 +86,8 @@ test('tombstones of over a week are removed, live rows of any age stay', async (
   const { out } = await purge();
   expect(out).toContain(
     'Removed 2 tombstones older than 7 days (quest_completions 2), ' +
-      '1 old direct writes, 1 old canaries, 2 old counts of claims, 1 old rates.',
+      '1 old direct writes, 1 old canaries, 2 old counts of claims, 1 old rates, ' +
+      '1 old counts of arrivals, 1 divergences resolved long ago.',
   );
   expect(await tombstones()).toHaveLength(3);
   expect(await database.query('select from rtdb.quest_completions')).toHaveLength(4);
@@ -76,6 +95,11 @@ test('tombstones of over a week are removed, live rows of any age stay', async (
   const direct = await database.query('select key from mirror.direct_writes');
   expect(direct).toEqual([{ key: { quest_id: 'new' } }]);
   expect(await database.query('select from mirror.canaries')).toHaveLength(1);
+  expect(await database.query('select ref from mirror.divergence_log order by ref')).toEqual([
+    { ref: '300 0' },
+    { ref: '300 89' },
+    { ref: '89 88' },
+  ]);
 });
 
 test('counts of claims end after their day', async () => {

@@ -75,6 +75,39 @@ returning 1
   row: {},
 });
 
+/** What came in each hour. */
+const PURGE_ARRIVALS = query({
+  text: `
+delete from mirror.hourly_arrivals
+where (path, hour) in (
+  select h.path, h.hour
+  from mirror.hourly_arrivals as h
+  where h.hour < clock_timestamp() - make_interval(days => $1::integer)
+  limit $2::integer
+)
+returning 1
+`,
+  params: { days: 'integer', atOnce: 'integer' },
+  row: {},
+});
+
+/** What differed once. Seen before it was resolved: by that an index finds it. */
+const PURGE_DIVERGENCES = query({
+  text: `
+delete from mirror.divergence_log
+where id in (
+  select log.id
+  from mirror.divergence_log as log
+  where log.resolved_at < clock_timestamp() - make_interval(days => $1::integer)
+    and log.first_seen_at < clock_timestamp() - make_interval(days => $1::integer)
+  limit $2::integer
+)
+returning 1
+`,
+  params: { days: 'integer', atOnce: 'integer' },
+  row: {},
+});
+
 /** Claims counted a user a day, which limit that day's. */
 const PURGE_CLAIM_COUNTS = query({
   text: `
@@ -125,19 +158,34 @@ select
     select count(*)::integer
     from mirror.rates
     where at < clock_timestamp() - make_interval(days => $3::integer)
-  ) as rates
+  ) as rates,
+  (
+    select count(*)::integer
+    from mirror.hourly_arrivals
+    where hour < clock_timestamp() - make_interval(days => $4::integer)
+  ) as arrivals,
+  (
+    select count(*)::integer
+    from mirror.divergence_log
+    where resolved_at < clock_timestamp() - make_interval(days => $5::integer)
+      and first_seen_at < clock_timestamp() - make_interval(days => $5::integer)
+  ) as divergences
 `,
   params: {
     seconds: 'double precision',
     /** Of counts of claims. */
     days: 'integer',
     ratesDays: 'integer',
+    arrivalsDays: 'integer',
+    divergencesDays: 'integer',
   },
   row: {
     directWrites: z.number(),
     canaries: z.number(),
     claimCounts: z.number(),
     rates: z.number(),
+    arrivals: z.number(),
+    divergences: z.number(),
   },
 });
 
@@ -149,6 +197,10 @@ export interface Purged {
   claimCounts: number;
   /** What the gate said, by hours. */
   rates: number;
+  /** What came in each hour. */
+  arrivals: number;
+  /** Those that are resolved. */
+  divergences: number;
 }
 
 const DAY_SECONDS = 86_400;
@@ -158,6 +210,10 @@ const EVIDENCE_SECONDS = 30 * DAY_SECONDS;
 const CLAIM_COUNT_DAYS = 1;
 /** Longer than a team takes to leave RTDB. */
 const RATES_DAYS = 400;
+/** The dashboard shows 30 days. */
+const ARRIVALS_DAYS = 31;
+/** `explain` tells a leaf's story with them; the gate and the dashboard look back a month at most. */
+const DIVERGENCES_DAYS = 90;
 const ROWS_AT_ONCE = 5_000;
 
 /** What {@link purge} would remove now. */
@@ -168,7 +224,10 @@ export async function countPurgeable(
   const seconds = tombstoneDays * DAY_SECONDS;
   const asked = { seconds, claimableDays: CLAIMABLE_DAYS };
   const byPath = await COUNT_PURGEABLE_TOMBSTONES.all(statements, asked);
-  const others = { seconds: EVIDENCE_SECONDS, days: CLAIM_COUNT_DAYS, ratesDays: RATES_DAYS };
+  const others = {
+    ...{ seconds: EVIDENCE_SECONDS, days: CLAIM_COUNT_DAYS, ratesDays: RATES_DAYS },
+    ...{ arrivalsDays: ARRIVALS_DAYS, divergencesDays: DIVERGENCES_DAYS },
+  };
   return {
     tombstones: Object.fromEntries(byPath.map(({ path, tombstones }) => [path, tombstones])),
     ...(await COUNT_PURGEABLE.one(statements, others)),
@@ -181,14 +240,18 @@ export async function countPurgeable(
  */
 export async function purge(statements: Statements, tombstoneDays: number): Promise<Purged> {
   const evidence = { seconds: EVIDENCE_SECONDS, atOnce: ROWS_AT_ONCE };
-  const counts = { days: CLAIM_COUNT_DAYS, atOnce: ROWS_AT_ONCE };
+  const olderThan = (days: number) => ({ days, atOnce: ROWS_AT_ONCE });
   return {
     tombstones: await purgeTombstones(statements, tombstoneDays * DAY_SECONDS),
     directWrites: await untilFew(() => PURGE_DIRECT_WRITES.run(statements, evidence)),
     canaries: await untilFew(() => PURGE_CANARIES.run(statements, evidence)),
-    claimCounts: await untilFew(() => PURGE_CLAIM_COUNTS.run(statements, counts)),
-    rates: await untilFew(() =>
-      PURGE_RATES.run(statements, { days: RATES_DAYS, atOnce: ROWS_AT_ONCE }),
+    claimCounts: await untilFew(() =>
+      PURGE_CLAIM_COUNTS.run(statements, olderThan(CLAIM_COUNT_DAYS)),
+    ),
+    rates: await untilFew(() => PURGE_RATES.run(statements, olderThan(RATES_DAYS))),
+    arrivals: await untilFew(() => PURGE_ARRIVALS.run(statements, olderThan(ARRIVALS_DAYS))),
+    divergences: await untilFew(() =>
+      PURGE_DIVERGENCES.run(statements, olderThan(DIVERGENCES_DAYS)),
     ),
   };
 }

@@ -20,7 +20,7 @@ export function registerPurge(program: Command, context: CommandContext): void {
   const command = program
     .command('purge')
     .description(
-      'remove old tombstones of every path; old counts of claims; parts of runs, direct writes and canaries of over 30 days; rates of over 400',
+      'remove old tombstones of every path, and what nobody reads any more: counts of claims; direct writes, canaries and counts of arrivals of over 30 days; divergences that were resolved 90 days ago; rates of over 400 days',
     )
     .option(
       '--older-than <days>',
@@ -43,14 +43,15 @@ async function runPurge(options: PurgeOptions, { env, writeOut }: CommandContext
 }
 
 function sentence(purged: Purged, { dryRun, olderThan }: PurgeOptions): string {
-  const { directWrites, canaries, claimCounts, rates } = purged;
+  const { directWrites, canaries, claimCounts, rates, arrivals, divergences } = purged;
   const byPath = Object.entries(purged.tombstones);
   const tombstones = byPath.reduce((sum, [, count]) => sum + count, 0);
   const paths = byPath.filter(([, count]) => count > 0).map((one) => one.join(' '));
   return (
     `${dryRun ? 'Would remove' : 'Removed'} ${tombstones} tombstones older than ${olderThan} days` +
     `${tombstones > 0 ? ` (${paths.join(', ')})` : ''}, ${directWrites} old direct writes, ` +
-    `${canaries} old canaries, ${claimCounts} old counts of claims, ${rates} old rates.\n`
+    `${canaries} old canaries, ${claimCounts} old counts of claims, ${rates} old rates, ` +
+    `${arrivals} old counts of arrivals, ${divergences} divergences resolved long ago.\n`
   );
 }
 
