@@ -2,7 +2,9 @@ import { judgeAndNote } from '../../functions/src/gate/read-gate';
 import { PROOF_TIMES } from '../../functions/src/readings/proof-times';
 import { emptyDatabase } from '../integration/support/empty-database';
 import { runCommand } from '../support/command';
+import { type Fault, type FaultyRtdb, startFaultyRtdb } from '../support/faulty-rtdb';
 import { pristineDatabase } from '../support/pristine-database';
+import { type StandinTree, startStandinTree } from '../support/standin-tree';
 import { Books } from './support/books';
 
 let books: Books;
@@ -89,6 +91,69 @@ test('one couple has to agree in all', async () => {
   const nobody = await report('--couple', 'nobody_x');
   expect([nobody.code, nobody.out]).toEqual([2, '']);
   expect(nobody.errors).toContain('nothing was read of the couple nobody_x yet');
+});
+
+describe('what nobody mirrors', () => {
+  let tree: StandinTree;
+  let proxy: FaultyRtdb;
+
+  beforeAll(async () => {
+    tree = await startStandinTree();
+    proxy = await startFaultyRtdb(tree.standin.address);
+    await tree.rest.set(['chat_messages', 'a_b', 'm1'], { text: 'secret words' });
+    await tree.rest.set(['daily_quests', 'a_b', '2025-11-19', 'mood'], 'glad');
+  });
+
+  beforeEach(async () => {
+    await books.healthy();
+    await books.database.query('delete from mirror.identity');
+  });
+
+  afterAll(async () => {
+    await Promise.all([proxy.stop(), tree.standin.stop()]);
+  });
+
+  const reportOn = (args: string[], rtdb: Record<string, string>) =>
+    runCommand(['report', ...args], { DATABASE_URL: books.database.url, ...rtdb });
+  const standin = () => ({
+    FIREBASE_DATABASE_EMULATOR_HOST: proxy.address,
+    GCLOUD_PROJECT: 'demo-quests',
+  });
+
+  test('is named, and changes no verdict', async () => {
+    proxy.fault = () => null;
+    const { code, out, errors } = await reportOn([], standin());
+    expect([code, errors]).toEqual([0, '']);
+    expect(out).toContain(
+      'nobody mirrors  chat_messages\n                daily_quests/{coupleId}/{dateKey}/mood\n',
+    );
+    expect(out).not.toMatch(/secret|glad/);
+    const json = JSON.parse((await reportOn(['--json'], standin())).out);
+    expect(json.unmirrored).toEqual({
+      ...{ trees: ['chat_messages'], unread: [], problem: null },
+      siblings: [{ below: 'daily_quests/{coupleId}/{dateKey}', key: 'mood' }],
+    });
+  });
+
+  test.each<[string, Fault]>([
+    ['refuses', { status: 401 }],
+    ['is overloaded', { status: 503 }],
+    ['says nothing', 'hangs'],
+  ])('where RTDB %s nobody knows, and the verdict stands', async (_case, fault) => {
+    proxy.fault = () => fault;
+    const { code, out, errors } = await reportOn([], standin());
+    expect([code, errors]).toEqual([0, '']);
+    expect(out).toMatch(/^nobody mirrors {2}not known: .*RTDB/m);
+  });
+
+  test('without an RTDB in the environment nobody knows', async () => {
+    const { code, out } = await reportOn([], {});
+    expect([code, out]).toEqual([0, expect.stringMatching(/^nobody mirrors {2}not known: /m)]);
+    expect(JSON.parse((await reportOn(['--json'], {})).out).unmirrored).toMatchObject({
+      ...{ trees: null, siblings: null },
+      problem: expect.stringContaining('RTDB_INSTANCE'),
+    });
+  });
 });
 
 test('an answer is kept once an hour, and can be asked about later', async () => {

@@ -7,13 +7,14 @@ import { durationOf, gateSentence, minuteOf } from '../gate/sentence';
 import { millisOf } from '../values/event-time';
 import { printable } from './printable';
 import type { Report } from './report-json';
+import { gapsOfUnmirrored, namesOfUnmirrored, type UnmirroredTrees } from './unmirrored-trees';
 
 const TITLE = 16;
 const RATE = 36;
 
 /** A report in words, the verdict first. */
 export function formatReport(report: Report): string {
-  const { answer, evidence, threshold, windowMs, rtdb, postgres, asOf } = report;
+  const { answer, evidence, threshold, windowMs, rtdb, postgres, asOf, unmirrored } = report;
   const { paths } = answer;
   const lines = [
     gateSentence(answer, { threshold, windowMs }),
@@ -32,6 +33,7 @@ export function formatReport(report: Report): string {
     ...listed('not read', evidence.flatMap(unreadLines)),
     ...listed('canaries', sameLines(evidence.map((one) => [one.path, canaryLine(one)]))),
     ...listed('coverage gaps', sameLines(evidence.flatMap(gapLines))),
+    ...(unmirrored === null ? [] : unmirroredLines(unmirrored)),
   ];
   return `${lines.map(printable).join('\n')}\n`;
 }
@@ -160,6 +162,14 @@ function gapLines({ path, gaps }: PathEvidence): [string, string][] {
     path,
     `${reason}: ${secondOf(fromAt)} to ${toAt === null ? 'now' : secondOf(toAt)}`,
   ]);
+}
+
+/** What is left behind when the app leaves RTDB. It stops no gate, which judges what is mirrored. */
+function unmirroredLines(unmirrored: UnmirroredTrees): string[] {
+  if ('problem' in unmirrored)
+    return [titled('nobody mirrors', `not known: ${unmirrored.problem}`)];
+  const gaps = gapsOfUnmirrored(unmirrored);
+  return listed('nobody mirrors', [...namesOfUnmirrored(unmirrored), ...gaps]);
 }
 
 /** What holds for several paths once, with their names. */

@@ -5,6 +5,7 @@ import { explainedTally } from '../gate/explained';
 import type { GateAnswer, JudgedRate } from '../gate/gate';
 import { boundsOf, plainRate } from '../gate/rate';
 import { gateSentence, nextCommand } from '../gate/sentence';
+import type { UnmirroredTrees } from './unmirrored-trees';
 
 /** All that a report tells. */
 export interface Report {
@@ -18,11 +19,14 @@ export interface Report {
   rtdb: string | null;
   postgres: string;
   asOf: string | null;
+  /** Null = not looked for: of one couple, or of another time. */
+  unmirrored: UnmirroredTrees | null;
 }
 
 /** A report for machines. What there is none of is null. */
 export function reportJson(report: Report) {
-  const { answer, evidence, threshold, maxAgeMs, windowMs, rtdb, postgres, asOf } = report;
+  const { answer, evidence, threshold, maxAgeMs, windowMs, rtdb, postgres, asOf, unmirrored } =
+    report;
   return {
     verdict: answer.verdict,
     sentence: gateSentence(answer, { threshold, windowMs }),
@@ -38,6 +42,10 @@ export function reportJson(report: Report) {
         ...(known && evidenceJson(known)),
       };
     }),
+    unmirrored: unmirrored && {
+      ...{ trees: null, siblings: null, unread: null, problem: null },
+      ...unmirrored,
+    },
   };
 }
 

@@ -9,14 +9,17 @@ const MOST_BYTES_OF_A_DOCUMENT = 256_000;
  *
  * Source: https://firebase.google.com/docs/database/rest/retrieve-data
  *
- * @throws RtdbReadError from both
+ * @param signal ends all requests
+ * @throws RtdbReadError from both; what `signal` has for a reason
  */
-export function rtdbSource(access: RtdbAccess): TreeSource {
+export function rtdbSource(access: RtdbAccess, signal?: AbortSignal): TreeSource {
+  const until = signal === undefined ? {} : { signal };
   const shallow = (path: readonly string[], query: Record<string, string>) =>
     readRtdb(access, {
       path,
       query: { shallow: 'true', ...query },
       maxBytes: MOST_BYTES_OF_KEYS,
+      ...until,
     });
   return {
     async keysOf(path, most, end) {
@@ -29,7 +32,9 @@ export function rtdbSource(access: RtdbAccess): TreeSource {
       return typeof node === 'object' && node !== null ? atEnd(Object.keys(node), most, end) : [];
     },
     async valueAt(path) {
-      const reading = await requestRtdb(access, { path, maxBytes: MOST_BYTES_OF_A_DOCUMENT });
+      const reading = await requestRtdb(access, {
+        ...{ path, maxBytes: MOST_BYTES_OF_A_DOCUMENT, ...until },
+      });
       return reading.isWhole ? reading.value : undefined;
     },
   };

@@ -14,10 +14,11 @@ import {
 } from '../../gate/read-gate';
 import type { Statements } from '../../postgres/statements';
 import { PROOF_TIMES } from '../../readings/proof-times';
+import type { RtdbAccess } from '../../rtdb/rtdb-client';
 import { identityOf } from '../../rtdb/rtdb-database';
 import { expectOwnRtdb, nameOfRtdb, RTDB_IDENTITY } from '../../rtdb/rtdb-identity';
 import { normalizeInstant } from '../../values/event-time';
-import type { CommandContext, ExitCode, ExitWith } from '../context';
+import type { ExitCode, ExitWith, VerbContext } from '../context';
 import { withDatabaseUrlOption } from '../database-url';
 import { formatReport } from '../format-report';
 import { withPostgres } from '../open-postgres';
@@ -26,6 +27,7 @@ import { jsonLine } from '../printable';
 import { CannotTellError, readStores } from '../read-stores';
 import { type Report, reportJson } from '../report-json';
 import { rtdbFromEnvironment } from '../rtdb-from-environment';
+import { glanceAtUnmirrored } from '../unmirrored-trees';
 
 interface ReportOptions {
   databaseUrlEnv: string;
@@ -47,11 +49,7 @@ const EXIT_CODES: Record<GateAnswer['verdict'], ExitCode> = {
 const RTDB_VARIABLES = ['FIREBASE_DATABASE_EMULATOR_HOST', 'RTDB_URL', 'RTDB_INSTANCE'];
 
 /** `mirror report`: the gate. Exit code 0 when it holds, 1 when not, 2 when nobody can tell. */
-export function registerReport(
-  program: Command,
-  context: CommandContext,
-  exitWith: ExitWith,
-): void {
+export function registerReport(program: Command, context: VerbContext, exitWith: ExitWith): void {
   const command = program
     .command('report')
     .description("tell whether Postgres agrees with RTDB: exit 0 = yes, 1 = no, 2 = can't tell")
@@ -80,7 +78,7 @@ export function registerReport(
 /** Asks the gate and prints what it says. */
 async function report(
   options: ReportOptions,
-  { env, writeOut }: CommandContext,
+  { env, writeOut, declared }: VerbContext,
   exitWith: ExitWith,
 ): Promise<void> {
   const asOf = options.asOf === undefined ? null : normalizeInstant(options.asOf);
@@ -102,8 +100,14 @@ async function report(
       await expectPaths(statements, question.paths);
       const identity = await RTDB_IDENTITY.first(statements);
       const { host, port, database } = postgresConfig(env, options.databaseUrlEnv);
+      const isOfAll = asOf === null && question.couple === null;
+      const [asked, unmirrored] = await Promise.all([
+        ask(statements, question, asOf),
+        isOfAll ? glanceAtUnmirrored(namedRtdb(env), declared) : null,
+      ]);
       return {
-        ...(await ask(statements, question, asOf)),
+        ...asked,
+        unmirrored,
         ...settingsOf(question),
         windowMs: PROOF_TIMES.windowMs,
         rtdb: identity && nameOfRtdb(identity),
@@ -137,9 +141,14 @@ async function ask(
 }
 
 /** An environment that names another RTDB than this database mirrors is a mistake, though nothing is read there. */
-async function expectNamedRtdb(statements: Statements, env: CommandContext['env']): Promise<void> {
+async function expectNamedRtdb(statements: Statements, env: VerbContext['env']): Promise<void> {
   if (!RTDB_VARIABLES.some((name) => env[name])) return;
   await expectOwnRtdb(statements, identityOf(rtdbFromEnvironment(env).database), 'leave');
+}
+
+function namedRtdb(env: VerbContext['env']): RtdbAccess | { problem: string } {
+  if (RTDB_VARIABLES.some((name) => env[name])) return rtdbFromEnvironment(env);
+  return { problem: `${RTDB_VARIABLES.join(', ')}: none of them names RTDB` };
 }
 
 async function expectPaths(statements: Statements, names: readonly string[] | null): Promise<void> {
