@@ -62,8 +62,7 @@ const appOn = (statements: Pick<Connections, 'run'>, tree = rtdb.days) =>
     verifyToken: createTokenVerifier({
       projectId: PROJECT,
       firebaseKeysUrl: mint.keysUrl,
-      supabaseIssuer: null,
-      acceptsUnsigned: false,
+      ...{ tenant: null, supabaseIssuer: null, supabaseSecret: null, acceptsUnsigned: false },
     }),
   });
 

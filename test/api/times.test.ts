@@ -30,7 +30,7 @@ beforeAll(async () => {
   connections = new Connections(clientConfig(database.url), 2);
   const verifyToken = createTokenVerifier({
     ...{ projectId: PROJECT, firebaseKeysUrl: mint.keysUrl },
-    ...{ supabaseIssuer: null, acceptsUnsigned: false },
+    ...{ tenant: null, supabaseIssuer: null, supabaseSecret: null, acceptsUnsigned: false },
   });
   app = createApi({
     statements: connections,

@@ -113,10 +113,23 @@ test.each([
   ['RECONCILE_FULL_DAYS', 'int', 30],
   ['RECONCILE_GRACE_SECONDS', 'int', 30],
   ['SUPABASE_JWT_ISSUER', 'string', ''],
+  ['SUPABASE_JWT_BY_SECRET', 'boolean', false],
+  ['AUTH_TENANT', 'string', ''],
 ])('parameter %s is a %s with the default %s', (name, type, value) => {
   const { params } = discovered;
   const found = params.filter((param) => param.name === name);
   expect(found.map((param) => [param.type, param.default])).toEqual([[type, value]]);
+});
+
+test("Supabase's secret is asked for and bound to the API alone where it is wanted", async () => {
+  const { endpoints, params } = await discover({ SUPABASE_JWT_BY_SECRET: 'true' });
+  const bound = Object.entries(endpoints).filter(([, endpoint]) =>
+    JSON.stringify(endpoint).includes('SUPABASE_JWT_SECRET'),
+  );
+  expect(bound.map(([name]) => name)).toEqual(['mirrorApi']);
+  expect(params.map(({ name }) => name)).toContain('SUPABASE_JWT_SECRET');
+  const byDefault = [...discovered.params, ...Object.values(discovered.endpoints)];
+  expect(JSON.stringify(byDefault)).not.toMatch(/"SUPABASE_JWT_SECRET"/);
 });
 
 test('only the emulator listens to every instance and mirrors by default', async () => {

@@ -37,7 +37,7 @@ beforeEach(async () => {
       projectId: PROJECT,
       firebaseKeysUrl: mint.keysUrl,
       supabaseIssuer: mint.supabaseIssuer,
-      acceptsUnsigned: false,
+      ...{ tenant: null, supabaseSecret: null, acceptsUnsigned: false },
     }),
   });
   await database.query(

@@ -23,8 +23,10 @@ export interface TokenMint {
   supabase(subject: string, change?: TokenChange): Promise<string>;
   /** Of the auth emulator: signed by nobody. */
   unsigned(subject: string): string;
-  /** HS256, with the public key's text as the secret. */
-  withPublicKeyAsSecret(subject: string): Promise<string>;
+  /** HS256, with the public key's text as the secret, of Firebase's issuer or of Supabase's. */
+  withPublicKeyAsSecret(subject: string, of?: 'firebase' | 'supabase'): Promise<string>;
+  /** HS256 by a shared secret, as Supabase signs where it has no keys to publish. */
+  shared(subject: string, secret: string, claims?: JWTPayload): Promise<string>;
   /** How the keys are answered; null = as they are. */
   fault: 'hangs' | 500 | 'rubbish' | null;
   /** How long the keys take, in milliseconds. */
@@ -89,12 +91,24 @@ export async function startTokenMint(): Promise<TokenMint> {
       }),
     unsigned: (subject) =>
       new UnsecuredJWT({ ...base(subject), iss: FIREBASE_ISSUER, aud: PROJECT }).encode(),
-    async withPublicKeyAsSecret(subject) {
-      const secret = new TextEncoder().encode(await exportSPKI(rsa.publicKey));
-      return new SignJWT({ ...base(subject), iss: FIREBASE_ISSUER, aud: PROJECT })
-        .setProtectedHeader({ alg: 'HS256', kid: 'rsa-1' })
+    async withPublicKeyAsSecret(subject, of = 'firebase') {
+      const key = of === 'firebase' ? rsa : ec;
+      const secret = new TextEncoder().encode(await exportSPKI(key.publicKey));
+      const from =
+        of === 'firebase'
+          ? { iss: FIREBASE_ISSUER, aud: PROJECT }
+          : { iss: supabaseIssuer, aud: 'authenticated' };
+      return new SignJWT({ ...base(subject), ...from })
+        .setProtectedHeader({ alg: 'HS256', kid: of === 'firebase' ? 'rsa-1' : 'ec-1' })
         .sign(secret);
     },
+    shared: (subject, secret, claims) =>
+      new SignJWT({
+        ...{ ...base(subject), iss: supabaseIssuer, aud: 'authenticated' },
+        ...claims,
+      })
+        .setProtectedHeader({ alg: 'HS256' })
+        .sign(new TextEncoder().encode(secret)),
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -68,3 +68,27 @@ test('tokens that nobody signed are accepted in the emulator alone', () => {
   expect(accepts({ ...both, K_SERVICE: 'api' })).toBe(false);
   expect(accepts({ ...both, K_SERVICE: 'api', K_REVISION: 'api-00001-abc' })).toBe(false);
 });
+
+describe("Supabase's shared secret", () => {
+  const secretOf = (env: Record<string, string>) =>
+    apiSettings({ GCLOUD_PROJECT: 'demo-quests', ...env }).supabaseSecret;
+  const SUPABASE_JWT_SECRET = 'a-secret-of-more-than-thirty-two-bytes';
+  const SUPABASE_JWT_ISSUER = 'https://abc.supabase.co/auth/v1';
+  const SUPABASE_JWT_BY_SECRET = 'true';
+
+  test('counts where it is asked for, for its issuer', () => {
+    const all = { SUPABASE_JWT_SECRET, SUPABASE_JWT_ISSUER, SUPABASE_JWT_BY_SECRET };
+    expect(secretOf(all)).toBe(SUPABASE_JWT_SECRET);
+    expect(secretOf({ SUPABASE_JWT_SECRET, SUPABASE_JWT_ISSUER })).toBeNull();
+  });
+
+  test.each([
+    ['SUPABASE_JWT_SECRET', { SUPABASE_JWT_ISSUER }],
+    ['SUPABASE_JWT_SECRET', { SUPABASE_JWT_ISSUER, SUPABASE_JWT_SECRET: 'short' }],
+    ['SUPABASE_JWT_ISSUER', { SUPABASE_JWT_SECRET }],
+  ])('without what it needs it is refused by name, and not repeated: %s %j', (name, env) => {
+    const read = () => secretOf({ ...env, SUPABASE_JWT_BY_SECRET } as Record<string, string>);
+    expect(read).toThrow(name);
+    expect(read).not.toThrow(SUPABASE_JWT_SECRET);
+  });
+});

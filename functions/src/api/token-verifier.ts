@@ -14,10 +14,14 @@ import { z } from 'zod';
 export interface TokenSettings {
   /** The Firebase project whose users the tokens are of. */
   projectId: string;
+  /** The Firebase Auth tenant whose users they are; null = none, and tokens of a tenant are refused. */
+  tenant: string | null;
   /** Where Firebase's signing keys are published; default: Google's address. */
   firebaseKeysUrl?: string;
   /** Issuer of Supabase's tokens, such as https://abc.supabase.co/auth/v1; null = none accepted. */
   supabaseIssuer: string | null;
+  /** What Supabase signs with where it signs with a shared secret (HS256); null = no such token is accepted. */
+  supabaseSecret: string | null;
   /** Whether tokens of the auth emulator, which nobody signed, are good enough. Never deployed. */
   acceptsUnsigned: boolean;
 }
@@ -50,6 +54,8 @@ const CLOCK_SKEW_SECONDS = 5;
 const RELOAD_EVERY_MS = 10_000;
 
 const SUBJECT = z.string().min(1);
+/** Source: Identity Platform documentation, "Multi-tenancy": users of two tenants may have one uid. */
+const TENANT = z.object({ firebase: z.object({ tenant: z.string().optional() }).optional() });
 
 /**
  * Verifies tokens of Firebase and, where configured, of Supabase, by the keys that each publishes.
@@ -62,21 +68,54 @@ export function createTokenVerifier(settings: TokenSettings): VerifyToken {
   const supabaseKeys =
     supabaseIssuer === null ? null : keysAt(`${supabaseIssuer}/.well-known/jwks.json`);
 
+  const sharedSecret =
+    supabaseIssuer === null || settings.supabaseSecret === null
+      ? null
+      : new TextEncoder().encode(settings.supabaseSecret);
+
+  // The issuer and the algorithm choose the key, and each key is tried by its own algorithms alone: a key that is
+  // public never serves as a secret.
+  const ofFirebase = async (token: string, algorithm: string): Promise<JWTPayload> => {
+    const claims = claimsOf(firebaseIssuer, settings.projectId);
+    const payload =
+      algorithm === 'none' && settings.acceptsUnsigned
+        ? UnsecuredJWT.decode(token, claims).payload
+        : (await jwtVerify(token, firebaseKeys, { ...claims, algorithms: ['RS256'] })).payload;
+    expectTenant(payload, settings.tenant);
+    return payload;
+  };
+  const ofSupabase = async (token: string, algorithm: string): Promise<JWTPayload> => {
+    const claims = claimsOf(supabaseIssuer ?? '', 'authenticated');
+    if (algorithm === 'HS256' && sharedSecret !== null) {
+      return (await jwtVerify(token, sharedSecret, { ...claims, algorithms: ['HS256'] })).payload;
+    }
+    if (supabaseKeys === null) throw new TokenError(OTHER_ISSUER);
+    return (await jwtVerify(token, supabaseKeys, { ...claims, algorithms: ['ES256', 'RS256'] }))
+      .payload;
+  };
+
   return async (token) => {
     const { issuer, algorithm } = peek(token);
-    const audience = issuer === firebaseIssuer ? settings.projectId : 'authenticated';
-    const claims = { issuer, audience, clockTolerance: CLOCK_SKEW_SECONDS };
-    if (issuer === firebaseIssuer && algorithm === 'none' && settings.acceptsUnsigned) {
-      return subjectOf(await refusing(async () => UnsecuredJWT.decode(token, claims).payload));
-    }
-    const keys =
-      issuer === firebaseIssuer ? firebaseKeys : issuer === supabaseIssuer ? supabaseKeys : null;
-    if (keys === null) throw new TokenError('the token is of another issuer');
-    const algorithms = issuer === firebaseIssuer ? ['RS256'] : ['ES256', 'RS256'];
-    const requiredClaims = ['exp', 'iat', 'sub'];
-    const options = { ...claims, algorithms, requiredClaims };
-    return subjectOf(await refusing(async () => (await jwtVerify(token, keys, options)).payload));
+    const verify =
+      issuer === firebaseIssuer ? ofFirebase : issuer === supabaseIssuer ? ofSupabase : null;
+    if (verify === null) throw new TokenError(OTHER_ISSUER);
+    return subjectOf(await refusing(() => verify(token, algorithm)));
   };
+}
+
+const OTHER_ISSUER = 'the token is of another issuer';
+
+function claimsOf(issuer: string, audience: string) {
+  const requiredClaims = ['exp', 'iat', 'sub'];
+  return { issuer, audience, clockTolerance: CLOCK_SKEW_SECONDS, requiredClaims };
+}
+
+/** @throws TokenError where the token is of another tenant, or of one where none is expected */
+function expectTenant(payload: JWTPayload, tenant: string | null): void {
+  const parsed = TENANT.safeParse(payload);
+  if (!parsed.success || (parsed.data.firebase?.tenant ?? null) !== tenant) {
+    throw new TokenError("the token is of another tenant's user");
+  }
 }
 
 /** The keys that a URL publishes; a key that they lack makes them be read again, within limits. */
@@ -127,6 +166,7 @@ async function refusing(verify: () => Promise<JWTPayload>): Promise<JWTPayload> 
   try {
     return await verify();
   } catch (error) {
+    if (error instanceof TokenError) throw error;
     const isKeys =
       error instanceof errors.JWKSTimeout ||
       error instanceof errors.JWKSInvalid ||

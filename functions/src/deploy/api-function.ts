@@ -13,7 +13,7 @@ import { endUnread, logNotConfigured, urlOf, writeHead } from '../runtime/web-re
 import { errorName } from '../values/error-text';
 import { openPostgres, openRtdb } from './from-environment';
 import { prepareEvaluation } from './prepare-evaluation';
-import { apiSettings, DATABASE_URL, RTDB_REGION, readSettings } from './settings';
+import { API_SECRETS, apiSettings, DATABASE_URL, RTDB_REGION, readSettings } from './settings';
 
 hideBodies('mirrorApi');
 
@@ -21,7 +21,7 @@ hideBodies('mirrorApi');
 export const mirrorApi = onRequest(
   {
     region: RTDB_REGION,
-    secrets: [DATABASE_URL],
+    secrets: [DATABASE_URL, ...API_SECRETS],
     invoker: 'public',
     concurrency: 80,
     maxInstances: 10,

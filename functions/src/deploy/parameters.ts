@@ -119,6 +119,24 @@ export const PARAMETERS = {
     description: "Issuer of Supabase's JWTs to accept, such as https://abc.supabase.co/auth/v1",
     parse: issuer,
   },
+  SUPABASE_JWT_BY_SECRET: {
+    kind: 'boolean',
+    default: false,
+    description: "Whether Supabase's JWTs may be signed by its shared secret, SUPABASE_JWT_SECRET",
+    parse: trueOrFalse,
+  },
+  SUPABASE_JWT_SECRET: {
+    kind: 'secret',
+    description: "Supabase's shared JWT secret, asked for where SUPABASE_JWT_BY_SECRET is true",
+    parse: sharedSecret,
+  },
+  AUTH_TENANT: {
+    kind: 'string',
+    default: '',
+    description:
+      "The Firebase Auth tenant whose users' tokens are accepted (none: those of no tenant)",
+    parse: matching(/^[A-Za-z0-9-]+$/, 'the id of a tenant: letters, digits and - only'),
+  },
   RTDB_URL: {
     kind: 'environment',
     description: 'The address of the database, in place of its instance and region',
@@ -169,6 +187,12 @@ function part(text: string): number {
   const value = /^\d*\.?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= 0 && value <= 1) return value;
   throw new ConfigurationError('expected a number from 0 to 1');
+}
+
+/** Shorter ones can be guessed; RFC 7518, section 3.2, asks for as many bits as the hash has. */
+function sharedSecret(text: string): string {
+  if (Buffer.byteLength(text) >= 32) return text;
+  throw new ConfigurationError('expected at least 32 bytes');
 }
 
 function issuer(text: string): string {

@@ -20,6 +20,14 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 // `read`, with the same defaults, since a `BooleanParam` reads a variable that is not set as false.
 export const DATABASE_URL = defineSecret('QUEST_MIRROR_DATABASE_URL');
 
+/**
+ * Secrets of the API alone. A secret that is bound must exist, so this one is where `.env` says that it is needed:
+ * firebase-tools hands those values to discovery (deploy/functions/prepare.js).
+ */
+export const API_SECRETS = asksForSharedSecret(process.env)
+  ? [defineSecret('SUPABASE_JWT_SECRET')]
+  : [];
+
 /** All instances in the emulator; a deployment must name one, so that no second one is mirrored by accident. */
 export const RTDB_INSTANCE = defineString('RTDB_INSTANCE', {
   ...(isEmulator(process.env) ? { default: '*' } : {}),
@@ -32,6 +40,7 @@ export const MAX_INSTANCES = defineInt('MAX_INSTANCES', manifestOf(PARAMETERS.MA
 
 const DEFINED_ABOVE: readonly string[] = [
   'QUEST_MIRROR_DATABASE_URL',
+  'SUPABASE_JWT_SECRET',
   'RTDB_INSTANCE',
   'RTDB_REGION',
   'MAX_INSTANCES',
@@ -216,12 +225,35 @@ export function apiSettings(env: Environment): TokenSettings {
   if (projectId === '') {
     throw new ConfigurationError('GCLOUD_PROJECT is not set: expected the id of the project');
   }
+  const supabaseIssuer = read(env, 'SUPABASE_JWT_ISSUER') ?? null;
   return {
     projectId,
-    supabaseIssuer: read(env, 'SUPABASE_JWT_ISSUER') ?? null,
+    tenant: read(env, 'AUTH_TENANT') ?? null,
+    supabaseIssuer,
+    supabaseSecret: supabaseSecret(env, supabaseIssuer),
     acceptsUnsigned:
       isEmulator(env) && Boolean(env.FIREBASE_AUTH_EMULATOR_HOST) && !isDeployed(env),
   };
+}
+
+/** At load, where a value that is wrong must not throw: what reads it later says so. */
+function asksForSharedSecret(env: Environment): boolean {
+  const name = 'SUPABASE_JWT_BY_SECRET';
+  return complaintOf(env, name) === null && read(env, name) === true;
+}
+
+function supabaseSecret(env: Environment, supabaseIssuer: string | null): string | null {
+  if (!read(env, 'SUPABASE_JWT_BY_SECRET')) return null;
+  const secret = read(env, 'SUPABASE_JWT_SECRET');
+  if (secret === undefined) {
+    throw new ConfigurationError(
+      'SUPABASE_JWT_SECRET is not set, and SUPABASE_JWT_BY_SECRET asks for it: set the secret, and deploy again',
+    );
+  }
+  if (supabaseIssuer === null) {
+    throw new ConfigurationError('SUPABASE_JWT_ISSUER is not set: the secret is for that issuer');
+  }
+  return secret;
 }
 
 export const REMOTE_CONFIG = 'https://firebaseremoteconfig.googleapis.com';
