@@ -6,11 +6,12 @@ import type { Readable } from 'node:stream';
 import { probePooler } from '../../functions/src/cli/doctor/pooler';
 import { FLAG } from '../../functions/src/flag/flag-rule';
 import { PATHS_OFF } from '../../functions/src/flag/paths-rule';
+import { SERVICES } from '../../functions/src/paths/check-paths';
 import { emptyDatabase } from '../integration/support/empty-database';
 import { runCommand } from '../support/command';
 import { cloneDatabase, type TestDatabase } from '../support/database';
 import { PGBOUNCER, startPgbouncer } from '../support/pgbouncer';
-import { startRemoteConfigStub } from '../support/remote-config-stub';
+import { type RemoteConfigStub, startRemoteConfigStub } from '../support/remote-config-stub';
 import { node22 } from '../support/runtime';
 import { type StandinTree, startStandinTree } from '../support/standin-tree';
 
@@ -73,17 +74,22 @@ test('a deployment as the guide makes it has nothing that fails', async () => {
     triggers: { status: 'ok' },
     beginning: { status: 'ok' },
     rtdb: { status: 'ok' },
-    rules: { status: 'ok' },
+    // The app's seven other paths are shut by them.
+    rules: { status: 'warn', finding: expect.stringContaining('those of database.rules.json') },
     'strict trigger validation': { status: 'skipped' },
     'largest fan-out': {
       status: 'ok',
       finding: 'at most 3 completions under a day, 3 under a couple (1 of 1 couples read)',
     },
     trees: { status: 'ok' },
+    'triggers exported': { status: 'ok', finding: 'a trigger for each of 8 paths' },
     'trigger retry': { status: 'ok' },
     'trigger instance': { status: 'skipped' },
     'trigger region': { status: 'skipped' },
     'hosting region': { status: 'ok', finding: 'hosting finds mirrorApi' },
+    'triggers deployed': { status: 'skipped', finding: 'nothing is deployed to an emulator' },
+    secret: { status: 'ok', finding: 'the functions read QUEST_MIRROR_DATABASE_URL' },
+    connections: { finding: expect.stringContaining('with all instances up to 182 (') },
     parameters: { status: 'ok' },
     flag: { status: 'skipped' },
   });
@@ -212,27 +218,38 @@ require('node:readline').createInterface({ input: stdin }).on('line', () =>
   }),
 );`;
 
-test('the flag is what the server template says, with what nobody can evaluate', async () => {
-  const template = { parameterGroups: { g: { parameters: { [FLAG]: { defaultValue: {} } } } } };
-  const stub = await startRemoteConfigStub(template);
-  // A process of its own: google-auth-library finds the stub's metadata server by the environment.
+/** The command line in a process of its own: google-auth-library finds the stub's metadata server by the environment. */
+async function withDoctorProcess(
+  stub: RemoteConfigStub,
+  work: (findingOf: (check: string) => Promise<unknown>) => Promise<void>,
+): Promise<void> {
   const child = spawn(node22(), ['--import', 'tsx', '-e', DOCTOR_AT_EACH_LINE], {
     ...{ cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] },
     env: { PATH: process.env.PATH, DATABASE_URL: writerUrl, ...rtdb.env, ...stub.env },
   });
   const answers = createInterface({ input: child.stdout as Readable })[Symbol.asyncIterator]();
-  const flagByDoctor = async () => {
-    child.stdin?.write('\n');
-    const { checks } = JSON.parse((await answers.next()).value);
-    return checks.find((check: { name: string }) => check.name === 'flag');
-  };
   try {
-    expect(await flagByDoctor()).toMatchObject({
+    await work(async (name) => {
+      child.stdin?.write('\n');
+      const { checks } = JSON.parse((await answers.next()).value);
+      return checks.find((check: { name: string }) => check.name === name);
+    });
+  } finally {
+    child.kill();
+    await stub.stop();
+  }
+}
+
+test('the flag is what the server template says, with what nobody can evaluate', async () => {
+  const template = { parameterGroups: { g: { parameters: { [FLAG]: { defaultValue: {} } } } } };
+  const stub = await startRemoteConfigStub(template);
+  await withDoctorProcess(stub, async (findingOf) => {
+    expect(await findingOf('flag')).toMatchObject({
       status: 'warn',
       finding: 'on, by Remote Config: a value that is neither true nor false',
     });
     stub.answer = { template: { parameters: { [FLAG]: { defaultValue: { value: 'false' } } } } };
-    expect(await flagByDoctor()).toMatchObject({
+    expect(await findingOf('flag')).toMatchObject({
       status: 'ok',
       finding: 'off, by Remote Config',
     });
@@ -241,22 +258,49 @@ test('the flag is what the server template says, with what nobody can evaluate',
       [PATHS_OFF]: { defaultValue: { value: 'steps, nobody' } },
     };
     stub.answer = { template: { parameters } };
-    expect(await flagByDoctor()).toMatchObject({
+    expect(await findingOf('flag')).toMatchObject({
       status: 'warn',
       finding:
         'on, but not for steps, by Remote Config: MIRROR_PATHS_OFF: no path is called "nobody"',
     });
     stub.answer = { status: 403 };
-    expect(await flagByDoctor()).toMatchObject({
+    expect(await findingOf('flag')).toMatchObject({
       status: 'warn',
       finding:
         "on, by the parameter of the deployment: Remote Config can't be read: it answered 403",
     });
-  } finally {
-    child.kill();
-    await stub.stop();
-  }
+  });
 }, 30_000);
+
+test('what is deployed is asked of Google, page by page', async () => {
+  const stub = await startRemoteConfigStub({});
+  const deployed = (id: string) => ({
+    name: `projects/demo-quests/locations/us-central1/functions/${id}`,
+    ...{ state: 'ACTIVE', environment: 'GEN_2' },
+    labels: { 'firebase-functions-codebase': 'quest-mirror' },
+  });
+  await withDoctorProcess(stub, async (findingOf) => {
+    expect(await findingOf('triggers deployed')).toMatchObject({
+      status: 'fail',
+      finding: 'none of 12 functions is there',
+    });
+    stub.deployed = ['api', ...SERVICES].map(deployed);
+    expect(await findingOf('triggers deployed')).toMatchObject({
+      status: 'fail',
+      finding: expect.stringMatching(/^mirrorQuestCompletion is not there; (?!.*mirrorApi)/),
+    });
+    stub.deployed = { status: 403, message: 'Permission denied' };
+    expect(await findingOf('triggers deployed')).toMatchObject({
+      status: 'skipped',
+      finding: "what is deployed can't be asked: Cloud Functions answered 403: Permission denied",
+    });
+  });
+}, 30_000);
+
+test('an instance that is not there', async () => {
+  const { code, errors } = await examine({}, '--instance', 'staging');
+  expect([code, errors]).toEqual([2, 'mirror: --instance: expected one of quest-mirror\n']);
+});
 
 const testWithPooler = PGBOUNCER === null ? test.skip : test;
 

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readEnvFiles } from '../../functions/src/cli/doctor/env-files';
+import { loadFirebaseTools } from '../../functions/src/cli/doctor/firebase-tools';
 
 /** The files that firebase-tools would read for a deployment, by its own code. */
 
@@ -22,7 +23,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 async function valuesOf(files: Record<string, string>, name: string, isEmulator = false) {
   for (const [file, text] of Object.entries(files)) writeFileSync(join(functions, file), text);
-  return readEnvFiles({ root, functions }, name, isEmulator);
+  return readEnvFiles({ root, configDir: functions }, name, isEmulator, loadFirebaseTools());
 }
 
 test.each<[string, Record<string, string>, string, string | undefined]>([

@@ -2,7 +2,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { JsonValue } from './cloud-event';
 
-/** Answers as Remote Config, and as the metadata server that credentials come from on Cloud Run. */
+/** Answers as Remote Config, as Cloud Functions, and as the metadata server that credentials come from on Cloud Run. */
 export interface RemoteConfigStub {
   /** For a function instance: where both are. */
   readonly env: Record<string, string>;
@@ -12,10 +12,13 @@ export interface RemoteConfigStub {
   readonly looks: number;
   /** What it answers: a template, a status, or nothing at all. */
   answer: { template: JsonValue } | { status: number } | 'hangs';
+  /** What Cloud Functions lists, one on a page; or how it refuses. */
+  deployed: JsonValue[] | { status: number; message: string };
   stop(): Promise<void>;
 }
 
 const TEMPLATE_PATH = '/v1/projects/demo-quests/namespaces/firebase-server/serverRemoteConfig';
+const FUNCTIONS_PATH = '/v2/projects/demo-quests/locations/-/functions';
 const TOKEN_PATH = '/computeMetadata/v1/instance/service-accounts/default/token';
 const TOKEN = 'token-of-the-stub';
 
@@ -31,8 +34,23 @@ export async function startRemoteConfigStub(template: JsonValue): Promise<Remote
     response.setHeader('etag', 'etag-1');
     response.end(JSON.stringify('template' in answer ? answer.template : { error: {} }));
   };
+  const listFunctions = (page: number, response: ServerResponse): void => {
+    const { deployed } = stub;
+    response.setHeader('content-type', 'application/json');
+    if (!Array.isArray(deployed)) {
+      response.statusCode = deployed.status;
+      response.end(JSON.stringify({ error: deployed }));
+      return;
+    }
+    const nextPageToken = page + 1 < deployed.length ? String(page + 1) : undefined;
+    response.end(JSON.stringify({ functions: deployed.slice(page, page + 1), nextPageToken }));
+  };
   const server = createServer(({ url = '', headers }, response) => {
     if (url === TEMPLATE_PATH) return answerLook(headers.authorization, response);
+    const { pathname, searchParams } = new URL(url, 'http://stub');
+    if (pathname === FUNCTIONS_PATH) {
+      return listFunctions(Number(searchParams.get('pageToken')), response);
+    }
     response.setHeader('metadata-flavor', 'Google');
     response.setHeader('content-type', 'application/json');
     response.end(
@@ -44,12 +62,17 @@ export async function startRemoteConfigStub(template: JsonValue): Promise<Remote
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   const stub: RemoteConfigStub = {
-    env: { FIREBASE_REMOTE_CONFIG_URL_BASE: `http://${host}`, GCE_METADATA_HOST: host },
+    env: {
+      FIREBASE_REMOTE_CONFIG_URL_BASE: `http://${host}`,
+      FIREBASE_FUNCTIONS_V2_URL: `http://${host}`,
+      GCE_METADATA_HOST: host,
+    },
     token: TOKEN,
     get looks() {
       return looks;
     },
     answer: { template },
+    deployed: [],
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -40,8 +40,18 @@ test("a folder's own migrations come after the package's, where it has paths of 
   expect(migrationFolders(above)).toEqual([migrationsFolder()]);
 });
 
-test('the project of an installed package is the working folder', () => {
-  expect(projectFolder(packageFolder)).toBe(process.cwd());
+test('the project of an installed package is the working folder, or the nearest one above', () => {
+  const wrapper = join(above, 'kits', 'mirror');
+  mkdirSync(wrapper, { recursive: true });
+  const installed = join(wrapper, 'node_modules', 'quest-mirror');
+  expect(projectFolder(installed, wrapper)).toBe(wrapper);
+  writeFileSync(join(above, 'firebase.json'), '{}');
+  expect(projectFolder(installed, wrapper)).toBe(above);
+  writeFileSync(join(above, 'kits', 'firebase.json'), '{}');
+  expect(projectFolder(installed, wrapper)).toBe(join(above, 'kits'));
+});
+
+test('the project of a package that lies in it is above it', () => {
   writeFileSync(join(above, 'firebase.json'), '{}');
   expect(projectFolder(packageFolder)).toBe(above);
 });

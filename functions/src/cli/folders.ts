@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { WRAPPER_LAYOUT } from '../new-path/project';
 
 /** What a project's `src/paths.ts` is compiled to. */
@@ -33,8 +33,16 @@ function hasMigrations(folder: string): boolean {
   return existsSync(folder) && readdirSync(folder).some((file) => file.endsWith('.sql'));
 }
 
-/** Where firebase.json is: above the package in this repository, else the working folder. */
-export function projectFolder(packageFolder = PACKAGE_FOLDER): string {
-  const above = join(packageFolder, '..');
-  return existsSync(join(above, 'firebase.json')) ? above : process.cwd();
+/**
+ * Where firebase.json is: above the package in this repository, else in the working folder or the nearest
+ * above it, as firebase-tools looks for it; the working folder where there is none.
+ */
+export function projectFolder(packageFolder = PACKAGE_FOLDER, folder = process.cwd()): string {
+  const places = [dirname(packageFolder), ...withThoseAbove(folder)];
+  return places.find((place) => existsSync(join(place, 'firebase.json'))) ?? folder;
+}
+
+function withThoseAbove(folder: string): string[] {
+  const above = dirname(folder);
+  return above === folder ? [folder] : [folder, ...withThoseAbove(above)];
 }

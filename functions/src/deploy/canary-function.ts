@@ -10,10 +10,9 @@ import { sqlstateOf } from '../postgres/sqlstate';
 import { readRtdb } from '../rtdb/rtdb-client';
 import { errorName } from '../values/error-text';
 import { openFlag, openPostgres, openRtdb } from './from-environment';
+import { SERVICE_CONNECTIONS } from './service-connections';
 import { DATABASE_URL, RTDB_REGION, readSettings } from './settings';
 
-/** Paths are looked at side by side. */
-const CONNECTIONS = 2;
 /** With its repeats, a round ends in time though RTDB hangs. */
 const RTDB_TIMEOUT_MS = 5_000;
 
@@ -43,7 +42,7 @@ function createRound(paths: readonly MirroredPath[]): () => Promise<void> {
   let flag: FlagRule | null = null;
   return async () => {
     const rtdb = { ...openRtdb(process.env), timeoutMs: RTDB_TIMEOUT_MS };
-    statements ??= openPostgres(process.env, CONNECTIONS);
+    statements ??= openPostgres(process.env, SERVICE_CONNECTIONS.mirrorCanary);
     await rtdb.expectOwn(statements);
     look ??= openFlag(process.env, readSettings(process.env).mirroringEnabled, names);
     // The canary flies less often than what is known of the flag holds: it looks each time.

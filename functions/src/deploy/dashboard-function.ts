@@ -17,6 +17,7 @@ import { arrivalOf, hasBody, hideBodies } from '../runtime/request-body';
 import { endUnread, logNotConfigured, streamBody, urlOf, writeHead } from '../runtime/web-response';
 import { errorName } from '../values/error-text';
 import { openRtdb } from './from-environment';
+import { SERVICE_CONNECTIONS } from './service-connections';
 import {
   DATABASE_URL,
   isEmulator,
@@ -46,11 +47,11 @@ export function dashboardFunction(paths: readonly MirroredPath[]): HttpsFunction
   );
 }
 
-/** The page's parts are read side by side. */
-const CONNECTIONS = 3;
-
 function openDashboard(paths: readonly MirroredPath[]): Hono {
-  const transactions = new ReadOnlyTransactions(postgresConfig(process.env), CONNECTIONS);
+  const transactions = new ReadOnlyTransactions(
+    postgresConfig(process.env),
+    SERVICE_CONNECTIONS.mirrorDashboard,
+  );
   const rtdb = openRtdb(process.env);
   const shards = rtdbShards(rtdb);
   const { mirroringEnabled, retentionDays } = readSettings(process.env);

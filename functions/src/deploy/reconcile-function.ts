@@ -10,11 +10,11 @@ import { workQueue } from '../readings/queue';
 import { newUsage } from '../rtdb/rtdb-transport';
 import { errorName } from '../values/error-text';
 import { openPostgres, openReadings, openRtdb } from './from-environment';
+import { SERVICE_CONNECTIONS } from './service-connections';
 import { DATABASE_URL, RTDB_REGION } from './settings';
 
 /** Requests to RTDB at once, and as many statements: while one waits, others work. */
 const CONCURRENCY = 64;
-const CONNECTIONS = 4;
 const TIMEOUT_S = 540;
 /** What is under way when the time is up gets this long: a reading waits for RTDB four times at most. */
 const LAST_MS = 150_000;
@@ -46,7 +46,7 @@ function createRound(paths: readonly MirroredPath[]): () => Promise<void> {
     const startedAt = performance.now();
     const usage = newUsage();
     const rtdb = { ...openRtdb(process.env), usage };
-    statements ??= openPostgres(process.env, CONNECTIONS);
+    statements ??= openPostgres(process.env, SERVICE_CONNECTIONS.mirrorReconcile);
     // Nothing is read or written before it is known that the two stores belong together.
     await rtdb.expectOwn(statements);
     let failures = 0;

@@ -19,6 +19,7 @@ import { readStores } from '../read-stores';
 interface DoctorOptions {
   databaseUrlEnv: string;
   project?: string;
+  instance?: string;
   sample: number;
   cost?: true;
   json?: true;
@@ -29,7 +30,8 @@ export function registerDoctor(program: Command, context: VerbContext, exitWith:
   const command = program
     .command('doctor')
     .description('check a deployment before it carries users; changes nothing')
-    .option('--project <id>', 'Firebase project (default: GCLOUD_PROJECT)')
+    .option('--project <id>', 'Firebase project, or its alias (default: GCLOUD_PROJECT)')
+    .option('--instance <id>', 'which instance of a function kit, where there are several')
     .option(
       '--sample <n>',
       'couples to read for the largest fan-out',
@@ -54,7 +56,7 @@ async function doctor(
   postgresConfig(env, options.databaseUrlEnv);
   const name = options.project ?? env.GCLOUD_PROJECT ?? env.GOOGLE_CLOUD_PROJECT;
   const isEmulator = read(env, 'FIREBASE_DATABASE_EMULATOR_HOST') !== undefined;
-  const deployment = await deploymentOf(name, isEmulator);
+  const deployment = await deploymentOf(name, isEmulator, options.instance);
   const here = 'values' in deployment ? deployedWith(env, deployment) : env;
   const postgres = postgresConfig(here, options.databaseUrlEnv);
   const examination = await readStores(() =>
@@ -101,17 +103,19 @@ function deployedWith(
 async function deploymentOf(
   name: string | undefined,
   isEmulator: boolean,
+  instance: string | undefined,
 ): Promise<Doctor['deployment']> {
   if (!name) return skipped('no project is named: --project, or GCLOUD_PROJECT');
   if (!/^[\w-]+$/.test(name)) {
     throw new UsageError('--project: expected an id or an alias: letters, digits, _ and -');
   }
   try {
-    return await discoverDeployment(name, isEmulator);
+    return await discoverDeployment(name, isEmulator, instance);
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     if (isNotReady(error)) return skipped(error.message);
     if (error instanceof ConfigurationError) {
-      return fail(error.message, 'firebase deploy refuses it, too: correct the .env files');
+      return fail(error.message, 'firebase deploy refuses it, too: correct that first');
     }
     const message = error instanceof Error ? error.message : String(error);
     return fail(printable(message.split('\n')[0] ?? ''), 'run npm run build and try again');

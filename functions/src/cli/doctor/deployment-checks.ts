@@ -1,72 +1,126 @@
 import { read } from '../../deploy/settings';
+import type { MirroredPath } from '../../paths/mirrored-path';
 import { readRtdb } from '../../rtdb/rtdb-client';
-import { type Check, type Diagnosis, type Doctor, fail, ok, skipped } from './check';
-import { type Deployment, resolve } from './deployment';
+import {
+  type Check,
+  type Diagnosis,
+  type Doctor,
+  fail,
+  isNotReady,
+  ok,
+  skipped,
+  warn,
+} from './check';
+import { type Deployment, idOf, resolve } from './deployment';
 import { ONE_COUPLE } from './rtdb-checks';
 
-const TRIGGER = 'mirrorQuestCompletion';
+const RTDB_EVENT = 'google.firebase.database.ref.v1.written';
 
-/** The trigger as it would be deployed. */
-export interface DeployedTrigger {
+/** A trigger as it would be deployed. */
+export interface PlannedTrigger {
+  /** Under which it is exported. */
+  name: string;
+  ref: string | undefined;
   region: string | undefined;
   instance: string | undefined;
   retry: boolean;
 }
 
-/** Reads the trigger from a deployment's manifest; null where there is none. Pure. */
-export function triggerOf(deployment: Deployment): DeployedTrigger | null {
-  const endpoint = deployment.manifest.endpoints[TRIGGER];
-  const trigger = endpoint?.eventTrigger;
-  if (endpoint === undefined || trigger === undefined) return null;
-  const instance = trigger.eventFilterPathPatterns?.instance ?? trigger.eventFilters?.instance;
-  return {
-    region: regionOf(TRIGGER, deployment),
-    instance: resolve(instance, deployment),
-    retry: trigger.retry === true,
-  };
+/** Reads the triggers on RTDB from a deployment's manifest. Pure. */
+export function triggersOf(deployment: Deployment): PlannedTrigger[] {
+  return Object.entries(deployment.manifest.endpoints).flatMap(([name, { eventTrigger }]) => {
+    if (eventTrigger?.eventType !== RTDB_EVENT) return [];
+    const { eventFilters, eventFilterPathPatterns: patterns, retry } = eventTrigger;
+    return {
+      name,
+      ref: patterns?.ref ?? eventFilters?.ref,
+      region: regionOf(name, deployment),
+      instance: resolve(patterns?.instance ?? eventFilters?.instance, deployment),
+      retry: retry === true,
+    };
+  });
 }
 
-function regionOf(functionId: string, deployment: Deployment): string | undefined {
-  const region = deployment.manifest.endpoints[functionId]?.region;
+function regionOf(name: string, deployment: Deployment): string | undefined {
+  const region = deployment.manifest.endpoints[name]?.region;
   return resolve(Array.isArray(region) ? region.join(', ') : region, deployment);
 }
 
+/** Each path needs its trigger among what is exported, and no other listens. Pure. */
+export function exportedCheck(
+  declared: readonly Pick<MirroredPath, 'name' | 'trigger' | 'ref'>[],
+  triggers: readonly PlannedTrigger[],
+): Diagnosis {
+  const complaints = declared.flatMap(({ name, trigger, ref }) => {
+    const found = triggers.find((one) => one.name === trigger);
+    if (found === undefined) return [`${trigger} of ${name} is not exported`];
+    return found.ref === ref ? [] : [`${trigger} listens to ${found.ref}, not to ${ref}`];
+  });
+  if (complaints.length > 0) {
+    return fail(complaints.join('; '), 'export what createMirror gives, build, and deploy');
+  }
+  const names = new Set<string>(declared.map(({ trigger }) => trigger));
+  const more = triggers.filter(({ name }) => !names.has(name)).map(({ name }) => name);
+  if (more.length === 0) return ok(`a trigger for each of ${declared.length} paths`);
+  return warn(`no declared path has ${more.join(', ')}`, 'are both made from one list of paths?');
+}
+
+const named = (triggers: readonly PlannedTrigger[]) => triggers.map(({ name }) => name).join(', ');
+
 /** Events that fail are lost unless the platform delivers them again. Pure. */
-export function retryCheck({ retry }: DeployedTrigger): Diagnosis {
-  if (retry) return ok('failed events are delivered again, for 24 hours');
-  return fail('failed events are lost', 'deploy the trigger with retry: true');
+export function retryCheck(triggers: readonly PlannedTrigger[]): Diagnosis {
+  const bad = triggers.filter(({ retry }) => !retry);
+  if (bad.length === 0) return ok('failed events are retried, for 24 hours');
+  return fail(`failed events are lost: ${named(bad)}`, 'deploy the trigger with retry: true');
 }
 
 /** One database, by its name: a second one must not be mirrored by accident. Pure. */
-export function instanceCheck({ instance }: DeployedTrigger, project: string): Diagnosis {
-  if (instance !== undefined && !instance.includes('*')) return ok(`listens to ${instance} only`);
+export function instanceCheck(
+  triggers: readonly PlannedTrigger[],
+  { project, envFile }: Pick<Deployment, 'project' | 'envFile'>,
+): Diagnosis {
+  const wide = triggers.find(({ instance }) => instance === undefined || instance.includes('*'));
+  const instances = [...new Set(triggers.map(({ instance }) => instance))];
+  if (wide === undefined && instances.length === 1) return ok(`listen to ${instances[0]} only`);
   if (project.startsWith('demo-')) return skipped(`${project} is for emulators only`);
-  const advice = `set RTDB_INSTANCE in functions/.env.${project}`;
-  if (instance === undefined) return fail('no instance is set', advice);
-  return fail(`listens to all instances that match ${instance}`, advice);
+  const advice = `set RTDB_INSTANCE in ${envFile}`;
+  if (wide === undefined) return fail(`listen to several: ${instances.join(', ')}`, advice);
+  if (wide.instance === undefined) return fail('no instance is set', advice);
+  return fail(`listen to all instances that match ${wide.instance}`, advice);
 }
 
 /** Events don't cross regions. Pure. */
-export function regionCheck({ region }: DeployedTrigger, databaseRegion: string): Diagnosis {
-  if (region === databaseRegion) return ok(`trigger and database are both in ${region}`);
+export function regionCheck(
+  triggers: readonly PlannedTrigger[],
+  databaseRegion: string,
+): Diagnosis {
+  const other = triggers.find(({ region }) => region !== databaseRegion);
+  if (other === undefined) return ok(`triggers and database are all in ${databaseRegion}`);
   return fail(
-    `the trigger is in ${region ?? 'no region'}, the database in ${databaseRegion}`,
+    `${other.name} is in ${other.region ?? 'no region'}, the database in ${databaseRegion}`,
     'set RTDB_REGION to the region of the database',
   );
 }
 
-/** Hosting finds a function only where `firebase.json` says that it is. Pure. */
+/** Hosting finds a function of ours only where `firebase.json` says that it is. Others are not looked at. Pure. */
 export function rewriteCheck(deployment: Deployment): Diagnosis {
-  const { rewrites, manifest } = deployment;
+  const { rewrites, manifest, codebase } = deployment;
   if (rewrites === null) return skipped('firebase.json could not be read');
+  const names = new Map(
+    Object.keys(manifest.endpoints).map((name) => [idOf(deployment, name), name]),
+  );
+  const found: string[] = [];
   for (const { functionId, region } of rewrites) {
-    if (manifest.endpoints[functionId] === undefined) {
+    const name = names.get(functionId);
+    if (name === undefined) {
+      if (codebase.isOneOfSeveral) continue;
       return fail(
         `hosting leads to ${functionId}, which is not among the functions`,
         'correct the rewrite in firebase.json',
       );
     }
-    const deployed = regionOf(functionId, deployment);
+    found.push(functionId);
+    const deployed = regionOf(name, deployment);
     // Without a region, firebase-tools looks for the function itself.
     if (region === undefined || region === deployed) continue;
     return fail(
@@ -74,8 +128,8 @@ export function rewriteCheck(deployment: Deployment): Diagnosis {
       'name the region of RTDB_REGION in the rewrite in firebase.json',
     );
   }
-  const names = rewrites.map(({ functionId }) => functionId).join(', ');
-  return ok(names === '' ? 'hosting leads to no function' : `hosting finds ${names}`);
+  if (found.length > 0) return ok(`hosting finds ${found.join(', ')}`);
+  return ok('hosting leads to no function of the mirror: phones need the URL of the API itself');
 }
 
 /** The region in a database's address. Source: Firebase documentation, "Project locations". */
@@ -87,31 +141,42 @@ export function regionOfUrl(url: string): string | null {
 
 const check = (
   name: string,
-  judge: (trigger: DeployedTrigger, doctor: Doctor) => Diagnosis | Promise<Diagnosis>,
+  judge: (
+    triggers: PlannedTrigger[],
+    deployment: Deployment,
+    doctor: Doctor,
+  ) => Diagnosis | Promise<Diagnosis>,
 ): Check => ({
   name,
   needs: null,
   run: async (doctor) => {
-    if (!('manifest' in doctor.deployment)) return doctor.deployment;
-    const trigger = triggerOf(doctor.deployment);
-    if (trigger !== null) return judge(trigger, doctor);
-    return fail(`${TRIGGER} is not among the functions`, 'build functions/ and look at its index');
+    const { deployment } = doctor;
+    if (!('manifest' in deployment)) return deployment;
+    const triggers = triggersOf(deployment);
+    if (triggers.length > 0) return judge(triggers, deployment, doctor);
+    return fail('no trigger is exported', 'export what createMirror gives, build, and deploy');
   },
 });
 
 export const DEPLOYMENT_CHECKS: readonly Check[] = [
-  check('trigger retry', retryCheck),
-  check('trigger instance', (trigger, { deployment }) =>
-    instanceCheck(trigger, 'project' in deployment ? deployment.project : ''),
-  ),
-  check('trigger region', async (trigger, { isEmulator, env, rtdb }) => {
+  check('triggers exported', (triggers, _deployment, { declared }) => {
+    try {
+      return exportedCheck(declared().paths, triggers);
+    } catch (error) {
+      if (isNotReady(error)) return skipped(error.message);
+      throw error;
+    }
+  }),
+  check('trigger retry', (triggers) => retryCheck(triggers)),
+  check('trigger instance', instanceCheck),
+  check('trigger region', async (triggers, _deployment, { isEmulator, env, rtdb }) => {
     if (isEmulator) return skipped('the emulator has no region');
-    const named = read(env, 'RTDB_URL');
-    if (named) return regionCheck(trigger, regionOfUrl(named.origin) ?? 'an unknown region');
+    const byUrl = read(env, 'RTDB_URL');
+    if (byUrl) return regionCheck(triggers, regionOfUrl(byUrl.origin) ?? 'an unknown region');
     if ('problem' in rtdb) return skipped(rtdb.problem);
     // RTDB answers only at the address of its region, and this one is made of RTDB_REGION.
     await readRtdb(rtdb, ONE_COUPLE);
-    return regionCheck(trigger, regionOfUrl(rtdb.database.origin) ?? 'an unknown region');
+    return regionCheck(triggers, regionOfUrl(rtdb.database.origin) ?? 'an unknown region');
   }),
   {
     name: 'hosting region',

@@ -1,22 +1,28 @@
 import { MirrorError } from '../../errors/mirror-error';
 import { printable } from '../printable';
 import type { Check, Diagnosis, Doctor, Store } from './check';
+import { CONNECTIONS_CHECK } from './connections-check';
 import { DATABASE_CHECKS } from './database-checks';
+import { DEPLOYED_CHECK } from './deployed-check';
 import { DEPLOYMENT_CHECKS } from './deployment-checks';
 import { IDENTITY_CHECK } from './identity-check';
 import { RTDB_CHECKS } from './rtdb-checks';
 import { SCHEMA_CHECKS } from './schema-checks';
+import { SECRET_CHECK } from './secret-check';
 import { SETTINGS_CHECKS } from './settings-checks';
 import { TREES_CHECK } from './trees-check';
 
 /** All checks, in order; the first that needs a store shows whether it answers. */
 const CHECKS: readonly Check[] = [
   ...DATABASE_CHECKS,
+  CONNECTIONS_CHECK,
   ...SCHEMA_CHECKS,
   IDENTITY_CHECK,
   ...RTDB_CHECKS,
   TREES_CHECK,
   ...DEPLOYMENT_CHECKS,
+  DEPLOYED_CHECK,
+  SECRET_CHECK,
   ...SETTINGS_CHECKS,
 ];
 

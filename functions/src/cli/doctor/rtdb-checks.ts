@@ -2,15 +2,31 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { COMPLETION_PATTERN } from '../../paths/quest-completions/completion-path';
+import type { MirroredPath } from '../../paths/mirrored-path';
 import { FAN_OUT_LIMIT } from '../../readings/fan-out';
 import { type RtdbAccess, RtdbReadError, readRtdb } from '../../rtdb/rtdb-client';
 import { projectFolder } from '../folders';
-import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from './check';
+import {
+  type Check,
+  type Diagnosis,
+  type Doctor,
+  fail,
+  isNotReady,
+  ok,
+  skipped,
+  warn,
+} from './check';
 import { type FanOut, largestFanOut } from './fan-out';
-import { asksWho, type Grants, parseRulesJson, rulesOnPath } from './rules-on-path';
+import {
+  asksWho,
+  type Grants,
+  parseRulesJson,
+  type RulesOnPath,
+  rulesOnPath,
+} from './rules-on-path';
 
-const RULES_FILE = 'database.rules.json';
+/** Of this repository, or a team's of the same name. */
+const RULES_FILES = ['database.rules.json', 'database.rules.without-auth.json'];
 
 /** The least that shows whether the database answers; `shallow` would list every couple. */
 export const ONE_COUPLE = {
@@ -26,27 +42,53 @@ const rulesSchema = z.object({
 const LET_IN = 'let in who needs it, tree by tree, and try the app before you deploy that';
 const YOURS = 'yours to judge: nothing else may be written there, so nothing else is mirrored';
 
-/** What the deployed rules allow where completions are, beside those of this checkout. Pure. */
-export function rulesCheck(deployed: unknown, own: unknown): Diagnosis {
+/** What the deployed rules allow where mirrored paths are, whoever wrote them. Pure. */
+export function rulesCheck(
+  deployed: unknown,
+  files: readonly { name: string; rules: unknown }[],
+  paths: readonly Pick<MirroredPath, 'name' | 'ref'>[],
+): Diagnosis {
   const { data } = rulesSchema.safeParse(deployed);
   if (data === undefined) {
     return fail('what is deployed is no rules', "look at the Rules tab of the database's console");
   }
-  const { read, write, isValidated } = rulesOnPath(data.rules, COMPLETION_PATTERN);
-  const open = [...(read.everybodyAt === '/' ? ['read'] : [])];
-  if (write.everybodyAt === '/') open.push('write');
-  if (open.length > 0)
-    return fail(`everybody may ${open.join(' and ')} the whole database`, LET_IN);
-  if (isDeepStrictEqual(deployed, own)) return ok('those of database.rules.json are deployed');
-  const validated = isValidated ? 'what is written is validated' : 'nothing is demanded of it';
-  const finding = `of completions: ${grantsOf('read', read)}; ${grantsOf('write', write)}; ${validated}`;
-  const isOpen = read.everybodyAt !== null || write.everybodyAt !== null;
-  return warn(finding, isOpen ? LET_IN : YOURS);
+  const file = files.find(({ rules }) => isDeepStrictEqual(deployed, rules));
+  const whose = file === undefined ? '' : `those of ${file.name}: `;
+  const onPaths = paths.map(({ name, ref }) => ({ name, on: rulesOnPath(data.rules, ref) }));
+  const [first] = onPaths;
+  const root = first && (['read', 'write'] as const).filter((kind) => isAtRoot(first.on[kind]));
+  if (root !== undefined && root.length > 0) {
+    return warn(`${whose}everybody may ${root.join(' and ')} the whole database`, LET_IN);
+  }
+  const finding = `${whose}${told(onPaths)}`;
+  const isOpen = onPaths.some(
+    ({ on: { read, write } }) => read.everybodyAt !== null || write.everybodyAt !== null,
+  );
+  if (isOpen) return warn(finding, LET_IN);
+  const isShut = onPaths.some(
+    ({ on: { write } }) => write.conditions.length === 0 && !write.isInPart,
+  );
+  return isShut ? warn(finding, YOURS) : ok(finding);
 }
 
-function grantsOf(kind: string, { everybodyAt, conditions }: Grants): string {
+const isAtRoot = ({ everybodyAt }: Grants) => everybodyAt === '/';
+
+/** Paths of which the same is to be said are told together. */
+function told(paths: readonly { name: string; on: RulesOnPath }[]): string {
+  const groups = new Map<string, string[]>();
+  for (const { name, on } of paths) {
+    const validated = on.isValidated ? 'what is written is validated' : 'nothing is demanded of it';
+    const words = `${grantsOf('read', on.read)}; ${grantsOf('write', on.write)}; ${validated}`;
+    groups.set(words, [...(groups.get(words) ?? []), name]);
+  }
+  return [...groups].map(([words, names]) => `${names.join(', ')}: ${words}`).join('. ');
+}
+
+function grantsOf(kind: string, { everybodyAt, conditions, isInPart }: Grants): string {
   if (everybodyAt !== null) return `everybody may ${kind} them, by the rule at ${everybodyAt}`;
-  if (conditions.length === 0) return `no client may ${kind} them`;
+  if (conditions.length === 0) {
+    return isInPart ? `clients may ${kind} parts of them` : `no client may ${kind} them`;
+  }
   const places = conditions.map(({ at }) => at).join(', ');
   const isAnonymous = conditions.some(({ condition }) => !asksWho(condition));
   const whom = isAnonymous ? ', which asks for no sign-in' : '';
@@ -94,13 +136,31 @@ const check = (
     'problem' in doctor.rtdb ? skipped(doctor.rtdb.problem) : judge(doctor.rtdb, doctor),
 });
 
+/** The files of rules that are here; one that can't be read is nobody's. */
+async function rulesFiles(): Promise<{ name: string; rules: unknown }[]> {
+  const found = RULES_FILES.map(async (name) => {
+    const text = await readFile(join(projectFolder(), name), 'utf8').catch(() => '');
+    try {
+      return [{ name, rules: parseRulesJson(text) }];
+    } catch {
+      return [];
+    }
+  });
+  return (await Promise.all(found)).flat();
+}
+
 /** A setting's text, judged; skipped where the database has no such endpoint, as emulators do not. */
-const setting = (name: string, key: string, judge: (text: string) => Promise<Diagnosis>): Check =>
-  check(name, async (options) => {
+const setting = (
+  name: string,
+  key: string,
+  judge: (text: string, doctor: Doctor) => Promise<Diagnosis>,
+): Check =>
+  check(name, async (options, doctor) => {
     try {
       const text = await readRtdb(options, { path: ['.settings', key], parse: String });
-      return await judge(String(text));
+      return await judge(String(text), doctor);
     } catch (error) {
+      if (isNotReady(error)) return skipped(error.message);
       if (error instanceof SyntaxError) {
         return warn("what the database answered can't be read", 'compare it by hand');
       }
@@ -114,11 +174,8 @@ export const RTDB_CHECKS: readonly Check[] = [
     await readRtdb(options, ONE_COUPLE);
     return ok(`${options.database.instance} answers`);
   }),
-  setting('rules', 'rules', async (deployed) =>
-    rulesCheck(
-      parseRulesJson(deployed),
-      parseRulesJson(await readFile(join(projectFolder(), RULES_FILE), 'utf8')),
-    ),
+  setting('rules', 'rules', async (deployed, { declared }) =>
+    rulesCheck(parseRulesJson(deployed), await rulesFiles(), declared().paths),
   ),
   setting('strict trigger validation', 'strictTriggerValidation', async (text) =>
     strictnessCheck(JSON.parse(text)),

@@ -4,6 +4,8 @@ export interface Grants {
   everybodyAt: string | null;
   /** Conditions, and where they are. */
   conditions: { at: string; condition: string }[];
+  /** Whether some rule may grant a part of what lies there. */
+  isInPart: boolean;
 }
 
 export interface RulesOnPath {
@@ -33,6 +35,7 @@ export function rulesOnPath(rules: object, pattern: string): RulesOnPath {
     if (typeof node !== 'object' || node === null) break;
     nodes.push({ at: at || '/', rules: new Map(Object.entries(node)) });
   }
+  const isWhole = nodes.length === pattern.split('/').length + 1;
   const grants = (kind: string): Grants => {
     const found = nodes.map((each) => ({ at: each.at, rule: each.rules.get(kind) }));
     return {
@@ -42,6 +45,8 @@ export function rulesOnPath(rules: object, pattern: string): RulesOnPath {
           ? [{ at: place, condition: rule.trim() }]
           : [],
       ),
+      isInPart:
+        isWhole && [...(nodes.at(-1)?.rules ?? [])].some(([, child]) => grantsIn(child, kind)),
     };
   };
   return {
@@ -49,6 +54,16 @@ export function rulesOnPath(rules: object, pattern: string): RulesOnPath {
     write: grants('.write'),
     isValidated: nodes.some((each) => each.rules.has('.validate')),
   };
+}
+
+/** Whether rules of a node or below it may grant something. */
+function grantsIn(node: unknown, kind: string): boolean {
+  if (typeof node !== 'object' || node === null) return false;
+  return Object.entries(node).some(([key, rule]) =>
+    key === kind
+      ? rule !== undefined && !isFalse(rule)
+      : !key.startsWith('.') && grantsIn(rule, kind),
+  );
 }
 
 function childOf(

@@ -73,7 +73,7 @@ export const SETTINGS_CHECKS: readonly Check[] = [
     needs: null,
     run: async ({ deployment, env, isEmulator, declared }) => {
       if (!('manifest' in deployment)) return deployment;
-      const { project, values } = deployment;
+      const { project, codebase, values } = deployment;
       if (isEmulator && !env.FIREBASE_REMOTE_CONFIG_URL_BASE) {
         return skipped('emulators have no Remote Config: the parameter decides');
       }
@@ -84,7 +84,7 @@ export const SETTINGS_CHECKS: readonly Check[] = [
           accessToken: googleToken(),
           paths: declared().paths.map(({ name }) => name),
           parameter: read(values, 'ENABLE_SUPABASE_DUAL_WRITE') ?? false,
-          instance: null,
+          instance: codebase.instance,
           prepareEvaluation,
           timeoutMs: LOOK_TIMEOUT_MS,
         }),
