@@ -42,8 +42,10 @@ create table mirror.readings (
   caught_up_at timestamptz,
   -- RTDB's last listing that showed it.
   listed_at timestamptz,
-  -- When a touched row, a listing or a gap made it due: a reading that began before leaves it due.
+  -- When a touched row, a listing, a gap or somebody made it due: a reading that began before leaves it due.
   made_due_at timestamptz,
+  -- When a row of it was found to have moved while a worker had it: wanted again within the hour.
+  moved_at timestamptz,
   -- A worker has it until then; one that dies leaves it to the next.
   taken_until timestamptz,
 
@@ -51,8 +53,8 @@ create table mirror.readings (
   constraint readings_counts_not_negative check (keys >= 0 and brought >= 0 and in_flight >= 0)
 );
 
--- Reader: the queue.
-create index readings_due on mirror.readings (due_at);
+-- Reader: the queue, path by path: what is due of others is not walked over.
+create index readings_due on mirror.readings (path, due_at);
 
 -- Reader: the end of a path's first pass. Empty from then on.
 create index readings_unread on mirror.readings (path) where full_at is null and failed_at is null;
@@ -140,6 +142,10 @@ $$;
 -- ---------------------------------------------------------------------------------------------------
 -- Which shards are due.
 
+-- Statements that wait for rows take them in one order, so that none wait in a ring: first the path's row in
+-- mirror.listings, then rows of mirror.readings by path and shard, then rows of the log by ref and kind. A row is
+-- held from the first statement of a function that needs it. take_due and resolve_told wait for none.
+
 -- Takes the shards that are due longest, `most` of them, for as long as `lease`: a worker that dies leaves
 -- them to the next. Paths that share the node of a shard are read together: `mates` has, by path, the
 -- others of its node.
@@ -161,18 +167,27 @@ as $$
 declare
   -- A value, not a call: only that can bound the walk along the index, which has every shard.
   asked_at constant timestamptz := clock_timestamp();
+  -- In variables, so that the planner knows how few they are.
+  wanted_paths text[];
+  wanted_shards text[];
 begin
-  return query
   with due as materialized (
-    select r.path, r.shard
-    from mirror.readings as r
-    where r.due_at <= asked_at
-      and coalesce(r.taken_until, '-infinity') <= asked_at
-      and (only_paths is null or r.path = any (only_paths))
-      and (only_shards is null or r.shard = any (only_shards))
-    order by r.due_at
+    select oldest.path, oldest.shard
+    from mirror.paths as p
+    cross join lateral (
+      select r.path, r.shard, r.due_at
+      from mirror.readings as r
+      where r.path = p.path
+        and r.due_at <= asked_at
+        and coalesce(r.taken_until, '-infinity') <= asked_at
+        and (only_shards is null or r.shard = any (only_shards))
+      order by r.due_at
+      limit most
+      for update skip locked
+    ) as oldest
+    where only_paths is null or p.path = any (only_paths)
+    order by oldest.due_at
     limit most
-    for update skip locked
   ),
   wanted as (
     select due.path, due.shard from due
@@ -181,14 +196,16 @@ begin
     from due
     cross join lateral jsonb_array_elements_text(mates -> due.path) as mate (path)
   )
+  select array_agg(wanted.path), array_agg(wanted.shard) into wanted_paths, wanted_shards from wanted;
+  return query
   update mirror.readings as r
   set taken_until = asked_at + lease
   from (
     select known.path, known.shard
-    from wanted
-    join mirror.readings as known on (known.path, known.shard) = (wanted.path, wanted.shard)
+    from unnest(wanted_paths, wanted_shards) as wanted (path, shard)
+    join mirror.readings as known
+      on (known.path, known.shard) = (wanted.path, wanted.shard collate "C")
     where coalesce(known.taken_until, '-infinity') <= asked_at
-    order by known.path, known.shard
     for update of known skip locked
   ) as mine
   where (r.path, r.shard) = (mine.path, mine.shard)
@@ -207,21 +224,33 @@ declare
   asked_at constant timestamptz := clock_timestamp();
 begin
   if wanted_shards is not null then
-    insert into mirror.readings (path, shard)
-    select p.path, wanted.shard
+    insert into mirror.readings as r (path, shard, made_due_at)
+    select p.path, wanted.shard, asked_at
     from mirror.paths as p
-    cross join unnest(wanted_shards) as wanted (shard)
+    cross join (select distinct shard from unnest(wanted_shards) as given (shard)) as wanted
     where p.path = any (wanted_paths)
     order by p.path, wanted.shard collate "C"
-    on conflict do nothing;
+    on conflict (path, shard) do update
+    set
+      due_at = least(r.due_at, asked_at),
+      made_due_at = asked_at,
+      is_full_due = r.is_full_due or in_full;
+    return asked_at;
   end if;
+  with held as materialized (
+    select r.path, r.shard
+    from mirror.readings as r
+    where r.path = any (wanted_paths)
+    order by r.path, r.shard
+    for update
+  )
   update mirror.readings as r
   set
     due_at = least(r.due_at, asked_at),
     made_due_at = asked_at,
     is_full_due = r.is_full_due or in_full
-  where r.path = any (wanted_paths)
-    and (wanted_shards is null or r.shard = any (wanted_shards));
+  from held
+  where (r.path, r.shard) = (held.path, held.shard);
   return asked_at;
 end
 $$;
@@ -234,15 +263,23 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  with held as materialized (
+    select r.path, r.shard
+    from unnest(given_paths, given_shards) as given (path, shard)
+    join mirror.readings as r on (r.path, r.shard) = (given.path, given.shard collate "C")
+    order by r.path, r.shard
+    for update of r
+  )
   update mirror.readings as r
   set taken_until = null
-  from unnest(given_paths, given_shards) as given (path, shard)
-  where (r.path, r.shard) = (given.path, given.shard collate "C");
+  from held
+  where (r.path, r.shard) = (held.path, held.shard);
 end
 $$;
 
 -- Makes due the shards of which a row or a direct write says that something was written since the last
--- time: within the hour, once an hour at most. A shard that is not known yet is due at once.
+-- time: within the hour, once an hour at most. A shard that is not known yet is due at once. Of one that a worker
+-- has, its reading counts as this hour's, and may have missed the row: it is wanted again an hour later.
 create function mirror.note_touched(touched_path text, canary_shard text, least_between interval)
 returns bigint
 language plpgsql
@@ -277,7 +314,10 @@ begin
          r.due_at,
          greatest(coalesce(greatest(r.touched_at, r.read_at), ''-infinity'') + $4, $5)
        ),
-       made_due_at = $5
+       made_due_at = case
+         when coalesce(r.taken_until, ''-infinity'') > $5 then r.made_due_at else $5
+       end,
+       moved_at = case when coalesce(r.taken_until, ''-infinity'') > $5 then $5 else r.moved_at end
      where coalesce(r.taken_until, ''-infinity'') > $5
        or r.due_at > greatest(coalesce(greatest(r.touched_at, r.read_at), ''-infinity'') + $4, $5)',
     declared.key_columns[1], declared.relation
@@ -338,6 +378,8 @@ declare
   declared mirror.paths;
 begin
   select p.* into strict declared from mirror.paths as p where p.path = listed_path;
+  -- Held before the shards, as note_touched does.
+  update mirror.listings as l set after_key = last_key where l.path = listed_path;
   insert into mirror.readings as r (path, shard, listed_at)
   select listed_path, listed.shard, listing_began
   from unnest(shards) as listed (shard)
@@ -355,7 +397,6 @@ begin
        )',
     declared.relation, declared.key_columns[1]
   ) using listed_path, shards, full_again;
-  update mirror.listings as l set after_key = last_key where l.path = listed_path;
 end
 $$;
 
@@ -409,23 +450,24 @@ begin
      select array_agg(page.shard order by page.n) from page',
     declared.key_columns[1], declared.relation
   ) into page using after_key, most;
-  insert into mirror.readings (path, shard)
+  insert into mirror.readings as r (path, shard)
   select noted_path, found.shard
   from unnest(page) as found (shard)
+  left join mirror.readings as known on (known.path, known.shard) = (noted_path, found.shard collate "C")
   where found.shard <> canary_shard
+    and (
+      known.path is null
+      or coalesce(known.listed_at, '-infinity') < listing_began
+      and known.first_seen_at < listing_began
+      and known.keys > 0
+      and coalesce(known.full_at, '-infinity') < clock_timestamp() - full_again
+    )
   order by found.shard collate "C"
-  on conflict do nothing;
-  update mirror.readings as r
+  on conflict (path, shard) do update
   set
     is_full_due = true,
     made_due_at = clock_timestamp(),
-    due_at = least(r.due_at, clock_timestamp())
-  where r.path = noted_path
-    and r.shard = any (page)
-    and coalesce(r.listed_at, '-infinity') < listing_began
-    and r.first_seen_at < listing_began
-    and r.keys > 0
-    and coalesce(r.full_at, '-infinity') < clock_timestamp() - full_again;
+    due_at = least(r.due_at, clock_timestamp());
   return case when cardinality(page) = most then page[most] end;
 end
 $$;
@@ -464,33 +506,35 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 as $$
 declare
-  last_shard text;
-  noted bigint;
+  page text[];
 begin
-  with page as (
+  insert into mirror.listings (path) values (noted_path) on conflict do nothing;
+  perform from mirror.listings as l where l.path = noted_path for update;
+  page := array(
     select r.shard
     from mirror.readings as r
     where r.path = noted_path and (after_shard is null or r.shard > after_shard)
     order by r.shard
     limit most
-  ),
-  made as (
-    update mirror.readings as r
-    set
-      is_full_due = true,
-      made_due_at = clock_timestamp(),
-      due_at = least(r.due_at, clock_timestamp())
-    from page
-    where r.path = noted_path
-      and r.shard = page.shard
-      and coalesce(r.full_at, '-infinity') < gap_end
+  );
+  with held as materialized (
+    select r.shard
+    from mirror.readings as r
+    where r.path = noted_path and r.shard = any (page) and coalesce(r.full_at, '-infinity') < gap_end
+    order by r.shard
+    for update
   )
-  select max(page.shard), count(*) into last_shard, noted from page;
-  if noted = most then
-    return last_shard;
+  update mirror.readings as r
+  set
+    is_full_due = true,
+    made_due_at = clock_timestamp(),
+    due_at = least(r.due_at, clock_timestamp())
+  from held
+  where r.path = noted_path and r.shard = held.shard;
+  if cardinality(page) = most then
+    return page[most];
   end if;
-  insert into mirror.listings as l (path, gap_at) values (noted_path, gap_end)
-  on conflict (path) do update set gap_at = greatest(l.gap_at, excluded.gap_at);
+  update mirror.listings as l set gap_at = greatest(l.gap_at, gap_end) where l.path = noted_path;
   return null;
 end
 $$;
@@ -739,6 +783,13 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+  perform
+  from mirror.divergence_log as log
+  where log.id in (
+    select (told ->> 'id')::bigint from jsonb_array_elements(renewed || resolved) as told
+  )
+  order by log.ref, log.kind
+  for update;
   update mirror.divergence_log as log
   set
     resolved_at = clock_timestamp(),
@@ -808,6 +859,7 @@ $$;
 --   began_at, read_at  the database's clock when it began
 --   seen_set_at        as begin_reading told it
 --   read_from, counted_since, caught_up_at, brought, in_flight, due_at, is_full_due
+--   touched_again_at  when it is due for a row that moved meanwhile
 --   is_gone            neither store holds the shard
 --   found, renewed, resolved, suspects  what becomes of divergences and suspects
 create function mirror.set_reading(reading jsonb)
@@ -826,7 +878,8 @@ begin
   select * into told from jsonb_to_record(reading) as r (
     path text, shard text, kind text, read_at timestamptz, seen_set_at timestamptz,
     began_at timestamptz, read_from date, counted_since timestamptz, caught_up_at timestamptz,
-    brought integer, in_flight integer, due_at timestamptz, is_full_due boolean, is_gone boolean,
+    brought integer, in_flight integer, due_at timestamptz, touched_again_at timestamptz,
+    is_full_due boolean, is_gone boolean,
     found jsonb, renewed jsonb, resolved jsonb, suspects jsonb
   );
   select p.* into strict declared from mirror.paths as p where p.path = told.path;
@@ -896,6 +949,7 @@ begin
     error = null,
     due_at = case
       when r.made_due_at >= told.began_at or told.kind = 'backup' then least(r.due_at, told.due_at)
+      when r.moved_at >= told.began_at then least(told.due_at, told.touched_again_at)
       else told.due_at
     end,
     is_full_due =

@@ -54,19 +54,30 @@ begin
   if cardinality(refs) = 0 then
     return;
   end if;
-  with over as (
-    update mirror.divergence_log as log
-    set
-      resolved_at = clock_timestamp(),
-      resolved_by = writer,
-      last_seen_at = greatest(log.last_seen_at, clock_timestamp())
+  -- Held before the log's rows, as a reading does.
+  insert into mirror.readings (path, shard) values (written_path, written_shard) on conflict do nothing;
+  perform from mirror.readings as r where (r.path, r.shard) = (written_path, written_shard) for update;
+  with held as materialized (
+    select log.id
     from unnest(refs) as written (ref)
-    where md5(log.ref) = md5(written.ref)
+    join mirror.divergence_log as log
+      on md5(log.ref) = md5(written.ref)
       and log.ref = written.ref
       and log.path = written_path
       and log.kind = any (kinds)
       and log.key is not null
       and log.resolved_at is null
+    order by log.ref, log.kind
+    for update of log
+  ),
+  over as (
+    update mirror.divergence_log as log
+    set
+      resolved_at = clock_timestamp(),
+      resolved_by = writer,
+      last_seen_at = greatest(log.last_seen_at, clock_timestamp())
+    from held
+    where log.id = held.id and log.resolved_at is null
     returning log.ref
   )
   select coalesce(array_agg(over.ref), '{}') into known from over;
@@ -79,10 +90,9 @@ begin
     ),
     '[]', '[]'
   );
-  insert into mirror.readings as r (path, shard)
-  values (written_path, written_shard)
-  on conflict (path, shard) do update
-  set due_at = least(r.due_at, clock_timestamp()), made_due_at = clock_timestamp();
+  update mirror.readings as r
+  set due_at = least(r.due_at, clock_timestamp()), made_due_at = clock_timestamp()
+  where (r.path, r.shard) = (written_path, written_shard);
 end
 $$;
 

@@ -161,6 +161,7 @@ const COLUMNS = {
     'caught_up_at timestamptz null',
     'listed_at timestamptz null',
     'made_due_at timestamptz null',
+    'moved_at timestamptz null',
     'taken_until timestamptz null',
   ],
   'mirror.suspects': [

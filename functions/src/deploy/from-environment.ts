@@ -3,7 +3,6 @@ import { createFlagLog } from '../flag/log-flag';
 import { lookAtRemoteConfig } from '../flag/look-at-remote-config';
 import type { MirroredPath } from '../paths/mirrored-path';
 import { Connections } from '../postgres/connections';
-import { repeatingConflicts } from '../postgres/repeating-conflicts';
 import type { Statements } from '../postgres/statements';
 import type { QueueContext } from '../readings/queue';
 import { rtdbShards } from '../readings/rtdb-shards';
@@ -70,7 +69,7 @@ export function openReadings(
 ): Omit<QueueContext, 'concurrency' | 'isOver'> {
   return {
     paths,
-    statements: repeatingConflicts(statements),
+    statements,
     rtdb: rtdbShards(rtdb),
     times: proofTimes(env),
     retentionDays: readSettings(env).retentionDays,

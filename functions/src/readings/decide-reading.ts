@@ -4,7 +4,7 @@ import { type ComparedKey, type DifferenceKind, type Row, seenOf } from './compa
 import { keyObject, partsOfKey, refOfParts } from './key-parts';
 import type { ProofTimes } from './proof-times';
 import type { Decision, Difference, Looked, ResolvedBy } from './reading';
-import { caughtUpAt, countedSince, lastLookAt, nextDue } from './reading-times';
+import { caughtUpAt, countedSince, lastLookAt, nextDue, touchedAgainAt } from './reading-times';
 import type { OpenDifference, ShardState, Suspect } from './shard-state';
 import { isShared, MAX_ROWS_OF_KIND, shareRows } from './shared-rows';
 
@@ -135,6 +135,7 @@ class DecisionBuilder {
       inFlight: this.#suspects.length + this.#restless + this.#restlessBefore(),
       countedSince: this.#countedSince,
       caughtUpAt: caughtUpAt(state, isFull),
+      touchedAgainAt: touchedAgainAt(state, times),
       dueAt: nextDue(state, set, { path, shard, shards }, times),
       isFullDue: hasSharedRow(changes, state) || (!isFull && state.reading?.is_full_due === true),
       isGone: isFull && !hasNode && compared.length === 0 && this.#standing.size === 0,

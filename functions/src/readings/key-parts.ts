@@ -29,15 +29,20 @@ export function keyId(parts: readonly string[]): string {
 
 /**
  * The ref of a leaf, or of what lies above it, by the parts of its key: `lp_awards/couple/award`. A row may have a
- * key that RTDB can't hold: a slash inside it is written out, or two rows would have one ref.
+ * key with a slash inside, which RTDB can't hold: it is written out by a `$`, which RTDB can't hold either. So two
+ * keys never have one ref, and what RTDB can hold is its own.
  */
 export function refOfParts(ref: string, parts: readonly string[]): string {
   const keys: string[] = [];
   let place = 0;
   for (const step of stepsOf(ref)) {
     if ('literal' in step) keys.push(step.literal);
-    else if (place < parts.length) keys.push((parts[place++] ?? '').replaceAll('/', '%2F'));
+    else if (place < parts.length) keys.push((parts[place++] ?? '').replace(/[$/]/g, writtenOut));
     else break;
   }
   return keys.join('/');
+}
+
+function writtenOut(character: string): string {
+  return character === '/' ? '$2F' : '$24';
 }

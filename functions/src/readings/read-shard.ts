@@ -104,6 +104,7 @@ async function settle(
       brought: decision.brought,
       in_flight: decision.inFlight,
       due_at: decision.dueAt,
+      touched_again_at: decision.touchedAgainAt,
       is_full_due: decision.isFullDue,
       is_gone: decision.isGone,
       renewed: decision.renewed.map((row) => ({ ...row, ...causes.get(row.id) })),

@@ -59,6 +59,14 @@ export function nextDue(
   return instantOfMillis(dueMs) ?? readAt;
 }
 
+/** When a shard is wanted again of which a row moved during this reading. Pure. */
+export function touchedAgainAt(
+  { readAt }: Pick<ShardState, 'readAt'>,
+  { touchedEveryMs }: Pick<ProofTimes, 'touchedEveryMs'>,
+): string {
+  return instantOfMillis(millisOf(readAt) + touchedEveryMs) ?? readAt;
+}
+
 /** Less up to a tenth, by the shard: else all would be due at once again, as they were first read. */
 export function fullEveryMs(
   { fullEveryMs: every }: Pick<ProofTimes, 'fullEveryMs'>,

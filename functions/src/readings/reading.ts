@@ -61,6 +61,8 @@ export interface Decision {
   countedSince: string | null;
   caughtUpAt: string | null;
   dueAt: string;
+  /** When it is due for a row that moved meanwhile. */
+  touchedAgainAt: string;
   isFullDue: boolean;
   isGone: boolean;
 }

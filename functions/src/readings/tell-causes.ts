@@ -49,10 +49,19 @@ const WRITTEN_BETWEEN = query({
 /** Gives open rows a cause that has become known. */
 const TELL_CAUSE = query({
   text: `
+with held as materialized (
+  select log.id, told.cause, told.severity, told.detail
+  from jsonb_to_recordset($1) as told (id bigint, cause text, severity text, detail jsonb)
+  join mirror.divergence_log as log on log.id = told.id
+  where log.resolved_at is null and log.cause <> told.cause
+  -- As readings take them.
+  order by log.ref, log.kind
+  for update of log
+)
 update mirror.divergence_log as log
-set cause = told.cause, severity = told.severity, detail = coalesce(log.detail, '{}') || told.detail
-from jsonb_to_recordset($1) as told (id bigint, cause text, severity text, detail jsonb)
-where log.id = told.id and log.resolved_at is null and log.cause <> told.cause
+set cause = held.cause, severity = held.severity, detail = coalesce(log.detail, '{}') || held.detail
+from held
+where log.id = held.id and log.resolved_at is null
 `,
   params: { told: 'jsonb' },
   row: {},
