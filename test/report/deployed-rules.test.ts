@@ -135,6 +135,19 @@ test.each(['null', '{}', '[]', '{ "rules": null }', '{ "rules": "x" }', '"text"'
   },
 );
 
+test('the variant for apps without Firebase Auth is known, and said to be open', () => {
+  const text = readFileSync(join(__dirname, '../../database.rules.without-auth.json'), 'utf8');
+  const rules = parseRulesJson(text);
+  const files = [...FILES, { name: 'database.rules.without-auth.json', rules }];
+  const { status, finding, advice } = rulesCheck(rules, files, PATHS);
+  expect(status).toBe('warn');
+  expect(finding).toMatch(
+    /^those of database\.rules\.without-auth\.json: quest_completions: everybody/,
+  );
+  expect(finding).not.toContain('no client may');
+  expect(advice).toContain('let in who needs it');
+});
+
 describe('each mirrored path is looked at', () => {
   test('what holds for several is told once, in one sentence', () => {
     const rules = `{ "rules": { "daily_quests": { "$c": { ".read": "auth != null", ".write": "auth != null" } },

@@ -1,8 +1,8 @@
 import { DATE_PATTERN, TIME_PATTERN } from '../../functions/src/values/event-time';
 
 /**
- * What database.rules.json repeats: rules have no names for an expression. The file is written by
- * hand and deployed as it is; database-rules.test.ts holds each copy to these.
+ * What database.rules.json and database.rules.without-auth.json repeat: rules have no names for an expression.
+ * The files are written by hand and deployed as they are; a test of each holds each copy to these.
  */
 
 /** `$coupleId` is two ids joined by `_`, one of which may be empty and then comes first. */
@@ -24,14 +24,21 @@ export const IS_QUEST_FIELD =
   '$field.matches(/^(id|questType|contentId|sortOrder|isSideQuest|formatType|quizName)$/) && ' +
   `(newData.isBoolean() || newData.isNumber() || (${storableText(500)}))`;
 
-/** A field of a completion beside `completedAt`. */
-export const IS_OWN_FIELD =
-  '!newData.hasChildren() && (newData.val() === data.val() || ($userId === auth.uid && ' +
-  `(newData.isBoolean() || newData.isNumber() || (${storableText(1_000)}))))`;
+const FIELD = `(newData.isBoolean() || newData.isNumber() || (${storableText(1_000)}))`;
+const TIME = `(newData.isNumber() || (newData.isString() && newData.val().matches(/${TIME_PATTERN}/)))`;
 
-export const IS_OWN_TIME =
-  '!newData.hasChildren() && (newData.val() === data.val() || ($userId === auth.uid && ' +
-  `(newData.isNumber() || (newData.isString() && newData.val().matches(/${TIME_PATTERN}/)))))`;
+const own = (demanded: string) =>
+  `!newData.hasChildren() && (newData.val() === data.val() || ($userId === auth.uid && ${demanded}))`;
+
+/** A field of a completion beside `completedAt`. */
+export const IS_OWN_FIELD = own(FIELD);
+
+export const IS_OWN_TIME = own(TIME);
+
+/** The same, where nobody is signed in. */
+export const IS_FIELD = `!newData.hasChildren() && ${FIELD}`;
+
+export const IS_TIME = `!newData.hasChildren() && ${TIME}`;
 
 /** Rules can't compute a year from `now`: each year opens on the first day of the one before. */
 const LATER_YEARS = [
@@ -54,8 +61,20 @@ export const IS_SANE_DAY =
  * A member may write a day. Once it holds completions, which such a write may erase, it has to leave
  * a stamp later than the old one: by that the mirror tells who regenerates a day from who deletes.
  */
-export const MAY_WRITE_DAY =
-  `${IS_MEMBER} && (!data.child('completions').exists() || (newData.hasChildren() && ` +
+const LEAVES_A_STAMP =
+  "!data.child('completions').exists() || (newData.hasChildren() && " +
   "newData.child('generatedAt').isNumber() && newData.child('generatedAt').val() <= now + 60000 && " +
   "(!data.child('generatedAt').isNumber() || " +
-  "newData.child('generatedAt').val() > data.child('generatedAt').val())))";
+  "newData.child('generatedAt').val() > data.child('generatedAt').val()))";
+
+export const MAY_WRITE_DAY = `${IS_MEMBER} && (${LEAVES_A_STAMP})`;
+
+/** Where nobody is signed in; a day that was generated over a week ago may also go. */
+export const MAY_REWRITE_DAY =
+  `${LEAVES_A_STAMP} || (!newData.exists() && data.child('generatedAt').isNumber() && ` +
+  "data.child('generatedAt').val() < now - 604800000)";
+
+/** Whose completion it says it is: one of the couple's two. */
+export const IS_OF_COUPLE = IS_MEMBER.replace('auth != null && ', '')
+  .replaceAll('auth.uid', '$userId')
+  .replace(/^\((.*)\)$/, '$1');
