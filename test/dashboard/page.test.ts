@@ -58,6 +58,26 @@ function getAs(headers: Record<string, string>): Promise<number | undefined> {
   });
 }
 
+test('the page of a kit’s instance names it, and its own flag', async () => {
+  const staging = await startRuntime({
+    ...{ target: 'mirrorDashboard', databaseUrl: login.at(database.url) },
+    rtdbHost: rtdb.standin.address,
+    env: { FUNCTIONS_EMULATOR: 'true', FIREBASE_KIT_INSTANCE_ID: 'staging' },
+  });
+  try {
+    await database.query(
+      "insert into mirror.coverage (from_at, reason) values (now() - interval '1 hour', 'flag_off')",
+    );
+    const [own, other] = await Promise.all([(await fetch(staging.url)).text(), pageOf()]);
+    expect(own).toContain('<span>demo-quests, staging</span>');
+    expect(own).toContain('set <code>ENABLE_SUPABASE_DUAL_WRITE_STAGING</code> to true');
+    expect(other).toContain('<span>demo-quests</span>');
+    expect(other).toContain('set <code>ENABLE_SUPABASE_DUAL_WRITE</code> to true');
+  } finally {
+    await staging.stop();
+  }
+});
+
 test("an empty mirror: the gate can't tell, in the words of `report`", async () => {
   const html = await pageOf();
   const { out } = await runCommand(['report', '--max-age', '5h'], { DATABASE_URL: database.url });

@@ -7,13 +7,12 @@ import type { PageAsset, PageAssets } from './page-assets';
 import { pathsView } from './paths-view';
 import type { View } from './read-view';
 import { trendsView } from './trends-view';
-import { verdictView } from './verdict-view';
+import { type DeployedMirror, verdictView } from './verdict-view';
 import { hrefOf, type ViewQuery } from './view-query';
 
-export interface PageSettings {
+export interface PageSettings extends DeployedMirror {
   /** Which project this is about: who looks after several must not mistake one for another. */
   projectId: string;
-  isEnabledHere: boolean;
   assets: PageAssets;
   paths: readonly MirroredPath[];
 }
@@ -27,7 +26,7 @@ export function page(
   view: View,
   query: ViewQuery,
   nonce: string,
-  { projectId, isEnabledHere, assets, paths }: PageSettings,
+  { projectId, assets, paths, ...mirror }: PageSettings,
 ): Markup {
   return html`<!doctype html>
     <html lang="en">
@@ -43,7 +42,7 @@ export function page(
       <body>
         <a class="skip" href="#divergences">To the divergences</a>
         <header class="top">
-          <p class="name"><strong>quest-mirror</strong> <span>${projectId}</span></p>
+          <p class="name"><strong>quest-mirror</strong> <span>${projectId}${mirror.instance === null ? '' : `, ${mirror.instance}`}</span></p>
           <div class="refresh">
             ${asOf(view)}
             <label class="live" hidden
@@ -54,7 +53,7 @@ export function page(
         </header>
         <p id="trouble" role="status"></p>
         <main>
-          ${verdictView(view.verdict, isEnabledHere)} ${pathsView(view.verdict, query)}
+          ${verdictView(view.verdict, mirror)} ${pathsView(view.verdict, query)}
           ${trendsView(view.trends, query)}
           <section aria-labelledby="divergences">
             <h2 id="divergences" tabindex="-1">Divergences</h2>

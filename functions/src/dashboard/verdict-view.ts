@@ -1,4 +1,6 @@
 import { html } from 'hono/html';
+import { FLAG } from '../flag/flag-rule';
+import { ownName } from '../flag/server-template';
 import { steadyLossNotSeen } from '../gate/canaries';
 import type { PathEvidence } from '../gate/evidence';
 import { explainedTally } from '../gate/explained';
@@ -10,8 +12,16 @@ import { millisOf } from '../values/event-time';
 import { count, cut, type Markup, outside, time, unavailable, VERDICTS } from './markup';
 import type { Panel, Verdict } from './read-view';
 
+/** What the page knows of the mirror's deployment. */
+export interface DeployedMirror {
+  /** Of a kit; null = the functions are no kit's. */
+  instance: string | null;
+  /** The parameter of the dashboard's own deployment, which is that of the triggers. */
+  isEnabledHere: boolean;
+}
+
 /** The gate in one sentence, what to do next, and what stands beside it. */
-export function verdictView(panel: Panel<Verdict>, isEnabledHere: boolean): Markup {
+export function verdictView(panel: Panel<Verdict>, mirror: DeployedMirror): Markup {
   if (!panel.ok) {
     return html`<section class="gate cannot_tell" data-part="verdict" aria-labelledby="gate">
       <h1 id="gate"><span class="sign" aria-hidden="true">?</span> Can't tell</h1>
@@ -24,23 +34,23 @@ export function verdictView(panel: Panel<Verdict>, isEnabledHere: boolean): Mark
   return html`<section class="gate ${gate.verdict}" data-part="verdict" aria-labelledby="gate">
     <h1 id="gate"><span class="sign" aria-hidden="true">${sign}</span> ${word}</h1>
     <p class="sentence" id="sentence">${outside(sentence, 2_000)}</p>
-    <p class="next" id="next-step"><strong>What to do next:</strong> ${nextStep(panel.value)}</p>
+    <p class="next" id="next-step"><strong>What to do next:</strong> ${nextStep(panel.value, mirror)}</p>
     <dl class="tiles">
       ${rateTile(panel.value, 'copy')} ${rateTile(panel.value, 'mirror')}
       ${readingsTile(panel.value)} ${canaryTile(panel.value)}
-      ${flagTile(panel.value, isEnabledHere)}
+      ${flagTile(panel.value, mirror)}
     </dl>
   </section>`;
 }
 
-const STEPS: Partial<Record<Reason['code'], Markup>> = {
-  off: html`turn mirroring on: set <code>ENABLE_SUPABASE_DUAL_WRITE</code> to true.`,
-  percent: html`raise <code>ENABLE_SUPABASE_DUAL_WRITE</code> to all couples.`,
-  outage: html`bring Postgres back within reach. RTDB's events are retried for 24 h.`,
-  canaries_lost: html`run <code>mirror doctor</code>: triggers don't bring what RTDB sends.`,
+const STEPS: Partial<Record<Reason['code'], (flag: string) => Markup>> = {
+  off: (flag) => html`turn mirroring on: set <code>${flag}</code> to true.`,
+  percent: (flag) => html`raise <code>${flag}</code> to all couples.`,
+  outage: () => html`bring Postgres back within reach. RTDB's events are retried for 24 h.`,
+  canaries_lost: () => html`run <code>mirror doctor</code>: triggers don't bring what RTDB sends.`,
 };
 
-function nextStep({ gate, windowMs }: Verdict): Markup {
+function nextStep({ gate, windowMs }: Verdict, { instance }: DeployedMirror): Markup {
   if (gate.verdict === 'ready') {
     return html`just before you cut over, ask once more with readings of the last two hours:
       <code>mirror report</code>.`;
@@ -54,7 +64,7 @@ function nextStep({ gate, windowMs }: Verdict): Markup {
   const codes = gate.paths.flatMap(({ reasons }) => reasons.filter(isNotReady));
   const step = codes.map(({ code }) => STEPS[code]).find((one) => one !== undefined);
   return (
-    step ??
+    step?.(ownName(FLAG, instance)) ??
     html`look at <a href="#divergences">what differs</a>, then run <code>mirror repair</code>, which
       shows what it would change before it changes anything.`
   );
@@ -139,10 +149,10 @@ function mostTelling(evidence: readonly PathEvidence[]): PathEvidence {
  * The flag as instances of the mirror last saw it (`mirror.coverage`), else as this function was deployed: its own
  * parameter is the same deployment's.
  */
-function flagTile({ gate }: Verdict, isEnabledHere: boolean): Markup {
+function flagTile({ gate }: Verdict, { isEnabledHere }: DeployedMirror): Markup {
   const { state, since } = flagState(gate.paths, isEnabledHere);
   const figure = { on: 'on', off: 'off', percent: 'some couples' }[state];
-  const parameter = `ENABLE_SUPABASE_DUAL_WRITE is ${isEnabledHere} here`;
+  const parameter = `${FLAG} is ${isEnabledHere} here`;
   const gaps = new Set(gate.evidence.flatMap((one) => one.gaps.map(({ fromAt }) => fromAt))).size;
   const gapsNote = gaps === 0 ? '' : ` ${gaps} coverage gap${gaps === 1 ? '' : 's'} in 24 h.`;
   const note = html`${since === null ? '' : html`since ${time(since)} UTC; `}${parameter}.${gapsNote}`;

@@ -21,6 +21,7 @@ import { SERVICE_CONNECTIONS } from './service-connections';
 import {
   DATABASE_URL,
   isEmulator,
+  kitInstanceOf,
   postgresConfig,
   projectOf,
   proofTimes,
@@ -68,6 +69,7 @@ function openDashboard(paths: readonly MirroredPath[]): Hono {
       return shards.read(keys);
     },
     projectId: projectOf(process.env),
+    instance: kitInstanceOf(process.env),
     isEnabledHere: mirroringEnabled,
     assets: readPageAssets(),
     onFailure: logFailure,
