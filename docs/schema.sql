@@ -678,18 +678,21 @@ comment on table mirror.reading_ages is 'How many shards of each path were read 
 
 create table mirror.reading_sums (
   path text not null,
+  full_hour timestamp with time zone not null,
   part bigint not null,
   shards bigint not null,
+  uncounted bigint not null,
   keys bigint not null,
+  keys_or_one bigint not null,
   brought bigint not null,
-  constraint reading_sums_pkey PRIMARY KEY (path, part)
+  constraint reading_sums_pkey PRIMARY KEY (path, full_hour, part)
 );
 alter table mirror.reading_sums enable row level security;
 create policy quest_mirror_reader on mirror.reading_sums for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on mirror.reading_sums for all to quest_mirror_writer using (true) with check (true);
 grant select on mirror.reading_sums to quest_mirror_reader;
 grant select on mirror.reading_sums to quest_mirror_writer;
-comment on table mirror.reading_sums is 'Sums over mirror.readings by path, kept by its triggers.';
+comment on table mirror.reading_sums is 'Sums over mirror.readings by path and by the hour of the full reading, kept by its triggers.';
 
 create table mirror.readings (
   path text not null,
@@ -719,11 +722,13 @@ create table mirror.readings (
 );
 CREATE INDEX readings_brought ON mirror.readings USING btree (path, brought);
 CREATE INDEX readings_due ON mirror.readings USING btree (path, due_at);
+CREATE INDEX readings_failed ON mirror.readings USING btree (path) WHERE (failed_at IS NOT NULL);
+CREATE INDEX readings_in_flight ON mirror.readings USING btree (path) WHERE (in_flight > 0);
 CREATE INDEX readings_keys ON mirror.readings USING btree (path, keys);
 CREATE INDEX readings_read ON mirror.readings USING btree (path, read_at);
 CREATE INDEX readings_read_in_full ON mirror.readings USING btree (path, full_at);
+CREATE INDEX readings_uncounted ON mirror.readings USING btree (path) WHERE (counted_since IS NULL);
 CREATE INDEX readings_unread ON mirror.readings USING btree (path) WHERE ((full_at IS NULL) AND (failed_at IS NULL));
-CREATE INDEX readings_unsettled ON mirror.readings USING btree (path) WHERE ((failed_at IS NOT NULL) OR (in_flight > 0) OR (counted_since IS NULL));
 CREATE TRIGGER readings_inserted AFTER INSERT ON mirror.readings REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_inserted();
 CREATE TRIGGER readings_removed AFTER DELETE ON mirror.readings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_removed();
 CREATE TRIGGER readings_truncated AFTER TRUNCATE ON mirror.readings FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_removed();
@@ -3357,6 +3362,18 @@ begin
     statement_timestamp()
   on conflict (path) do update
   set by_hours = excluded.by_hours, unread = excluded.unread, counted_at = excluded.counted_at;
+
+  delete from mirror.reading_sums as s
+  using (
+    select past.path, past.full_hour, past.part
+    from mirror.reading_sums as past
+    where past.path = counted_path
+      and past.shards = 0
+      and past.full_hour < this_hour - interval '1 hour'
+    -- A reading that adds to one at the moment has it.
+    for update skip locked
+  ) as empty
+  where (s.path, s.full_hour, s.part) = (empty.path, empty.full_hour, empty.part);
 end
 $function$;
 grant execute on function mirror.count_figures(text,text[],integer) to quest_mirror_writer;
@@ -3705,6 +3722,8 @@ CREATE OR REPLACE FUNCTION mirror.gate_evidence(judged_path text, judged_shard t
  LANGUAGE plpgsql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET jit TO 'off'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 #variable_conflict use_column
 declare
@@ -3720,7 +3739,9 @@ declare
   left_out bigint;
   -- Of what may be all shards of a path, after a gap or in its first pass, sums do.
   bulk_unread bigint;
+  is_bulk_uncounted boolean;
   old_full record;
+  sums record;
 begin
   select p.* into strict declared from mirror.paths as p where p.path = judged_path;
   at := statement_timestamp();
@@ -3728,11 +3749,7 @@ begin
   began_at := declared.began_at;
   first_pass_at := declared.first_pass_at;
   listed_at := (select l.listed_at from mirror.listings as l where l.path = judged_path);
-  truncated_at := (
-    select max(d.written_at)
-    from mirror.direct_writes as d
-    where d.path = judged_path and d.operation = 'truncate'
-  );
+  truncated_at := mirror.truncated_at(judged_path);
   -- A full reading proves nothing once mirroring was off, or a store was put back.
   full_limit := greatest(at - full_within, truncated_at, (
     select max(coalesce(c.to_at, at))
@@ -3754,8 +3771,6 @@ begin
   into failed_shards, failed_known, failed_shard
   from mirror.readings as r
   where r.path = judged_path
-    -- As its index has it.
-    and (r.failed_at is not null or r.in_flight > 0 or r.counted_since is null)
     and r.failed_at is not null
     and (judged_shard is null or r.shard = judged_shard);
   failed_error := (
@@ -3770,13 +3785,18 @@ begin
     and r.read_at is null
     and (judged_shard is null or r.shard = judged_shard);
 
-  if judged_shard is null then
-    select coalesce(sum(s.shards), 0) into shards from mirror.reading_sums as s where s.path = judged_path;
-  else
-    select count(*) into shards
-    from mirror.readings as r
-    where (r.path, r.shard) = (judged_path, judged_shard);
-  end if;
+  select
+    coalesce(sum(s.shards), 0) as shards,
+    coalesce(sum(s.uncounted), 0) as uncounted,
+    coalesce(sum(s.keys), 0) as keys,
+    coalesce(sum(s.brought), 0) as brought
+  into sums
+  from mirror.reading_sums as s
+  where s.path = judged_path and judged_shard is null;
+  shards := case
+    when judged_shard is null then sums.shards
+    else (select count(*) from mirror.readings as r where (r.path, r.shard) = (judged_path, judged_shard))
+  end;
   readable := shards - newcomers - failed_known;
   verified_to := case
     when listed_at is null then null
@@ -3802,15 +3822,26 @@ begin
   -- From 20 shards on, one of each 1,000.
   left_out := case when shards < 20 then 0 else (shards + 999) / 1000 end;
   bulk_unread := case when judged_shard is null and never_read > 1000 then never_read else 0 end;
-  select
-    count(*) as shards,
-    coalesce(sum(r.keys), 0) as keys,
-    coalesce(sum(greatest(r.keys, 1)), 0) as total
+  is_bulk_uncounted := first_pass_at is not null and sums.uncounted > 1000;
+  -- Of the limit's hour shard by shard, of those before by their sums.
+  select sum(o.shards) as shards, sum(o.keys) as keys, sum(o.keys_or_one) as total
   into old_full
-  from mirror.readings as r
-  where r.path = judged_path
-    and (r.full_at < full_limit or (r.full_at is null and r.read_at is not null))
-    and judged_shard is null;
+  from (
+    select
+      coalesce(sum(s.shards), 0) as shards, coalesce(sum(s.keys), 0) as keys,
+      coalesce(sum(s.keys_or_one), 0) as keys_or_one
+    from mirror.reading_sums as s
+    where s.path = judged_path
+      and s.full_hour < date_trunc('hour', full_limit, 'UTC')
+      and judged_shard is null
+    union all
+    select count(*), coalesce(sum(r.keys), 0), coalesce(sum(greatest(r.keys, 1)), 0)
+    from mirror.readings as r
+    where r.path = judged_path
+      and r.full_at >= date_trunc('hour', full_limit, 'UTC')
+      and r.full_at < full_limit
+      and judged_shard is null
+  ) as o;
 
   execute format($statement$
     with
@@ -3882,7 +3913,9 @@ begin
           and d.written_at > coalesce(told.written_after, '-infinity')
           and d.written_at <= told.written_before
       ) as past
-      where (r.read_at >= $3 or (r.read_at >= $4 and r.failed_at is null))
+      -- What is older needs no look-up.
+      where told.written_before > least($3, $4) - $12
+        and (r.read_at >= $3 or (r.read_at >= $4 and r.failed_at is null))
         and told.written_before > greatest(r.counted_since, r.read_at - $12)
         and told.written_before <= r.read_at
         and coalesce(told.written_after, '-infinity') >= r.counted_since
@@ -3936,56 +3969,97 @@ begin
         and not exists (select from open where open.shard = d.shard and open.key = d.key)
       group by d.shard
     ),
-    candidates as (
-      select $2 as shard where $2 is not null
-      union
+    named as materialized (
       select shard from open_by_shard
       union
       select shard from lost_by_shard
       union
       select shard from direct_by_shard
       union
+      select $2 as shard where $2 is not null
+      -- Neighbours in the table are looked up together.
+      order by shard
+    ),
+    -- The rest of those of which sums don't tell all, by the place of their row: found by one index, read once.
+    picked as (
+      select r.ctid as row from mirror.readings as r
+      where r.path = $1 and $2 is null and r.read_at < $4
+      union
+      select r.ctid from mirror.readings as r
+      where r.path = $1 and $2 is null and r.read_at is null and $13 = 0
+      union
+      select r.ctid from mirror.readings as r
+      where r.path = $1 and $2 is null and r.failed_at is not null
+      union
+      select r.ctid from mirror.readings as r
+      where r.path = $1 and $2 is null and r.in_flight > 0
+      union
+      -- In a path's first pass it is null of all, and nothing was counted yet.
+      select r.ctid from mirror.readings as r
+      where r.path = $1 and $2 is null and r.counted_since is null and r.read_at is not null
+        and $14 is not null and not $19
+      union
+      -- Of what was read before a TRUNCATE nothing is left.
+      select r.ctid from mirror.readings as r
+      where r.path = $1 and $2 is null and r.read_at <= $5 and coalesce(r.touched_at <= $5, true)
+      union
+      select r.ctid from mirror.readings as r
+      where r.path = $1 and $2 is null and r.read_at is null and coalesce(r.touched_at, '-infinity') <= $5
+      union
+      -- Where many are old, by weight until enough are found; a few (offset: planned by itself) are all sorted.
       (
-        select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null and r.read_at < $4
+        select r.ctid from mirror.readings as r
+        where r.path = $1 and $2 is null and $22 and r.full_at < $8 order by r.keys desc limit 2 * $9
       )
       union
       (
-        select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null and r.read_at is null and $13 = 0
+        select old.row
+        from (
+          select r.ctid as row, r.keys
+          from mirror.readings as r
+          where r.path = $1 and $2 is null and not $22 and r.full_at < $8
+          offset 0
+        ) as old
+        order by old.keys desc
+        limit 2 * $9
       )
       union
       (
-        select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null
-          and (r.failed_at is not null or r.in_flight > 0 or r.counted_since is null)
-          -- In a path's first pass it is null of all.
-          and (r.failed_at is not null or r.in_flight > 0 or $14 is not null and r.read_at is not null)
-      )
-      union
-      (
-        select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null and r.full_at < $8 order by r.keys desc limit 2 * $9
-      )
-      union
-      (
-        select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null and $5 >= coalesce(greatest(r.read_at, r.touched_at), '-infinity')
-      )
-      union
-      (
-        select r.shard from mirror.readings as r
+        select r.ctid from mirror.readings as r
         where r.path = $1 and $2 is null order by r.keys desc limit 2 * $9
       )
       union
       (
-        select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null order by r.brought desc limit 2 * $9
+        select r.ctid from mirror.readings as r
+        where r.path = $1 and $2 is null
+          -- What counts of them: see below.
+          and (r.read_at >= $3 or r.failed_at is null and r.read_at >= coalesce($4, '-infinity'))
+        order by r.brought desc
+        limit 2 * $9
       )
+    ),
+    known as materialized (
+      select named.shard, r.*
+      from named
+      left join lateral (
+        select
+          one.keys, one.brought, one.in_flight, one.first_seen_at, one.read_at, one.touched_at,
+          one.counted_since, one.full_at, one.failed_at, true as has_row
+        from mirror.readings as one
+        where (one.path, one.shard) = ($1, named.shard)
+        limit 1
+      ) as r on true
+      union all
+      select
+        one.shard, one.keys, one.brought, one.in_flight, one.first_seen_at, one.read_at, one.touched_at,
+        one.counted_since, one.full_at, one.failed_at, true
+      from picked
+      join mirror.readings as one on one.ctid = picked.row
+      where one.shard not in (select shard from named)
     ),
     looked_at as materialized (
       select
-        c.shard,
+        r.shard,
         coalesce(r.keys, 0) as read_keys,
         coalesce(r.brought, 0) as read_brought,
         coalesce(r.in_flight, 0) as in_flight,
@@ -4002,20 +4076,14 @@ begin
         coalesce(l.keys, 0) as lost,
         coalesce(l.unsure, 0) as unsure,
         -- Of a shard without a row nothing but a write past the mirror is known.
-        r.shard is not null and r.read_at is null and r.first_seen_at > $10 as is_new,
-        r.shard is not null
+        r.has_row is not null and r.read_at is null and r.first_seen_at > $10 as is_new,
+        r.has_row is not null
           and (r.failed_at is not null or coalesce(r.read_at < $4, r.read_at is null)) as is_unread,
-        r.shard is not null and coalesce(r.full_at < $8, true) as is_full_old
-      from candidates as c
-      left join lateral (
-        select known.*
-        from mirror.readings as known
-        where (known.path, known.shard) = ($1, c.shard)
-        limit 1
-      ) as r on true
-      left join open_by_shard as o on o.shard = c.shard
-      left join lost_by_shard as l on l.shard = c.shard
-      left join direct_by_shard as d on d.shard = c.shard
+        r.has_row is not null and coalesce(r.full_at < $8, true) as is_full_old
+      from known as r
+      left join open_by_shard as o on o.shard = r.shard
+      left join lost_by_shard as l on l.shard = r.shard
+      left join direct_by_shard as d on d.shard = r.shard
     ),
     moved as materialized (
       select m.shard, count(*) as rows
@@ -4023,6 +4091,7 @@ begin
       join %1$s as q on q.%3$I = m.shard
       where (m.is_unread or m.counted_since is null)
         and not m.is_new
+        and not $19
         and q.mirrored_at > greatest(
           $3, case when m.counted_since is null then null else m.read_at end
         )
@@ -4060,24 +4129,41 @@ begin
       from judged as j
       where not j.is_new
     ),
-    sums as (
-      select coalesce(sum(s.keys), 0) as keys, coalesce(sum(s.brought), 0) as brought
-      from mirror.reading_sums as s
-      where s.path = $1 and $2 is null
+    -- All that moved in the window, where of too many shards it is unknown.
+    bulk as (
+      select case
+        when $19 then (
+          select count(*) from %1$s as q where q.mirrored_at > $3 and q.%3$I <> all ($7)
+        )
+        else 0
+      end as moved
     ),
-    copy_tops as (
-      (select t.* from tallied as t order by t.differing desc, t.total desc limit $9)
-      union
-      (select t.* from tallied as t order by t.differing + t.unknown desc, t.total desc limit $9)
-      union
-      (select t.* from tallied as t order by t.total desc limit 3 * $9)
+    -- Those that may be left out: shards of which the same is known are one group, but for the worst, which are
+    -- named.
+    copy_worst as materialized (
+      select t.shard from tallied as t where t.differing > 0
+      order by t.differing desc, t.total desc
+      limit $9
     ),
-    mirror_tops as (
-      (select t.* from tallied as t order by t.lost desc, t.written desc limit $9)
-      union
-      (select t.* from tallied as t order by t.lost + t.unjudged desc, t.written desc limit $9)
-      union
-      (select t.* from tallied as t order by t.written desc limit 3 * $9)
+    mirror_worst as materialized (
+      select t.shard from tallied as t where t.lost > 0
+      order by t.lost desc, t.written desc
+      limit $9
+    ),
+    copy_groups as (
+      select worst.shard, count(*) as shards, t.total, t.differing, t.unknown
+      from tallied as t
+      left join copy_worst as worst on worst.shard = t.shard
+      where t.total > 0
+      group by worst.shard, t.total, t.differing, t.unknown
+    ),
+    mirror_groups as (
+      select
+        worst.shard, count(*) as shards, t.written as total, t.lost as differing, t.unjudged as unknown
+      from tallied as t
+      left join mirror_worst as worst on worst.shard = t.shard
+      where t.written > 0
+      group by worst.shard, t.written, t.lost, t.unjudged
     ),
     causes as (
       select c.kind, c.cause, sum(c.open)::bigint as open, sum(c.lost)::bigint as lost
@@ -4121,36 +4207,24 @@ begin
       overall.old_full + rest.shards,
       overall.affected,
       jsonb_build_object(
-        'total', case when $2 is null then sums.keys - overall.read_keys else 0 end + overall.total
+        'total', case when $2 is null then $20 - overall.read_keys else 0 end + overall.total
           + rest.total - rest.keys + $13,
         'differing', overall.differing,
         'unknown', overall.unknown + rest.total + $13,
-        'tops', (
-          select coalesce(jsonb_agg(jsonb_build_object(
-            'shard', t.shard, 'total', t.total, 'differing', t.differing, 'unknown', t.unknown
-          )), '[]')
-          from copy_tops as t
-          where t.total > 0
-        )
+        'groups', (select coalesce(jsonb_agg(to_jsonb(g)), '[]') from copy_groups as g)
       ),
       jsonb_build_object(
-        'total', case when $2 is null then sums.brought - overall.read_brought else 0 end
-          + overall.written + $13,
+        'total', case when $2 is null then $21 - overall.read_brought else 0 end
+          + overall.written + $13 + bulk.moved,
         'differing', overall.lost,
-        'unknown', overall.unjudged + $13,
-        'tops', (
-          select coalesce(jsonb_agg(jsonb_build_object(
-            'shard', t.shard, 'total', t.written, 'differing', t.lost, 'unknown', t.unjudged
-          )), '[]')
-          from mirror_tops as t
-          where t.written > 0
-        )
+        'unknown', overall.unjudged + $13 + bulk.moved,
+        'groups', (select coalesce(jsonb_agg(to_jsonb(g)), '[]') from mirror_groups as g)
       ),
       (
         select coalesce(jsonb_agg(to_jsonb(c) order by c.open + c.lost desc, c.kind, c.cause), '[]')
         from causes as c
       )
-    from overall, sums, rest
+    from overall, bulk, rest
   $statement$,
     declared.relation,
     (
@@ -4168,7 +4242,8 @@ begin
   into unread_shards, old_full_shards, affected_shards, copy_rate, mirror_rate, causes
   using judged_path, judged_shard, window_at, verified_to, truncated_at, restores, canary_shards,
     full_limit, left_out, at - new_within, newcomers, window_length, bulk_unread, first_pass_at, old_full.shards,
-    old_full.keys, old_full.total, declared.columns_due_at is not null;
+    old_full.keys, old_full.total, declared.columns_due_at is not null, is_bulk_uncounted, sums.keys,
+    sums.brought, old_full.shards * 20 > shards;
   return next;
 end
 $function$;
@@ -5426,13 +5501,26 @@ end
 $function$;
 comment on function mirror.share_view(regclass) is 'For migrations: grants a view beside a path''s table to the reader and to the app''s users.';
 
+CREATE OR REPLACE FUNCTION mirror.sum_hour(read_at timestamp with time zone, full_at timestamp with time zone)
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select case
+    when full_at is not null then date_bin('1 hour', full_at, '2000-01-01T00:00:00Z'::timestamptz)
+    when read_at is not null then '-infinity'
+    else 'infinity'
+  end
+$function$;
+
 CREATE OR REPLACE FUNCTION mirror.sum_part(shard text)
  RETURNS bigint
  LANGUAGE sql
  IMMUTABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select (hashtext(shard collate "C") & 31)::bigint
+  select (hashtext(shard collate "C") & 15)::bigint
 $function$;
 
 CREATE OR REPLACE FUNCTION mirror.sum_readings_inserted()
@@ -5442,15 +5530,26 @@ CREATE OR REPLACE FUNCTION mirror.sum_readings_inserted()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  insert into mirror.reading_sums as s (path, part, shards, keys, brought)
-  select n.path, mirror.sum_part(n.shard), count(*), sum(n.keys), sum(n.brought)
-  from new_rows as n
-  group by 1, 2
-  order by 1, 2
-  on conflict (path, part) do update
+  insert into mirror.reading_sums as s
+    (path, full_hour, part, shards, uncounted, keys, keys_or_one, brought)
+  select
+    changed.path, mirror.sum_hour(changed.read_at, changed.full_at), mirror.sum_part(changed.shard),
+    sum(n),
+    sum(n * (changed.read_at is not null and changed.counted_since is null)::integer),
+    sum(n * changed.keys), sum(n * greatest(changed.keys, 1)), sum(n * changed.brought)
+  from (select *, 1 as n from new_rows) as changed
+  group by 1, 2, 3
+  having sum(n) <> 0
+    or sum(n * (changed.read_at is not null and changed.counted_since is null)::integer) <> 0
+    or sum(n * changed.keys) <> 0
+    or sum(n * changed.brought) <> 0
+  order by 1, 2, 3
+  on conflict (path, full_hour, part) do update
   set
     shards = s.shards + excluded.shards,
+    uncounted = s.uncounted + excluded.uncounted,
     keys = s.keys + excluded.keys,
+    keys_or_one = s.keys_or_one + excluded.keys_or_one,
     brought = s.brought + excluded.brought;
   return null;
 end
@@ -5467,15 +5566,26 @@ begin
     delete from mirror.reading_sums;
     return null;
   end if;
-  insert into mirror.reading_sums as s (path, part, shards, keys, brought)
-  select o.path, mirror.sum_part(o.shard), -count(*), -sum(o.keys), -sum(o.brought)
-  from old_rows as o
-  group by 1, 2
-  order by 1, 2
-  on conflict (path, part) do update
+  insert into mirror.reading_sums as s
+    (path, full_hour, part, shards, uncounted, keys, keys_or_one, brought)
+  select
+    changed.path, mirror.sum_hour(changed.read_at, changed.full_at), mirror.sum_part(changed.shard),
+    sum(n),
+    sum(n * (changed.read_at is not null and changed.counted_since is null)::integer),
+    sum(n * changed.keys), sum(n * greatest(changed.keys, 1)), sum(n * changed.brought)
+  from (select *, -1 as n from old_rows) as changed
+  group by 1, 2, 3
+  having sum(n) <> 0
+    or sum(n * (changed.read_at is not null and changed.counted_since is null)::integer) <> 0
+    or sum(n * changed.keys) <> 0
+    or sum(n * changed.brought) <> 0
+  order by 1, 2, 3
+  on conflict (path, full_hour, part) do update
   set
     shards = s.shards + excluded.shards,
+    uncounted = s.uncounted + excluded.uncounted,
     keys = s.keys + excluded.keys,
+    keys_or_one = s.keys_or_one + excluded.keys_or_one,
     brought = s.brought + excluded.brought;
   return null;
 end
@@ -5488,20 +5598,30 @@ CREATE OR REPLACE FUNCTION mirror.sum_readings_updated()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  insert into mirror.reading_sums as s (path, part, shards, keys, brought)
-  select changed.path, mirror.sum_part(changed.shard), sum(n), sum(keys), sum(brought)
+  insert into mirror.reading_sums as s
+    (path, full_hour, part, shards, uncounted, keys, keys_or_one, brought)
+  select
+    changed.path, mirror.sum_hour(changed.read_at, changed.full_at), mirror.sum_part(changed.shard),
+    sum(n),
+    sum(n * (changed.read_at is not null and changed.counted_since is null)::integer),
+    sum(n * changed.keys), sum(n * greatest(changed.keys, 1)), sum(n * changed.brought)
   from (
-    select path, shard, 1 as n, keys, brought from new_rows
+    select *, 1 as n from new_rows
     union all
-    select path, shard, -1, -keys, -brought from old_rows
+    select *, -1 from old_rows
   ) as changed
-  group by 1, 2
-  having sum(n) <> 0 or sum(keys) <> 0 or sum(brought) <> 0
-  order by 1, 2
-  on conflict (path, part) do update
+  group by 1, 2, 3
+  having sum(n) <> 0
+    or sum(n * (changed.read_at is not null and changed.counted_since is null)::integer) <> 0
+    or sum(n * changed.keys) <> 0
+    or sum(n * changed.brought) <> 0
+  order by 1, 2, 3
+  on conflict (path, full_hour, part) do update
   set
     shards = s.shards + excluded.shards,
+    uncounted = s.uncounted + excluded.uncounted,
     keys = s.keys + excluded.keys,
+    keys_or_one = s.keys_or_one + excluded.keys_or_one,
     brought = s.brought + excluded.brought;
   return null;
 end

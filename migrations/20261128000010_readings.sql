@@ -59,11 +59,12 @@ create index readings_due on mirror.readings (path, due_at);
 -- Reader: the end of a path's first pass. Empty from then on.
 create index readings_unread on mirror.readings (path) where full_at is null and failed_at is null;
 
--- Reader of these five: the gate. Since when the shards of a path have been read, and which were not.
+-- Reader of these seven: the gate. Since when the shards of a path have been read, and which were not.
 create index readings_read on mirror.readings (path, read_at);
 create index readings_read_in_full on mirror.readings (path, full_at);
-create index readings_unsettled on mirror.readings (path)
-  where failed_at is not null or in_flight > 0 or counted_since is null;
+create index readings_failed on mirror.readings (path) where failed_at is not null;
+create index readings_in_flight on mirror.readings (path) where in_flight > 0;
+create index readings_uncounted on mirror.readings (path) where counted_since is null;
 -- Its heaviest shards.
 create index readings_keys on mirror.readings (path, keys);
 create index readings_brought on mirror.readings (path, brought);

@@ -10,16 +10,23 @@ set local statement_timeout = '5min';
 
 create table mirror.reading_sums (
   path text not null,
+  -- The hour of the full reading; -infinity = none, infinity = no reading at all.
+  full_hour timestamptz not null,
   -- Shards by hash, so that readings which are set at once seldom wait for each other.
   part bigint not null,
   shards bigint not null,
+  -- Read, but nothing tells since when differences count.
+  uncounted bigint not null,
   keys bigint not null,
+  -- The same, with one at least for each shard.
+  keys_or_one bigint not null,
   brought bigint not null,
 
-  constraint reading_sums_pkey primary key (path, part)
+  constraint reading_sums_pkey primary key (path, full_hour, part)
 );
 
-comment on table mirror.reading_sums is 'Sums over mirror.readings by path, kept by its triggers.';
+comment on table mirror.reading_sums is
+  'Sums over mirror.readings by path and by the hour of the full reading, kept by its triggers.';
 
 create function mirror.sum_part(shard text)
 returns bigint
@@ -27,11 +34,24 @@ language sql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-  select (hashtext(shard collate "C") & 31)::bigint
+  select (hashtext(shard collate "C") & 15)::bigint
 $$;
 
--- Three functions, because a trigger of one operation has no table of the other's rows. Parts are taken in one
--- order: two statements that change many shards at once don't deadlock.
+create function mirror.sum_hour(read_at timestamptz, full_at timestamptz)
+returns timestamptz
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+  select case
+    when full_at is not null then date_bin('1 hour', full_at, '2000-01-01T00:00:00Z'::timestamptz)
+    when read_at is not null then '-infinity'
+    else 'infinity'
+  end
+$$;
+
+-- What a statement changed is added. Three functions, because a trigger of one operation has no table of the
+-- other's rows. Sums are taken in one order: two statements that change many shards at once don't deadlock.
 create function mirror.sum_readings_inserted()
 returns trigger
 language plpgsql
@@ -39,15 +59,26 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into mirror.reading_sums as s (path, part, shards, keys, brought)
-  select n.path, mirror.sum_part(n.shard), count(*), sum(n.keys), sum(n.brought)
-  from new_rows as n
-  group by 1, 2
-  order by 1, 2
-  on conflict (path, part) do update
+  insert into mirror.reading_sums as s
+    (path, full_hour, part, shards, uncounted, keys, keys_or_one, brought)
+  select
+    changed.path, mirror.sum_hour(changed.read_at, changed.full_at), mirror.sum_part(changed.shard),
+    sum(n),
+    sum(n * (changed.read_at is not null and changed.counted_since is null)::integer),
+    sum(n * changed.keys), sum(n * greatest(changed.keys, 1)), sum(n * changed.brought)
+  from (select *, 1 as n from new_rows) as changed
+  group by 1, 2, 3
+  having sum(n) <> 0
+    or sum(n * (changed.read_at is not null and changed.counted_since is null)::integer) <> 0
+    or sum(n * changed.keys) <> 0
+    or sum(n * changed.brought) <> 0
+  order by 1, 2, 3
+  on conflict (path, full_hour, part) do update
   set
     shards = s.shards + excluded.shards,
+    uncounted = s.uncounted + excluded.uncounted,
     keys = s.keys + excluded.keys,
+    keys_or_one = s.keys_or_one + excluded.keys_or_one,
     brought = s.brought + excluded.brought;
   return null;
 end
@@ -60,20 +91,30 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  insert into mirror.reading_sums as s (path, part, shards, keys, brought)
-  select changed.path, mirror.sum_part(changed.shard), sum(n), sum(keys), sum(brought)
+  insert into mirror.reading_sums as s
+    (path, full_hour, part, shards, uncounted, keys, keys_or_one, brought)
+  select
+    changed.path, mirror.sum_hour(changed.read_at, changed.full_at), mirror.sum_part(changed.shard),
+    sum(n),
+    sum(n * (changed.read_at is not null and changed.counted_since is null)::integer),
+    sum(n * changed.keys), sum(n * greatest(changed.keys, 1)), sum(n * changed.brought)
   from (
-    select path, shard, 1 as n, keys, brought from new_rows
+    select *, 1 as n from new_rows
     union all
-    select path, shard, -1, -keys, -brought from old_rows
+    select *, -1 from old_rows
   ) as changed
-  group by 1, 2
-  having sum(n) <> 0 or sum(keys) <> 0 or sum(brought) <> 0
-  order by 1, 2
-  on conflict (path, part) do update
+  group by 1, 2, 3
+  having sum(n) <> 0
+    or sum(n * (changed.read_at is not null and changed.counted_since is null)::integer) <> 0
+    or sum(n * changed.keys) <> 0
+    or sum(n * changed.brought) <> 0
+  order by 1, 2, 3
+  on conflict (path, full_hour, part) do update
   set
     shards = s.shards + excluded.shards,
+    uncounted = s.uncounted + excluded.uncounted,
     keys = s.keys + excluded.keys,
+    keys_or_one = s.keys_or_one + excluded.keys_or_one,
     brought = s.brought + excluded.brought;
   return null;
 end
@@ -90,15 +131,26 @@ begin
     delete from mirror.reading_sums;
     return null;
   end if;
-  insert into mirror.reading_sums as s (path, part, shards, keys, brought)
-  select o.path, mirror.sum_part(o.shard), -count(*), -sum(o.keys), -sum(o.brought)
-  from old_rows as o
-  group by 1, 2
-  order by 1, 2
-  on conflict (path, part) do update
+  insert into mirror.reading_sums as s
+    (path, full_hour, part, shards, uncounted, keys, keys_or_one, brought)
+  select
+    changed.path, mirror.sum_hour(changed.read_at, changed.full_at), mirror.sum_part(changed.shard),
+    sum(n),
+    sum(n * (changed.read_at is not null and changed.counted_since is null)::integer),
+    sum(n * changed.keys), sum(n * greatest(changed.keys, 1)), sum(n * changed.brought)
+  from (select *, -1 as n from old_rows) as changed
+  group by 1, 2, 3
+  having sum(n) <> 0
+    or sum(n * (changed.read_at is not null and changed.counted_since is null)::integer) <> 0
+    or sum(n * changed.keys) <> 0
+    or sum(n * changed.brought) <> 0
+  order by 1, 2, 3
+  on conflict (path, full_hour, part) do update
   set
     shards = s.shards + excluded.shards,
+    uncounted = s.uncounted + excluded.uncounted,
     keys = s.keys + excluded.keys,
+    keys_or_one = s.keys_or_one + excluded.keys_or_one,
     brought = s.brought + excluded.brought;
   return null;
 end
@@ -117,6 +169,7 @@ create trigger readings_truncated after truncate on mirror.readings
   for each statement execute function mirror.sum_readings_removed();
 
 revoke all on function mirror.sum_part(text) from public;
+revoke all on function mirror.sum_hour(timestamptz, timestamptz) from public;
 revoke all on function mirror.sum_readings_inserted() from public;
 revoke all on function mirror.sum_readings_updated() from public;
 revoke all on function mirror.sum_readings_removed() from public;
@@ -172,6 +225,9 @@ returns table (
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+-- Compiling costs more than these statements. And a plan for any path, gap or limit would read all there is.
+set jit = off
+set plan_cache_mode = force_custom_plan
 as $$
 #variable_conflict use_column
 declare
@@ -187,7 +243,9 @@ declare
   left_out bigint;
   -- Of what may be all shards of a path, after a gap or in its first pass, sums do.
   bulk_unread bigint;
+  is_bulk_uncounted boolean;
   old_full record;
+  sums record;
 begin
   select p.* into strict declared from mirror.paths as p where p.path = judged_path;
   at := statement_timestamp();
@@ -195,11 +253,7 @@ begin
   began_at := declared.began_at;
   first_pass_at := declared.first_pass_at;
   listed_at := (select l.listed_at from mirror.listings as l where l.path = judged_path);
-  truncated_at := (
-    select max(d.written_at)
-    from mirror.direct_writes as d
-    where d.path = judged_path and d.operation = 'truncate'
-  );
+  truncated_at := mirror.truncated_at(judged_path);
   -- A full reading proves nothing once mirroring was off, or a store was put back.
   full_limit := greatest(at - full_within, truncated_at, (
     select max(coalesce(c.to_at, at))
@@ -221,8 +275,6 @@ begin
   into failed_shards, failed_known, failed_shard
   from mirror.readings as r
   where r.path = judged_path
-    -- As its index has it.
-    and (r.failed_at is not null or r.in_flight > 0 or r.counted_since is null)
     and r.failed_at is not null
     and (judged_shard is null or r.shard = judged_shard);
   failed_error := (
@@ -237,13 +289,18 @@ begin
     and r.read_at is null
     and (judged_shard is null or r.shard = judged_shard);
 
-  if judged_shard is null then
-    select coalesce(sum(s.shards), 0) into shards from mirror.reading_sums as s where s.path = judged_path;
-  else
-    select count(*) into shards
-    from mirror.readings as r
-    where (r.path, r.shard) = (judged_path, judged_shard);
-  end if;
+  select
+    coalesce(sum(s.shards), 0) as shards,
+    coalesce(sum(s.uncounted), 0) as uncounted,
+    coalesce(sum(s.keys), 0) as keys,
+    coalesce(sum(s.brought), 0) as brought
+  into sums
+  from mirror.reading_sums as s
+  where s.path = judged_path and judged_shard is null;
+  shards := case
+    when judged_shard is null then sums.shards
+    else (select count(*) from mirror.readings as r where (r.path, r.shard) = (judged_path, judged_shard))
+  end;
   readable := shards - newcomers - failed_known;
   verified_to := case
     when listed_at is null then null
@@ -269,15 +326,26 @@ begin
   -- From 20 shards on, one of each 1,000.
   left_out := case when shards < 20 then 0 else (shards + 999) / 1000 end;
   bulk_unread := case when judged_shard is null and never_read > 1000 then never_read else 0 end;
-  select
-    count(*) as shards,
-    coalesce(sum(r.keys), 0) as keys,
-    coalesce(sum(greatest(r.keys, 1)), 0) as total
+  is_bulk_uncounted := first_pass_at is not null and sums.uncounted > 1000;
+  -- Of the limit's hour shard by shard, of those before by their sums.
+  select sum(o.shards) as shards, sum(o.keys) as keys, sum(o.keys_or_one) as total
   into old_full
-  from mirror.readings as r
-  where r.path = judged_path
-    and (r.full_at < full_limit or (r.full_at is null and r.read_at is not null))
-    and judged_shard is null;
+  from (
+    select
+      coalesce(sum(s.shards), 0) as shards, coalesce(sum(s.keys), 0) as keys,
+      coalesce(sum(s.keys_or_one), 0) as keys_or_one
+    from mirror.reading_sums as s
+    where s.path = judged_path
+      and s.full_hour < date_trunc('hour', full_limit, 'UTC')
+      and judged_shard is null
+    union all
+    select count(*), coalesce(sum(r.keys), 0), coalesce(sum(greatest(r.keys, 1)), 0)
+    from mirror.readings as r
+    where r.path = judged_path
+      and r.full_at >= date_trunc('hour', full_limit, 'UTC')
+      and r.full_at < full_limit
+      and judged_shard is null
+  ) as o;
 
   execute format($statement$
     with
@@ -349,7 +417,9 @@ begin
           and d.written_at > coalesce(told.written_after, '-infinity')
           and d.written_at <= told.written_before
       ) as past
-      where (r.read_at >= $3 or (r.read_at >= $4 and r.failed_at is null))
+      -- What is older needs no look-up.
+      where told.written_before > least($3, $4) - $12
+        and (r.read_at >= $3 or (r.read_at >= $4 and r.failed_at is null))
         and told.written_before > greatest(r.counted_since, r.read_at - $12)
         and told.written_before <= r.read_at
         and coalesce(told.written_after, '-infinity') >= r.counted_since
@@ -403,56 +473,97 @@ begin
         and not exists (select from open where open.shard = d.shard and open.key = d.key)
       group by d.shard
     ),
-    candidates as (
-      select $2 as shard where $2 is not null
-      union
+    named as materialized (
       select shard from open_by_shard
       union
       select shard from lost_by_shard
       union
       select shard from direct_by_shard
       union
+      select $2 as shard where $2 is not null
+      -- Neighbours in the table are looked up together.
+      order by shard
+    ),
+    -- The rest of those of which sums don't tell all, by the place of their row: found by one index, read once.
+    picked as (
+      select r.ctid as row from mirror.readings as r
+      where r.path = $1 and $2 is null and r.read_at < $4
+      union
+      select r.ctid from mirror.readings as r
+      where r.path = $1 and $2 is null and r.read_at is null and $13 = 0
+      union
+      select r.ctid from mirror.readings as r
+      where r.path = $1 and $2 is null and r.failed_at is not null
+      union
+      select r.ctid from mirror.readings as r
+      where r.path = $1 and $2 is null and r.in_flight > 0
+      union
+      -- In a path's first pass it is null of all, and nothing was counted yet.
+      select r.ctid from mirror.readings as r
+      where r.path = $1 and $2 is null and r.counted_since is null and r.read_at is not null
+        and $14 is not null and not $19
+      union
+      -- Of what was read before a TRUNCATE nothing is left.
+      select r.ctid from mirror.readings as r
+      where r.path = $1 and $2 is null and r.read_at <= $5 and coalesce(r.touched_at <= $5, true)
+      union
+      select r.ctid from mirror.readings as r
+      where r.path = $1 and $2 is null and r.read_at is null and coalesce(r.touched_at, '-infinity') <= $5
+      union
+      -- Where many are old, by weight until enough are found; a few (offset: planned by itself) are all sorted.
       (
-        select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null and r.read_at < $4
+        select r.ctid from mirror.readings as r
+        where r.path = $1 and $2 is null and $22 and r.full_at < $8 order by r.keys desc limit 2 * $9
       )
       union
       (
-        select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null and r.read_at is null and $13 = 0
+        select old.row
+        from (
+          select r.ctid as row, r.keys
+          from mirror.readings as r
+          where r.path = $1 and $2 is null and not $22 and r.full_at < $8
+          offset 0
+        ) as old
+        order by old.keys desc
+        limit 2 * $9
       )
       union
       (
-        select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null
-          and (r.failed_at is not null or r.in_flight > 0 or r.counted_since is null)
-          -- In a path's first pass it is null of all.
-          and (r.failed_at is not null or r.in_flight > 0 or $14 is not null and r.read_at is not null)
-      )
-      union
-      (
-        select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null and r.full_at < $8 order by r.keys desc limit 2 * $9
-      )
-      union
-      (
-        select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null and $5 >= coalesce(greatest(r.read_at, r.touched_at), '-infinity')
-      )
-      union
-      (
-        select r.shard from mirror.readings as r
+        select r.ctid from mirror.readings as r
         where r.path = $1 and $2 is null order by r.keys desc limit 2 * $9
       )
       union
       (
-        select r.shard from mirror.readings as r
-        where r.path = $1 and $2 is null order by r.brought desc limit 2 * $9
+        select r.ctid from mirror.readings as r
+        where r.path = $1 and $2 is null
+          -- What counts of them: see below.
+          and (r.read_at >= $3 or r.failed_at is null and r.read_at >= coalesce($4, '-infinity'))
+        order by r.brought desc
+        limit 2 * $9
       )
+    ),
+    known as materialized (
+      select named.shard, r.*
+      from named
+      left join lateral (
+        select
+          one.keys, one.brought, one.in_flight, one.first_seen_at, one.read_at, one.touched_at,
+          one.counted_since, one.full_at, one.failed_at, true as has_row
+        from mirror.readings as one
+        where (one.path, one.shard) = ($1, named.shard)
+        limit 1
+      ) as r on true
+      union all
+      select
+        one.shard, one.keys, one.brought, one.in_flight, one.first_seen_at, one.read_at, one.touched_at,
+        one.counted_since, one.full_at, one.failed_at, true
+      from picked
+      join mirror.readings as one on one.ctid = picked.row
+      where one.shard not in (select shard from named)
     ),
     looked_at as materialized (
       select
-        c.shard,
+        r.shard,
         coalesce(r.keys, 0) as read_keys,
         coalesce(r.brought, 0) as read_brought,
         coalesce(r.in_flight, 0) as in_flight,
@@ -469,20 +580,14 @@ begin
         coalesce(l.keys, 0) as lost,
         coalesce(l.unsure, 0) as unsure,
         -- Of a shard without a row nothing but a write past the mirror is known.
-        r.shard is not null and r.read_at is null and r.first_seen_at > $10 as is_new,
-        r.shard is not null
+        r.has_row is not null and r.read_at is null and r.first_seen_at > $10 as is_new,
+        r.has_row is not null
           and (r.failed_at is not null or coalesce(r.read_at < $4, r.read_at is null)) as is_unread,
-        r.shard is not null and coalesce(r.full_at < $8, true) as is_full_old
-      from candidates as c
-      left join lateral (
-        select known.*
-        from mirror.readings as known
-        where (known.path, known.shard) = ($1, c.shard)
-        limit 1
-      ) as r on true
-      left join open_by_shard as o on o.shard = c.shard
-      left join lost_by_shard as l on l.shard = c.shard
-      left join direct_by_shard as d on d.shard = c.shard
+        r.has_row is not null and coalesce(r.full_at < $8, true) as is_full_old
+      from known as r
+      left join open_by_shard as o on o.shard = r.shard
+      left join lost_by_shard as l on l.shard = r.shard
+      left join direct_by_shard as d on d.shard = r.shard
     ),
     moved as materialized (
       select m.shard, count(*) as rows
@@ -490,6 +595,7 @@ begin
       join %1$s as q on q.%3$I = m.shard
       where (m.is_unread or m.counted_since is null)
         and not m.is_new
+        and not $19
         and q.mirrored_at > greatest(
           $3, case when m.counted_since is null then null else m.read_at end
         )
@@ -527,24 +633,41 @@ begin
       from judged as j
       where not j.is_new
     ),
-    sums as (
-      select coalesce(sum(s.keys), 0) as keys, coalesce(sum(s.brought), 0) as brought
-      from mirror.reading_sums as s
-      where s.path = $1 and $2 is null
+    -- All that moved in the window, where of too many shards it is unknown.
+    bulk as (
+      select case
+        when $19 then (
+          select count(*) from %1$s as q where q.mirrored_at > $3 and q.%3$I <> all ($7)
+        )
+        else 0
+      end as moved
     ),
-    copy_tops as (
-      (select t.* from tallied as t order by t.differing desc, t.total desc limit $9)
-      union
-      (select t.* from tallied as t order by t.differing + t.unknown desc, t.total desc limit $9)
-      union
-      (select t.* from tallied as t order by t.total desc limit 3 * $9)
+    -- Those that may be left out: shards of which the same is known are one group, but for the worst, which are
+    -- named.
+    copy_worst as materialized (
+      select t.shard from tallied as t where t.differing > 0
+      order by t.differing desc, t.total desc
+      limit $9
     ),
-    mirror_tops as (
-      (select t.* from tallied as t order by t.lost desc, t.written desc limit $9)
-      union
-      (select t.* from tallied as t order by t.lost + t.unjudged desc, t.written desc limit $9)
-      union
-      (select t.* from tallied as t order by t.written desc limit 3 * $9)
+    mirror_worst as materialized (
+      select t.shard from tallied as t where t.lost > 0
+      order by t.lost desc, t.written desc
+      limit $9
+    ),
+    copy_groups as (
+      select worst.shard, count(*) as shards, t.total, t.differing, t.unknown
+      from tallied as t
+      left join copy_worst as worst on worst.shard = t.shard
+      where t.total > 0
+      group by worst.shard, t.total, t.differing, t.unknown
+    ),
+    mirror_groups as (
+      select
+        worst.shard, count(*) as shards, t.written as total, t.lost as differing, t.unjudged as unknown
+      from tallied as t
+      left join mirror_worst as worst on worst.shard = t.shard
+      where t.written > 0
+      group by worst.shard, t.written, t.lost, t.unjudged
     ),
     causes as (
       select c.kind, c.cause, sum(c.open)::bigint as open, sum(c.lost)::bigint as lost
@@ -588,36 +711,24 @@ begin
       overall.old_full + rest.shards,
       overall.affected,
       jsonb_build_object(
-        'total', case when $2 is null then sums.keys - overall.read_keys else 0 end + overall.total
+        'total', case when $2 is null then $20 - overall.read_keys else 0 end + overall.total
           + rest.total - rest.keys + $13,
         'differing', overall.differing,
         'unknown', overall.unknown + rest.total + $13,
-        'tops', (
-          select coalesce(jsonb_agg(jsonb_build_object(
-            'shard', t.shard, 'total', t.total, 'differing', t.differing, 'unknown', t.unknown
-          )), '[]')
-          from copy_tops as t
-          where t.total > 0
-        )
+        'groups', (select coalesce(jsonb_agg(to_jsonb(g)), '[]') from copy_groups as g)
       ),
       jsonb_build_object(
-        'total', case when $2 is null then sums.brought - overall.read_brought else 0 end
-          + overall.written + $13,
+        'total', case when $2 is null then $21 - overall.read_brought else 0 end
+          + overall.written + $13 + bulk.moved,
         'differing', overall.lost,
-        'unknown', overall.unjudged + $13,
-        'tops', (
-          select coalesce(jsonb_agg(jsonb_build_object(
-            'shard', t.shard, 'total', t.written, 'differing', t.lost, 'unknown', t.unjudged
-          )), '[]')
-          from mirror_tops as t
-          where t.written > 0
-        )
+        'unknown', overall.unjudged + $13 + bulk.moved,
+        'groups', (select coalesce(jsonb_agg(to_jsonb(g)), '[]') from mirror_groups as g)
       ),
       (
         select coalesce(jsonb_agg(to_jsonb(c) order by c.open + c.lost desc, c.kind, c.cause), '[]')
         from causes as c
       )
-    from overall, sums, rest
+    from overall, bulk, rest
   $statement$,
     declared.relation,
     (
@@ -635,7 +746,8 @@ begin
   into unread_shards, old_full_shards, affected_shards, copy_rate, mirror_rate, causes
   using judged_path, judged_shard, window_at, verified_to, truncated_at, restores, canary_shards,
     full_limit, left_out, at - new_within, newcomers, window_length, bulk_unread, first_pass_at, old_full.shards,
-    old_full.keys, old_full.total, declared.columns_due_at is not null;
+    old_full.keys, old_full.total, declared.columns_due_at is not null, is_bulk_uncounted, sums.keys,
+    sums.brought, old_full.shards * 20 > shards;
   return next;
 end
 $$;

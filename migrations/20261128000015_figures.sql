@@ -47,7 +47,7 @@ comment on table mirror.reading_ages is
   'How many shards of each path were read how long ago; for the dashboard.';
 
 -- Counts a path's newest hours that aren't counted yet, `most` of them, and the one under way again; and the
--- ages of its readings.
+-- ages of its readings. Sums of hours that no shard is left in go.
 create function mirror.count_figures(counted_path text, canary_shards text[], most integer)
 returns void
 language plpgsql
@@ -144,6 +144,18 @@ begin
     statement_timestamp()
   on conflict (path) do update
   set by_hours = excluded.by_hours, unread = excluded.unread, counted_at = excluded.counted_at;
+
+  delete from mirror.reading_sums as s
+  using (
+    select past.path, past.full_hour, past.part
+    from mirror.reading_sums as past
+    where past.path = counted_path
+      and past.shards = 0
+      and past.full_hour < this_hour - interval '1 hour'
+    -- A reading that adds to one at the moment has it.
+    for update skip locked
+  ) as empty
+  where (s.path, s.full_hour, s.part) = (empty.path, empty.full_hour, empty.part);
 end
 $$;
 

@@ -50,7 +50,10 @@ async function seed(url: string, say: Context['say']): Promise<void> {
     await client.query(dataset.SEED_COMPLETIONS, [COMPLETIONS]);
     await client.query(dataset.ADD_KEY);
     await client.query(dataset.SEED_DIVERGENCES, [DIVERGENCES]);
+    say(`dashboard: readings of ${COUPLES} couples by every path`);
+    await client.query(dataset.DROP_INDEXES_OF_READINGS);
     await client.query(dataset.SEED_READINGS, [COUPLES]);
+    await client.query(dataset.ADD_INDEXES_OF_READINGS);
     await client.query(dataset.SEED_PROOF);
     await client.query(dataset.SEED_HOURS);
     await client.query(dataset.SEED_COVERAGE);

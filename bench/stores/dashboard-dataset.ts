@@ -58,8 +58,8 @@ select
     'quest_id', 'quest_' || n || '_quiz',
     'user_id', 'u' || number
   ),
-  (array['missing_in_postgres', 'out_of_order', 'value_mismatch', 'invalid_payload', 'late'])[n % 5 + 1],
-  (array['unknown', 'race', 'retries_exhausted', 'rejected', 'in_flight'])[n % 5 + 1],
+  (array['missing_in_postgres', 'out_of_order', 'value_mismatch', 'invalid_payload', 'client_only'])[n % 5 + 1],
+  (array['unknown', 'race', 'retries_exhausted', 'rejected', 'client_without_rtdb'])[n % 5 + 1],
   (array['error', 'info', 'warning', 'warning', 'info'])[n % 5 + 1],
   case when n % 5 in (1, 3) then 'trigger' else 'reconciler' end,
   'true',
@@ -79,27 +79,76 @@ cross join lateral (
 `;
 
 /**
- * $1 couples of quest_completions, read within the last day; one in 10,000 can't be read. The other paths have
- * nothing.
+ * Indexes are made and sums counted at the end: row by row, filling millions takes three times as long. Their
+ * definitions wait in a table.
+ */
+export const DROP_INDEXES_OF_READINGS = `
+do $$
+declare
+  index record;
+begin
+  create table public.dropped as
+  select indexname, indexdef from pg_indexes
+  where schemaname = 'mirror' and tablename = 'readings' and indexname <> 'readings_pkey';
+  for index in select * from public.dropped loop
+    execute format('drop index mirror.%I', index.indexname);
+  end loop;
+  alter table mirror.readings drop constraint readings_pkey;
+  alter table mirror.readings disable trigger user;
+end
+$$
+`;
+export const ADD_INDEXES_OF_READINGS = `
+do $$
+declare
+  index record;
+begin
+  alter table mirror.readings add constraint readings_pkey primary key (path, shard);
+  for index in select * from public.dropped loop
+    execute index.indexdef;
+  end loop;
+  drop table public.dropped;
+  insert into mirror.reading_sums
+  select
+    path, mirror.sum_hour(read_at, full_at), mirror.sum_part(shard), count(*),
+    count(*) filter (where read_at is not null and counted_since is null),
+    sum(keys), sum(greatest(keys, 1)), sum(brought)
+  from mirror.readings
+  group by 1, 2, 3;
+  alter table mirror.readings enable trigger user;
+end
+$$
+`;
+
+/**
+ * $1 couples of every path, read within the last 20 hours, in an order that is not theirs; one in 5,000 has a suspect,
+ * one in 10,000 can't be read.
  */
 export const SEED_READINGS = `
 insert into mirror.readings (
-  path, shard, keys, brought, in_flight, first_seen_at, read_at, full_at, counted_since, failed_at, error, due_at
+  path, shard, keys, brought, in_flight, first_seen_at, read_at, full_at, counted_since, failed_at, error, due_at,
+  is_full_due, set_at
 )
 select
-  'quest_completions',
+  paths.path,
   'u' || number || '_w' || number,
-  20, 2, case when n % 5000 = 0 then 1 else 0 end,
+  5 + n::bigint * 31 % 40, case when n % 3 = 0 then 1 + n % 4 else 0 end,
+  case when n % 5000 = 0 then 1 else 0 end,
   now() - interval '40 days',
-  at, now() - interval '30 days' * (n::double precision / $1::integer), at - interval '25 hours',
+  at, least(at, now() - paths.full_every * (n::bigint * 15485863 % $1 / $1::double precision)),
+  at - interval '25 hours',
   case when n % 10000 = 0 then now() - interval '5 minutes' end,
   case when n % 10000 = 0 then 'RTDB answered 400' end,
-  at + interval '20 hours'
+  at + interval '20 hours', false, at
 from generate_series(1, $1::integer) as n
+cross join (
+  select path, case when day_column is null then interval '7 days' else interval '30 days' end as full_every
+  from mirror.paths
+) as paths
 cross join lateral (
   select
     lpad(n::text, 7, '0') as number,
-    now() - interval '20 hours' * (n::double precision / $1::integer) as at
+    now() - interval '20 hours' * (n::bigint * 7919 % $1 / $1::double precision) as at
 ) as made
 `;
 
@@ -133,6 +182,12 @@ insert into mirror.hourly_arrivals (
   counted_at
 )
 select path, hour, 39000, 2000, 800, 0, 0, 35, 110, 160, 900, hour + interval '2 hours' from hours
+`;
+
+/** Mirroring was off for an hour, until a minute ago: of no full reading that is older anything is known. */
+export const BEGIN_GAP = `
+insert into mirror.coverage (from_at, to_at, reason)
+values (now() - interval '61 minutes', now() - interval '1 minute', 'flag_off')
 `;
 
 export const SEED_COVERAGE = `

@@ -25,7 +25,10 @@ export const DASHBOARD_QUESTIONS: readonly [
   ['table, all', divergences({ state: 'all' })],
   ['table, a path', divergences({ state: 'all', path: 'quest_completions' })],
   ['table, by severity', divergences({ state: 'all', sort: '-severity' })],
-  ['table, kind and cause', divergences({ state: 'open', kind: 'late', cause: 'in_flight' })],
+  [
+    'table, kind and cause',
+    divergences({ state: 'open', kind: 'client_only', cause: 'client_without_rtdb' }),
+  ],
   ['table, a couple', divergences({ couple: 'u0392081_w0392081', state: 'all' })],
   ['table, a day', divergences({ day: new Date().toISOString().slice(0, 10), state: 'all' })],
   ['table, the last page', divergences({ state: 'all', page: '4000' })],

@@ -1,5 +1,7 @@
 import {
+  ADD_INDEXES_OF_READINGS,
   ADD_KEY,
+  DROP_INDEXES_OF_READINGS,
   DROP_KEY,
   SEED_COMPLETIONS,
   SEED_COVERAGE,
@@ -19,7 +21,7 @@ import { cloneDatabase, type TestDatabase } from '../support/database';
 /** Enough for the planner to think as it does with millions. */
 const COMPLETIONS = 200_000;
 const DIVERGENCES = 20_000;
-const COUPLES = 100_000;
+const COUPLES = 15_000;
 
 let database: TestDatabase;
 let transactions: ReadOnlyTransactions;
@@ -34,7 +36,9 @@ beforeAll(async () => {
     await client.query(SEED_COMPLETIONS, [COMPLETIONS]);
     await client.query(ADD_KEY);
     await client.query(SEED_DIVERGENCES, [DIVERGENCES]);
+    await client.query(DROP_INDEXES_OF_READINGS);
     await client.query(SEED_READINGS, [COUPLES]);
+    await client.query(ADD_INDEXES_OF_READINGS);
     for (const seed of [SEED_PROOF, SEED_HOURS, SEED_COVERAGE]) await client.query(seed);
     await client.query('vacuum analyze');
   } finally {

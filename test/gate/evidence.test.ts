@@ -49,6 +49,38 @@ test('sums follow what readings change, and what becomes of shards', async () =>
   expect(await books.database.query('select from mirror.reading_sums')).toEqual([]);
 });
 
+test('sums of hours that no shard is left in go, when figures are counted', async () => {
+  await books.healthy(1);
+  await books.shard({ shard: 'couple0_x', full: '2 hours' });
+  const hours = async () =>
+    (
+      await books.database.query(
+        'select sum(shards)::integer as shards from mirror.reading_sums group by full_hour',
+      )
+    ).length;
+  expect(await hours()).toBe(2);
+  await books.database.query('select mirror.count_figures($1, $2, 0)', [PILOT, []]);
+  expect(await hours()).toBe(1);
+});
+
+test('of shards by the thousand that were read once, all that moved in the window is unknown', async () => {
+  await books.healthy(2);
+  await books.database.query(
+    `insert into mirror.readings (path, shard, keys, read_at, full_at)
+     select $1, 'fresh' || n, 3, now() - interval '20 minutes', now() - interval '20 minutes'
+     from generate_series(1, 1001) as n`,
+    [PILOT],
+  );
+  await books.row('fresh7', 'a', '2 hours');
+  await books.row('fresh8', 'b', '23 hours');
+  await books.row('fresh9', 'c', '25 hours');
+  const { mirror, copy } = await evidence();
+  expect([tally(copy), tally(mirror)]).toEqual([
+    [3203, 0, 0],
+    [22, 0, 2],
+  ]);
+});
+
 describe('unknown keys of the copy', () => {
   beforeEach(() => books.healthy());
 

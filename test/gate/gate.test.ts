@@ -19,8 +19,8 @@ const evidence = (of: Partial<PathEvidence> = {}): PathEvidence => ({
   ...{ path: 'steps', at: AT, beganAt: ago(1000), verifiedTo: ago(0.5), shards: 30 },
   ...{ unreadShards: 0, failedShards: 0, failedShard: null, failedError: null, oldFullShards: 0 },
   ...{ affectedShards: 0, oldestFullAt: ago(200), causes: [], gaps: [] },
-  copy: { total: 1_000, differing: 0, unknown: 0, tops: [] },
-  mirror: { total: 100, differing: 0, unknown: 0, tops: [] },
+  copy: { total: 1_000, differing: 0, unknown: 0, groups: [] },
+  mirror: { total: 100, differing: 0, unknown: 0, groups: [] },
   canaries: { flown: 288, came: 288, newestAt: ago(0.05), lost: null },
   ...of,
 });
@@ -43,7 +43,7 @@ const keys = (total: number, differing: number, unknown = 0) => ({
   total,
   differing,
   unknown,
-  tops: [],
+  groups: [],
 });
 
 test.each<[string, Partial<PathEvidence>, string[]]>([
@@ -124,13 +124,14 @@ test('nothing written: one path may be idle, all of them may not; what is unknow
 const shard = (name: string, total: number, differing: number, unknown = 0): ShardTally => ({
   ...{ shard: name, total, differing, unknown },
 });
-const rate = (tops: ShardTally[], shards: number) => {
-  const sum = (of: (one: ShardTally) => number) => tops.reduce((all, one) => all + of(one), 0);
+const grouped = (tallies: ShardTally[]) => tallies.map((one) => ({ ...one, shards: 1 }));
+const rate = (tallies: ShardTally[], shards: number) => {
+  const sum = (of: (one: ShardTally) => number) => tallies.reduce((all, one) => all + of(one), 0);
   const whole = {
     ...{ total: sum(({ total }) => total), differing: sum(({ differing }) => differing) },
     unknown: sum(({ unknown }) => unknown),
   };
-  return boundsOf({ ...whole, tops }, shards);
+  return boundsOf({ ...whole, groups: grouped(tallies) }, shards);
 };
 
 describe('no single couple decides', () => {
@@ -268,8 +269,8 @@ describe('the sentence', () => {
   });
 
   test('a rate that only a heavy couple holds up says so', () => {
-    const tops = [shard('heavy', 10_000, 0), shard('bad', 10, 5)];
-    const copy = { total: 10_300, differing: 35, unknown: 0, tops };
+    const groups = grouped([shard('heavy', 10_000, 0), shard('bad', 10, 5)]);
+    const copy = { total: 10_300, differing: 35, unknown: 0, groups };
     expect(sentence({ copy })).toContain('without the heaviest couples only 89.');
   });
 

@@ -117,7 +117,10 @@ const COLUMNS = {
     'oldest_full_at timestamptz null',
   ],
   'mirror.reading_ages': ['path text', 'by_hours _int8', 'unread int8', 'counted_at timestamptz'],
-  'mirror.reading_sums': ['path text', 'part int8', 'shards int8', 'keys int8', 'brought int8'],
+  'mirror.reading_sums': [
+    ...['path text', 'full_hour timestamptz', 'part int8', 'shards int8', 'uncounted int8'],
+    ...['keys int8', 'keys_or_one int8', 'brought int8'],
+  ],
   'mirror.direct_writes': [
     'path text',
     'shard text null',

@@ -31,7 +31,7 @@ function gateOf(
   differing: number,
   verdict: 'ready' | 'not_ready',
 ): Evidence['gate'] {
-  const copy = { total, differing, unknown: 0, tops: [] };
+  const copy = { total, differing, unknown: 0, groups: [] };
   return {
     verdict,
     sentence: 'so it is',

@@ -57,7 +57,7 @@ const count = z.number();
 const tally = { total: count, differing: count, unknown: count };
 const rateEvidence = z.object({
   ...tally,
-  tops: z.array(z.object({ shard: z.string(), ...tally })),
+  groups: z.array(z.object({ shard: z.string().nullable(), shards: count, ...tally })),
 });
 
 /** What the readings say of one path: `migrations/20261128000011_rates.sql`. */

@@ -73,8 +73,8 @@ const NOT_READY: readonly Reason['code'][] = [
 /** What a path is judged by, from what both stores say of it. Pure. */
 export function ratesOf(evidence: PathEvidence, times: ProofTimes): PathRates {
   const { path, at, verifiedTo, shards, unreadShards, affectedShards, oldestFullAt } = evidence;
-  const judged = ({ tops, ...tally }: PathEvidence['copy']): JudgedRate => {
-    const { lower, upper } = boundsOf({ tops, ...tally }, shards);
+  const judged = ({ groups, ...tally }: PathEvidence['copy']): JudgedRate => {
+    const { lower, upper } = boundsOf({ groups, ...tally }, shards);
     return { ...tally, lower, upper };
   };
   return {

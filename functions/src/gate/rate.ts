@@ -11,10 +11,18 @@ export interface ShardTally extends Tally {
   shard: string;
 }
 
+/** Shards of each of which the same is known. */
+export interface ShardGroup extends Tally {
+  /** How many they are. */
+  shards: number;
+  /** The name of one of those that differ most, which is a group of its own; null = nobody asks for it. */
+  shard: string | null;
+}
+
 /** What a rate is judged by. */
 export interface RateEvidence extends Tally {
-  /** Of all shards those that differ most, that may differ most, and that are heaviest (see {@link leftOutOf}). */
-  tops: readonly ShardTally[];
+  /** Of all shards at least those that differ most, that may differ most, and the heaviest (see {@link leftOutOf}). */
+  groups: readonly ShardGroup[];
 }
 
 /** A rate with all unknown keys as differing, and as agreeing; without the couples that decide nothing alone. */
@@ -43,29 +51,47 @@ export function boundsOf(evidence: RateEvidence, shards: number): RateBounds {
   return {
     lower: Math.min(lower.rate, upper.rate),
     upper: upper.rate,
-    leftOut: upper.worst.filter(({ differing }) => differing > 0),
+    leftOut: upper.worst.flatMap(({ shard, total, differing, unknown }) =>
+      shard !== null && differing > 0 ? [{ shard, total, differing, unknown }] : [],
+    ),
   };
 }
 
 function bound(evidence: RateEvidence, most: number, badOf: (tally: Tally) => number) {
-  const rest = { total: evidence.total, bad: badOf(evidence) };
-  const takeOut = (tally: Tally) => {
-    rest.total -= tally.total;
-    rest.bad -= badOf(tally);
+  const left = { total: evidence.total, bad: badOf(evidence) };
+  const takeOut = (group: ShardGroup) => {
+    left.total -= group.total * group.shards;
+    left.bad -= badOf(group) * group.shards;
   };
-  const byHarm = [...evidence.tops].sort((a, b) => badOf(b) - badOf(a) || b.total - a.total);
-  const worst = byHarm.slice(0, most);
+  const isNamed = ({ shard }: ShardGroup) => Number(shard !== null);
+  const byHarm = [...evidence.groups].sort(
+    (a, b) => badOf(b) - badOf(a) || b.total - a.total || isNamed(b) - isNamed(a),
+  );
+  const [worst, others] = splitAt(byHarm, most);
   worst.forEach(takeOut);
-  const heaviest = byHarm
-    .slice(most)
-    .sort((a, b) => b.total - a.total)
-    .slice(0, most);
+  const [heaviest] = splitAt(
+    others.sort((a, b) => b.total - a.total),
+    most,
+  );
   for (const heavy of heaviest) {
-    // A heavy couple that agrees would hide what the others lose.
-    const lowers = rest.bad * heavy.total > badOf(heavy) * rest.total;
+    // A heavy couple that agrees would hide what the others lose. What holds of one of a group holds of all.
+    const lowers = left.bad * heavy.total > badOf(heavy) * left.total;
     if (lowers) takeOut(heavy);
   }
-  return { rate: rest.total === 0 ? 1 : 1 - rest.bad / rest.total, worst };
+  return { rate: left.total === 0 ? 1 : 1 - left.bad / left.total, worst };
+}
+
+/** The first `most` shards of groups, and the rest. */
+function splitAt(groups: readonly ShardGroup[], most: number): [ShardGroup[], ShardGroup[]] {
+  let room = most;
+  const [first, rest]: [ShardGroup[], ShardGroup[]] = [[], []];
+  for (const group of groups) {
+    const taken = Math.min(room, group.shards);
+    if (taken > 0) first.push({ ...group, shards: taken });
+    if (taken < group.shards) rest.push({ ...group, shards: group.shards - taken });
+    room -= taken;
+  }
+  return [first, rest];
 }
 
 /** The share of known keys that agree; null where there are none. */

@@ -53,14 +53,14 @@ export function evidenceOf(world: ModelWorld): PathEvidence {
   };
 }
 
-function summed(tops: ShardTally[]): RateEvidence {
+function summed(tallies: ShardTally[]): RateEvidence {
   const sum: Tally = { total: 0, differing: 0, unknown: 0 };
-  for (const top of tops) {
-    sum.total += top.total;
-    sum.differing += top.differing;
-    sum.unknown += top.unknown;
+  for (const one of tallies) {
+    sum.total += one.total;
+    sum.differing += one.differing;
+    sum.unknown += one.unknown;
   }
-  return { ...sum, tops };
+  return { ...sum, groups: tallies.map((one) => ({ ...one, shards: 1 })) };
 }
 
 function isNew({ now }: ModelWorld, { readAt, seenAt }: Couple): boolean {
