@@ -1,3 +1,4 @@
+import type { DatabaseKind } from '../../local/database-emulator';
 import { ANY_PORTS } from '../../local/emulator-ports';
 import { startEmulators } from '../../local/emulators';
 import { rtdbRest } from '../../local/rtdb-rest';
@@ -7,12 +8,16 @@ import { mirrorSuite } from './mirror-suite';
 import { reconcileSuite } from './reconcile-suite';
 import type { Stage } from './stage';
 
+/** CI runs the suite with each, and a kind that can't be had is an error; default: what is there. */
+const WANTED = process.env.QUEST_TEST_DATABASE_KIND;
+
 let stage: Stage | null = null;
 
 beforeAll(async () => {
   const database = await cloneDatabase();
   const emulators = await startEmulators({
     ...{ databaseUrl: database.url, ports: ANY_PORTS, withAuth: true },
+    ...(WANTED ? { databaseKind: databaseKind(WANTED) } : {}),
     env: { RECONCILE_GRACE_SECONDS: '0' },
   });
   stage = {
@@ -25,6 +30,11 @@ afterAll(async () => {
   await stage?.emulators.stop();
   await stage?.database.drop();
 }, 30_000);
+
+function databaseKind(wanted: string): DatabaseKind {
+  if (wanted === 'official' || wanted === 'stand-in') return wanted;
+  throw new Error(`QUEST_TEST_DATABASE_KIND must be official or stand-in, not ${wanted}`);
+}
 
 function started(): Stage {
   if (!stage) throw new Error('the emulators did not start');

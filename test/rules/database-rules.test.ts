@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { type Database, get, ref, remove, runTransaction, set, update } from '@firebase/database';
 import { PATHS } from '../../functions/src/app-paths';
 import { canaryLeaf } from '../../functions/src/canary/canaries';
-import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { type AppWrite, appWrites } from '../app/support/app-fixtures';
 import { OWNER, rest } from '../rtdb-standin/support/rest';
 import { adminSdk, clientSdk, closeSdks } from '../rtdb-standin/support/sdk';
@@ -16,6 +15,7 @@ import {
   MAY_WRITE_DAY,
   MAY_WRITE_OWN,
 } from './rule-expressions';
+import { startRulesDatabase } from './rules-database';
 
 /**
  * database.rules.json as the phones' SDK meets it. The stand-in judges by targaryen, which is no
@@ -56,11 +56,11 @@ const many = (value: unknown) =>
 const deep = (levels: number): unknown =>
   levels === 0 ? 'x'.repeat(500) : { a: deep(levels - 1) };
 
-let standin: RtdbStandin;
+let standin: Awaited<ReturnType<typeof startRulesDatabase>>;
 const phones = new Map<string, Database>();
 
 beforeAll(async () => {
-  standin = await startRtdbStandin();
+  standin = await startRulesDatabase();
   await rest(standin, '/.settings/rules.json', { method: 'PUT', headers: OWNER, text: RULES });
 });
 

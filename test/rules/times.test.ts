@@ -3,21 +3,21 @@ import { join } from 'node:path';
 import { type Database, ref, set } from '@firebase/database';
 import { leaf, setAt } from '../../rtdb-standin/data/node';
 import { compileRules } from '../../rtdb-standin/rules/security-rules';
-import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { OWNER, rest } from '../rtdb-standin/support/rest';
 import { clientSdk, closeSdks } from '../rtdb-standin/support/sdk';
 import { DAYS, NUMBERS, onDay, TIMES } from '../support/times-table';
+import { startRulesDatabase } from './rules-database';
 
 /** The share of database.rules.json in the one table of dates and times. */
 
 const RULES = readFileSync(join(__dirname, '../../database.rules.json'), 'utf8');
 const TODAY = new Date().toISOString().slice(0, 10);
 
-let standin: RtdbStandin;
+let standin: Awaited<ReturnType<typeof startRulesDatabase>>;
 let ann: Database;
 
 beforeAll(async () => {
-  standin = await startRtdbStandin();
+  standin = await startRulesDatabase();
   await rest(standin, '/.settings/rules.json', { method: 'PUT', headers: OWNER, text: RULES });
   ann = clientSdk(standin, 'ann');
 });

@@ -1,5 +1,4 @@
-import type { RtdbStandin } from '../../../rtdb-standin/server';
-import { NAMESPACE } from './sdk';
+import { type DatabaseAddress, NAMESPACE } from './sdk';
 
 export interface RestAnswer {
   readonly status: number;
@@ -18,7 +17,7 @@ export interface RestCall {
 
 /** Calls the REST API; `path` with its query, without `ns`. */
 export async function rest(
-  standin: RtdbStandin,
+  standin: Pick<DatabaseAddress, 'address'>,
   path: string,
   call: RestCall = {},
 ): Promise<RestAnswer> {

@@ -6,6 +6,9 @@ import type * as AdminApp from '../../../functions/node_modules/firebase-admin/l
 import type * as AdminDatabase from '../../../functions/node_modules/firebase-admin/lib/database';
 import type { RtdbStandin } from '../../../rtdb-standin/server';
 
+/** Where a stand-in listens, or the official emulator in its place. */
+export type DatabaseAddress = Pick<RtdbStandin, 'address' | 'host' | 'port'>;
+
 export const NAMESPACE = 'demo-quests-default-rtdb';
 
 const fromFunctions = createRequire(join(__dirname, '../../../functions/package.json'));
@@ -24,7 +27,7 @@ let apps = 0;
 const open: (() => Promise<void>)[] = [];
 
 /** firebase-admin against the stand-in, found by the variable that the emulator suite sets. */
-export function adminSdk(standin: RtdbStandin, auth?: Record<string, unknown> | null): AdminDb {
+export function adminSdk(standin: DatabaseAddress, auth?: Record<string, unknown> | null): AdminDb {
   process.env.FIREBASE_DATABASE_EMULATOR_HOST = standin.address;
   apps += 1;
   const app = adminApp.initializeApp(
@@ -40,7 +43,7 @@ export function adminSdk(standin: RtdbStandin, auth?: Record<string, unknown> | 
 }
 
 /** The client SDK as the phones use it, signed in as `uid` or as nobody. */
-export function clientSdk(standin: RtdbStandin, uid?: string): Database {
+export function clientSdk(standin: DatabaseAddress, uid?: string): Database {
   apps += 1;
   const app: FirebaseApp = initializeApp(
     { projectId: 'demo-quests', databaseURL: `http://${standin.address}?ns=${NAMESPACE}` },
