@@ -26,7 +26,7 @@ const sourceText = () => {
 
 /** Of npm, gcloud, firebase-tools and functions-framework. */
 const OTHERS = {
-  npm: new Set(['install', 'ci', 'pack', 'publish', 'config', 'view', 'run', 'audit']),
+  npm: new Set(['install', 'ci', 'pack', 'publish', 'config', 'view', 'run', 'audit', 'version']),
   options: new Set(['--role', '--scopes', '--export-on-exit']),
   settings: new Set(['LOG_EXECUTION_ID']),
 };

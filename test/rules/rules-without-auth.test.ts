@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Database, get, ref, remove, set, update } from 'firebase/database';
+import { type Database, get, ref, remove, set, update } from '@firebase/database';
 import { PATHS } from '../../functions/src/app-paths';
 import { canaryLeaf } from '../../functions/src/canary/canaries';
-import { type RtdbStandin, startRtdbStandin } from '../../rtdb-standin/server';
 import { type AppWrite, appFixture, NEVER_MIRRORED } from '../app/support/app-fixtures';
 import { OWNER, rest } from '../rtdb-standin/support/rest';
 import { adminSdk, clientSdk, closeSdks } from '../rtdb-standin/support/sdk';
@@ -15,6 +14,7 @@ import {
   IS_TIME,
   MAY_REWRITE_DAY,
 } from './rule-expressions';
+import { startRulesDatabase } from './rules-database';
 
 /** database.rules.without-auth.json: for an app whose users don't sign in with Firebase Auth. */
 
@@ -29,12 +29,12 @@ const GENERATED = {
 };
 const STANDING = { ...GENERATED, completions: { quest_1: { ann: true, bob_smith: true } } };
 
-let standin: RtdbStandin;
+let standin: Awaited<ReturnType<typeof startRulesDatabase>>;
 /** Signed in as nobody. */
 let phone: Database;
 
 beforeAll(async () => {
-  standin = await startRtdbStandin();
+  standin = await startRulesDatabase();
   await deployRules(RULES);
   phone = clientSdk(standin);
 });
