@@ -133,7 +133,7 @@ describeWithBrowser(name, () => {
     const before = await page.locator('#total').innerText();
     await logDivergence(database, {
       ref: 'daily_quests/fresh',
-      kind: 'late',
+      kind: 'out_of_order',
       severity: 'info',
     });
     await page.evaluate("document.getElementById('reload').click()");

@@ -29,7 +29,7 @@ beforeAll(async () => {
     env: { FUNCTIONS_EMULATOR: 'true', NODE_OPTIONS: '--max-old-space-size=160' },
   });
   // Loaded and warm.
-  await (await fetch(`${runtime.url}?state=all&export=csv&kind=late`)).text();
+  await (await fetch(`${runtime.url}?state=all&export=csv&kind=out_of_order`)).text();
 });
 
 afterAll(async () => {
@@ -89,7 +89,7 @@ test('a reader who takes nothing, or goes away, ends the work', async () => {
     },
     { describe: 'the export to stop reading', timeoutMs: 20_000, intervalMs: 1_500 },
   );
-  expect((await fetch(`${runtime.url}?state=all&export=csv&kind=late`)).status).toBe(200);
+  expect((await fetch(`${runtime.url}?state=all&export=csv&kind=out_of_order`)).status).toBe(200);
 }, 60_000);
 
 test.each(['constructor', '__proto__', 'toString', 'xml', ''])(

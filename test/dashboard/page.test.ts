@@ -292,7 +292,12 @@ test('the table filters, sorts and pages', async () => {
 
 test('what nobody need act on is not on the first page', async () => {
   const leaf = leafOf('ann_bob', 'quest_1', 'ann');
-  await logDivergence(database, { ...leaf, kind: 'late', cause: 'in_flight', severity: 'info' });
+  await logDivergence(database, {
+    ...leaf,
+    kind: 'missed_event',
+    cause: 'in_flight',
+    severity: 'info',
+  });
   await logDivergence(database, { ...leaf, kind: 'client_only', cause: 'client_without_rtdb' });
   await logDivergence(database, { ...leaf, kind: 'out_of_order', cause: 'race', severity: 'info' });
   expect(await pageOf()).toContain('No divergence needs you.');
@@ -314,15 +319,15 @@ test('a divergence of another path is shown by its ref, and opens its story', as
 });
 
 test('exports hold what the filter lets through, and no formula', async () => {
-  await logDivergence(database, { ...leafOf('=cmd|x', 'quest_1', 'ann'), kind: 'late' });
+  await logDivergence(database, { ...leafOf('=cmd|x', 'quest_1', 'ann'), kind: 'out_of_order' });
   await logDivergence(database, { ...leafOf('ann_bob', 'quest_2', 'ann'), kind: 'missed_event' });
-  const csv = await get('?kind=late&state=open&export=csv');
+  const csv = await get('?kind=out_of_order&state=open&export=csv');
   expect(csv.headers.get('content-disposition')).toContain('divergences.csv');
   const lines = (await csv.text()).trim().split('\r\n');
   expect(lines).toHaveLength(2);
   expect(lines[1]).toContain(`"'=cmd|x"`);
   const all = (await (await get('?state=open&export=json')).json()) as { kind: string }[];
-  expect(all.map(({ kind }) => kind)).toEqual(['late', 'missed_event']);
+  expect(all.map(({ kind }) => kind)).toEqual(['out_of_order', 'missed_event']);
   expect(await (await get('?state=resolved&export=json')).json()).toEqual([]);
   expect((await get('?export=xml')).status).toBe(404);
 });
@@ -330,7 +335,7 @@ test('exports hold what the filter lets through, and no formula', async () => {
 test('an export longer than one page of the log is whole', async () => {
   await database.query(
     `insert into mirror.divergence_log (path, ref, kind, cause, severity, detected_by)
-     select 'quest_completions', 'daily_quests/x/' || n, 'late', 'unknown', 'info', 'reconciler'
+     select 'quest_completions', 'daily_quests/x/' || n, 'out_of_order', 'unknown', 'info', 'reconciler'
      from generate_series(1, 4500) as n`,
   );
   expect(await (await get('?state=all&export=json')).json()).toHaveLength(4_500);

@@ -67,7 +67,7 @@ test('an address that says nothing sensible shows the default view', () => {
 
 test('an address holds what was asked, and comes back the same', () => {
   const query = parseViewQuery({
-    ...{ kind: 'late', state: 'all', couple: 'a&b=c_d#e', day: '2025-11-20' },
+    ...{ kind: 'out_of_order', state: 'all', couple: 'a&b=c_d#e', day: '2025-11-20' },
     ...{ sort: 'times_seen', page: '3', span: '7d', story: '12', path: 'lp_awards' },
   });
   const href = hrefOf(query);

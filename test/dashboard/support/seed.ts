@@ -49,7 +49,7 @@ insert into mirror.divergence_log (
 select
   'lp_awards', 'lp_awards/couple' || n % 7 || '_x/award_' || n, 'couple' || n % 7 || '_x', null::date,
   jsonb_build_object('couple_id', 'couple' || n % 7 || '_x', 'award_id', 'award_' || n),
-  (array['value_mismatch', 'out_of_order', 'late', 'missed_event'])[n % 4 + 1],
+  (array['value_mismatch', 'out_of_order', 'write_rejected', 'missed_event'])[n % 4 + 1],
   (array['direct_postgres_write', 'race', 'in_flight', 'unknown'])[n % 4 + 1],
   (array['error', 'info', 'info', 'warning'])[n % 4 + 1],
   'trigger', 1, now() - make_interval(mins => 40 * n), now() - make_interval(mins => 40 * n), null::timestamptz, null::timestamptz
