@@ -51,7 +51,12 @@ test('the project of an installed package is the working folder, or the nearest 
   expect(projectFolder(installed, wrapper)).toBe(join(above, 'kits'));
 });
 
-test('the project of a package that lies in it is above it', () => {
-  writeFileSync(join(above, 'firebase.json'), '{}');
-  expect(projectFolder(packageFolder)).toBe(above);
+test('the project of a package that lies in it is above it, where the working folder is elsewhere', () => {
+  const elsewhere = join(above, 'elsewhere');
+  mkdirSync(elsewhere);
+  const inProject = join(above, 'project', 'functions');
+  mkdirSync(inProject, { recursive: true });
+  expect(projectFolder(inProject, elsewhere)).toBe(elsewhere);
+  writeFileSync(join(above, 'project', 'firebase.json'), '{}');
+  expect(projectFolder(inProject, elsewhere)).toBe(join(above, 'project'));
 });

@@ -34,11 +34,11 @@ function hasMigrations(folder: string): boolean {
 }
 
 /**
- * Where firebase.json is: above the package in this repository, else in the working folder or the nearest
- * above it, as firebase-tools looks for it; the working folder where there is none.
+ * Where firebase.json is: in the working folder or the nearest above it, as firebase-tools looks for it, else
+ * above the package, as in this repository; the working folder where there is none.
  */
 export function projectFolder(packageFolder = PACKAGE_FOLDER, folder = process.cwd()): string {
-  const places = [dirname(packageFolder), ...withThoseAbove(folder)];
+  const places = [...withThoseAbove(folder), dirname(packageFolder)];
   return places.find((place) => existsSync(join(place, 'firebase.json'))) ?? folder;
 }
 
