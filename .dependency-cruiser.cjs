@@ -13,7 +13,7 @@ const FLOORS = [
   ['canary', 'identities', 'mirror', 'new-path', 'purge'],
   ['readings'],
   ['backup'],
-  ['backfill', 'explain', 'gate', 'repair'],
+  ['backfill', 'erase', 'explain', 'gate', 'repair'],
   ['dashboard'],
   ['api'],
   ['deploy'],

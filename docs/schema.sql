@@ -522,6 +522,20 @@ grant select on mirror.divergence_log to quest_mirror_reader;
 grant insert, select, update on mirror.divergence_log to quest_mirror_writer;
 comment on table mirror.divergence_log is 'Where RTDB and Postgres disagreed, or an event was refused. One open row per (path, ref, kind).';
 
+create table mirror.erased (
+  id_sha256 bytea not null,
+  id_length integer not null,
+  erased_at timestamp with time zone not null default clock_timestamp(),
+  until timestamp with time zone not null,
+  constraint erased_pkey PRIMARY KEY (id_sha256)
+);
+alter table mirror.erased enable row level security;
+create policy quest_mirror_api on mirror.erased for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_writer on mirror.erased for all to quest_mirror_writer using (true) with check (true);
+grant select on mirror.erased to quest_mirror_api;
+grant select on mirror.erased to quest_mirror_writer;
+comment on table mirror.erased is 'Hashes of ids that were erased, and until when what holds them is dropped.';
+
 create table mirror.hourly_arrivals (
   path text not null,
   hour timestamp with time zone not null,
@@ -733,6 +747,7 @@ CREATE TRIGGER readings_inserted AFTER INSERT ON mirror.readings REFERENCING NEW
 CREATE TRIGGER readings_removed AFTER DELETE ON mirror.readings REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_removed();
 CREATE TRIGGER readings_truncated AFTER TRUNCATE ON mirror.readings FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_removed();
 CREATE TRIGGER readings_updated AFTER UPDATE ON mirror.readings REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION mirror.sum_readings_updated();
+CREATE TRIGGER readings_without_erased BEFORE INSERT ON mirror.readings FOR EACH ROW EXECUTE FUNCTION mirror.leave_out_erased();
 alter table mirror.readings enable row level security;
 create policy quest_mirror_api on mirror.readings for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.readings for all to quest_mirror_reader using (true) with check (true);
@@ -754,6 +769,7 @@ create table mirror.suspects (
   constraint suspects_looks_positive CHECK ((looks >= 1))
 );
 CREATE UNIQUE INDEX suspects_key ON mirror.suspects USING btree (md5(shard), path, md5((key)::text));
+CREATE TRIGGER suspects_without_erased BEFORE INSERT ON mirror.suspects FOR EACH ROW EXECUTE FUNCTION mirror.leave_out_erased();
 alter table mirror.suspects enable row level security;
 create policy quest_mirror_api on mirror.suspects for all to quest_mirror_api using (true) with check (true);
 create policy quest_mirror_reader on mirror.suspects for all to quest_mirror_reader using (true) with check (true);
@@ -831,6 +847,14 @@ begin
         else '-infinity'
       end as held_read_at,
       case
+        -- The first half is asked once a statement. In this statement, not before it: what waits for its lock on the
+        -- table (mirror.await_writers) is seen by it.
+        when
+          (select mirror.erased_lengths()) is not null
+          and mirror.is_erased(
+            c._couple_id, array[]::text[], (select mirror.erased_lengths())
+          )
+        then 'erased'
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
         when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
@@ -972,7 +996,7 @@ begin
   from settled
   cross join lateral (
     select
-      verdict not in ('applied', 'foreign', 'retained')
+      verdict not in ('applied', 'foreign', 'retained', 'erased')
         and held_event_id is distinct from event_id as is_late
   ) as late;
 end
@@ -1047,6 +1071,14 @@ begin
         else '-infinity'
       end as held_read_at,
       case
+        -- The first half is asked once a statement. In this statement, not before it: what waits for its lock on the
+        -- table (mirror.await_writers) is seen by it.
+        when
+          (select mirror.erased_lengths()) is not null
+          and mirror.is_erased(
+            c._couple_id, array[c._award_id]::text[], (select mirror.erased_lengths())
+          )
+        then 'erased'
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
         when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
@@ -1192,7 +1224,7 @@ begin
   from settled
   cross join lateral (
     select
-      verdict not in ('applied', 'foreign', 'retained')
+      verdict not in ('applied', 'foreign', 'retained', 'erased')
         and held_event_id is distinct from event_id as is_late
   ) as late;
 end
@@ -1267,6 +1299,14 @@ begin
         else '-infinity'
       end as held_read_at,
       case
+        -- The first half is asked once a statement. In this statement, not before it: what waits for its lock on the
+        -- table (mirror.await_writers) is seen by it.
+        when
+          (select mirror.erased_lengths()) is not null
+          and mirror.is_erased(
+            c._couple_id, array[c._puzzle_id]::text[], (select mirror.erased_lengths())
+          )
+        then 'erased'
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
         when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
@@ -1413,7 +1453,7 @@ begin
   from settled
   cross join lateral (
     select
-      verdict not in ('applied', 'foreign', 'retained')
+      verdict not in ('applied', 'foreign', 'retained', 'erased')
         and held_event_id is distinct from event_id as is_late
   ) as late;
 end
@@ -1488,6 +1528,14 @@ begin
         else '-infinity'
       end as held_read_at,
       case
+        -- The first half is asked once a statement. In this statement, not before it: what waits for its lock on the
+        -- table (mirror.await_writers) is seen by it.
+        when
+          (select mirror.erased_lengths()) is not null
+          and mirror.is_erased(
+            c._couple_id, array[c._quest_id, c._user_id]::text[], (select mirror.erased_lengths())
+          )
+        then 'erased'
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
         when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
@@ -1630,7 +1678,7 @@ begin
   from settled
   cross join lateral (
     select
-      verdict not in ('applied', 'foreign', 'retained')
+      verdict not in ('applied', 'foreign', 'retained', 'erased')
         and held_event_id is distinct from event_id as is_late
   ) as late;
 end
@@ -1705,6 +1753,14 @@ begin
         else '-infinity'
       end as held_read_at,
       case
+        -- The first half is asked once a statement. In this statement, not before it: what waits for its lock on the
+        -- table (mirror.await_writers) is seen by it.
+        when
+          (select mirror.erased_lengths()) is not null
+          and mirror.is_erased(
+            c._couple_id, array[]::text[], (select mirror.erased_lengths())
+          )
+        then 'erased'
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
         when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
@@ -1851,7 +1907,7 @@ begin
   from settled
   cross join lateral (
     select
-      verdict not in ('applied', 'foreign', 'retained')
+      verdict not in ('applied', 'foreign', 'retained', 'erased')
         and held_event_id is distinct from event_id as is_late
   ) as late;
 end
@@ -1926,6 +1982,14 @@ begin
         else '-infinity'
       end as held_read_at,
       case
+        -- The first half is asked once a statement. In this statement, not before it: what waits for its lock on the
+        -- table (mirror.await_writers) is seen by it.
+        when
+          (select mirror.erased_lengths()) is not null
+          and mirror.is_erased(
+            c._couple_id, array[c._session_id]::text[], (select mirror.erased_lengths())
+          )
+        then 'erased'
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
         when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
@@ -2077,7 +2141,7 @@ begin
   from settled
   cross join lateral (
     select
-      verdict not in ('applied', 'foreign', 'retained')
+      verdict not in ('applied', 'foreign', 'retained', 'erased')
         and held_event_id is distinct from event_id as is_late
   ) as late;
 end
@@ -2152,6 +2216,14 @@ begin
         else '-infinity'
       end as held_read_at,
       case
+        -- The first half is asked once a statement. In this statement, not before it: what waits for its lock on the
+        -- table (mirror.await_writers) is seen by it.
+        when
+          (select mirror.erased_lengths()) is not null
+          and mirror.is_erased(
+            c._couple_id, array[]::text[], (select mirror.erased_lengths())
+          )
+        then 'erased'
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
         when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
@@ -2298,7 +2370,7 @@ begin
   from settled
   cross join lateral (
     select
-      verdict not in ('applied', 'foreign', 'retained')
+      verdict not in ('applied', 'foreign', 'retained', 'erased')
         and held_event_id is distinct from event_id as is_late
   ) as late;
 end
@@ -2373,6 +2445,14 @@ begin
         else '-infinity'
       end as held_read_at,
       case
+        -- The first half is asked once a statement. In this statement, not before it: what waits for its lock on the
+        -- table (mirror.await_writers) is seen by it.
+        when
+          (select mirror.erased_lengths()) is not null
+          and mirror.is_erased(
+            c._couple_id, array[c._session_id]::text[], (select mirror.erased_lengths())
+          )
+        then 'erased'
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
         when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
@@ -2522,7 +2602,7 @@ begin
   from settled
   cross join lateral (
     select
-      verdict not in ('applied', 'foreign', 'retained')
+      verdict not in ('applied', 'foreign', 'retained', 'erased')
         and held_event_id is distinct from event_id as is_late
   ) as late;
 end
@@ -2560,6 +2640,16 @@ AS $function$
 $function$;
 grant execute on function mirror.as_evidence(jsonb,integer) to quest_mirror_api;
 grant execute on function mirror.as_evidence(jsonb,integer) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.await_writers(awaited regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  execute format('lock table %s in share mode', awaited);
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION mirror.begin_listing(listed_paths text[], every interval)
  RETURNS TABLE(began_at timestamp with time zone, after_key text)
@@ -2619,6 +2709,7 @@ begin
       'began_at', declared.began_at,
       'first_pass_at', declared.first_pass_at,
       'are_columns_due', declared.columns_due_at is not null,
+      'has_erased', exists (select from mirror.erased),
       'gap_at', (
         select max(c.to_at)
         from mirror.coverage as c
@@ -2721,6 +2812,17 @@ CREATE OR REPLACE FUNCTION mirror.bound_divergence()
  SET search_path TO ''
 AS $function$
 begin
+  if
+    tg_op = 'INSERT'
+    and mirror.erased_lengths() is not null
+    and exists (
+      select
+      from unnest(string_to_array(new.ref, '/')) as place (key)
+      where mirror.is_erased(place.key, '{}')
+    )
+  then
+    return null;
+  end if;
   new.rtdb_value := mirror.as_evidence(new.rtdb_value);
   new.postgres_value := mirror.as_evidence(new.postgres_value);
   new.event_id := left(new.event_id, 128);
@@ -2788,7 +2890,8 @@ declare
   -- The function answers for each claim, by its n:
   --   verdict       applied, duplicate (the row shows it), stale (the row is newer), tied (another
   --                 event of this instant brought another state), retained (a removal beyond
-  --                 retention), foreign (it comes from another RTDB), contended (see `held`), dropped
+  --                 retention), foreign (it comes from another RTDB), erased (its key holds the id of
+  --                 somebody who was erased), contended (see `held`), dropped
   --                 (a trigger on the table left the update out)
   --   lag_ms        from the write in RTDB until now
   --   missed_event  an event before this one did not arrive (not: the leaf may be older than the mirror)
@@ -2880,6 +2983,14 @@ begin
         else '-infinity'
       end as held_read_at,
       case
+        -- The first half is asked once a statement. In this statement, not before it: what waits for its lock on the
+        -- table (mirror.await_writers) is seen by it.
+        when
+          (select mirror.erased_lengths()) is not null
+          and mirror.is_erased(
+            c.{claimed shard}, array[{c.others}]::text[], (select mirror.erased_lengths())
+          )
+        then 'erased'
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
         when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
@@ -3021,7 +3132,7 @@ begin
   from settled
   cross join lateral (
     select
-      verdict not in ('applied', 'foreign', 'retained')
+      verdict not in ('applied', 'foreign', 'retained', 'erased')
         and held_event_id is distinct from event_id as is_late
   ) as late;
 end
@@ -3084,6 +3195,7 @@ begin
       ('{c.key}', mirror.name_list(declared.key_columns, 'c._%s')),
       ('{j.key}', mirror.name_list(declared.key_columns, 'j._%s')),
       ('{claim.key}', mirror.name_list(declared.key_columns, 'claim._%s')),
+      ('{c.others}', mirror.other_parts(declared, 'c._%s')),
       ('{claimed day}', coalesce('_' || declared.day_column, 'null::date')),
       ('{key object}', format(
         'jsonb_build_object(%s)', mirror.name_list(declared.key_columns, '%1$L, _%1$s')
@@ -3214,6 +3326,11 @@ declare
 begin
   perform set_config('lock_timeout', lock_wait, true);
   perform set_config('mirror.writer', 'on', true);
+  -- What waits for this lock is seen from here on (mirror.await_writers).
+  lock table rtdb.quest_completions in row exclusive mode;
+  if mirror.is_erased(claimed_couple, array[claimed_quest, claimed_user]) then
+    return 'erased';
+  end if;
   if exists (
     select
     from rtdb.quest_completions as q
@@ -3617,6 +3734,164 @@ AS $function$
 $function$;
 grant execute on function mirror.ended_gap(text) to quest_mirror_writer;
 
+CREATE OR REPLACE FUNCTION mirror.erase_books(ids text[], is_write boolean)
+ RETURNS TABLE(book text, entries bigint)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  mention constant text := mirror.mentions_of(ids);
+  patterns constant text[] := mirror.shards_of(ids);
+  removed record;
+begin
+  for removed in
+    select *
+    from (values
+      ('divergence_log', $condition$
+        concat_ws('"', b.ref, b.shard, b.key, b.rtdb_value, b.postgres_value, b.detail) ~ $3
+      $condition$),
+      ('direct_writes', $condition$
+        concat_ws('"', b.shard, b.key, b.old_payload, b.new_payload) ~ $3
+      $condition$),
+      ('suspects', $condition$ concat_ws('"', b.shard, b.key) ~ $3 $condition$),
+      ('readings', 'b.shard = any ($1) or b.shard like any ($2)'),
+      ('client_claims', 'b.user_id = any ($1)'),
+      ('identities', 'b.rtdb_user_id = any ($1) or b.app_user_id = any ($1)')
+    ) as named (book, condition)
+  loop
+    book := removed.book;
+    execute format(
+      case
+        when is_write
+        then 'with gone as (delete from mirror.%1$I as b where %2$s returning 1) select count(*) from gone'
+        else 'select count(*) from mirror.%1$I as b where %2$s'
+      end,
+      removed.book, removed.condition
+    ) into entries using ids, patterns, mention;
+    return next;
+  end loop;
+
+  -- Of these the rest stays. A backfill or a listing that has to begin anew does nothing twice.
+  book := 'backfills';
+  select count(*) into entries
+  from mirror.backfills as b
+  where concat_ws('"', b.config, b.checkpoint, b.failed, b.error) ~ mention;
+  return next;
+  if is_write then
+    update mirror.backfills as b
+    set
+      config = case
+        when jsonb_typeof(b.config -> 'shards') = 'array' then jsonb_set(b.config, '{shards}', (
+          select coalesce(jsonb_agg(named.shard), '[]')
+          from jsonb_array_elements(b.config -> 'shards') as named (shard)
+          where named.shard::text !~ mention
+        ))
+        else b.config
+      end,
+      checkpoint = (
+        select coalesce(jsonb_object_agg(reached.node, reached.shard), '{}')
+        from jsonb_each(b.checkpoint) as reached (node, shard)
+        where reached.shard::text !~ mention
+      ),
+      failed = (
+        select coalesce(jsonb_agg(one.shard), '[]')
+        from jsonb_array_elements(b.failed) as one (shard)
+        where one.shard::text !~ mention
+      ),
+      error = case when b.error ~ mention then 'erased' else b.error end
+    where concat_ws('"', b.config, b.checkpoint, b.failed, b.error) ~ mention;
+  end if;
+  book := 'listings';
+  select count(*) into entries from mirror.listings as l where l.after_key ~ mention;
+  return next;
+  if is_write then
+    update mirror.listings as l set after_key = null where l.after_key ~ mention;
+  end if;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.erase_rows(erased_path text, ids text[], is_write boolean)
+ RETURNS TABLE(shards bigint, keyed bigint, own bigint, mentioning bigint)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+  holds text;
+  own_row text;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = erased_path;
+  holds := format(
+    'q.%1$I = any ($1) or q.%1$I like any ($2)%2$s', declared.key_columns[1],
+    (
+      select string_agg(format(' or q.%I = any ($1)', name), '')
+      from unnest(array_remove(declared.key_columns[2:], declared.day_column)) as name
+    )
+  );
+  -- Where no column holds a user, nobody can tell whose a row of a couple is.
+  own_row := coalesce(
+    (
+      select string_agg(format('q.%I = any ($1)', name), ' or ')
+      from unnest(array_remove(declared.key_columns[2:], declared.day_column)) as name
+    ),
+    'false'
+  );
+  perform set_config('mirror.writer', 'on', true);
+  return query execute format(
+    case
+      when is_write then
+        'with gone as (
+           delete from %1$s as q
+           where %2$s or to_jsonb(q)::text ~ $3
+           returning q.%4$I as shard, %2$s as is_held, %3$s as is_own
+         )'
+      else
+        'with gone as (
+           select q.%4$I as shard, %2$s as is_held, %3$s as is_own
+           from %1$s as q
+           where %2$s or to_jsonb(q)::text ~ $3
+         )'
+    end
+    || 'select count(distinct shard) filter (where is_held), count(*) filter (where is_held),
+          count(*) filter (where is_own), count(*) filter (where not is_held)
+        from gone',
+    declared.relation, holds, own_row, declared.key_columns[1]
+  ) using ids, mirror.shards_of(ids), mirror.mentions_of(ids);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.erased_keys(asked_shard text, keys jsonb)
+ RETURNS integer[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select array(
+    select (asked.place - 1)::integer
+    from jsonb_array_elements(keys) with ordinality as asked (parts, place)
+    where (select mirror.erased_lengths()) is not null
+      and mirror.is_erased(
+        asked_shard, array(select jsonb_array_elements_text(asked.parts)), (select mirror.erased_lengths())
+      )
+    order by asked.place
+  )
+$function$;
+grant execute on function mirror.erased_keys(text,jsonb) to quest_mirror_api;
+grant execute on function mirror.erased_keys(text,jsonb) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.erased_lengths()
+ RETURNS integer[]
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  return (select array_agg(distinct e.id_length) from mirror.erased as e);
+end
+$function$;
+grant execute on function mirror.erased_lengths() to quest_mirror_api;
+grant execute on function mirror.erased_lengths() to quest_mirror_writer;
+
 CREATE OR REPLACE FUNCTION mirror.fail_reading(failed_path text, failed_shard text, reason text, again interval)
  RETURNS void
  LANGUAGE plpgsql
@@ -3692,6 +3967,8 @@ begin
        select (l.place - 1)::integer as _n, r.*
        from jsonb_array_elements($1) with ordinality as l (told, place)
        cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
+       where (select mirror.erased_lengths()) is null
+         or not mirror.is_erased(r.%7$I, array[%8$s]::text[], (select mirror.erased_lengths()))
      ),
      inserted as (
        insert into %1$s (%2$s, payload, origin, event_time)
@@ -3706,7 +3983,8 @@ begin
     declared.relation,
     mirror.name_list(columns, '%I'), mirror.name_list(columns, 'leaf.%I'),
     mirror.name_list(declared.key_columns, '%I'),
-    mirror.name_list(declared.key_columns, 'i.%I'), mirror.name_list(declared.key_columns, 'leaf.%I')
+    mirror.name_list(declared.key_columns, 'i.%I'), mirror.name_list(declared.key_columns, 'leaf.%I'),
+    declared.key_columns[1], mirror.other_parts(declared, 'r.%I')
   ) into inserted using leaves;
   perform mirror.settle_written(
     filled_path, filled_shard, 'backfill',
@@ -4298,19 +4576,18 @@ comment on function mirror.guard(regclass,text[]) is 'For migrations: row level 
 
 CREATE OR REPLACE FUNCTION mirror.ids_of(subject text)
  RETURNS text[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select case
-    when subject is null then '{}'
-    else array[subject] || array(
-      select i.rtdb_user_id
-      from mirror.identities as i
-      where i.app_user_id = subject
-      order by i.rtdb_user_id
-    )
-  end
+begin
+  return array[subject] || array(
+    select i.rtdb_user_id
+    from mirror.identities as i
+    where i.app_user_id = subject
+    order by i.rtdb_user_id
+  );
+end
 $function$;
 grant execute on function mirror.ids_of(text) to quest_mirror_api;
 grant execute on function mirror.ids_of(text) to quest_mirror_writer;
@@ -4328,6 +4605,60 @@ CREATE OR REPLACE FUNCTION mirror.integer_of(leaf jsonb)
  IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN (jsonb_typeof(leaf) <> 'number'::text) THEN NULL::integer WHEN ((((leaf)::numeric >= ('-2147483648'::integer)::numeric) AND ((leaf)::numeric <= (2147483647)::numeric)) AND (((leaf)::numeric % (1)::numeric) = (0)::numeric)) THEN (leaf)::integer ELSE NULL::integer END;
 grant execute on function mirror.integer_of(jsonb) to quest_mirror_reader;
+
+CREATE OR REPLACE FUNCTION mirror.is_erased(shard text, other_parts text[])
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  lengths constant integer[] := mirror.erased_lengths();
+begin
+  return lengths is not null and mirror.is_erased(shard, other_parts, lengths);
+end
+$function$;
+grant execute on function mirror.is_erased(text,text[]) to quest_mirror_api;
+grant execute on function mirror.is_erased(text,text[]) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.is_erased(shard text, other_parts text[], lengths integer[])
+ RETURNS boolean
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  shard_length constant integer := length(shard);
+  hashes bytea[];
+  id_length integer;
+  part text;
+begin
+  foreach id_length in array lengths loop
+    if id_length = shard_length then
+      hashes := hashes || sha256(convert_to(shard, 'UTF8'));
+    elsif id_length < shard_length then
+      if substr(shard, id_length + 1, 1) = '_' then
+        hashes := hashes || sha256(convert_to(left(shard, id_length), 'UTF8'));
+      end if;
+      if substr(shard, shard_length - id_length, 1) = '_' then
+        hashes := hashes || sha256(convert_to(right(shard, id_length), 'UTF8'));
+      end if;
+    end if;
+    foreach part in array other_parts loop
+      if length(part) = id_length then
+        hashes := hashes || sha256(convert_to(part, 'UTF8'));
+      end if;
+    end loop;
+  end loop;
+  return hashes is not null and exists (
+    select
+    from mirror.erased as e
+    where e.id_sha256 = any (hashes) and e.until > clock_timestamp()
+  );
+end
+$function$;
+grant execute on function mirror.is_erased(text,text[],integer[]) to quest_mirror_api;
+grant execute on function mirror.is_erased(text,text[],integer[]) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.is_own_rtdb(seen_instance text, seen_host text)
  RETURNS boolean
@@ -4377,6 +4708,37 @@ BEGIN ATOMIC
 END;
 grant execute on function mirror.items(jsonb) to quest_mirror_reader;
 
+CREATE OR REPLACE FUNCTION mirror.keys_mentioning(asked_path text, ids text[], most integer)
+ RETURNS TABLE(parts text[])
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  declared mirror.paths;
+begin
+  select p.* into strict declared from mirror.paths as p where p.path = asked_path;
+  return query execute format(
+    'select array[%1$s]
+     from %2$s as q
+     where not (q.%3$I = any ($1) or q.%3$I like any ($2)) and to_jsonb(q)::text ~ $3
+     limit $4',
+    (
+      select string_agg(
+        case
+          when k.name = declared.day_column
+          then format('coalesce(to_char(q.%1$I, ''YYYY-MM-DD''), q.%1$I::text)', k.name)
+          else format('q.%I', k.name)
+        end,
+        ', ' order by k.place
+      )
+      from unnest(declared.key_columns) with ordinality as k (name, place)
+    ),
+    declared.relation, declared.key_columns[1]
+  ) using ids, mirror.shards_of(ids), mirror.mentions_of(ids), most;
+end
+$function$;
+
 CREATE OR REPLACE FUNCTION mirror.lacking_columns(relation regclass, names text[])
  RETURNS text
  LANGUAGE sql
@@ -4390,6 +4752,20 @@ AS $function$
     from pg_catalog.pg_attribute as a
     where a.attrelid = relation and a.attname = wanted.name and not a.attisdropped
   )
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.leave_out_erased()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if mirror.is_erased(new.shard, '{}') then
+    return null;
+  end if;
+  return new;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION mirror.log_reading(read_path text, read_shard text, finder text, found_rows jsonb, renewed jsonb, resolved jsonb)
@@ -4511,6 +4887,26 @@ begin
 end
 $function$;
 grant execute on function mirror.make_due(text[],text[],boolean) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.mentions_of(ids text[])
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format(
+    '(^|["/])(?:%1$s)(?:$|["\\/_])|(^|["/_])(?:%1$s)(?:$|["\\/])',
+    string_agg(regexp_replace(form.id, '([][\\^$.|?*+(){}])', '\\\1', 'g'), '|' order by form.id)
+  )
+  from (
+    select held.id from unnest(ids) as held (id)
+    union
+    -- As JSON writes it.
+    select substr(shown.text, 2, length(shown.text) - 2)
+    from unnest(ids) as held (id)
+    cross join lateral (select to_jsonb(held.id)::text) as shown (text)
+  ) as form (id)
+$function$;
 
 CREATE OR REPLACE FUNCTION mirror.name_list(names text[], pattern text)
  RETURNS text
@@ -4881,29 +5277,41 @@ end
 $function$;
 grant execute on function mirror.note_touched(text,text,interval) to quest_mirror_writer;
 
+CREATE OR REPLACE FUNCTION mirror.other_parts(declared mirror.paths, pattern text)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE
+ SET search_path TO ''
+AS $function$
+  select coalesce(
+    mirror.name_list(array_remove(declared.key_columns[2:], declared.day_column), pattern), ''
+  )
+$function$;
+
 CREATE OR REPLACE FUNCTION mirror.own_ids()
  RETURNS text[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select mirror.ids_of(
-    nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')
-  )
+declare
+  subject constant text := nullif(
+    nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', ''
+  );
+begin
+  return case when subject is null then '{}' else mirror.ids_of(subject) end;
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION mirror.own_shards()
  RETURNS text[]
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select coalesce(array_agg(shard.pattern), '{}')
-  from unnest(mirror.own_ids()) as own (id)
-  cross join lateral (select regexp_replace(own.id, '([\\%_])', '\\\1', 'g')) as literal (id)
-  cross join lateral (
-    values (literal.id || '\_%'), ('%\_' || literal.id)
-  ) as shard (pattern)
+begin
+  return mirror.shards_of(mirror.own_ids());
+end
 $function$;
 
 CREATE OR REPLACE FUNCTION mirror.purge_tombstones(purged_path text, older_than interval, claimable_days integer, max_rows integer)
@@ -5009,6 +5417,8 @@ begin
        select (l.place - 1)::integer as _n, l.told as _told, r.*
        from jsonb_array_elements($1) with ordinality as l (told, place)
        cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
+       where (select mirror.erased_lengths()) is null
+         or not mirror.is_erased(r.%9$I, array[%10$s]::text[], (select mirror.erased_lengths()))
        order by l.place
      ),
      held as materialized (
@@ -5068,7 +5478,8 @@ begin
     ),
     mirror.name_list(declared.key_columns || others, '%I'),
     mirror.name_list(declared.key_columns || others, 'w.%I'),
-    mirror.name_list(declared.key_columns, '%I'), mirror.name_list(declared.key_columns, 'i.%I')
+    mirror.name_list(declared.key_columns, '%I'), mirror.name_list(declared.key_columns, 'i.%I'),
+    declared.key_columns[1], mirror.other_parts(declared, 'r.%I')
   ) into written using repairs;
   perform mirror.settle_written(
     repaired_path, repaired_shard, 'repair',
@@ -5447,6 +5858,24 @@ begin
      select page.shard from page order by page.n',
     declared.key_columns[1], declared.relation
   ) using after_key, most;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.shards_of(ids text[])
+ RETURNS text[]
+ LANGUAGE plpgsql
+ IMMUTABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  patterns text[] := '{}';
+  id text;
+begin
+  foreach id in array ids loop
+    id := replace(replace(replace(id, '\', '\\'), '%', '\%'), '_', '\_');
+    patterns := patterns || array[id || '\_%', '%\_' || id];
+  end loop;
+  return patterns;
 end
 $function$;
 

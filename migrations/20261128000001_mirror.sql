@@ -264,58 +264,169 @@ comment on table mirror.identities is
 -- user. One way only: a subject that is an id of RTDB's stands for itself, not for its owner's other ids.
 create function mirror.ids_of(subject text)
 returns text[]
-language sql
+-- Not in SQL, as are the next ones: its plan would be made anew with every request.
+language plpgsql
 stable
 -- Nobody else reads the table.
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select case
-    when subject is null then '{}'
-    else array[subject] || array(
-      select i.rtdb_user_id
-      from mirror.identities as i
-      where i.app_user_id = subject
-      order by i.rtdb_user_id
-    )
-  end
+begin
+  return array[subject] || array(
+    select i.rtdb_user_id
+    from mirror.identities as i
+    where i.app_user_id = subject
+    order by i.rtdb_user_id
+  );
+end
 $$;
 
 -- Those of whoever asks. The claims are what PostgREST sets for a request. The subject is compared as text:
 -- Firebase's ids are no UUIDs, so auth.uid() would fail. A pooled connection's leftover setting is '', hence nullif.
 create function mirror.own_ids()
 returns text[]
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select mirror.ids_of(
-    nullif(nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', '')
-  )
+declare
+  subject constant text := nullif(
+    nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'sub', ''
+  );
+begin
+  return case when subject is null then '{}' else mirror.ids_of(subject) end;
+end
 $$;
 
--- What the shards of whoever asks are like: an id of theirs begins one before `_`, or ends it after `_`. An id may hold
+-- What the shards are like that hold one of these ids: it begins a shard before `_`, or ends it after `_`. An id may hold
 -- `_` itself, so a shard is never split.
+create function mirror.shards_of(ids text[])
+returns text[]
+language plpgsql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  patterns text[] := '{}';
+  id text;
+begin
+  foreach id in array ids loop
+    id := replace(replace(replace(id, '\', '\\'), '%', '\%'), '_', '\_');
+    patterns := patterns || array[id || '\_%', '%\_' || id];
+  end loop;
+  return patterns;
+end
+$$;
+
+-- Those of whoever asks.
 create function mirror.own_shards()
 returns text[]
-language sql
+language plpgsql
 stable
 security definer
 set search_path = pg_catalog, pg_temp
 as $$
-  select coalesce(array_agg(shard.pattern), '{}')
-  from unnest(mirror.own_ids()) as own (id)
-  cross join lateral (select regexp_replace(own.id, '([\\%_])', '\\\1', 'g')) as literal (id)
-  cross join lateral (
-    values (literal.id || '\_%'), ('%\_' || literal.id)
-  ) as shard (pattern)
+begin
+  return mirror.shards_of(mirror.own_ids());
+end
 $$;
 
+revoke all on function mirror.shards_of(text[]) from public;
 revoke all on function mirror.ids_of(text) from public;
 revoke all on function mirror.own_ids() from public;
 revoke all on function mirror.own_shards() from public;
 grant execute on function mirror.ids_of(text) to quest_mirror_writer, quest_mirror_api;
+
+-- ---------------------------------------------------------------------------------------------------
+-- Who was erased: what holds one of these ids is not mirrored any more (`mirror erase`).
+
+create table mirror.erased (
+  -- SHA-256 of the id: it tells whether an id was erased, not which ids were.
+  id_sha256 bytea not null,
+  -- How many characters it has: only what is as long is hashed.
+  id_length integer not null,
+  erased_at timestamptz not null default clock_timestamp(),
+  -- Infinity = for good.
+  until timestamptz not null,
+
+  constraint erased_pkey primary key (id_sha256)
+);
+
+comment on table mirror.erased is 'Hashes of ids that were erased, and until when what holds them is dropped.';
+
+-- How long the ids are that were erased; null = nobody was. To be asked once a statement.
+create function mirror.erased_lengths()
+returns integer[]
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (select array_agg(distinct e.id_length) from mirror.erased as e);
+end
+$$;
+
+-- Whether a key holds an id that was erased: one of its parts is that id; or its shard begins with it before `_`, or
+-- ends with it after `_`.
+--   lengths  of mirror.erased_lengths()
+create function mirror.is_erased(shard text, other_parts text[], lengths integer[])
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  shard_length constant integer := length(shard);
+  hashes bytea[];
+  id_length integer;
+  part text;
+begin
+  foreach id_length in array lengths loop
+    if id_length = shard_length then
+      hashes := hashes || sha256(convert_to(shard, 'UTF8'));
+    elsif id_length < shard_length then
+      if substr(shard, id_length + 1, 1) = '_' then
+        hashes := hashes || sha256(convert_to(left(shard, id_length), 'UTF8'));
+      end if;
+      if substr(shard, shard_length - id_length, 1) = '_' then
+        hashes := hashes || sha256(convert_to(right(shard, id_length), 'UTF8'));
+      end if;
+    end if;
+    foreach part in array other_parts loop
+      if length(part) = id_length then
+        hashes := hashes || sha256(convert_to(part, 'UTF8'));
+      end if;
+    end loop;
+  end loop;
+  return hashes is not null and exists (
+    select
+    from mirror.erased as e
+    where e.id_sha256 = any (hashes) and e.until > clock_timestamp()
+  );
+end
+$$;
+
+create function mirror.is_erased(shard text, other_parts text[])
+returns boolean
+language plpgsql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  lengths constant integer[] := mirror.erased_lengths();
+begin
+  return lengths is not null and mirror.is_erased(shard, other_parts, lengths);
+end
+$$;
+
+revoke all on function mirror.erased_lengths() from public;
+revoke all on function mirror.is_erased(text, text[], integer[]) from public;
+revoke all on function mirror.is_erased(text, text[]) from public;
+grant select on mirror.erased to quest_mirror_writer, quest_mirror_api;
+grant execute on function
+  mirror.erased_lengths(), mirror.is_erased(text, text[], integer[]), mirror.is_erased(text, text[])
+  to quest_mirror_writer, quest_mirror_api;
 
 -- ---------------------------------------------------------------------------------------------------
 -- What disagreed.
@@ -416,13 +527,24 @@ comment on table mirror.divergence_log is
   'Where RTDB and Postgres disagreed, or an event was refused. One open row per (path, ref, kind).';
 
 -- Bounds every row of the log, from any writer: 64 KB at most (docs/tables.md). Lists that their
--- writers bound stay whole; without the gaps a missed event would look resolved.
+-- writers bound stay whole; without the gaps a missed event would look resolved. Of somebody who was erased there is none.
 create function mirror.bound_divergence()
 returns trigger
 language plpgsql
 set search_path = ''
 as $$
 begin
+  if
+    tg_op = 'INSERT'
+    and mirror.erased_lengths() is not null
+    and exists (
+      select
+      from unnest(string_to_array(new.ref, '/')) as place (key)
+      where mirror.is_erased(place.key, '{}')
+    )
+  then
+    return null;
+  end if;
   new.rtdb_value := mirror.as_evidence(new.rtdb_value);
   new.postgres_value := mirror.as_evidence(new.postgres_value);
   new.event_id := left(new.event_id, 128);
@@ -733,6 +855,7 @@ from unnest(array['mirror.canaries', 'mirror.locks']) as book;
 
 -- The functions that need it run as the owner.
 select mirror.guard('mirror.identities', '{}');
+select mirror.guard('mirror.erased', array['quest_mirror_writer', 'quest_mirror_api']);
 
 select mirror.guard(
   book::regclass, array['quest_mirror_writer', 'quest_mirror_api', 'quest_mirror_reader']
@@ -860,6 +983,20 @@ $$;
 
 revoke all on function mirror.name_list(text[], text) from public;
 
+-- The parts of a path's key that may be an id, but for its shard: a date is none. '' where there are none.
+create function mirror.other_parts(declared mirror.paths, pattern text)
+returns text
+language sql
+immutable
+set search_path = ''
+as $$
+  select coalesce(
+    mirror.name_list(array_remove(declared.key_columns[2:], declared.day_column), pattern), ''
+  )
+$$;
+
+revoke all on function mirror.other_parts(mirror.paths, text) from public;
+
 -- Which of these columns a table has not, joined by commas; null = it has them all.
 create function mirror.lacking_columns(relation regclass, names text[])
 returns text
@@ -892,7 +1029,8 @@ declare
   -- The function answers for each claim, by its n:
   --   verdict       applied, duplicate (the row shows it), stale (the row is newer), tied (another
   --                 event of this instant brought another state), retained (a removal beyond
-  --                 retention), foreign (it comes from another RTDB), contended (see `held`), dropped
+  --                 retention), foreign (it comes from another RTDB), erased (its key holds the id of
+  --                 somebody who was erased), contended (see `held`), dropped
   --                 (a trigger on the table left the update out)
   --   lag_ms        from the write in RTDB until now
   --   missed_event  an event before this one did not arrive (not: the leaf may be older than the mirror)
@@ -984,6 +1122,14 @@ begin
         else '-infinity'
       end as held_read_at,
       case
+        -- The first half is asked once a statement. In this statement, not before it: what waits for its lock on the
+        -- table (mirror.await_writers) is seen by it.
+        when
+          (select mirror.erased_lengths()) is not null
+          and mirror.is_erased(
+            c.{claimed shard}, array[{c.others}]::text[], (select mirror.erased_lengths())
+          )
+        then 'erased'
         when c.instance is not null and not mirror.is_own_rtdb(c.instance, c.host) then 'foreign'
         when h.event_id = c.event_id then 'duplicate'
         when h.event_time < c.retained_before and (is_apart is not true or h.origin = 'client')
@@ -1125,7 +1271,7 @@ begin
   from settled
   cross join lateral (
     select
-      verdict not in ('applied', 'foreign', 'retained')
+      verdict not in ('applied', 'foreign', 'retained', 'erased')
         and held_event_id is distinct from event_id as is_late
   ) as late;
 end
@@ -1188,6 +1334,7 @@ begin
       ('{c.key}', mirror.name_list(declared.key_columns, 'c._%s')),
       ('{j.key}', mirror.name_list(declared.key_columns, 'j._%s')),
       ('{claim.key}', mirror.name_list(declared.key_columns, 'claim._%s')),
+      ('{c.others}', mirror.other_parts(declared, 'c._%s')),
       ('{claimed day}', coalesce('_' || declared.day_column, 'null::date')),
       ('{key object}', format(
         'jsonb_build_object(%s)', mirror.name_list(declared.key_columns, '%1$L, _%1$s')

@@ -103,7 +103,8 @@ comment on table mirror.client_claims is
 
 -- Takes an old phone's claim that a completion was made. Inserts only where no row is; where one is,
 -- live or tombstone, it only notes that a claim came. Answers `applied` for an insert, `duplicate`
--- for a row that is there, `limited` beyond 100 claims a user a day. A claim that is repeated writes
+-- for a row that is there, `limited` beyond 100 claims a user a day, `erased` where the key holds the id of somebody
+-- who was erased. A claim that is repeated writes
 -- and counts nothing, and so does one beyond the limit: it waits for nobody. Safe to run twice at once:
 -- the count's row makes a user's claims wait for each other.
 create function mirror.claim_by_client(
@@ -125,6 +126,11 @@ declare
 begin
   perform set_config('lock_timeout', lock_wait, true);
   perform set_config('mirror.writer', 'on', true);
+  -- What waits for this lock is seen from here on (mirror.await_writers).
+  lock table rtdb.quest_completions in row exclusive mode;
+  if mirror.is_erased(claimed_couple, array[claimed_quest, claimed_user]) then
+    return 'erased';
+  end if;
   if exists (
     select
     from rtdb.quest_completions as q

@@ -546,7 +546,7 @@ $$;
 -- Begins a reading of one shard, of paths that share its node: what is known of it, by path. All instants are
 -- of this database's clock.
 --   reading   its row in mirror.readings; null = it has none
---   path_books   began_at, first_pass_at, are_columns_due (`repair --columns` is to come), gap_at (the end of the last gap in mirroring), restored_at (the last
+--   path_books   began_at, first_pass_at, are_columns_due (`repair --columns` is to come), has_erased (somebody was), gap_at (the end of the last gap in mirroring), restored_at (the last
 --             restore or TRUNCATE)
 --   open      the divergences of readings that are open: id, ref, kind, cause, day, key, keys, seen (what told its
 --             values), written_after, written_before
@@ -593,6 +593,7 @@ begin
       'began_at', declared.began_at,
       'first_pass_at', declared.first_pass_at,
       'are_columns_due', declared.columns_due_at is not null,
+      'has_erased', exists (select from mirror.erased),
       'gap_at', (
         select max(c.to_at)
         from mirror.coverage as c

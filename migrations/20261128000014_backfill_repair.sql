@@ -143,6 +143,8 @@ begin
        select (l.place - 1)::integer as _n, r.*
        from jsonb_array_elements($1) with ordinality as l (told, place)
        cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
+       where (select mirror.erased_lengths()) is null
+         or not mirror.is_erased(r.%7$I, array[%8$s]::text[], (select mirror.erased_lengths()))
      ),
      inserted as (
        insert into %1$s (%2$s, payload, origin, event_time)
@@ -157,7 +159,8 @@ begin
     declared.relation,
     mirror.name_list(columns, '%I'), mirror.name_list(columns, 'leaf.%I'),
     mirror.name_list(declared.key_columns, '%I'),
-    mirror.name_list(declared.key_columns, 'i.%I'), mirror.name_list(declared.key_columns, 'leaf.%I')
+    mirror.name_list(declared.key_columns, 'i.%I'), mirror.name_list(declared.key_columns, 'leaf.%I'),
+    declared.key_columns[1], mirror.other_parts(declared, 'r.%I')
   ) into inserted using leaves;
   perform mirror.settle_written(
     filled_path, filled_shard, 'backfill',
@@ -203,6 +206,8 @@ begin
        select (l.place - 1)::integer as _n, l.told as _told, r.*
        from jsonb_array_elements($1) with ordinality as l (told, place)
        cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
+       where (select mirror.erased_lengths()) is null
+         or not mirror.is_erased(r.%9$I, array[%10$s]::text[], (select mirror.erased_lengths()))
        order by l.place
      ),
      held as materialized (
@@ -262,7 +267,8 @@ begin
     ),
     mirror.name_list(declared.key_columns || others, '%I'),
     mirror.name_list(declared.key_columns || others, 'w.%I'),
-    mirror.name_list(declared.key_columns, '%I'), mirror.name_list(declared.key_columns, 'i.%I')
+    mirror.name_list(declared.key_columns, '%I'), mirror.name_list(declared.key_columns, 'i.%I'),
+    declared.key_columns[1], mirror.other_parts(declared, 'r.%I')
   ) into written using repairs;
   perform mirror.settle_written(
     repaired_path, repaired_shard, 'repair',

@@ -53,6 +53,11 @@ beforeAll(async () => {
        'reconciler', now() - make_interval(days => seen), now() - make_interval(days => resolved), 'event'
      from (values (300, null::integer), (300, 91), (300, 89), (89, 88)) as v (seen, resolved)`,
   );
+  await database.query(
+    `insert into mirror.erased (id_sha256, id_length, until)
+     values (sha256('ann'), 3, now() - interval '1 minute'), (sha256('ben'), 3, now() + interval '1 minute'),
+       (sha256('cleo'), 4, 'infinity')`,
+  );
 });
 
 afterAll(() => database.drop());
@@ -66,7 +71,7 @@ test('a dry run counts, and removes nothing', async () => {
   const { tombstones: counted, ...others } = JSON.parse(out);
   expect(others).toEqual({
     ...{ directWrites: 1, canaries: 1, claimCounts: 2, rates: 1 },
-    ...{ arrivals: 1, divergences: 1 },
+    ...{ arrivals: 1, divergences: 1, erased: 1 },
   });
   expect(counted).toMatchObject({ quest_completions: 2 });
   expect(await tombstones()).toHaveLength(5);
@@ -87,7 +92,7 @@ test('tombstones of over a week are removed, live rows of any age stay', async (
   expect(out).toContain(
     'Removed 2 tombstones older than 7 days (quest_completions 2), ' +
       '1 old direct writes, 1 old canaries, 2 old counts of claims, 1 old rates, ' +
-      '1 old counts of arrivals, 1 divergences resolved long ago.',
+      '1 old counts of arrivals, 1 divergences resolved long ago, 1 hashes of erased ids.',
   );
   expect(await tombstones()).toHaveLength(3);
   expect(await database.query('select from rtdb.quest_completions')).toHaveLength(4);
@@ -95,6 +100,7 @@ test('tombstones of over a week are removed, live rows of any age stay', async (
   const direct = await database.query('select key from mirror.direct_writes');
   expect(direct).toEqual([{ key: { quest_id: 'new' } }]);
   expect(await database.query('select from mirror.canaries')).toHaveLength(1);
+  expect(await database.query('select from mirror.erased')).toHaveLength(2);
   expect(await database.query('select ref from mirror.divergence_log order by ref')).toEqual([
     { ref: '300 0' },
     { ref: '300 89' },

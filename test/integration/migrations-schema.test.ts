@@ -79,6 +79,13 @@ const COLUMNS = {
     'columns_due_at timestamptz null',
     'removed_at timestamptz null',
   ],
+  'mirror.erased': [
+    'id_sha256 bytea',
+    'id_length int4',
+    'erased_at timestamptz',
+    'until timestamptz',
+  ],
+  'mirror.identities': ['rtdb_user_id text', 'app_user_id text', 'imported_at timestamptz'],
   'mirror.identity': ['is_only bool', 'instance text', 'host text', 'set_at timestamptz'],
   'mirror.canaries': [
     'path text',

@@ -98,7 +98,7 @@ const tables = (changes: Partial<TableAccess> = {}): TableAccess[] => [
     grants: [WRITER('SELECT'), WRITER('INSERT')],
     writerPolicies: ['r', 'a'],
   })),
-  ...['backfills', 'direct_writes', 'hourly_arrivals', 'paths'].map((name) => ({
+  ...['backfills', 'direct_writes', 'erased', 'hourly_arrivals', 'paths'].map((name) => ({
     name: `mirror.${name}`,
     hasRowSecurity: true,
     grants: [WRITER('SELECT')],

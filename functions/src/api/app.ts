@@ -49,7 +49,7 @@ const CLAIM_BY_CLIENT = query({
     /** Such as `500ms`. */
     lockWait: 'text',
   },
-  row: { verdict: z.enum(['applied', 'duplicate', 'limited']) },
+  row: { verdict: z.enum(['applied', 'duplicate', 'limited', 'erased']) },
 });
 
 const IS_ALIVE = query({ text: 'select 1 as is_alive', params: {}, row: {} });

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { questCompletions } from '../paths/quest-completions/quest-completions';
 import { query, type Statements } from '../postgres/statements';
 import { type ComparedKey, compareKey, type DifferenceKind } from '../readings/compare-key';
+import { keysNotErased } from '../readings/erased-keys';
 import { type ExplainContext, explainDifferences } from '../readings/explain-differences';
 import { keyId, refOfParts } from '../readings/key-parts';
 import { leavesOfNode } from '../readings/leaves-of-node';
@@ -160,7 +161,7 @@ async function compareStores(
     return compareKey({ leaf: leafOfParts(PATH, row.parts), ref }, found, row, options);
   });
   for (const found of held.values()) compared.push(compareKey(found, found, null, options));
-  return compared.filter(isDifferent);
+  return keysNotErased(coupleId, compared.filter(isDifferent), statements);
 }
 
 function leavesOf(coupleId: string, days: unknown, readAt: string) {

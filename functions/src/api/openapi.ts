@@ -4,8 +4,10 @@ import { claimBodySchema, completionsQuerySchema } from './requests';
 
 const claimAnswerSchema = z.object({
   status: z
-    .enum(['applied', 'duplicate'])
-    .describe('applied: a row was made; duplicate: there was one already'),
+    .enum(['applied', 'duplicate', 'erased'])
+    .describe(
+      'applied: a row was made; duplicate: there was one already; erased: one of the two asked to be forgotten',
+    ),
 });
 
 const completionSchema = z.object({

@@ -55,6 +55,8 @@ update mirror.backfills
 set
   status = case when $2::text is null then 'finished' else 'failed' end,
   finished_at = clock_timestamp(),
+  -- It names a shard, and is for whoever resumes.
+  checkpoint = case when $2 is null then '{}' else checkpoint end,
   error = $2
 where id = $1
 `,

@@ -5,6 +5,7 @@ import { ConnectError } from '../postgres/connect-error';
 import { RtdbReadError } from '../rtdb/rtdb-client';
 import { registerBackfill } from './commands/backfill';
 import { registerDoctor } from './commands/doctor';
+import { registerErase } from './commands/erase';
 import { registerExplain } from './commands/explain';
 import { registerIdentities } from './commands/identities';
 import { registerMigrate } from './commands/migrate';
@@ -38,6 +39,7 @@ const REGISTER_COMMANDS: readonly RegisterCommand[] = [
   registerReconcile,
   registerRepair,
   registerPurge,
+  registerErase,
   registerIdentities,
   registerReport,
   registerExplain,

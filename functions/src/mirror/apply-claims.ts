@@ -12,6 +12,7 @@ const VERDICT = z.enum([
   'tied',
   'retained',
   'foreign',
+  'erased',
   'contended',
   'dropped',
 ]);
@@ -19,7 +20,7 @@ const VERDICT = z.enum([
 export interface ClaimVerdict {
   /**
    * `retained`: a removal beyond retention, so that the row stays. `foreign`: it comes from another RTDB
-   * than this database mirrors. `contended`: nothing was inserted; another writer may have done so
+   * than this database mirrors. `erased`: its key holds the id of somebody who was erased. `contended`: nothing was inserted; another writer may have done so
    * meanwhile: ask again. `dropped`: nothing was updated, though the row was there: a trigger left the
    * write out.
    */

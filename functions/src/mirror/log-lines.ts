@@ -26,6 +26,7 @@ const MESSAGES: Readonly<Record<Outcome['outcome'], string>> = {
   tied: 'event tied',
   rejected: 'event rejected',
   retained: 'event retained',
+  erased: 'event erased',
   disabled: 'event disabled',
 };
 

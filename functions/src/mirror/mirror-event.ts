@@ -108,6 +108,8 @@ async function followUp(
       return refuseForeign(event, context);
     case 'retained':
       return retain(event, context);
+    case 'erased':
+      return { outcome: 'erased' };
     default:
       return followRow(event, claim, verdict, context);
   }
@@ -223,6 +225,7 @@ function outcomeOf(verdict: ClaimVerdict, { settlesTie }: Pick<Claim, 'settlesTi
       return { outcome: verdict.verdict, lagMs, batch };
     case 'tied':
     case 'retained':
+    case 'erased':
     case 'foreign':
     case 'contended':
     case 'dropped':

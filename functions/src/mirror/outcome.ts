@@ -20,13 +20,14 @@ import type { PresentState } from './present-state';
  * - `tied`: another event of the same instant disagreed; the row shows what RTDB holds
  * - `rejected`: refused for good, and recorded
  * - `retained`: a deletion beyond retention; the row stays
+ * - `erased`: its key holds the id of somebody who was erased; it leaves no trace
  * - `disabled`: mirroring is off for this couple
  */
 export type Outcome =
   | ({ outcome: 'applied'; missedEvent: boolean } & Carried)
   | ({ outcome: 'duplicate' | 'stale' | 'tied' } & Carried)
   | { outcome: 'rejected'; issues: InputIssue[] }
-  | { outcome: 'retained' | 'disabled' };
+  | { outcome: 'retained' | 'erased' | 'disabled' };
 
 /** How an event reached Postgres. */
 interface Carried {

@@ -108,6 +108,13 @@ returning 1
   row: {},
 });
 
+/** Hashes of ids that what comes now may hold again. */
+const PURGE_ERASED = query({
+  text: 'delete from mirror.erased where until < clock_timestamp() returning 1',
+  params: {},
+  row: {},
+});
+
 /** Claims counted a user a day, which limit that day's. */
 const PURGE_CLAIM_COUNTS = query({
   text: `
@@ -169,7 +176,8 @@ select
     from mirror.divergence_log
     where resolved_at < clock_timestamp() - make_interval(days => $5::integer)
       and first_seen_at < clock_timestamp() - make_interval(days => $5::integer)
-  ) as divergences
+  ) as divergences,
+  (select count(*)::integer from mirror.erased where until < clock_timestamp()) as erased
 `,
   params: {
     seconds: 'double precision',
@@ -186,6 +194,7 @@ select
     rates: z.number(),
     arrivals: z.number(),
     divergences: z.number(),
+    erased: z.number(),
   },
 });
 
@@ -201,6 +210,8 @@ export interface Purged {
   arrivals: number;
   /** Those that are resolved. */
   divergences: number;
+  /** Hashes of ids that were erased, and not for good. */
+  erased: number;
 }
 
 const DAY_SECONDS = 86_400;
@@ -253,6 +264,7 @@ export async function purge(statements: Statements, tombstoneDays: number): Prom
     divergences: await untilFew(() =>
       PURGE_DIVERGENCES.run(statements, olderThan(DIVERGENCES_DAYS)),
     ),
+    erased: await PURGE_ERASED.run(statements),
   };
 }
 

@@ -2,6 +2,7 @@ import type { Leaf, MirroredPath } from '../paths/mirrored-path';
 import type { Statements } from '../postgres/statements';
 import { keyIssues, REFUSED_IN_KEY } from '../values/rtdb-key';
 import { type ComparedKey, compareKey, type Row } from './compare-key';
+import { withoutErased } from './erased-keys';
 import { keyId, refOfParts } from './key-parts';
 import { type FoundLeaf, leavesOfNode, type NodeLeaves } from './leaves-of-node';
 import { MAX_ONE_BY_ONE, type MemberPlan, wholeRange } from './plan-reading';
@@ -36,9 +37,10 @@ export function lookAtShard(
   const rtdb = askingOnce(keys.every(isHeldKey) ? stores.rtdb : NOTHING);
   const isFull = plans.some(({ kind, member }) => kind === 'full' && member.below.length > 0);
   const node = isFull ? rtdb.read(keys) : null;
-  return plans.map(async (plan) =>
-    lookedAt(plan, shard, await readMember(plan, keys, { ...stores, rtdb }, node), stores),
-  );
+  return plans.map(async (plan) => {
+    const sides = await readMember(plan, keys, { ...stores, rtdb }, node);
+    return withoutErased(lookedAt(plan, shard, sides, stores), stores.statements);
+  });
 }
 
 const NOTHING: ShardSource = {

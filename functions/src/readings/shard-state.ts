@@ -71,6 +71,8 @@ const BOOKS = z.object({
   first_pass_at: instant.nullable(),
   /** Rows may show columns of an earlier declaration: until `repair --columns` nothing is known of them. */
   are_columns_due: z.boolean(),
+  /** Whether anybody was erased: then keys that Postgres lacks may be theirs. */
+  has_erased: z.boolean(),
   gap_at: instant.nullable(),
   restored_at: instant.nullable(),
 });

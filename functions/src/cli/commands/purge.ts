@@ -43,7 +43,7 @@ async function runPurge(options: PurgeOptions, { env, writeOut }: CommandContext
 }
 
 function sentence(purged: Purged, { dryRun, olderThan }: PurgeOptions): string {
-  const { directWrites, canaries, claimCounts, rates, arrivals, divergences } = purged;
+  const { directWrites, canaries, claimCounts, rates, arrivals, divergences, erased } = purged;
   const byPath = Object.entries(purged.tombstones);
   const tombstones = byPath.reduce((sum, [, count]) => sum + count, 0);
   const paths = byPath.filter(([, count]) => count > 0).map((one) => one.join(' '));
@@ -51,7 +51,8 @@ function sentence(purged: Purged, { dryRun, olderThan }: PurgeOptions): string {
     `${dryRun ? 'Would remove' : 'Removed'} ${tombstones} tombstones older than ${olderThan} days` +
     `${tombstones > 0 ? ` (${paths.join(', ')})` : ''}, ${directWrites} old direct writes, ` +
     `${canaries} old canaries, ${claimCounts} old counts of claims, ${rates} old rates, ` +
-    `${arrivals} old counts of arrivals, ${divergences} divergences resolved long ago.\n`
+    `${arrivals} old counts of arrivals, ${divergences} divergences resolved long ago, ` +
+    `${erased} hashes of erased ids.\n`
   );
 }
 

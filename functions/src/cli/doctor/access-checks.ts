@@ -66,6 +66,7 @@ const NEEDED: ReadonlyMap<string, readonly string[]> = new Map([
   ['mirror.coverage', WRITTEN],
   ['mirror.direct_writes', ['SELECT']],
   ['mirror.divergence_log', WRITTEN],
+  ['mirror.erased', ['SELECT']],
   ['mirror.hourly_arrivals', ['SELECT']],
   ['mirror.identity', ADDED],
   ['mirror.locks', WRITTEN],
