@@ -123,7 +123,7 @@ describe('a member of quest_mirror_writer', () => {
 
   test.each([
     `insert into mirror.divergence_log (path, ref, kind, cause, severity, detected_by)
-     values ('quest_completions', 'r', 'late', 'race', 'info', 'trigger')
+     values ('quest_completions', 'r', 'out_of_order', 'race', 'info', 'trigger')
      on conflict (md5(ref), kind, path) where resolved_at is null
      do update set times_seen = mirror.divergence_log.times_seen + 1 returning id`,
     `select mirror.fail_reading('quest_completions', 'a_b', 'because', '1h')`,
