@@ -2,7 +2,7 @@ import { type Database, get, goOffline, goOnline, ref, set } from '@firebase/dat
 import { canaryLeaf } from '../../functions/src/canary/canaries';
 import { clientSdk, closeSdks } from '../rtdb-standin/support/sdk';
 import { eventually } from '../support/eventually';
-import { blocksOf } from './support/page';
+import { blocksOf } from '../support/page';
 import { CUT_OVER, Stage } from './support/stage';
 
 /** docs/cutting-over.md, played from its first step to its last; each test goes on where the one before ended. */

@@ -146,3 +146,32 @@ function triggerOf(id: string): object {
   const { httpsTrigger, scheduleTrigger, eventTrigger } = manifest.endpoints[id] ?? {};
   return { httpsTrigger, scheduleTrigger, eventTrigger };
 }
+
+/** Asks firebase-tools what it would ask a person before it deploys a trigger, where nobody answers. */
+const NOBODY_THERE = `
+const { promptForFailurePolicies } = require('firebase-tools/lib/deploy/functions/prompts');
+const backend = require('firebase-tools/lib/deploy/functions/backend');
+const { force, isThere, retry } = JSON.parse(process.argv[1]);
+const place = { project: 'team-app', region: 'us-central1', platform: 'gcfv2', runtime: 'nodejs22' };
+const eventTrigger = { eventType: 'google.firebase.database.ref.v1.written', retry, eventFilters: {} };
+const want = backend.of({ ...place, id: 'mirror', entryPoint: 'mirror', eventTrigger });
+promptForFailurePolicies({ nonInteractive: true, force }, want, isThere ? want : backend.empty()).then(
+  () => console.log('goes on'),
+  (error) => console.log(error.message),
+);`;
+
+test.each([
+  [
+    'a new trigger stops it',
+    {},
+    'Pass the --force option to deploy functions with a failure policy',
+  ],
+  ['not with --force', { force: true }, 'goes on'],
+  ['not where it is deployed', { isThere: true }, 'goes on'],
+])('a deploy that may not ask: %s', async (_case, options, answer) => {
+  const trigger = manifest.endpoints.mirrorQuestCompletion?.eventTrigger;
+  const { retry } = z.looseObject({ retry: z.boolean() }).parse(trigger);
+  const args = ['-e', NOBODY_THERE, JSON.stringify({ ...options, retry })];
+  const { stdout } = await promisify(execFile)(node22(), args, { cwd: ROOT });
+  expect(stdout.trim().split('\n').at(-1)).toBe(answer);
+});

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const DOCS = join(__dirname, '..', '..', '..', 'docs');
+const DOCS = join(__dirname, '..', '..', 'docs');
 /** A block, indented as its list is; its first line names it. */
 const BLOCK = /^( *)```(?:sql|sh)\n *(?:--|#) (.+)\n([\s\S]*?)^ *```$/gm;
 
