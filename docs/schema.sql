@@ -591,6 +591,7 @@ create table mirror.listings (
   path text not null,
   listed_at timestamp with time zone,
   listed_before timestamp with time zone,
+  ended_at timestamp with time zone,
   began_at timestamp with time zone,
   after_key text,
   touched_to timestamp with time zone not null default clock_timestamp(),
@@ -3707,7 +3708,12 @@ CREATE OR REPLACE FUNCTION mirror.end_listing(listed_path text, listing_began ti
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
   update mirror.listings as l
-  set listed_before = l.listed_at, listed_at = listing_began, began_at = null, after_key = null
+  set
+    listed_before = l.listed_at,
+    listed_at = listing_began,
+    ended_at = clock_timestamp(),
+    began_at = null,
+    after_key = null
   where l.path = listed_path and l.began_at = listing_began
 $function$;
 grant execute on function mirror.end_listing(text,timestamp with time zone) to quest_mirror_writer;
@@ -5017,7 +5023,7 @@ begin
       select
       from mirror.readings as r
       where r.path = p.path
-        and r.first_seen_at <= l.listed_at + interval '1 minute'
+        and r.first_seen_at <= l.ended_at
         and r.full_at is null
         and r.failed_at is null
     );
@@ -5155,13 +5161,16 @@ declare
   declared mirror.paths;
 begin
   select p.* into strict declared from mirror.paths as p where p.path = listed_path;
-  -- Held before the shards, as note_touched does.
-  update mirror.listings as l set after_key = last_key where l.path = listed_path;
+  -- Held before the shards, as note_touched does. A worker that is slow goes on with a listing that is over: how far
+  -- the next one has come is not its to say.
+  update mirror.listings as l
+  set after_key = last_key
+  where l.path = listed_path and l.began_at = listing_began;
   insert into mirror.readings as r (path, shard, listed_at)
   select listed_path, listed.shard, listing_began
   from unnest(shards) as listed (shard)
   order by listed.shard collate "C"
-  on conflict (path, shard) do update set listed_at = excluded.listed_at;
+  on conflict (path, shard) do update set listed_at = greatest(r.listed_at, excluded.listed_at);
   execute format(
     'update mirror.readings as r
      set is_full_due = true, made_due_at = clock_timestamp(), due_at = least(r.due_at, clock_timestamp())

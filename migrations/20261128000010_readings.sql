@@ -105,6 +105,8 @@ create table mirror.listings (
   listed_at timestamptz,
   -- When the one before it began: a shard that was seen since the last began is younger than this.
   listed_before timestamptz,
+  -- When it ended: what was first seen by then was shown by it.
+  ended_at timestamptz,
   -- A listing that is under way: when it began, and the last key that it has come to.
   began_at timestamptz,
   after_key text,
@@ -379,13 +381,16 @@ declare
   declared mirror.paths;
 begin
   select p.* into strict declared from mirror.paths as p where p.path = listed_path;
-  -- Held before the shards, as note_touched does.
-  update mirror.listings as l set after_key = last_key where l.path = listed_path;
+  -- Held before the shards, as note_touched does. A worker that is slow goes on with a listing that is over: how far
+  -- the next one has come is not its to say.
+  update mirror.listings as l
+  set after_key = last_key
+  where l.path = listed_path and l.began_at = listing_began;
   insert into mirror.readings as r (path, shard, listed_at)
   select listed_path, listed.shard, listing_began
   from unnest(shards) as listed (shard)
   order by listed.shard collate "C"
-  on conflict (path, shard) do update set listed_at = excluded.listed_at;
+  on conflict (path, shard) do update set listed_at = greatest(r.listed_at, excluded.listed_at);
   execute format(
     'update mirror.readings as r
      set is_full_due = true, made_due_at = clock_timestamp(), due_at = least(r.due_at, clock_timestamp())
@@ -409,7 +414,12 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
   update mirror.listings as l
-  set listed_before = l.listed_at, listed_at = listing_began, began_at = null, after_key = null
+  set
+    listed_before = l.listed_at,
+    listed_at = listing_began,
+    ended_at = clock_timestamp(),
+    began_at = null,
+    after_key = null
   where l.path = listed_path and l.began_at = listing_began
 $$;
 
@@ -1024,7 +1034,7 @@ begin
       select
       from mirror.readings as r
       where r.path = p.path
-        and r.first_seen_at <= l.listed_at + interval '1 minute'
+        and r.first_seen_at <= l.ended_at
         and r.full_at is null
         and r.failed_at is null
     );

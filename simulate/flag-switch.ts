@@ -20,6 +20,19 @@ const HALF: JsonObject = {
   otherwise: false,
 };
 
+/**
+ * Each instance has one flag that never changes: what it notes of that would open and close intervals beside these
+ * books, with a minute's slack.
+ */
+const UNHEARD = `
+create or replace function mirror.note_flag(
+  noted_path text, seen text, seen_since timestamptz, off_since timestamptz, seen_version bigint, evidence jsonb
+)
+returns void
+language sql
+set search_path = ''
+as 'select'
+`;
 const SEEN = `
 update mirror.coverage set to_at = clock_timestamp() where reason = 'flag_off' and to_at is null
 `;
@@ -40,6 +53,7 @@ export class FlagSwitch {
    * would be the whole world's time.
    */
   async begin(statements: Statements): Promise<void> {
+    await statements.run(UNHEARD, []);
     if (this.faults.has('off-throughout')) return;
     if (this.faults.has('percent')) {
       this.#isIn = ruleOfDetail(HALF, await prepareEvaluation()) ?? this.#isIn;

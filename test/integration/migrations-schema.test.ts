@@ -188,6 +188,7 @@ const COLUMNS = {
     'path text',
     'listed_at timestamptz null',
     'listed_before timestamptz null',
+    'ended_at timestamptz null',
     'began_at timestamptz null',
     'after_key text null',
     'touched_to timestamptz',

@@ -202,3 +202,56 @@ test('a shard of which a row moved while a worker had it is wanted again an hour
   ]);
   expect((await taken()).filter((shard) => shard === 'a_0' || shard === 'a_1')).toEqual([]);
 });
+
+test('a worker that goes on with a listing that is over says nothing of the next one', async () => {
+  const begin = async () =>
+    (
+      await database.query<{ at: string; after_key: string | null }>(
+        `select began_at::text as at, after_key from mirror.begin_listing(array[$1], interval '0')`,
+        [PATH],
+      )
+    )[0];
+  const list = (at: string | undefined, shards: string[]) =>
+    database.query(`select mirror.note_listed($1, $2, $3, $4, interval '1 hour')`, [
+      ...[PATH, at, shards, shards.at(-1)],
+    ]);
+  const first = await begin();
+  await list(first?.at, ['a_0', 'a_1']);
+  await database.query('select mirror.end_listing($1, $2)', [PATH, first?.at]);
+  const second = await begin();
+  await list(second?.at, ['a_0', 'a_1']);
+  await list(first?.at, ['a_1', 'a_8', 'a_9']);
+  expect(await begin()).toEqual({ at: second?.at, after_key: 'a_1' });
+  const listed = await database.query<{ shard: string; is_second: boolean }>(
+    `select shard, listed_at = $2 as is_second from mirror.readings where path = $1 order by shard`,
+    [PATH, second?.at],
+  );
+  expect(listed.map(({ shard, is_second }) => `${shard} ${is_second}`)).toEqual([
+    ...['a_0 true', 'a_1 true', 'a_8 false', 'a_9 false'],
+  ]);
+});
+
+test('the first pass is over once all is read that its listing showed, however long that took', async () => {
+  const isOver = async () =>
+    (
+      await database.query<{ over: boolean }>('select mirror.note_first_pass($1) as over', [PATH])
+    )[0]?.over;
+  await database.query(
+    `insert into mirror.listings (path, began_at) values ($1, now() - interval '10 minutes')`,
+    [PATH],
+  );
+  await database.query(
+    `insert into mirror.readings (path, shard, first_seen_at, full_at) values
+       ($1, 'a_0', now() - interval '10 minutes', now()), ($1, 'a_9', now() - interval '1 minute', null)`,
+    [PATH],
+  );
+  await database.query(
+    'select mirror.end_listing($1, l.began_at) from mirror.listings as l where l.path = $1',
+    [PATH],
+  );
+  // Born since: no matter of it.
+  await database.query(`insert into mirror.readings (path, shard) values ($1, 'b_0')`, [PATH]);
+  expect(await isOver()).toBe(false);
+  await database.query(`update mirror.readings set full_at = now() where shard = 'a_9'`);
+  expect(await isOver()).toBe(true);
+});
