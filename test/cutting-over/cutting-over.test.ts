@@ -307,7 +307,7 @@ test('decommissioning leaves the own table, and nothing of the mirror', async ()
   expect((await stage.asUser('ann0', copy)).length).toBeGreaterThan(0);
 
   const before = await seenBy('ann0');
-  for (const name of ['bridge and books', 'copy', 'roles']) await stage.query(block(name));
+  for (const name of ['keep', 'bridge and books', 'copy', 'roles']) await stage.query(block(name));
   expect(await seenBy('ann0')).toEqual(before);
   await stage.query(block('open own table'));
   await tickInPostgres('ann0', 'quest_7');
