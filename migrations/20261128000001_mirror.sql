@@ -536,7 +536,7 @@ as $$
 begin
   if
     tg_op = 'INSERT'
-    and mirror.erased_lengths() is not null
+    and exists (select from mirror.erased)
     and exists (
       select
       from unnest(string_to_array(new.ref, '/')) as place (key)
