@@ -2729,6 +2729,9 @@ begin
           union all
           select mirror.truncated_at(declared.path)
         ) as ended (at)
+      ),
+      'listed_before', (
+        select l.listed_before from mirror.listings as l where l.path = declared.path
       )
     );
     open := (
@@ -2751,7 +2754,7 @@ begin
       where md5(log.shard) = md5(read_shard)
         and log.shard = read_shard
         and log.path = declared.path
-        and log.resolved_by in ('repair', 'backfill', 'client')
+        and log.resolved_by in ('repair', 'backfill', 'client', 'direct')
         and log.resolved_at >= coalesce(known.read_at, '-infinity')
     );
     suspects := (
@@ -2815,7 +2818,7 @@ AS $function$
 begin
   if
     tg_op = 'INSERT'
-    and exists (select from mirror.erased)
+    and mirror.erased_lengths() is not null
     and exists (
       select
       from unnest(string_to_array(new.ref, '/')) as place (key)
@@ -4175,9 +4178,12 @@ begin
       select
         told.shard, told.ref, max(told.keys - past.writes) as keys, min(told.kind) as kind,
         min(told.cause) as cause,
-        -- What is missing may have been written before the window: a day before the reading, to the minute.
+        -- What is missing may have been written before the window: a day before the reading, to the minute. Of what
+        -- somebody put right by hand before it was looked at nobody knows whether its event was lost.
         bool_and(
-          told.is_due or told.written_after is not null and told.written_after < r.read_at - $12
+          told.is_due
+          or past.fills >= told.keys
+          or told.written_after is not null and told.written_after < r.read_at - $12
         ) as is_unsure
       from told
       -- limit: one look-up for each. Planned as a join it may read all readings.
@@ -4188,8 +4194,14 @@ begin
         limit 1
       ) as r
       cross join lateral (
-        select count(*) as writes
+        select
+          count(*) filter (where not fill.is_one) as writes,
+          count(*) filter (where fill.is_one) as fills
         from mirror.direct_writes as d
+        cross join lateral (
+          select coalesce(told.resolved_by, '') = 'direct'
+            or told.kind = 'missing_in_postgres' and d.operation = 'insert' as is_one
+        ) as fill
         where d.path = $1
           and d.shard = told.shard
           and md5(d.shard) = md5(told.shard)
@@ -4204,6 +4216,8 @@ begin
         and told.written_before <= r.read_at
         and coalesce(told.written_after, '-infinity') >= r.counted_since
         and past.writes < told.keys
+        -- Its write is known no more once another followed.
+        and told.cause <> 'direct_postgres_write'
         and not coalesce(
           $5 > coalesce(told.written_after, '-infinity') and $5 <= told.written_before, false
         )
@@ -4767,7 +4781,7 @@ CREATE OR REPLACE FUNCTION mirror.leave_out_erased()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if exists (select from mirror.erased) and mirror.is_erased(new.shard, '{}') then
+  if mirror.is_erased(new.shard, '{}') then
     return null;
   end if;
   return new;
@@ -4972,7 +4986,20 @@ declare
   is_moved constant pg_catalog.bool := exists (
     select from unnest(key_columns) as name where was -> name <> now_is -> name
   );
+  ours constant pg_catalog.text[] := (
+    select p.key_columns || array(select jsonb_object_keys(p.other_columns)) || array[
+      'payload', 'origin', 'event_id', 'event_time', 'deleted_at', 'tie_settled', 'mirrored_at', 'client_claimed_at'
+    ]
+    from mirror.paths as p
+    where p.path = tg_argv[0]
+  );
 begin
+  -- Columns that a team has added are its own.
+  if tg_op = 'UPDATE' and not exists (
+    select from unnest(ours) as name where was -> name is distinct from now_is -> name
+  ) then
+    return null;
+  end if;
   insert into mirror.direct_writes as last (
     path, shard, day, key, operation, written_by, old_payload, new_payload
   )
@@ -5280,6 +5307,32 @@ begin
     declared.key_columns[1], declared.relation
   ) using touched_path, since - overlap, canary_shard, least_between, looked_at;
   get diagnostics touched = row_count;
+  -- What the trigger refused may lie at a place that only a full reading looks at.
+  insert into mirror.readings as r (path, shard)
+  select touched_path, refused.shard
+  from (
+    select log.shard, max(log.first_seen_at) as at
+    from mirror.divergence_log as log
+    where log.path = touched_path
+      and log.kind in ('invalid_payload', 'write_rejected')
+      and log.resolved_at is null
+      and log.written_before is null
+      and log.detected_by = 'trigger'
+      and log.first_seen_at > since - overlap
+      and log.shard <> canary_shard
+    group by log.shard
+  ) as refused
+  left join mirror.readings as known on (known.path, known.shard) = (touched_path, refused.shard)
+  where coalesce(known.full_at, '-infinity') < refused.at
+  order by refused.shard
+  on conflict (path, shard) do update
+  set
+    is_full_due = true,
+    due_at = least(
+      r.due_at,
+      greatest(coalesce(greatest(r.touched_at, r.read_at), '-infinity') + least_between, looked_at)
+    ),
+    made_due_at = looked_at;
   update mirror.listings as l set touched_to = looked_at where l.path = touched_path;
   return touched;
 end
@@ -5765,7 +5818,14 @@ begin
     whole_at = case
       when told.kind in ('whole', 'full') then array(
         select at from unnest(r.whole_at || told.read_at) as at
-        where at > told.read_at - interval '48 hours'
+        where at >= coalesce(
+          (
+            select max(older)
+            from unnest(r.whole_at) as older
+            where older <= told.read_at - interval '48 hours'
+          ),
+          '-infinity'
+        )
         order by at
       )
       else r.whole_at

@@ -536,7 +536,7 @@ as $$
 begin
   if
     tg_op = 'INSERT'
-    and exists (select from mirror.erased)
+    and mirror.erased_lengths() is not null
     and exists (
       select
       from unnest(string_to_array(new.ref, '/')) as place (key)
@@ -766,7 +766,20 @@ declare
   is_moved constant pg_catalog.bool := exists (
     select from unnest(key_columns) as name where was -> name <> now_is -> name
   );
+  ours constant pg_catalog.text[] := (
+    select p.key_columns || array(select jsonb_object_keys(p.other_columns)) || array[
+      'payload', 'origin', 'event_id', 'event_time', 'deleted_at', 'tie_settled', 'mirrored_at', 'client_claimed_at'
+    ]
+    from mirror.paths as p
+    where p.path = tg_argv[0]
+  );
 begin
+  -- Columns that a team has added are its own.
+  if tg_op = 'UPDATE' and not exists (
+    select from unnest(ours) as name where was -> name is distinct from now_is -> name
+  ) then
+    return null;
+  end if;
   insert into mirror.direct_writes as last (
     path, shard, day, key, operation, written_by, old_payload, new_payload
   )

@@ -17,7 +17,8 @@ create table mirror.readings (
   -- Its newest whole reading, and that one's first day; null of a path without a day.
   read_at timestamptz,
   read_from date,
-  -- Its whole readings of the last 48 hours, oldest first.
+  -- Its whole readings of the last 48 hours, oldest first, and the newest before: what was lost while nobody read is
+  -- counted from there.
   whole_at timestamptz[] not null default '{}',
   touched_at timestamptz,
   -- Its newest full reading; of a backup: the backup's time.
@@ -326,6 +327,32 @@ begin
     declared.key_columns[1], declared.relation
   ) using touched_path, since - overlap, canary_shard, least_between, looked_at;
   get diagnostics touched = row_count;
+  -- What the trigger refused may lie at a place that only a full reading looks at.
+  insert into mirror.readings as r (path, shard)
+  select touched_path, refused.shard
+  from (
+    select log.shard, max(log.first_seen_at) as at
+    from mirror.divergence_log as log
+    where log.path = touched_path
+      and log.kind in ('invalid_payload', 'write_rejected')
+      and log.resolved_at is null
+      and log.written_before is null
+      and log.detected_by = 'trigger'
+      and log.first_seen_at > since - overlap
+      and log.shard <> canary_shard
+    group by log.shard
+  ) as refused
+  left join mirror.readings as known on (known.path, known.shard) = (touched_path, refused.shard)
+  where coalesce(known.full_at, '-infinity') < refused.at
+  order by refused.shard
+  on conflict (path, shard) do update
+  set
+    is_full_due = true,
+    due_at = least(
+      r.due_at,
+      greatest(coalesce(greatest(r.touched_at, r.read_at), '-infinity') + least_between, looked_at)
+    ),
+    made_due_at = looked_at;
   update mirror.listings as l set touched_to = looked_at where l.path = touched_path;
   return touched;
 end
@@ -556,11 +583,13 @@ $$;
 -- Begins a reading of one shard, of paths that share its node: what is known of it, by path. All instants are
 -- of this database's clock.
 --   reading   its row in mirror.readings; null = it has none
---   path_books   began_at, first_pass_at, are_columns_due (`repair --columns` is to come), has_erased (somebody was), gap_at (the end of the last gap in mirroring), restored_at (the last
---             restore or TRUNCATE)
+--   path_books   began_at, first_pass_at, are_columns_due (`repair --columns` is to come), has_erased (somebody was),
+--             gap_at (the end of the last gap in mirroring), restored_at (the last restore or TRUNCATE), listed_before
+--             (when the listing before the last full one began)
 --   open      the divergences of readings that are open: id, ref, kind, cause, day, key, keys, seen (what told its
 --             values), written_after, written_before
---   settled   refs whose divergence was resolved since the last whole reading by a repair, a backfill or a claim
+--   settled   refs whose divergence was resolved since the last whole reading by a repair, a backfill, a claim or by
+--             hand
 --   suspects  key, looked_at, looks, event_id, mirrored_at, written_after
 --   direct    writes past the mirror since the last full reading: key, day, operation, at, is_change
 --   moved     what rows moved, and when last: days (as YYYY-MM-DD), or of a path without a day the keys, as
@@ -622,6 +651,9 @@ begin
           union all
           select mirror.truncated_at(declared.path)
         ) as ended (at)
+      ),
+      'listed_before', (
+        select l.listed_before from mirror.listings as l where l.path = declared.path
       )
     );
     open := (
@@ -644,7 +676,7 @@ begin
       where md5(log.shard) = md5(read_shard)
         and log.shard = read_shard
         and log.path = declared.path
-        and log.resolved_by in ('repair', 'backfill', 'client')
+        and log.resolved_by in ('repair', 'backfill', 'client', 'direct')
         and log.resolved_at >= coalesce(known.read_at, '-infinity')
     );
     suspects := (
@@ -950,7 +982,14 @@ begin
     whole_at = case
       when told.kind in ('whole', 'full') then array(
         select at from unnest(r.whole_at || told.read_at) as at
-        where at > told.read_at - interval '48 hours'
+        where at >= coalesce(
+          (
+            select max(older)
+            from unnest(r.whole_at) as older
+            where older <= told.read_at - interval '48 hours'
+          ),
+          '-infinity'
+        )
         order by at
       )
       else r.whole_at

@@ -395,9 +395,12 @@ begin
       select
         told.shard, told.ref, max(told.keys - past.writes) as keys, min(told.kind) as kind,
         min(told.cause) as cause,
-        -- What is missing may have been written before the window: a day before the reading, to the minute.
+        -- What is missing may have been written before the window: a day before the reading, to the minute. Of what
+        -- somebody put right by hand before it was looked at nobody knows whether its event was lost.
         bool_and(
-          told.is_due or told.written_after is not null and told.written_after < r.read_at - $12
+          told.is_due
+          or past.fills >= told.keys
+          or told.written_after is not null and told.written_after < r.read_at - $12
         ) as is_unsure
       from told
       -- limit: one look-up for each. Planned as a join it may read all readings.
@@ -408,8 +411,14 @@ begin
         limit 1
       ) as r
       cross join lateral (
-        select count(*) as writes
+        select
+          count(*) filter (where not fill.is_one) as writes,
+          count(*) filter (where fill.is_one) as fills
         from mirror.direct_writes as d
+        cross join lateral (
+          select coalesce(told.resolved_by, '') = 'direct'
+            or told.kind = 'missing_in_postgres' and d.operation = 'insert' as is_one
+        ) as fill
         where d.path = $1
           and d.shard = told.shard
           and md5(d.shard) = md5(told.shard)
@@ -424,6 +433,8 @@ begin
         and told.written_before <= r.read_at
         and coalesce(told.written_after, '-infinity') >= r.counted_since
         and past.writes < told.keys
+        -- Its write is known no more once another followed.
+        and told.cause <> 'direct_postgres_write'
         and not coalesce(
           $5 > coalesce(told.written_after, '-infinity') and $5 <= told.written_before, false
         )

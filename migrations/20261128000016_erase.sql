@@ -227,7 +227,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if exists (select from mirror.erased) and mirror.is_erased(new.shard, '{}') then
+  if mirror.is_erased(new.shard, '{}') then
     return null;
   end if;
   return new;

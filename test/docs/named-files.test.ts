@@ -3,8 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const ROOT = join(__dirname, '..', '..');
-const ROOMS =
-  'functions|migrations|test|docs|local|simulate|bench|ops|rtdb-standin|hosting|examples';
+const ROOMS = 'functions|migrations|test|docs|local|simulate|bench|ops|rtdb-standin|hosting';
 /** A file or folder of this repository, as text names it; `*` stands for any part of a name. */
 const NAMED = new RegExp(`(?<![\\w./\${-])(?:${ROOMS})/[\\w./*-]+`, 'g');
 /** A file named from functions/src on, as in `mirror/coalescer.ts`. */

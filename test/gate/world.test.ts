@@ -205,6 +205,19 @@ const BAD: [string, Partial<Scenario>][] = [
     'couples that sign up lose all',
     { signUpsADay: 80, loses: (_, key) => key !== null && key.couple.bornAt > 0 },
   ],
+  [
+    'couples that sign up days after a gap lose all',
+    {
+      hours: 90,
+      asks: [60, 66, 72, 80],
+      signUpsADay: 80,
+      loses: (_, key) => key !== null && key.couple.bornAt > 40,
+      setUp: (world) => {
+        world.at(5, () => world.setFlag(false));
+        world.at(6, () => world.setFlag(true));
+      },
+    },
+  ],
   ['hot keys hide nothing', { hotKeys: 3, sessions: 6, loses: losesWrites(0.05) }],
   [
     'rows removed by hand',

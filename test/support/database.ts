@@ -21,8 +21,12 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** A database of one's own with all migrations applied. */
-export async function cloneDatabase(): Promise<TestDatabase> {
+/**
+ * A database of one's own with all migrations applied.
+ *
+ * @param template another database that it is a copy of; nobody may be connected to that
+ */
+export async function cloneDatabase(template = TEMPLATE_DATABASE): Promise<TestDatabase> {
   const serverUrl = process.env[SERVER_URL_VARIABLE];
   if (!serverUrl) throw new Error(`${SERVER_URL_VARIABLE} is not set: run the tests with jest.`);
   const name = `quest_test_${randomBytes(6).toString('hex')}`;
@@ -30,7 +34,7 @@ export async function cloneDatabase(): Promise<TestDatabase> {
   await onServer(serverUrl, async (client) => {
     await client.query('select pg_advisory_lock($1)', [CLONING_LOCK]);
     // Its files are copied: through the WAL a clone takes Postgres three times the CPU.
-    await client.query(`create database ${name} template ${TEMPLATE_DATABASE} strategy file_copy`);
+    await client.query(`create database ${name} template ${template} strategy file_copy`);
   });
   const url = urlOfDatabase(serverUrl, name);
   const pool = new Pool({ connectionString: url, max: 10, application_name: 'quest-test' });

@@ -1,7 +1,8 @@
 import { millisOf } from '../values/event-time';
 import type { JsonObject } from '../values/json';
 import { type ComparedKey, type DifferenceKind, type Row, seenOf } from './compare-key';
-import { keyObject, partsOfKey, refOfParts } from './key-parts';
+import { isTextKey, keyId, keyObject, partsOfKey, refOfParts } from './key-parts';
+import { partsOfPlace } from './leaves-of-node';
 import type { ProofTimes } from './proof-times';
 import type { Decision, Difference, Looked, ResolvedBy } from './reading';
 import { caughtUpAt, countedSince, lastLookAt, nextDue, touchedAgainAt } from './reading-times';
@@ -39,6 +40,8 @@ class DecisionBuilder {
   #restless = 0;
   readonly #countedSince: string | null;
   readonly #settled: ReadonlySet<string>;
+  /** Writes past the mirror, of each key the last one. */
+  readonly #hands: ReadonlyMap<string, ShardState['direct'][number]>;
 
   constructor(
     private readonly looked: Looked,
@@ -50,6 +53,11 @@ class DecisionBuilder {
       this.#openByRef.set(open.ref, [...(this.#openByRef.get(open.ref) ?? []), open]);
     }
     this.#settled = new Set(state.settled);
+    this.#hands = new Map(
+      state.direct
+        .filter((write) => write.is_change && write.operation !== 'delete')
+        .map((write) => [keyId(partsOfKey(looked.path, write.key)), write]),
+    );
     this.#suspectByKey = new Map(state.suspects.map((one) => [this.#refOf(one.key), one]));
     this.#countedSince = this.#isWhole
       ? countedSince(state, options.times)
@@ -79,9 +87,8 @@ class DecisionBuilder {
     else this.#takeAgreeing(key, suspect);
   }
 
-  /** Whatever else is odd in the shard is known by a full reading alone. */
+  /** Whatever is odd in what was looked at; of the rest of the shard a full reading alone knows. */
   takeOdd(): void {
-    if (this.looked.kind !== 'full') return;
     for (const odd of this.looked.odd) {
       const open = this.#openOf(odd.ref, 'invalid_payload');
       if (open !== undefined) {
@@ -90,7 +97,7 @@ class DecisionBuilder {
       }
       this.#open({
         ...{ ref: odd.ref, kind: 'invalid_payload', compared: null, odd, keys: 1 },
-        writtenAfter: this.#known('full_at'),
+        writtenAfter: this.#lastLookAtOdd(odd.ref),
         writtenBefore: this.looked.state.readAt,
         resolvedBy: null,
       });
@@ -102,10 +109,11 @@ class DecisionBuilder {
     for (const open of this.looked.state.open) {
       if (this.#kept.has(open.id) || (open.key === null && open.kind !== 'invalid_payload'))
         continue;
+      const { covers, path } = this.looked;
       const isCovered =
         open.kind === 'invalid_payload'
-          ? this.looked.kind === 'full'
-          : this.looked.covers(partsOfKey(this.looked.path, open.key ?? {}), open.kind);
+          ? this.#isFull || (path.dayColumn !== null && covers(this.#placeOf(open.ref), open.kind))
+          : covers(partsOfKey(path, open.key ?? {}), open.kind);
       if (isCovered) this.#resolve(open, null);
       else this.#leaveOpen(open);
     }
@@ -144,6 +152,23 @@ class DecisionBuilder {
 
   get #isWhole(): boolean {
     return this.looked.kind === 'whole' || this.looked.kind === 'full';
+  }
+
+  get #isFull(): boolean {
+    return this.looked.kind === 'full';
+  }
+
+  #placeOf(ref: string): string[] {
+    return partsOfPlace(this.looked.path, ref.split('/'));
+  }
+
+  /** A whole reading looks at the days of its range, whatever they are; without days at no odd place. */
+  #lastLookAtOdd(ref: string): string | null {
+    const { path, state } = this.looked;
+    if (path.dayColumn === null) return this.#known('full_at');
+    const day = this.#placeOf(ref)[path.keyColumns.indexOf(path.dayColumn)] ?? '';
+    const at = { day: isTextKey(day) ? day : '', presence: true, movedAt: null };
+    return lastLookAt(state, at, this.options.times);
   }
 
   #known<Field extends keyof NonNullable<ShardState['reading']>>(
@@ -192,8 +217,23 @@ class DecisionBuilder {
     if (state === 'agrees' && open.length === 0 && this.#isUntoldFill(row, ref, suspect)) {
       this.#takeFill(key, row, suspect);
     }
+    const hand = this.#handOf(key);
+    if (hand !== undefined) {
+      if (open.length === 0 && this.#isUntold(ref, suspect, hand.at)) {
+        const kind = hand.operation === 'insert' ? 'missing_in_postgres' : 'value_mismatch';
+        this.#openKey(key, kind, this.#lastLook(key, kind), this.#now, 'direct');
+      }
+      return;
+    }
     const counts = this.#isWhole || suspect?.looked_at === this.#known('read_at');
     if (counts && state !== 'retained' && this.#wasBrought(row)) this.#brought += 1;
+  }
+
+  /** Who wrote past the mirror what the row shows since: whatever it says, no event brought that. */
+  #handOf({ parts, row }: ComparedKey): ShardState['direct'][number] | undefined {
+    if (row === null || row.isTombstone || this.#hands.size === 0) return undefined;
+    const write = this.#hands.get(keyId(parts));
+    return write !== undefined && write.at >= row.mirroredAt ? write : undefined;
   }
 
   /** A difference that came and went between two looks. The event of a young claim may be on its way. */
@@ -211,11 +251,14 @@ class DecisionBuilder {
 
   /** No event brought it, and nobody has said so yet. */
   #isUntoldFill(row: Row, ref: string, suspect: Suspect | undefined): boolean {
+    return row.origin !== 'rtdb' && this.#isUntold(ref, suspect, row.mirroredAt);
+  }
+
+  #isUntold(ref: string, suspect: Suspect | undefined, at: string): boolean {
     const { state } = this.looked;
-    if (row.origin === 'rtdb' || this.#settled.has(ref)) return false;
-    if (this.#isShared('missing_in_postgres')) return false;
+    if (this.#settled.has(ref) || this.#isShared('missing_in_postgres')) return false;
     const last = suspect === undefined ? this.#known('read_at') : suspect.written_after;
-    if (last !== null) return row.mirroredAt > last;
+    if (last !== null) return at > last;
     const { first_pass_at: passed } = state.pathBooks;
     const seen = this.#known('first_seen_at');
     // Of a shard that stood before all was read once, nothing tells.

@@ -46,3 +46,12 @@ export function refOfParts(ref: string, parts: readonly string[]): string {
 function writtenOut(character: string): string {
   return character === '/' ? '$2F' : '$24';
 }
+
+/**
+ * Whether RTDB orders a key as text. Others, such as `20261128`, come before all of these, by their number.
+ *
+ * Source: https://firebase.google.com/docs/database/rest/retrieve-data ("How data is ordered")
+ */
+export function isTextKey(key: string): boolean {
+  return !/^(?:0|-?[1-9]\d{0,9})$/.test(key);
+}

@@ -63,12 +63,43 @@ function walk(at: Walk, keys: string[], depth: number, value: unknown): void {
   }
   const children = value as Readonly<Record<string, unknown>>;
   if ('literal' in step) {
-    if (!Object.hasOwn(children, step.literal)) return;
-    descend(at, keys, depth, step.literal, children[step.literal]);
+    if (!Object.hasOwn(children, step.literal)) takeUndated(at, keys, depth, value);
+    else descend(at, keys, depth, step.literal, children[step.literal]);
     return;
   }
   for (const key of Object.keys(children)) descend(at, keys, depth, key, children[key]);
 }
+
+/** Below a key that is no date where the path has a day all is odd: leaves that lie one level too high, say. */
+function takeUndated(at: Walk, keys: string[], depth: number, value: unknown): void {
+  const { path, below } = at;
+  const above = below[depth - 1];
+  const key = keys.at(-1) ?? '';
+  const isDay =
+    above !== undefined &&
+    'part' in above &&
+    partsOfPlace(path, keys).length - 1 === path.keyColumns.indexOf(path.dayColumn ?? '');
+  if (!isDay || DATE.test(key) || path.ignored.includes(key)) return;
+  takeScalars(at, keys, value);
+}
+
+/** Of whatever calendar. */
+const DATE = /^\d+-\d+-\d+$/;
+
+function takeScalars(at: Walk, keys: string[], value: unknown): void {
+  if (value === null || value === undefined) return;
+  if (typeof value !== 'object') {
+    takeOdd(at, keys, value, DATE_EXPECTED);
+    return;
+  }
+  for (const [key, child] of Object.entries(value)) {
+    keys.push(key);
+    takeScalars(at, keys, child);
+    keys.pop();
+  }
+}
+
+const DATE_EXPECTED = 'expected a date, YYYY-MM-DD, where the path has a day, by its ref';
 
 function descend(at: Walk, keys: string[], depth: number, key: string, child: unknown): void {
   keys.push(key);
@@ -93,7 +124,7 @@ function takeOdd(
 ): void {
   const ref = keys.join('/');
   // The parts that it has: enough for the shard, and for its day.
-  const parts = partsOf(path.ref, keys);
+  const parts = partsOfPlace(path, keys);
   const { shard, day } = path.placeOf({ key: {}, parts });
   found.odd.push({
     ref,
@@ -103,7 +134,11 @@ function takeOdd(
   });
 }
 
-function partsOf(ref: string, keys: readonly string[]): string[] {
+/** What stands at the places of the parts, whether or not it is such a part. Pure. */
+export function partsOfPlace(
+  { ref }: Pick<MirroredPath, 'ref'>,
+  keys: readonly string[],
+): string[] {
   return ref.split('/').flatMap((step, place) => {
     const key = keys[place];
     return step.startsWith('{') && key !== undefined ? [key] : [];

@@ -3,9 +3,9 @@ import type { Statements } from '../postgres/statements';
 import { keyIssues, REFUSED_IN_KEY } from '../values/rtdb-key';
 import { type ComparedKey, compareKey, type Row } from './compare-key';
 import { withoutErased } from './erased-keys';
-import { keyId, refOfParts } from './key-parts';
+import { isTextKey, keyId, refOfParts } from './key-parts';
 import { type FoundLeaf, leavesOfNode, type NodeLeaves } from './leaves-of-node';
-import { MAX_ONE_BY_ONE, type MemberPlan, wholeRange } from './plan-reading';
+import { LAST_DAY, MAX_ONE_BY_ONE, type MemberPlan, wholeRange } from './plan-reading';
 import type { ProofTimes } from './proof-times';
 import type { Looked } from './reading';
 import { isReadInParts, type ShardNode, stepsOf } from './shard-node';
@@ -101,6 +101,8 @@ async function readMember(
 }
 
 const NO_KEYS: ReadonlySet<string> = new Set();
+/** Behind every date, and whatever else stands in a date's place. */
+const LAST_KEY = '\uf8ff';
 
 function readRows(
   { member, kind, range, days, keys }: MemberPlan,
@@ -128,7 +130,9 @@ async function readDays(
   const above = member.aboveDay ?? [];
   const at = [...keys, ...above];
   const [inRange, ...others] = await Promise.all([
-    range === null ? null : rtdb.readRange(at, range.from, range.to),
+    range === null
+      ? null
+      : rtdb.readRange(at, range.from, range.to === LAST_DAY ? LAST_KEY : range.to),
     ...[...days]
       .filter(isHeldKey)
       .map(async (day) => [day, await rtdb.read([...at, day])] as const),
@@ -212,7 +216,9 @@ function coverageOf({ member, kind, range, days, keys, wantsKeys }: MemberPlan):
       return keys.has(keyId(parts));
     }
     const day = parts[dayPlace] ?? '';
-    return days.has(day) || (range !== null && day >= range.from && day <= range.to);
+    const isInRange =
+      range !== null && day >= range.from && (range.to === LAST_DAY || day <= range.to);
+    return days.has(day) || (isInRange && isTextKey(day));
   };
 }
 

@@ -38,6 +38,8 @@ export interface MemberPlan {
 
 /** More days, or values, one by one would take longer than all of them at once. */
 export const MAX_ONE_BY_ONE = 20;
+/** The end of a range that has none. */
+export const LAST_DAY = '9999-12-31';
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** What a reading has to look at. A full reading of one path is one of all: its node is read whole. Pure. */
@@ -150,11 +152,14 @@ function daysBeside(range: DayRange | null, days: ReadonlySet<string>): Set<stri
   return new Set([...days].filter((day) => range === null || day < range.from || day > range.to));
 }
 
-/** From the day on which the last whole reading began, and some days back at least, to tomorrow. */
+/**
+ * From the day on which the last whole reading began, and some days back at least. To the end: a phone whose clock is
+ * ahead writes days to come, and one with another calendar years to come.
+ */
 export function wholeRange({ reading, readAt }: ShardState, times: ProofTimes): DayRange {
   const back = dayOf(millisOf(readAt) - times.reconcileDays * DAY_MS);
   const last = reading?.read_at == null ? back : reading.read_at.slice(0, 10);
-  return { from: [last, back].sort()[0] ?? back, to: dayOf(millisOf(readAt) + DAY_MS) };
+  return { from: [last, back].sort()[0] ?? back, to: LAST_DAY };
 }
 
 function dayOf(ms: number): string {

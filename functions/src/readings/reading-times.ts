@@ -22,7 +22,8 @@ export function countedSince(
   const base = aged ?? bornLate(reading, pathBooks.first_pass_at) ?? whole[0] ?? null;
   const caughtUp = reading?.caught_up_at ?? null;
   if (base === null || caughtUp === null) return base;
-  return base !== '-infinity' && base > caughtUp ? base : caughtUp;
+  // '-infinity' sorts before every instant.
+  return [base, caughtUp].sort().at(-1) ?? base;
 }
 
 function bornLate(reading: Reading | null, passedAt: string | null): '-infinity' | null {
@@ -31,14 +32,25 @@ function bornLate(reading: Reading | null, passedAt: string | null): '-infinity'
   return isYoung ? '-infinity' : null;
 }
 
-/** When a reading of all of it had caught up with the last gap in mirroring; the first one that did. Pure. */
+/**
+ * When a reading of all of it had caught up with the last gap in mirroring: the first one that did; '-infinity' for a
+ * shard that was born since, of which a listing after the gap showed nothing yet. Pure.
+ */
 export function caughtUpAt(
-  { reading, readAt, pathBooks: { gap_at: gapAt } }: ShardState,
+  { reading, readAt, pathBooks }: Pick<ShardState, 'reading' | 'readAt' | 'pathBooks'>,
   isFull: boolean,
 ): string | null {
+  const { gap_at: gapAt, listed_before: listedBefore } = pathBooks;
   const known = reading?.caught_up_at ?? null;
+  const fullAt = reading?.full_at ?? null;
   if (!isFull || gapAt === null || readAt < gapAt) return known;
-  return known !== null && known >= gapAt ? known : readAt;
+  if (known !== null && (known === '-infinity' ? (fullAt ?? '') : known) >= gapAt) return known;
+  const isBornSince =
+    fullAt === null &&
+    listedBefore !== null &&
+    listedBefore >= gapAt &&
+    (reading?.first_seen_at ?? readAt) > listedBefore;
+  return isBornSince ? '-infinity' : readAt;
 }
 
 /** When a shard is wanted next. Pure. */

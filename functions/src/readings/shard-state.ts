@@ -75,6 +75,8 @@ const BOOKS = z.object({
   has_erased: z.boolean(),
   gap_at: instant.nullable(),
   restored_at: instant.nullable(),
+  /** When the listing before the last full one began. */
+  listed_before: instant.nullable(),
 });
 
 /** What Postgres knows of a shard of one path when a reading begins. */

@@ -133,6 +133,7 @@ export class ModelWorld {
   firstPassAt: number | null = null;
   restoredAt: number | null = null;
   readonly beganAt: number;
+  #listedBefore = -1e9;
   #gapEnd: number | null = null;
   #eventId = 0;
   #names = 0;
@@ -437,7 +438,13 @@ export class ModelWorld {
     couple.setAt = at;
     const isWhole = kind !== 'touched';
     if (kind === 'full' && (this.#gapEnd === null || at >= this.#gapEnd)) {
-      const isAfterGap = this.#gapEnd !== null && (couple.fullAt ?? -1e9) < this.#gapEnd;
+      // One that was born since has nothing to catch up with.
+      const isBornSince =
+        couple.fullAt === null &&
+        this.#listedBefore >= (this.#gapEnd ?? -1e9) &&
+        (couple.seenAt ?? at) > this.#listedBefore;
+      const isAfterGap =
+        this.#gapEnd !== null && (couple.fullAt ?? -1e9) < this.#gapEnd && !isBornSince;
       if (isAfterGap) couple.caughtUpAt = at;
     }
     if (isWhole) couple.countedSince = this.#countedSince(couple, at);
@@ -539,6 +546,7 @@ export class ModelWorld {
   // -- What runs by itself.
 
   #list(): void {
+    this.#listedBefore = this.listedAt;
     this.listedAt = this.now;
     for (const couple of this.couples) {
       let [inRtdb, inPostgres] = [false, false];

@@ -30,8 +30,15 @@ export interface Worked extends WorkDone {
   failures: string[];
 }
 
-export async function startProof({ retentionDays = 0 } = {}): Promise<TestProof> {
-  const [database, rtdb] = await Promise.all([cloneDatabase(), startStandinTree()]);
+/** @param template a database to begin with, instead of an empty one */
+export async function startProof({
+  retentionDays = 0,
+  template,
+}: {
+  retentionDays?: number;
+  template?: string;
+} = {}): Promise<TestProof> {
+  const [database, rtdb] = await Promise.all([cloneDatabase(template), startStandinTree()]);
   const source = rtdbShards(rtdb.access);
   const context: TestProof['context'] = (different) => ({
     ...{ statements: database.statements, rtdb: source, retentionDays, prepareEvaluation },
