@@ -2821,8 +2821,12 @@ begin
     and mirror.erased_lengths() is not null
     and exists (
       select
-      from unnest(string_to_array(new.ref, '/')) as place (key)
-      where mirror.is_erased(place.key, '{}')
+      from unnest(mirror.keys_of_ref(new.path, new.ref)) with ordinality as place (key, n)
+      -- The first is the shard, which may hold an id; another may be one. A day is none.
+      where mirror.is_erased(
+          case when place.n = 1 then place.key else '' end,
+          case when place.key is distinct from to_char(new.day, 'YYYY-MM-DD') then array[place.key] else '{}' end
+        )
     )
   then
     return null;
@@ -3757,12 +3761,17 @@ begin
     select *
     from (values
       ('divergence_log', $condition$
-        concat_ws('"', b.ref, b.shard, b.key, b.rtdb_value, b.postgres_value, b.detail) ~ $3
+        concat_ws(
+          ',', mirror.naming_ref(b.path, b.ref, b.day), to_jsonb(b.shard), mirror.naming_key(b.path, b.key),
+          b.rtdb_value, b.postgres_value, b.detail
+        ) ~ $3
       $condition$),
       ('direct_writes', $condition$
-        concat_ws('"', b.shard, b.key, b.old_payload, b.new_payload) ~ $3
+        concat_ws(',', to_jsonb(b.shard), mirror.naming_key(b.path, b.key), b.old_payload, b.new_payload) ~ $3
       $condition$),
-      ('suspects', $condition$ concat_ws('"', b.shard, b.key) ~ $3 $condition$),
+      ('suspects', $condition$
+        concat_ws(',', to_jsonb(b.shard), mirror.naming_key(b.path, b.key)) ~ $3
+      $condition$),
       ('readings', 'b.shard = any ($1) or b.shard like any ($2)'),
       ('client_claims', 'b.user_id = any ($1)'),
       ('identities', 'b.rtdb_user_id = any ($1) or b.app_user_id = any ($1)')
@@ -3828,10 +3837,13 @@ declare
   declared mirror.paths;
   holds text;
   own_row text;
+  naming text;
 begin
   select p.* into strict declared from mirror.paths as p where p.path = erased_path;
+  naming := mirror.naming_text(declared);
   holds := format(
-    'q.%1$I = any ($1) or q.%1$I like any ($2)%2$s', declared.key_columns[1],
+    -- As text: the first part may be a day.
+    'q.%1$I::text = any ($1) or q.%1$I::text like any ($2)%2$s', declared.key_columns[1],
     (
       select string_agg(format(' or q.%I = any ($1)', name), '')
       from unnest(array_remove(declared.key_columns[2:], declared.day_column)) as name
@@ -3851,20 +3863,20 @@ begin
       when is_write then
         'with gone as (
            delete from %1$s as q
-           where %2$s or to_jsonb(q)::text ~ $3
+           where %2$s or %5$s ~ $3
            returning q.%4$I as shard, %2$s as is_held, %3$s as is_own
          )'
       else
         'with gone as (
            select q.%4$I as shard, %2$s as is_held, %3$s as is_own
            from %1$s as q
-           where %2$s or to_jsonb(q)::text ~ $3
+           where %2$s or %5$s ~ $3
          )'
     end
     || 'select count(distinct shard) filter (where is_held), count(*) filter (where is_held),
           count(*) filter (where is_own), count(*) filter (where not is_held)
         from gone',
-    declared.relation, holds, own_row, declared.key_columns[1]
+    declared.relation, holds, own_row, declared.key_columns[1], naming
   ) using ids, mirror.shards_of(ids), mirror.mentions_of(ids);
 end
 $function$;
@@ -3977,7 +3989,7 @@ begin
        from jsonb_array_elements($1) with ordinality as l (told, place)
        cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
        where (select mirror.erased_lengths()) is null
-         or not mirror.is_erased(r.%7$I, array[%8$s]::text[], (select mirror.erased_lengths()))
+         or not mirror.is_erased(r.%7$I::text, array[%8$s]::text[], (select mirror.erased_lengths()))
      ),
      inserted as (
        insert into %1$s (%2$s, payload, origin, event_time)
@@ -4741,7 +4753,7 @@ begin
   return query execute format(
     'select array[%1$s]
      from %2$s as q
-     where not (q.%3$I = any ($1) or q.%3$I like any ($2)) and to_jsonb(q)::text ~ $3
+     where not (q.%3$I::text = any ($1) or q.%3$I::text like any ($2)) and %4$s ~ $3
      limit $4',
     (
       select string_agg(
@@ -4754,10 +4766,28 @@ begin
       )
       from unnest(declared.key_columns) with ordinality as k (name, place)
     ),
-    declared.relation, declared.key_columns[1]
+    declared.relation, declared.key_columns[1], mirror.naming_text(declared)
   ) using ids, mirror.shards_of(ids), mirror.mentions_of(ids), most;
 end
 $function$;
+
+CREATE OR REPLACE FUNCTION mirror.keys_of_ref(ref_path text, ref text)
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE
+ SET search_path TO ''
+AS $function$
+  select array(
+    select place.key
+    from unnest(string_to_array(ref, '/')) with ordinality as place (key, n)
+    where place.key is distinct from (
+      select (string_to_array(p.ref, '/'))[place.n] from mirror.paths as p where p.path = ref_path
+    )
+    order by place.n
+  )
+$function$;
+grant execute on function mirror.keys_of_ref(text,text) to quest_mirror_api;
+grant execute on function mirror.keys_of_ref(text,text) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.lacking_columns(relation regclass, names text[])
  RETURNS text
@@ -4940,6 +4970,44 @@ $function$;
 grant execute on function mirror.name_list(text[],text) to quest_mirror_api;
 grant execute on function mirror.name_list(text[],text) to quest_mirror_reader;
 grant execute on function mirror.name_list(text[],text) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.naming_key(key_path text, key jsonb)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select string_agg(part.value::text, ',')
+  from jsonb_each(case jsonb_typeof(key) when 'object' then key else '{}' end) as part
+  where part.key is distinct from (select p.day_column from mirror.paths as p where p.path = key_path)
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.naming_ref(ref_path text, ref text, ref_day date)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select string_agg(to_jsonb(place.key)::text, ',' order by place.n)
+  from unnest(mirror.keys_of_ref(ref_path, ref)) with ordinality as place (key, n)
+  where place.key is distinct from to_char(ref_day, 'YYYY-MM-DD')
+$function$;
+
+CREATE OR REPLACE FUNCTION mirror.naming_text(declared mirror.paths)
+ RETURNS text
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select format('concat_ws('','', %s)', string_agg(format('to_jsonb(q.%I)', a.attname), ', ' order by a.attnum))
+  from pg_attribute as a
+  join pg_type as t on t.oid = a.atttypid
+  where a.attrelid = declared.relation::regclass
+    and a.attnum > 0
+    and not a.attisdropped
+    and t.typcategory not in ('B', 'D', 'N', 'T')
+    and a.attname not in ('origin', 'event_id')
+$function$;
 
 CREATE OR REPLACE FUNCTION mirror.note_backup(noted_path text, taken_at timestamp with time zone, only_shards text[], but_shards text[], after_shard text, most integer)
  RETURNS text
@@ -5480,7 +5548,7 @@ begin
        from jsonb_array_elements($1) with ordinality as l (told, place)
        cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
        where (select mirror.erased_lengths()) is null
-         or not mirror.is_erased(r.%9$I, array[%10$s]::text[], (select mirror.erased_lengths()))
+         or not mirror.is_erased(r.%9$I::text, array[%10$s]::text[], (select mirror.erased_lengths()))
        order by l.place
      ),
      held as materialized (

@@ -526,6 +526,26 @@ create index divergence_log_of_readings on mirror.divergence_log (path, md5(shar
 comment on table mirror.divergence_log is
   'Where RTDB and Postgres disagreed, or an event was refused. One open row per (path, ref, kind).';
 
+-- The keys of a ref that its path's pattern leaves open, its trees' own names being none; of a path that is not known, all.
+create function mirror.keys_of_ref(ref_path text, ref text)
+returns text[]
+language sql
+stable
+set search_path = ''
+as $$
+  select array(
+    select place.key
+    from unnest(string_to_array(ref, '/')) with ordinality as place (key, n)
+    where place.key is distinct from (
+      select (string_to_array(p.ref, '/'))[place.n] from mirror.paths as p where p.path = ref_path
+    )
+    order by place.n
+  )
+$$;
+
+revoke all on function mirror.keys_of_ref(text, text) from public;
+grant execute on function mirror.keys_of_ref(text, text) to quest_mirror_writer, quest_mirror_api;
+
 -- Bounds every row of the log, from any writer: 64 KB at most (docs/tables.md). Lists that their
 -- writers bound stay whole; without the gaps a missed event would look resolved. Of somebody who was erased there is none.
 create function mirror.bound_divergence()
@@ -539,8 +559,12 @@ begin
     and mirror.erased_lengths() is not null
     and exists (
       select
-      from unnest(string_to_array(new.ref, '/')) as place (key)
-      where mirror.is_erased(place.key, '{}')
+      from unnest(mirror.keys_of_ref(new.path, new.ref)) with ordinality as place (key, n)
+      -- The first is the shard, which may hold an id; another may be one. A day is none.
+      where mirror.is_erased(
+          case when place.n = 1 then place.key else '' end,
+          case when place.key is distinct from to_char(new.day, 'YYYY-MM-DD') then array[place.key] else '{}' end
+        )
     )
   then
     return null;

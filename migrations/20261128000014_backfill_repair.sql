@@ -144,7 +144,7 @@ begin
        from jsonb_array_elements($1) with ordinality as l (told, place)
        cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
        where (select mirror.erased_lengths()) is null
-         or not mirror.is_erased(r.%7$I, array[%8$s]::text[], (select mirror.erased_lengths()))
+         or not mirror.is_erased(r.%7$I::text, array[%8$s]::text[], (select mirror.erased_lengths()))
      ),
      inserted as (
        insert into %1$s (%2$s, payload, origin, event_time)
@@ -207,7 +207,7 @@ begin
        from jsonb_array_elements($1) with ordinality as l (told, place)
        cross join lateral jsonb_populate_record(null::%1$s, l.told -> ''row'') as r
        where (select mirror.erased_lengths()) is null
-         or not mirror.is_erased(r.%9$I, array[%10$s]::text[], (select mirror.erased_lengths()))
+         or not mirror.is_erased(r.%9$I::text, array[%10$s]::text[], (select mirror.erased_lengths()))
        order by l.place
      ),
      held as materialized (

@@ -38,6 +38,48 @@ as $$
   ) as form (id)
 $$;
 
+-- What of a row q may name a person, as JSON: every column but its version, days, times and numbers. An expression; the
+-- columns' own names aren't in it.
+create function mirror.naming_text(declared mirror.paths)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select format('concat_ws('','', %s)', string_agg(format('to_jsonb(q.%I)', a.attname), ', ' order by a.attnum))
+  from pg_attribute as a
+  join pg_type as t on t.oid = a.atttypid
+  where a.attrelid = declared.relation::regclass
+    and a.attnum > 0
+    and not a.attisdropped
+    and t.typcategory not in ('B', 'D', 'N', 'T')
+    and a.attname not in ('origin', 'event_id')
+$$;
+
+-- What of a key of the books may name a person, as JSON: its values but the day.
+create function mirror.naming_key(key_path text, key jsonb)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select string_agg(part.value::text, ',')
+  from jsonb_each(case jsonb_typeof(key) when 'object' then key else '{}' end) as part
+  where part.key is distinct from (select p.day_column from mirror.paths as p where p.path = key_path)
+$$;
+
+-- What of a ref may name a person: the keys that the path's pattern leaves open, but the day.
+create function mirror.naming_ref(ref_path text, ref text, ref_day date)
+returns text
+language sql
+stable
+set search_path = pg_catalog, pg_temp
+as $$
+  select string_agg(to_jsonb(place.key)::text, ',' order by place.n)
+  from unnest(mirror.keys_of_ref(ref_path, ref)) with ordinality as place (key, n)
+  where place.key is distinct from to_char(ref_day, 'YYYY-MM-DD')
+$$;
+
 -- Removes what a path's table has of these ids, or only counts it: rows whose key holds one, the person's own among
 -- them, and rows of other keys that mention one.
 create function mirror.erase_rows(erased_path text, ids text[], is_write boolean)
@@ -49,10 +91,13 @@ declare
   declared mirror.paths;
   holds text;
   own_row text;
+  naming text;
 begin
   select p.* into strict declared from mirror.paths as p where p.path = erased_path;
+  naming := mirror.naming_text(declared);
   holds := format(
-    'q.%1$I = any ($1) or q.%1$I like any ($2)%2$s', declared.key_columns[1],
+    -- As text: the first part may be a day.
+    'q.%1$I::text = any ($1) or q.%1$I::text like any ($2)%2$s', declared.key_columns[1],
     (
       select string_agg(format(' or q.%I = any ($1)', name), '')
       from unnest(array_remove(declared.key_columns[2:], declared.day_column)) as name
@@ -72,20 +117,20 @@ begin
       when is_write then
         'with gone as (
            delete from %1$s as q
-           where %2$s or to_jsonb(q)::text ~ $3
+           where %2$s or %5$s ~ $3
            returning q.%4$I as shard, %2$s as is_held, %3$s as is_own
          )'
       else
         'with gone as (
            select q.%4$I as shard, %2$s as is_held, %3$s as is_own
            from %1$s as q
-           where %2$s or to_jsonb(q)::text ~ $3
+           where %2$s or %5$s ~ $3
          )'
     end
     || 'select count(distinct shard) filter (where is_held), count(*) filter (where is_held),
           count(*) filter (where is_own), count(*) filter (where not is_held)
         from gone',
-    declared.relation, holds, own_row, declared.key_columns[1]
+    declared.relation, holds, own_row, declared.key_columns[1], naming
   ) using ids, mirror.shards_of(ids), mirror.mentions_of(ids);
 end
 $$;
@@ -104,7 +149,7 @@ begin
   return query execute format(
     'select array[%1$s]
      from %2$s as q
-     where not (q.%3$I = any ($1) or q.%3$I like any ($2)) and to_jsonb(q)::text ~ $3
+     where not (q.%3$I::text = any ($1) or q.%3$I::text like any ($2)) and %4$s ~ $3
      limit $4',
     (
       select string_agg(
@@ -117,7 +162,7 @@ begin
       )
       from unnest(declared.key_columns) with ordinality as k (name, place)
     ),
-    declared.relation, declared.key_columns[1]
+    declared.relation, declared.key_columns[1], mirror.naming_text(declared)
   ) using ids, mirror.shards_of(ids), mirror.mentions_of(ids), most;
 end
 $$;
@@ -137,12 +182,17 @@ begin
     select *
     from (values
       ('divergence_log', $condition$
-        concat_ws('"', b.ref, b.shard, b.key, b.rtdb_value, b.postgres_value, b.detail) ~ $3
+        concat_ws(
+          ',', mirror.naming_ref(b.path, b.ref, b.day), to_jsonb(b.shard), mirror.naming_key(b.path, b.key),
+          b.rtdb_value, b.postgres_value, b.detail
+        ) ~ $3
       $condition$),
       ('direct_writes', $condition$
-        concat_ws('"', b.shard, b.key, b.old_payload, b.new_payload) ~ $3
+        concat_ws(',', to_jsonb(b.shard), mirror.naming_key(b.path, b.key), b.old_payload, b.new_payload) ~ $3
       $condition$),
-      ('suspects', $condition$ concat_ws('"', b.shard, b.key) ~ $3 $condition$),
+      ('suspects', $condition$
+        concat_ws(',', to_jsonb(b.shard), mirror.naming_key(b.path, b.key)) ~ $3
+      $condition$),
       ('readings', 'b.shard = any ($1) or b.shard like any ($2)'),
       ('client_claims', 'b.user_id = any ($1)'),
       ('identities', 'b.rtdb_user_id = any ($1) or b.app_user_id = any ($1)')
@@ -253,8 +303,8 @@ begin
     from pg_catalog.pg_proc as p
     where p.pronamespace = 'mirror'::regnamespace
       and p.proname in (
-        'await_writers', 'mentions_of', 'erase_rows', 'keys_mentioning', 'erase_books', 'erased_keys',
-        'leave_out_erased'
+        'await_writers', 'mentions_of', 'naming_text', 'naming_key', 'naming_ref', 'erase_rows', 'keys_mentioning',
+        'erase_books', 'erased_keys', 'leave_out_erased'
       )
   loop
     execute format('revoke all on function %s from public', made);

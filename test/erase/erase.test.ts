@@ -216,12 +216,87 @@ describe('once RTDB holds nothing of the person', () => {
     },
   );
 
-  test.each([[['--user', '']], [['--user', 'x', '--write', '--dry-run']], [[]]])(
-    '%j is exit 2',
-    async (args) => {
-      expect((await run('erase', ...args)).code).toBe(2);
+  test.each([
+    'rtdb',
+    'user',
+    'couple',
+    'payload',
+    '2025-11-20',
+    'daily',
+    'steps_data',
+    'completions',
+    'e1',
+  ])(
+    'the id %j is not found in names of columns and trees, days, or what the mirror notes',
+    async (id) => {
+      await proof.database.query(
+        `insert into rtdb.steps (couple_id, date_key, origin, event_id, event_time, payload)
+       values ('ann_ben', '2025-11-20', 'rtdb', 'e1', now(), '{"a": 1}');
+       insert into rtdb.quest_completions
+         (couple_id, date_key, quest_id, user_id, partner_id, completed_at, payload, origin, event_id, event_time)
+       values ('ann_ben', '2025-11-20', 'q1', 'ann', 'ben', now(), 'true', 'rtdb', 'e1', now());
+       insert into mirror.divergence_log (path, ref, shard, day, key, kind, cause, severity, detected_by)
+       values
+         ('quest_completions', 'daily_quests/ann_ben/2025-11-20/completions/q1/ann', 'ann_ben', '2025-11-20',
+           '{"couple_id": "ann_ben", "date_key": "2025-11-20", "quest_id": "q1", "user_id": "ann"}',
+           'value_mismatch', 'unknown', 'error', 'reconciler'),
+         ('steps', 'steps_data/ann_ben/days/2025-11-20', 'ann_ben', '2025-11-20',
+           '{"couple_id": "ann_ben", "date_key": "2025-11-20"}', 'value_mismatch', 'unknown', 'error', 'reconciler');
+       insert into mirror.suspects (path, shard, key, looked_at)
+       values ('steps', 'ann_ben', '{"couple_id": "ann_ben", "date_key": "2025-11-20"}', now())`,
+      );
+      await proof.database.query(`delete from rtdb.daily_quests`);
+      expect((await erase(id, '--rtdb-keeps-it', '--write')).out).toBe('Removed:\n  nothing\n');
+      // Nor is what comes later dropped.
+      await proof.database.query('delete from mirror.divergence_log');
+      const logged = await proof.database.query(
+        `insert into mirror.divergence_log (path, ref, shard, day, key, kind, cause, severity, detected_by)
+       values
+         ('quest_completions', 'daily_quests/ann_ben/2025-11-20/completions/q1/ann', 'ann_ben', '2025-11-20', null,
+           'value_mismatch', 'unknown', 'error', 'reconciler'),
+         ('steps', 'steps_data/ann_ben/days/2025-11-20', 'ann_ben', '2025-11-20', null, 'value_mismatch', 'unknown', 'error',
+           'reconciler')
+       returning id`,
+      );
+      expect(logged).toHaveLength(2);
     },
   );
+
+  test('a path whose ref begins with a day is erased and filled as others are', async () => {
+    await proof.database.query(
+      `create table rtdb.pulses (
+         date_key date, user_id text collate "C", payload jsonb, origin text, event_id text,
+         event_time timestamptz, deleted_at timestamptz, tie_settled boolean default false,
+         mirrored_at timestamptz default clock_timestamp(), primary key (date_key, user_id)
+       );
+       select mirror.declare_path('pulses', 'pulses/{dateKey}/{userId}');
+       insert into rtdb.pulses (date_key, user_id, payload, origin, event_time)
+       values ('2025-11-20', 'ann', '1', 'rtdb', now()), ('2025-11-20', 'ben', '1', 'rtdb', now())`,
+    );
+    await erase('ann', '--rtdb-keeps-it', '--write');
+    const filled = (user: string) =>
+      proof.database.query(
+        `select mirror.fill_rows('pulses', '2025-11-21', jsonb_build_array(jsonb_build_object(
+           'row', jsonb_build_object('date_key', '2025-11-21', 'user_id', $1::text, 'payload', 1)
+         )), '[]') as places`,
+        [user],
+      );
+    expect(await filled('ann')).toEqual([{ places: [] }]);
+    expect(await filled('ben')).toEqual([{ places: [0] }]);
+    expect(await proof.database.query('select user_id from rtdb.pulses order by date_key')).toEqual(
+      [{ user_id: 'ben' }, { user_id: 'ben' }],
+    );
+  });
+
+  test.each([
+    [['--user', '']],
+    [['--user', 'canary']],
+    [['--user', 'canary-partner', '--rtdb-keeps-it']],
+    [['--user', 'x', '--write', '--dry-run']],
+    [[]],
+  ])('%j is exit 2', async (args) => {
+    expect((await run('erase', ...args)).code).toBe(2);
+  });
 });
 
 describe('what still comes for the person', () => {

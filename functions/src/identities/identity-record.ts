@@ -1,4 +1,4 @@
-import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
+import { CANARY_IDS } from '../paths/quest-completions/canary-couple';
 import { MAX_KEY_BYTES, REFUSED_IN_KEY } from '../values/rtdb-key';
 import { isStorable } from '../values/storable';
 
@@ -34,8 +34,6 @@ export function parseIdentity(fields: Readonly<Record<string, string>>): ParsedI
     appUserId: UUID.test(appUserId) ? appUserId.toLowerCase() : appUserId,
   };
 }
-
-const CANARY_IDS = CANARY_COUPLE.split('_');
 
 function problemOf(field: string, id: string): string | null {
   if (id === '') return `${field}: expected an id, not nothing`;

@@ -3,6 +3,7 @@ import { postgresConfig } from '../../deploy/settings';
 import { type Erased, erase, IDS_OF_PERSON, type RunAlone } from '../../erase/erase';
 import { rtdbHolds } from '../../erase/rtdb-holds';
 import { UsageError } from '../../errors/mirror-error';
+import { CANARY_IDS } from '../../paths/quest-completions/canary-couple';
 import { inTransaction } from '../../postgres/transaction';
 import { rtdbShards } from '../../readings/rtdb-shards';
 import { isStorable } from '../../values/storable';
@@ -48,6 +49,9 @@ async function runErase(
   const { user, databaseUrlEnv, json } = options;
   const { env, writeOut, writeError } = context;
   if (user === '' || !isStorable(user)) throw new UsageError('--user: expected an id');
+  if (CANARY_IDS.includes(user)) {
+    throw new UsageError('--user: this id is reserved for the canary');
+  }
   const write = options.write ?? false;
   const config = postgresConfig(env, databaseUrlEnv);
   const alone: RunAlone = (work) => inTransaction(config, work);
