@@ -2818,7 +2818,7 @@ AS $function$
 begin
   if
     tg_op = 'INSERT'
-    and mirror.erased_lengths() is not null
+    and exists (select from mirror.erased)
     and exists (
       select
       from unnest(mirror.keys_of_ref(new.path, new.ref)) with ordinality as place (key, n)
@@ -4811,7 +4811,7 @@ CREATE OR REPLACE FUNCTION mirror.leave_out_erased()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  if mirror.is_erased(new.shard, '{}') then
+  if exists (select from mirror.erased) and mirror.is_erased(new.shard, '{}') then
     return null;
   end if;
   return new;

@@ -60,11 +60,11 @@ export function createEmulatorProject(options: EmulatorProjectOptions): Emulator
   const params = Object.entries(options.params).filter(([name]) => !RESERVED.test(name));
   if (params.length > 0) writeEnvFile(join(source, '.env.local'), Object.fromEntries(params));
 
-  const rules = 'database.rules.json';
+  const config = firebaseConfig(options);
+  const { rules } = config.database;
   const rulesFile = join(options.projectDir, rules);
   if (existsSync(rulesFile)) copyFileSync(rulesFile, join(directory, rules));
   else writeFileSync(join(directory, rules), JSON.stringify(CLOSED_RULES));
-  const config = firebaseConfig(options);
   symlinkSync(
     join(options.projectDir, config.hosting.public),
     join(directory, config.hosting.public),
@@ -74,18 +74,19 @@ export function createEmulatorProject(options: EmulatorProjectOptions): Emulator
   return { directory, remove: () => removeFolder(directory) };
 }
 
-/** What is deployed, as far as the emulators take it. */
+/** What is deployed, as far as the emulators take it. They run no hook of it. */
 const committedSchema = z.object({
+  database: z.looseObject({ rules: z.string() }),
   hosting: z.looseObject({ public: z.string(), rewrites: z.array(z.unknown()) }),
 });
 
 function firebaseConfig({ ports, projectDir }: EmulatorProjectOptions) {
   const text = readFileSync(join(projectDir, 'firebase.json'), 'utf8');
-  const { hosting } = committedSchema.parse(JSON.parse(text));
+  const { database, hosting } = committedSchema.parse(JSON.parse(text));
   const listen = Object.entries(ports).map(([name, port]) => [name, { host: '127.0.0.1', port }]);
   return {
     functions: [{ source: 'functions', codebase: 'quest-mirror', runtime: 'nodejs22' }],
-    database: { rules: 'database.rules.json' },
+    database,
     hosting,
     emulators: { ...Object.fromEntries(listen), ui: { enabled: false }, singleProjectMode: true },
   };

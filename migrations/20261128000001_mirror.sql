@@ -556,7 +556,7 @@ as $$
 begin
   if
     tg_op = 'INSERT'
-    and mirror.erased_lengths() is not null
+    and exists (select from mirror.erased)
     and exists (
       select
       from unnest(mirror.keys_of_ref(new.path, new.ref)) with ordinality as place (key, n)

@@ -277,7 +277,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-  if mirror.is_erased(new.shard, '{}') then
+  if exists (select from mirror.erased) and mirror.is_erased(new.shard, '{}') then
     return null;
   end if;
   return new;

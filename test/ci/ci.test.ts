@@ -39,7 +39,10 @@ describe('workflows', () => {
     run(node22(), join(ROOT, 'local/node22.mjs'), join(ROOT, '.ci/lint-workflows.mts'), of);
 
   test("this repository's have nothing wrong that can be known without GitHub", () => {
-    expect(lint(ROOT)).toMatchObject({ status: 0, stdout: '2 workflows: nothing to say\n' });
+    expect(lint(ROOT)).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^\d+ workflows: nothing to say$/m),
+    });
   }, 30_000);
 
   test('what is wrong with one is found', () => {

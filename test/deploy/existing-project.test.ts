@@ -22,6 +22,7 @@ const planSchema = z.object({
   update: z.array(z.string()),
   delete: z.array(z.string()),
   secrets: z.record(z.string(), z.array(z.string())),
+  environment: z.array(z.string()),
 });
 
 const manifestSchema = z.looseObject({
@@ -98,16 +99,21 @@ async function plan({ codebase = 'quest-mirror', only = 'functions', ...request 
 const named = (ids: readonly string[]) => ids.map((id) => `${id}(${REGION})`).sort();
 
 test('beside functions of a team it creates its own, and touches no other', async () => {
-  const { secrets, ...changes } = await plan({ have: TEAM });
+  const { secrets, environment, ...changes } = await plan({ have: TEAM });
   expect(changes).toEqual({ create: named(OURS), update: [], delete: [] });
   expect(Object.keys(secrets)).toEqual(['QUEST_MIRROR_DATABASE_URL']);
+  expect(environment).not.toContain('FIREBASE_KIT_INSTANCE_ID');
 });
 
 test('deployed again it updates its own, and deletes only a path of its own that is gone', async () => {
   const mine = await plan({ have: [] });
   const have = OURS.map((id) => deployed(id, 'quest-mirror', triggerOf(id)));
   const gone = deployed('mirrorOldPath', 'quest-mirror', triggerOf('mirrorLpAward'));
-  const { secrets: _secrets, ...changes } = await plan({ have: [...TEAM, ...have, gone] });
+  const {
+    secrets: _secrets,
+    environment: _environment,
+    ...changes
+  } = await plan({ have: [...TEAM, ...have, gone] });
   expect(changes).toEqual({ create: [], update: mine.create, delete: named(['mirrorOldPath']) });
 });
 
@@ -123,12 +129,18 @@ test('with a prefix every id has it, and a direct deployment beside it stays', a
     create: named(OURS.map((id) => `kit-staging-${id}`)),
     ...{ update: [], delete: [] },
     secrets: { 'kit-staging-QUEST_MIRROR_DATABASE_URL': expect.anything() },
+    // By this the functions find their own flag.
+    environment: expect.arrayContaining(['FIREBASE_KIT_INSTANCE_ID']),
   });
 });
 
 test('two instances of a kit leave each other alone', async () => {
   const have = OURS.map((id) => deployed(`kit-staging-${id}`, 'staging', triggerOf(id)));
-  const { secrets: _secrets, ...changes } = await plan({
+  const {
+    secrets: _secrets,
+    environment: _environment,
+    ...changes
+  } = await plan({
     ...{ codebase: 'live', prefix: 'kit-live', instanceId: 'live', have: [...TEAM, ...have] },
   });
   expect(changes).toEqual({

@@ -3,7 +3,8 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 const ROOT = join(__dirname, '..', '..');
-const ROOMS = 'functions|migrations|test|docs|local|simulate|bench|ops|rtdb-standin|hosting';
+const ROOMS =
+  'functions|migrations|test|docs|local|simulate|bench|ops|rtdb-standin|hosting|examples';
 /** A file or folder of this repository, as text names it; `*` stands for any part of a name. */
 const NAMED = new RegExp(`(?<![\\w./\${-])(?:${ROOMS})/[\\w./*-]+`, 'g');
 /** A file named from functions/src on, as in `mirror/coalescer.ts`. */

@@ -41,6 +41,15 @@ function started(): Stage {
   return stage;
 }
 
+// The guard on deploys of both is in the same file, and no emulator runs it.
+test('the emulators have the rules and the Hosting of firebase.json', async () => {
+  const { databaseHost, namespace, hostingOrigin } = started().emulators;
+  const read = await fetch(`http://${databaseHost}/daily_quests.json?ns=${namespace}`);
+  expect([read.status, await read.json()]).toEqual([401, { error: 'Permission denied' }]);
+  const robots = await fetch(`${hostingOrigin}/robots.txt`);
+  expect([robots.status, await robots.text()]).toEqual([200, expect.stringContaining('Disallow')]);
+});
+
 // In this order: the first shows a dashboard before any reading, the second counts all that there is.
 describe('the API and the dashboard on the Firebase emulators', () => apiSuite(started));
 describe('the scheduled functions on the Firebase emulators', () => reconcileSuite(started));

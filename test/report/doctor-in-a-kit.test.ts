@@ -1,5 +1,13 @@
 import { execFile } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -111,6 +119,24 @@ test('an instance is looked at with its own prefix, files, secret and paths', as
     parameters: 'ok: each is what it should be',
     connections: expect.stringContaining('with all instances up to 27 (mirrorApi 10, mirror'),
   });
+}, 60_000);
+
+test('a list of paths that is not compiled yet is no finding', async () => {
+  const compiled = join(folder, 'mirror/lib/paths.js');
+  mkdirSync(join(folder, 'mirror/src'));
+  writeFileSync(join(folder, 'mirror/src/paths.ts'), 'export default [];');
+  renameSync(compiled, `${compiled}.away`);
+  try {
+    const { findings } = await doctor('--project', 'prod', '--instance', 'live');
+    const notYet = expect.stringMatching(/^skipped: lib\/paths\.js does not exist/);
+    expect(findings).toMatchObject({
+      ...{ paths: notYet, 'triggers exported': notYet, flag: expect.stringMatching(/^skipped: /) },
+      secret: 'ok: the functions read QUEST_MIRROR_DATABASE_URL',
+    });
+  } finally {
+    renameSync(`${compiled}.away`, compiled);
+    rmSync(join(folder, 'mirror/src'), { recursive: true });
+  }
 }, 60_000);
 
 test("the other instance's files are another's", async () => {

@@ -55,6 +55,10 @@ async function main() {
         .sort(),
       delete: changes.flatMap(({ endpointsToDelete }) => endpointsToDelete.map(nameOf)).sort(),
       secrets: plan.secretAccessPlan,
+      // What each function of the instance sees beside its parameters.
+      environment: Object.keys(
+        lib('functions/env').loadFirebaseEnvs({ projectId: project }, project, instanceId),
+      ),
     }),
   );
 }

@@ -105,7 +105,11 @@ async function deploymentOf(
   isEmulator: boolean,
   instance: string | undefined,
 ): Promise<Doctor['deployment']> {
-  if (!name) return skipped('no project is named: --project, or GCLOUD_PROJECT');
+  if (!name) {
+    return skipped(
+      'no project is named: --project, by its id or an alias of .firebaserc, or GCLOUD_PROJECT',
+    );
+  }
   if (!/^[\w-]+$/.test(name)) {
     throw new UsageError('--project: expected an id or an alias: letters, digits, _ and -');
   }

@@ -1,16 +1,7 @@
 import { read } from '../../deploy/settings';
 import type { MirroredPath } from '../../paths/mirrored-path';
 import { readRtdb } from '../../rtdb/rtdb-client';
-import {
-  type Check,
-  type Diagnosis,
-  type Doctor,
-  fail,
-  isNotReady,
-  ok,
-  skipped,
-  warn,
-} from './check';
+import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from './check';
 import { type Deployment, idOf, resolve } from './deployment';
 import { ONE_COUPLE } from './rtdb-checks';
 
@@ -159,14 +150,9 @@ const check = (
 });
 
 export const DEPLOYMENT_CHECKS: readonly Check[] = [
-  check('triggers exported', (triggers, _deployment, { declared }) => {
-    try {
-      return exportedCheck(declared().paths, triggers);
-    } catch (error) {
-      if (isNotReady(error)) return skipped(error.message);
-      throw error;
-    }
-  }),
+  check('triggers exported', (triggers, _deployment, { declared }) =>
+    exportedCheck(declared().paths, triggers),
+  ),
   check('trigger retry', (triggers) => retryCheck(triggers)),
   check('trigger instance', instanceCheck),
   check('trigger region', async (triggers, _deployment, { isEmulator, env, rtdb }) => {

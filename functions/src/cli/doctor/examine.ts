@@ -1,6 +1,6 @@
 import { MirrorError } from '../../errors/mirror-error';
 import { printable } from '../printable';
-import type { Check, Diagnosis, Doctor, Store } from './check';
+import { type Check, type Diagnosis, type Doctor, isNotReady, type Store, skipped } from './check';
 import { CONNECTIONS_CHECK } from './connections-check';
 import { DATABASE_CHECKS } from './database-checks';
 import { DEPLOYED_CHECK } from './deployed-check';
@@ -45,6 +45,8 @@ export async function examine(doctor: Doctor): Promise<Examination> {
       continue;
     }
     const result = await run(doctor).catch((error: unknown): Diagnosis => {
+      // A list of paths that isn't compiled yet is no finding.
+      if (isNotReady(error)) return skipped(printable(error.message));
       const reason = reasonOf(error);
       if (needs !== null && !asked.has(needs)) unreachable.push({ store: needs, reason });
       if (!(error instanceof MirrorError) || error.remedy === null) {

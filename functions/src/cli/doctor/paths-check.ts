@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { declarationHash } from '../../paths/define-path';
 import type { MirroredPath } from '../../paths/mirrored-path';
 import { query, type RowOf } from '../../postgres/statements';
-import { type Check, type Diagnosis, fail, isNotReady, ok, skipped } from './check';
+import { type Check, type Diagnosis, fail, ok } from './check';
 
 /** What the migrations have declared, and not removed. */
 const MIGRATED_PATHS = query({
@@ -45,11 +45,6 @@ export const PATHS_CHECK: Check = {
   needs: 'postgres',
   run: async ({ statements, declared }) => {
     const migrated = await MIGRATED_PATHS.all(statements);
-    try {
-      return pathsCheck(declared().paths, migrated);
-    } catch (error) {
-      if (isNotReady(error)) return skipped(error.message);
-      throw error;
-    }
+    return pathsCheck(declared().paths, migrated);
   },
 };

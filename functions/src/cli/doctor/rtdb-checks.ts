@@ -6,16 +6,7 @@ import type { MirroredPath } from '../../paths/mirrored-path';
 import { FAN_OUT_LIMIT } from '../../readings/fan-out';
 import { type RtdbAccess, RtdbReadError, readRtdb } from '../../rtdb/rtdb-client';
 import { projectFolder } from '../folders';
-import {
-  type Check,
-  type Diagnosis,
-  type Doctor,
-  fail,
-  isNotReady,
-  ok,
-  skipped,
-  warn,
-} from './check';
+import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from './check';
 import { type FanOut, largestFanOut } from './fan-out';
 import {
   asksWho,
@@ -160,7 +151,6 @@ const setting = (
       const text = await readRtdb(options, { path: ['.settings', key], parse: String });
       return await judge(String(text), doctor);
     } catch (error) {
-      if (isNotReady(error)) return skipped(error.message);
       if (error instanceof SyntaxError) {
         return warn("what the database answered can't be read", 'compare it by hand');
       }
