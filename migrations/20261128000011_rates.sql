@@ -71,6 +71,7 @@ begin
   having sum(n) <> 0
     or sum(n * (changed.read_at is not null and changed.counted_since is null)::integer) <> 0
     or sum(n * changed.keys) <> 0
+    or sum(n * greatest(changed.keys, 1)) <> 0
     or sum(n * changed.brought) <> 0
   order by 1, 2, 3
   on conflict (path, full_hour, part) do update
@@ -107,6 +108,7 @@ begin
   having sum(n) <> 0
     or sum(n * (changed.read_at is not null and changed.counted_since is null)::integer) <> 0
     or sum(n * changed.keys) <> 0
+    or sum(n * greatest(changed.keys, 1)) <> 0
     or sum(n * changed.brought) <> 0
   order by 1, 2, 3
   on conflict (path, full_hour, part) do update
@@ -143,6 +145,7 @@ begin
   having sum(n) <> 0
     or sum(n * (changed.read_at is not null and changed.counted_since is null)::integer) <> 0
     or sum(n * changed.keys) <> 0
+    or sum(n * greatest(changed.keys, 1)) <> 0
     or sum(n * changed.brought) <> 0
   order by 1, 2, 3
   on conflict (path, full_hour, part) do update
