@@ -83,13 +83,18 @@ const committedSchema = z.object({
 function firebaseConfig({ ports, projectDir }: EmulatorProjectOptions) {
   const text = readFileSync(join(projectDir, 'firebase.json'), 'utf8');
   const { database, hosting } = committedSchema.parse(JSON.parse(text));
-  const listen = Object.entries(ports).map(([name, port]) => [name, { host: '127.0.0.1', port }]);
   return {
     functions: [{ source: 'functions', codebase: 'quest-mirror', runtime: 'nodejs22' }],
     database,
     hosting,
-    emulators: { ...Object.fromEntries(listen), ui: { enabled: false }, singleProjectMode: true },
+    emulators: emulatorsOn(ports),
   };
+}
+
+/** The emulators' part of a `firebase.json`. */
+export function emulatorsOn(ports: EmulatorPorts): Record<string, unknown> {
+  const listen = Object.entries(ports).map(([name, port]) => [name, { host: '127.0.0.1', port }]);
+  return { ...Object.fromEntries(listen), ui: { enabled: false }, singleProjectMode: true };
 }
 
 function writeEnvFile(path: string, values: Record<string, string>): void {

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import type { DatabaseEmulator, DatabaseKind } from './database-emulator';
 import { chooseDatabaseEmulator } from './database-emulator';
-import { chooseEmulatorPorts, type RequestedPorts } from './emulator-ports';
-import { createEmulatorProject } from './emulator-project';
+import { chooseEmulatorPorts, type EmulatorPorts, type RequestedPorts } from './emulator-ports';
+import { createEmulatorProject, type EmulatorProject } from './emulator-project';
 import { runFirebase } from './firebase-process';
 
 const ROOT = join(__dirname, '..');
@@ -25,6 +25,8 @@ export interface EmulatorsOptions {
   databaseKind?: DatabaseKind;
   /** Default: this project's. */
   functionsDir?: string;
+  /** Another Firebase project than this repository's, without Hosting; its files have all settings. */
+  project?: (ports: EmulatorPorts) => EmulatorProject;
   /** Steps that take a moment. */
   onProgress?: (line: string) => void;
   /** Every line that the suite prints, the functions' logs among them. */
@@ -55,18 +57,8 @@ export interface Emulators {
 /** Starts firebase-tools' emulators of all that is deployed; resolves once they are ready. */
 export async function startEmulators(options: EmulatorsOptions): Promise<Emulators> {
   const { projectId = 'demo-quests', onProgress = () => {}, onOutput = () => {} } = options;
-  const functionsDir = options.functionsDir ?? join(ROOT, 'functions');
-  if (!existsSync(join(functionsDir, 'lib'))) {
-    throw new Error(`The functions are not built: there is no ${join(functionsDir, 'lib')}.`);
-  }
   const ports = await chooseEmulatorPorts(options.ports);
-  const project = createEmulatorProject({
-    functionsDir,
-    projectDir: ROOT,
-    ports,
-    secrets: { QUEST_MIRROR_DATABASE_URL: options.databaseUrl },
-    params: options.env ?? {},
-  });
+  const project = options.project?.(ports) ?? ownProject(options, ports);
   try {
     const { directory: cwd } = project;
     const firebaseBin = firebaseToolsBin();
@@ -81,7 +73,8 @@ export async function startEmulators(options: EmulatorsOptions): Promise<Emulato
     if (database.kind === 'stand-in') {
       onProgress(`RTDB stand-in, not the official emulator (${database.reason})`);
     }
-    const only = ['functions', 'database', 'hosting', ...(options.withAuth ? ['auth'] : [])];
+    const more = options.project ? [] : ['hosting', ...(options.withAuth ? ['auth'] : [])];
+    const only = ['functions', 'database', ...more];
     onProgress(`Starting the Firebase emulators (${only.join(', ')})`);
     const start = [firebaseBin, 'emulators:start', '--only', only.join(',')];
     const args = [...start, '--project', projectId, '--non-interactive'];
@@ -106,6 +99,20 @@ export async function startEmulators(options: EmulatorsOptions): Promise<Emulato
     project.remove();
     throw error;
   }
+}
+
+function ownProject(options: EmulatorsOptions, ports: EmulatorPorts): EmulatorProject {
+  const functionsDir = options.functionsDir ?? join(ROOT, 'functions');
+  if (!existsSync(join(functionsDir, 'lib'))) {
+    throw new Error(`The functions are not built: there is no ${join(functionsDir, 'lib')}.`);
+  }
+  return createEmulatorProject({
+    functionsDir,
+    projectDir: ROOT,
+    ports,
+    secrets: { QUEST_MIRROR_DATABASE_URL: options.databaseUrl },
+    params: options.env ?? {},
+  });
 }
 
 /** Makes firebase-tools start the stand-in where it would start Java. */

@@ -44,6 +44,8 @@ export interface RuntimeOptions {
   target?: Target;
   /** Another package than this repository's, built, and its function. */
   other?: { folder: string; target: string };
+  /** Default: Node 22. */
+  node?: string;
   /** A file that Node loads before all else. */
   preload?: string;
 }
@@ -72,12 +74,16 @@ export async function startRuntime(options: RuntimeOptions): Promise<Runtime> {
   }
   const port = options.port ?? (await findFreePort());
   const preload = options.preload ? ['--require', options.preload] : [];
-  const child = spawn(node22(), [...preload, FRAMEWORK, ...frameworkArguments(port, options)], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // Nothing of this machine's environment: no credentials, no emulators of somebody else.
-    env: { ...passedOn(), ...environment(options) },
-  });
+  const child = spawn(
+    options.node ?? node22(),
+    [...preload, FRAMEWORK, ...frameworkArguments(port, options)],
+    {
+      cwd: ROOT,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // Nothing of this machine's environment: no credentials, no emulators of somebody else.
+      env: { ...passedOn(), ...environment(options) },
+    },
+  );
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   guard(child, exited);
   const lines = collectLines(child);
