@@ -1,5 +1,12 @@
 import fc from 'fast-check';
-import { coupleIdOf, parseClaimBody, rtdbKeySchema } from '../../functions/src/api/requests';
+import { fieldErrorsOf } from '../../functions/src/api/problem';
+import {
+  claimBodySchema,
+  coupleIdOf,
+  type ParsedClaim,
+  parseClaim,
+  rtdbKeySchema,
+} from '../../functions/src/api/requests';
 import { claimableDays } from '../../functions/src/paths/quest-completions/claimable-days';
 
 const NOW = '2025-11-20T06:00:00.000000Z';
@@ -9,7 +16,13 @@ const BODY = {
   partner_id: 'alice',
   timestamp: '2025-11-20T06:01:00.006',
 };
-const claim = (change: object = {}) => parseClaimBody({ ...BODY, ...change }, NOW);
+/** As the route does it. */
+const parsed = (body: unknown): ParsedClaim => {
+  const read = claimBodySchema.safeParse(body);
+  if (!read.success) return { ok: false, errors: fieldErrorsOf(read.error, 'body') };
+  return parseClaim(read.data, NOW);
+};
+const claim = (change: object = {}) => parsed({ ...BODY, ...change });
 
 test('a claim names its leaf, and when it was made', () => {
   expect(claim()).toEqual({
@@ -80,13 +93,13 @@ test.each([
   // The couple a_b_a_b_a may be a_b_a and b_a as well.
   ['partner_id', { user_id: 'a_b_a', partner_id: 'a_b' }],
 ])('a wrong %s is named', (field, change) => {
-  const parsed = claim(change);
-  expect(parsed.ok ? [] : parsed.errors).toEqual([{ field, message: expect.stringMatching(/\S/) }]);
+  const read = claim(change);
+  expect(read.ok ? [] : read.errors).toEqual([{ field, message: expect.stringMatching(/\S/) }]);
 });
 
 test.each([[null], ['text'], [[]], [5]])('%j is no body', (body) => {
-  const parsed = parseClaimBody(body, NOW);
-  expect(parsed.ok ? [] : parsed.errors).not.toEqual([]);
+  const read = parsed(body);
+  expect(read.ok ? [] : read.errors).not.toEqual([]);
 });
 
 test('a couple is the same from either side', () => {

@@ -1,4 +1,6 @@
-import { Hono } from 'hono';
+import { OpenAPIHono } from '@hono/zod-openapi';
+import type { Hono, MiddlewareHandler } from 'hono';
+import { HTTPException } from 'hono/http-exception';
 import { z } from 'zod';
 import { userIdsOf } from '../identities/user-ids';
 import { CANARY_COUPLE } from '../paths/quest-completions/canary-couple';
@@ -10,9 +12,9 @@ import { instantOfMillis } from '../values/event-time';
 import { keyIssues } from '../values/rtdb-key';
 import { type CompareDayContext, compareDay } from './compare-day';
 import { completionsOfDay } from './day-rows';
-import { openApiDocument } from './openapi';
-import { fieldErrorsOf, problem, tooManyClaims, unavailable } from './problem';
-import { completionsQuerySchema, coupleIdOf, parseClaimBody, rtdbKeySchema } from './requests';
+import { fieldErrorsOf, problem, refuse, tooManyClaims, unavailable } from './problem';
+import { coupleIdOf, parseClaim, rtdbKeySchema } from './requests';
+import { CLAIM, describe, HEALTH, READ } from './routes';
 import { SharedAnswers } from './shared-answers';
 import { KeysBusyError, TokenError, type VerifyToken } from './token-verifier';
 
@@ -21,10 +23,6 @@ export interface ApiContext extends CompareDayContext {
   /** Told of what was answered by 503. */
   onFailure?: (error: unknown) => void;
 }
-
-/** Paths as Hosting's rewrite sends them; the function's own URL leaves `/api` out. */
-const CLAIM_PATH = '/sync/daily-quests/completion';
-const READ_PATH = '/sync/daily-quests/completions';
 
 /** How long a row that an event writes just now is waited for. */
 const LOCK_WAIT = '500ms';
@@ -54,58 +52,55 @@ const CLAIM_BY_CLIENT = query({
 
 const IS_ALIVE = query({ text: 'select 1 as is_alive', params: {}, row: {} });
 
-type Variables = { signal: AbortSignal };
+type Env = { Variables: { signal: AbortSignal; subject: string } };
 
-/** The endpoints that openapi.ts describes, on Web requests: no port is needed to test them. */
+/** The endpoints of routes.ts, on Web requests: no port is needed to test them. */
 export function createApi(context: ApiContext): Hono {
-  const app = new Hono<{ Variables: Variables }>();
+  const app = new OpenAPIHono<Env>({
+    defaultHook: (result) => {
+      if (result.success) return undefined;
+      const root = result.target === 'json' ? 'body' : result.target;
+      return problem(400, { errors: fieldErrorsOf(result.error, root) });
+    },
+  });
   const comparisons = new SharedAnswers(AGREED_FOR_MS);
-  const failed = (error: unknown) => {
+  const onError = (error: unknown) => {
+    if (error instanceof HTTPException) return error.getResponse();
     context.onFailure?.(error);
     return unavailable();
   };
+  const authenticated: MiddlewareHandler<Env> = async (c, next) => {
+    c.set('subject', await authenticate(c.req.header('authorization'), context.verifyToken));
+    return next();
+  };
 
-  app.post(CLAIM_PATH, async (c) => {
-    const body = await readJson(c.req.raw);
-    if (body instanceof Response) return body;
-    const subject = await authenticate(c.req.header('authorization'), context.verifyToken);
-    if (subject instanceof Response) return subject;
-    const claim = parseClaimBody(body.json, instantOfMillis(Date.now()) ?? '');
-    if (!claim.ok) return problem(400, { errors: claim.errors });
-    const { userId } = claim.leaf;
-    if (userId !== subject) {
-      const ids = await userIdsOf(subject, context.statements, c.var.signal);
-      if (!ids.includes(userId)) {
-        return problem(403, { detail: "the token's subject is not user_id" });
-      }
-    }
-    if (claim.leaf.coupleId === CANARY_COUPLE) return problem(403, RESERVED);
-    const claimed = { ...claim.leaf, completedAt: claim.completedAt, lockWait: LOCK_WAIT };
-    try {
-      const answer = await CLAIM_BY_CLIENT.one(context.statements, claimed, c.var.signal);
-      const { verdict: status } = answer;
-      return status === 'limited' ? tooManyClaims(new Date()) : c.json({ status });
-    } catch (error) {
-      if (blameOf(error) !== 'row') throw error;
-      return problem(400, { detail: 'Postgres refuses this completion' });
-    }
+  // Before what the routes check of a request.
+  app.on('POST', CLAIM.path, expectJson, authenticated);
+  app.on('GET', READ.path, authenticated);
+
+  app.openapi(CLAIM, async (c) => {
+    const claim = parseClaim(c.req.valid('json'), instantOfMillis(Date.now()) ?? '');
+    if (!claim.ok) return refuse(400, { errors: claim.errors });
+    const { leaf, completedAt } = claim;
+    await expectOwn(leaf.userId, c.var.subject, context, c.var.signal);
+    if (leaf.coupleId === CANARY_COUPLE) return refuse(403, RESERVED);
+    const claimed = { ...leaf, completedAt, lockWait: LOCK_WAIT };
+    const status = await claimOnce(claimed, context, c.var.signal);
+    if (status === 'limited') throw new HTTPException(429, { res: tooManyClaims(new Date()) });
+    return c.json({ status }, 200);
   });
 
-  app.get(READ_PATH, async (c) => {
-    const subject = await authenticate(c.req.header('authorization'), context.verifyToken);
-    if (subject instanceof Response) return subject;
-    const asked = completionsQuerySchema.safeParse(c.req.query());
-    if (!asked.success) return problem(400, { errors: fieldErrorsOf(asked.error, 'query') });
-    const { partner_id, date } = asked.data;
-    const { signal } = c.var;
+  app.openapi(READ, async (c) => {
+    const { partner_id, date } = c.req.valid('query');
+    const { signal, subject } = c.var;
     const [users, partners] = await Promise.all([
       userIdsOf(subject, context.statements, signal),
       partner_id === '' ? [''] : userIdsOf(partner_id, context.statements, signal),
     ]);
     const couples = couplesOf(users, partners);
-    if (couples.some(({ coupleId }) => coupleId === CANARY_COUPLE)) return problem(403, RESERVED);
+    if (couples.some(({ coupleId }) => coupleId === CANARY_COUPLE)) return refuse(403, RESERVED);
     const errors = couples.flatMap(({ coupleId }) => keyIssues('partner_id', coupleId));
-    if (errors.length > 0) return problem(400, { errors });
+    if (errors.length > 0) return refuse(400, { errors });
     const days = await Promise.all(
       couples.map(async ({ coupleId, users }) => {
         const [completions, isConsistent] = await Promise.all([
@@ -117,37 +112,40 @@ export function createApi(context: ApiContext): Hono {
         return { completions, isConsistent };
       }),
     );
-    return c.json({
-      completions: days.flatMap(({ completions }) => completions),
-      consistent:
-        users.length * partners.length <= MAX_COUPLES &&
-        days.every(({ isConsistent }) => isConsistent),
-    });
+    const consistent =
+      users.length * partners.length <= MAX_COUPLES &&
+      days.every(({ isConsistent }) => isConsistent);
+    return c.json({ completions: days.flatMap(({ completions }) => completions), consistent }, 200);
   });
 
-  app.get('/healthz', async (c) => {
+  app.openapi(HEALTH, async (c) => {
     const signal = deadline(ALIVE_WITHIN_MS);
     await orAborted(IS_ALIVE.run(context.statements, {}, signal), signal);
-    return c.json({ status: 'ok' });
+    return c.json({ status: 'ok' as const }, 200);
   });
 
-  app.get('/openapi.json', (c) => c.json(openApiDocument()));
+  let document: object | null = null;
+  app.get('/openapi.json', (c) => {
+    document ??= describe(app);
+    return c.json(document);
+  });
 
   for (const [path, allow] of Object.entries(ALLOWED)) {
     app.all(path, () => problem(405, { headers: { allow } }));
   }
   app.notFound(() => problem(404));
-  app.onError(failed);
+  app.onError(onError);
 
-  const root = new Hono<{ Variables: Variables }>();
+  const root = new OpenAPIHono<Env>();
   root.use((c, next) => {
     const signal = deadline(ANSWER_WITHIN_MS);
     c.set('signal', signal);
     return orAborted(next(), signal);
   });
+  // As Hosting's rewrite sends them; the function's own URL leaves `/api` out.
   root.route('/api', app).route('/', app);
   root.notFound(() => problem(404));
-  root.onError(failed);
+  root.onError(onError);
   return root as unknown as Hono;
 }
 
@@ -165,53 +163,74 @@ function couplesOf(
 const RESERVED = { detail: 'these ids are reserved' };
 
 const ALLOWED = {
-  [CLAIM_PATH]: 'POST',
-  [READ_PATH]: 'GET',
-  '/healthz': 'GET',
+  [CLAIM.path]: 'POST',
+  [READ.path]: 'GET',
+  [HEALTH.path]: 'GET',
   '/openapi.json': 'GET',
 };
 
-/** A JSON body within the limit, or the problem with it. */
-async function readJson(request: Request): Promise<{ json: unknown } | Response> {
-  const type = request.headers.get('content-type')?.split(';')[0]?.trim().toLowerCase();
-  const encoding = request.headers.get('content-encoding') ?? 'identity';
+/** Refuses a claim in another's name; a token's subject may be known to RTDB by other ids. */
+async function expectOwn(
+  userId: string,
+  subject: string,
+  { statements }: ApiContext,
+  signal: AbortSignal,
+): Promise<void> {
+  if (userId === subject) return;
+  const ids = await userIdsOf(subject, statements, signal);
+  if (!ids.includes(userId)) refuse(403, { detail: "the token's subject is not user_id" });
+}
+
+async function claimOnce(
+  claimed: Parameters<typeof CLAIM_BY_CLIENT.one>[1],
+  { statements }: ApiContext,
+  signal: AbortSignal,
+) {
+  try {
+    return (await CLAIM_BY_CLIENT.one(statements, claimed, signal)).verdict;
+  } catch (error) {
+    if (blameOf(error) !== 'row') throw error;
+    return refuse(400, { detail: 'Postgres refuses this completion' });
+  }
+}
+
+/** Refuses what is no JSON body within the limit, before anybody asks whose it is. */
+const expectJson: MiddlewareHandler<Env> = async (c, next) => {
+  const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
+  const encoding = c.req.header('content-encoding') ?? 'identity';
   if (type !== 'application/json' || encoding !== 'identity') {
     return problem(415, { detail: 'expected application/json, not compressed' });
   }
-  const bytes = new Uint8Array(await request.arrayBuffer());
+  const bytes = new Uint8Array(await c.req.arrayBuffer());
   if (bytes.byteLength > MAX_BODY_BYTES) {
     return problem(413, { detail: `expected at most ${MAX_BODY_BYTES} bytes` });
   }
   try {
-    return { json: JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) };
+    JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     return problem(400, { errors: [{ field: 'body', message: 'expected JSON in UTF-8' }] });
   }
-}
+  return next();
+};
 
 /**
- * The user of a request's bearer token, or the problem with it. Rejects where the keys can't be read:
- * that isn't the token's fault. Source of the header's form: RFC 6750.
+ * The user of a request's bearer token; refuses what is none. Rejects where the keys can't be read: that isn't the
+ * token's fault. Source of the header's form: RFC 6750.
  */
-async function authenticate(
-  header: string | undefined,
-  verifyToken: VerifyToken,
-): Promise<string | Response> {
+async function authenticate(header: string | undefined, verifyToken: VerifyToken): Promise<string> {
   const token = /^Bearer +([\w~+/.=-]+) *$/i.exec(header ?? '')?.[1];
-  if (token === undefined) {
-    return problem(401, { headers: { 'www-authenticate': 'Bearer' } });
-  }
-  try {
-    const subject = await verifyToken(token);
-    // It becomes a part of paths; a user whose id RTDB doesn't allow as a key can't have completions.
-    if (rtdbKeySchema.safeParse(subject).success) return subject;
-    return problem(403, { detail: "the token's subject can't be a user's id" });
-  } catch (error) {
-    if (error instanceof KeysBusyError) return unavailable(error.retryAfterSeconds);
+  if (token === undefined) return refuse(401, { headers: { 'www-authenticate': 'Bearer' } });
+  const subject = await verifyToken(token).catch((error: unknown) => {
+    if (error instanceof KeysBusyError) {
+      throw new HTTPException(503, { res: unavailable(error.retryAfterSeconds) });
+    }
     if (!(error instanceof TokenError)) throw error;
-    return problem(401, {
+    return refuse(401, {
       detail: error.message,
       headers: { 'www-authenticate': 'Bearer error="invalid_token"' },
     });
-  }
+  });
+  // It becomes a part of paths; a user whose id RTDB doesn't allow as a key can't have completions.
+  if (rtdbKeySchema.safeParse(subject).success) return subject;
+  return refuse(403, { detail: "the token's subject can't be a user's id" });
 }

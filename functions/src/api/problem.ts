@@ -1,16 +1,20 @@
-import { type ZodError, z } from 'zod';
+import { z } from '@hono/zod-openapi';
+import { HTTPException } from 'hono/http-exception';
+import type { ZodError } from 'zod';
 
 /** One field of a request that is wrong, and what was expected of it. */
 const fieldErrorSchema = z.object({ field: z.string(), message: z.string() });
 
 /** What every error answers, as `application/problem+json`. Source: RFC 9457. */
-export const problemSchema = z.object({
-  type: z.literal('about:blank'),
-  title: z.string(),
-  status: z.int(),
-  detail: z.string().optional(),
-  errors: z.array(fieldErrorSchema).optional(),
-});
+export const problemSchema = z
+  .object({
+    type: z.literal('about:blank'),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().optional(),
+    errors: z.array(fieldErrorSchema).optional(),
+  })
+  .openapi('Problem');
 
 export type FieldError = z.infer<typeof fieldErrorSchema>;
 
@@ -43,6 +47,11 @@ export function problem(status: ProblemStatus, extras: ProblemExtras = {}): Resp
     status,
     headers: { 'content-type': 'application/problem+json', ...headers },
   });
+}
+
+/** Ends a request with a problem, from wherever it is found. */
+export function refuse(status: ProblemStatus, extras: ProblemExtras = {}): never {
+  throw new HTTPException(status, { res: problem(status, extras) });
 }
 
 /** For what may work in a moment. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { z } from '@hono/zod-openapi';
 import { claimableDays } from '../paths/quest-completions/claimable-days';
 import {
   type CompletionLeaf,
@@ -14,7 +14,7 @@ import {
 } from '../values/event-time';
 import { MAX_KEY_BYTES, REFUSED_IN_KEY } from '../values/rtdb-key';
 import { isStorable } from '../values/storable';
-import { type FieldError, fieldErrorsOf } from './problem';
+import type { FieldError } from './problem';
 
 /** The other user's id: empty in couples that were paired without one, `_<user id>` in RTDB. */
 const partnerIdSchema = z
@@ -56,17 +56,14 @@ export type ParsedClaim =
   | { ok: false; errors: FieldError[] };
 
 /**
- * Reads the body of a claim. Pure.
+ * Reads what a claim's body says. Pure.
  *
- * @param body whatever JSON came
  * @param now normalized instant; a phone's time more than 48 h ahead of it counts as now
  */
-export function parseClaimBody(body: unknown, now: string): ParsedClaim {
-  const parsed = claimBodySchema.safeParse(body);
-  if (!parsed.success) {
-    return { ok: false, errors: fieldErrorsOf(parsed.error, 'body') };
-  }
-  const { quest_id, user_id, partner_id, timestamp } = parsed.data;
+export function parseClaim(
+  { quest_id, user_id, partner_id, timestamp }: z.infer<typeof claimBodySchema>,
+  now: string,
+): ParsedClaim {
   const dateKey = timestamp.slice(0, 10);
   const { firstDay, lastDay } = claimableDays(new Date(now));
   if (dateKey < firstDay || dateKey > lastDay) {
