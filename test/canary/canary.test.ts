@@ -190,6 +190,28 @@ test('a lost canary opens one gap of its path since it was written, and the next
   );
 });
 
+test('canaries whose events are retried for a while are not lost, in whatever order they come', async () => {
+  const leaf = leafOf('lp_awards').join('/');
+  const late: ReturnType<typeof writeOf>[] = [];
+  now -= 4 * PERIOD_MS;
+  for (let n = 0; n < 4; n += 1) {
+    await fly();
+    const time = new Date(now).toISOString();
+    late.push(writeOf({ id: time, time, ref: leaf, after: await heldAt('lp_awards') }));
+    now += PERIOD_MS;
+  }
+  const arrived = () =>
+    database.query(
+      `select from mirror.canaries where path = 'lp_awards' and arrived_at is not null and lag_ms > 0`,
+    );
+  expect(told.lp_awards).toBe('lost');
+  expect(await arrived()).toHaveLength(0);
+  for (const event of [3, 0, 2, 1].flatMap((n) => late[n] ?? [])) {
+    await mirrors.get('lp_awards')?.mirror(event);
+  }
+  expect(await arrived()).toHaveLength(4);
+});
+
 test('a late canary leaves a gap of its path that is over', async () => {
   now -= 120_000;
   await fly();

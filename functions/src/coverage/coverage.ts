@@ -52,3 +52,26 @@ select exists (
   params: { at: 'timestamptz', path: 'text' },
   row: { wasOff: z.boolean() },
 });
+
+/**
+ * A canary's event came, however late, and whatever was written over it meanwhile: the one that was written within a
+ * minute of the event's time, unless that came before.
+ */
+export const NOTE_CANARY_EVENT = query({
+  text: `
+update mirror.canaries as c
+set arrived_at = c.written_at + make_interval(secs => $3::double precision / 1000), lag_ms = $3
+where c.path = $1
+  and c.arrived_at is null
+  and c.written_at = (
+    select near.written_at
+    from mirror.canaries as near
+    where near.path = $1
+      and near.written_at between $2::timestamptz - interval '1 minute' and $2::timestamptz + interval '1 minute'
+    order by abs(extract(epoch from near.written_at - $2::timestamptz))
+    limit 1
+  )
+`,
+  params: { path: 'text', eventTime: 'timestamptz', lagMs: 'double precision' },
+  row: {},
+});

@@ -1,4 +1,5 @@
 import type { ParsedState } from '../paths/mirrored-path';
+import { isCanaryShard } from '../paths/quest-completions/canary-couple';
 import type { ClaimVerdict } from './apply-claims';
 import { type Claim, claimOf, columnsOf, retiredNodeOf } from './claim';
 import type { DeliveredEvent } from './delivered-event';
@@ -83,7 +84,10 @@ function writeClaim<Result>(
 /** Nearly every event: there is nothing to add to its row. */
 function isPlain(event: LeafEvent, { mirrored }: MirrorContext): boolean {
   return (
-    !isErasure(event) && event.after.drifted.length === 0 && mirrored.remarkOf(event.leaf) === null
+    !isErasure(event) &&
+    !isCanary(event) &&
+    event.after.drifted.length === 0 &&
+    mirrored.remarkOf(event.leaf) === null
   );
 }
 
@@ -132,6 +136,7 @@ async function followRow(
   const outcome =
     verdict.verdict === 'tied' ? await settleTie(event, claim, context) : outcomeOf(verdict, claim);
   if (!claim.settlesTie) await recordLate(event, claim, verdict, context);
+  if (isCanary(event)) await context.store().noteCanary(event.eventTime, verdict.lagMs);
   // Also for a duplicate: the first delivery may have ended between the upsert and this.
   if (outcome.outcome === 'applied' || outcome.outcome === 'duplicate') {
     await recordFindings(event, claim, context);
@@ -206,6 +211,11 @@ async function recordLate(
       ? context.store().record(outOfOrder(event, verdict, context.mirrored))
       : null,
   ]);
+}
+
+/** One that comes late is not lost, though the next one was written over it. */
+function isCanary({ leaf }: LeafEvent): boolean {
+  return isCanaryShard(leaf.parts[0] ?? null);
 }
 
 /** Whether the write removed what was there (writing `false` is a user's own doing). */

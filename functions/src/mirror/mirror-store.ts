@@ -1,6 +1,6 @@
 import { write } from 'firebase-functions/logger';
 import type { ClientConfig } from 'pg';
-import { type FlagNote, NOTE_FLAG } from '../coverage/coverage';
+import { type FlagNote, NOTE_CANARY_EVENT, NOTE_FLAG } from '../coverage/coverage';
 import { recordOutages } from '../coverage/outage-recorder';
 import type { Divergence } from '../divergences/divergence-log';
 import { RESOLVE_MISSED_EVENT } from '../divergences/missed-events';
@@ -23,6 +23,8 @@ export interface MirrorStore {
   isOwn(source: RtdbIdentity): Promise<boolean>;
   /** A claim that did not win came late: a divergence that missed its event may be resolved. */
   resolveMissedEvent(claim: Claim, verdict: ClaimVerdict): Promise<void>;
+  /** A canary's event came. Never rejects: the next round of canaries finds the newest by itself. */
+  noteCanary(eventTime: string, lagMs: number): Promise<void>;
   /** For statements that read: evidence that only one path has. */
   readonly statements: Statements;
   /** Notes in `mirror.coverage` what this instance sees of the flag. */
@@ -61,6 +63,10 @@ export function openMirrorStore(
         eventId,
         path: mirrored.name,
       });
+    },
+    async noteCanary(eventTime, lagMs) {
+      const came = { path: mirrored.name, eventTime, lagMs };
+      await NOTE_CANARY_EVENT.run(statements, came).catch(() => {});
     },
     async isOwn(source) {
       if (own.is(source)) return true;
