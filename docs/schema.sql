@@ -2642,13 +2642,35 @@ $function$;
 grant execute on function mirror.as_evidence(jsonb,integer) to quest_mirror_api;
 grant execute on function mirror.as_evidence(jsonb,integer) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.await_writers(awaited regclass)
+CREATE OR REPLACE FUNCTION mirror.await_writers(awaited regclass, patience interval DEFAULT '00:05:00'::interval)
  RETURNS void
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
+declare
+  began_at constant timestamptz := clock_timestamp();
+  writing constant text[] := array(
+    select l.virtualtransaction
+    from pg_locks as l
+    where l.relation = awaited
+      and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+      and l.granted
+      and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+  );
+  holders text;
 begin
-  execute format('lock table %s in share mode', awaited);
+  loop
+    select string_agg(distinct coalesce(l.pid::text, 'a prepared transaction'), ', ')
+    into holders
+    from pg_locks as l
+    where l.relation = awaited and l.granted and l.virtualtransaction = any (writing);
+    exit when holders is null;
+    if clock_timestamp() - began_at > patience then
+      raise exception 'nothing was removed: transactions that write to % have to end first: pid %', awaited, holders
+        using errcode = 'lock_not_available';
+    end if;
+    perform pg_sleep(0.02);
+  end loop;
 end
 $function$;
 

@@ -5,14 +5,37 @@ set local lock_timeout = '5s';
 set local statement_timeout = '5min';
 
 -- Waits for whoever writes to a table now. Who begins later sees what was committed before: a writer asks for
--- mirror.erased once it has its lock on the table. Held for a moment, as nothing else is done meanwhile.
-create function mirror.await_writers(awaited regclass)
+-- mirror.erased once it has its lock on the table. Takes no lock itself: writers that come would queue behind it, for as
+-- long as somebody leaves a transaction open.
+create function mirror.await_writers(awaited regclass, patience interval default '5 minutes')
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+  began_at constant timestamptz := clock_timestamp();
+  writing constant text[] := array(
+    select l.virtualtransaction
+    from pg_locks as l
+    where l.relation = awaited
+      and l.database = (select d.oid from pg_database as d where d.datname = current_database())
+      and l.granted
+      and l.mode in ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+  );
+  holders text;
 begin
-  execute format('lock table %s in share mode', awaited);
+  loop
+    select string_agg(distinct coalesce(l.pid::text, 'a prepared transaction'), ', ')
+    into holders
+    from pg_locks as l
+    where l.relation = awaited and l.granted and l.virtualtransaction = any (writing);
+    exit when holders is null;
+    if clock_timestamp() - began_at > patience then
+      raise exception 'nothing was removed: transactions that write to % have to end first: pid %', awaited, holders
+        using errcode = 'lock_not_available';
+    end if;
+    perform pg_sleep(0.02);
+  end loop;
 end
 $$;
 

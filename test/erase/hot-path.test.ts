@@ -1,4 +1,5 @@
 import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
+import { eventually } from '../../local/eventually';
 import { runCommand } from '../support/command';
 import type { TestDatabase } from '../support/database';
 import { mirrorPathOn, type TestMirror, writeOf } from '../support/mirror';
@@ -48,6 +49,42 @@ test('nothing that is being written while a person is erased comes back behind i
     expect(outcomes.some((seen) => seen.has('applied'))).toBe(true);
     const texts = (await everyText(database)).split('\n');
     expect(texts.filter((text) => text.includes('ann_ben'))).toEqual([]);
+  }
+});
+
+test('somebody who left a transaction open is waited for, and holds up no events', async () => {
+  const holder = await database.pool.connect();
+  try {
+    await holder.query(`
+      begin;
+      set local mirror.writer = 'on';
+      insert into rtdb.quest_completions
+        (couple_id, date_key, quest_id, user_id, completed_at, payload, origin, event_time)
+      values ('ann_ben', '2025-11-19', 'q1', 'ann', now(), 'true', 'rtdb', now())`);
+    const args = ['erase', '--user', 'ann', '--rtdb-keeps-it', '--write'];
+    const erasing = runCommand(args, { DATABASE_URL: database.url });
+    await eventually(async () => {
+      const waiting = await database.query(
+        `select from pg_stat_activity
+         where datname = current_database() and pid <> pg_backend_pid()
+           and query like '%await_writers%' and now() - query_start > interval '300 ms'`,
+      );
+      expect(waiting).toHaveLength(1);
+    });
+    const ref = 'daily_quests/cleo_dora/2025-11-19/completions/q1/cleo';
+    expect(await mirrors[0]?.mirror(writeOf({ id: 'e1', ref }))).toMatchObject({
+      outcome: 'applied',
+    });
+    await expect(
+      database.query(`select mirror.await_writers('rtdb.quest_completions', '10 ms')`),
+    ).rejects.toThrow(/nothing was removed: .* rtdb\.quest_completions have to end first: pid \d+/);
+    await holder.query('commit');
+    expect((await erasing).code).toBe(0);
+    expect(await database.query('select couple_id from rtdb.quest_completions')).toEqual([
+      { couple_id: 'cleo_dora' },
+    ]);
+  } finally {
+    holder.release(true);
   }
 });
 
