@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { PATHS } from '../../functions/src/app-paths';
 import { lpAwards } from '../../functions/src/paths/lp-awards';
 import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
@@ -346,6 +349,17 @@ describe('what still comes for the person', () => {
     } finally {
       await Promise.all([completions.store.close(), awards.store.close()]);
     }
+  });
+
+  test('is left out: a line of an import of identities', async () => {
+    const csv = join(mkdtempSync(join(tmpdir(), 'identities-')), 'identities.csv');
+    writeFileSync(csv, `rtdb_user_id,app_user_id\n${IDA},app-ida\nother-phone,app-other\n`);
+    const { code, out } = await run('identities', 'import', csv, '--write');
+    expect([code, out]).toEqual([
+      0,
+      'Written: 1 added, 0 changed, 0 unchanged, 1 left out, since they were erased.\n',
+    ]);
+    await nothing(IDA, 'app-ida');
   });
 
   test('is dropped: claims', async () => {

@@ -7,6 +7,8 @@ export interface ImportedIdentities {
   added: number;
   changed: number;
   unchanged: number;
+  /** Of somebody who was erased: left out. */
+  erased: number;
   bad: number;
 }
 
@@ -28,6 +30,7 @@ const SET_IDENTITIES = query({
 with line as materialized (
   select
     l.*,
+    mirror.is_erased('', array[l.rtdb_user_id, l.app_user_id]) as is_erased,
     first_value(l.line) over same_id as first_line,
     first_value(l.app_user_id) over same_id as first_app_user_id
   from unnest($1::integer[], $2::text[], $3::text[]) as l (line, rtdb_user_id, app_user_id)
@@ -48,7 +51,7 @@ written as (
   insert into mirror.identities as i (rtdb_user_id, app_user_id)
   select l.rtdb_user_id, l.app_user_id
   from line as l
-  where l.line = l.first_line
+  where l.line = l.first_line and not l.is_erased
   order by l.rtdb_user_id
   on conflict (rtdb_user_id) do update
   set app_user_id = excluded.app_user_id, imported_at = excluded.imported_at
@@ -57,6 +60,7 @@ written as (
 select
   l.line,
   case
+    when l.is_erased then 'erased'
     when l.first_app_user_id <> l.app_user_id
       or known.imported_at = now() and known.app_user_id <> l.app_user_id
     then 'twice'
@@ -76,7 +80,7 @@ order by l.line
   params: { lines: 'integer[]', rtdbUserIds: 'text[]', appUserIds: 'text[]' },
   row: {
     line: z.number(),
-    verdict: z.enum(['added', 'changed', 'unchanged', 'twice', 'ambiguous']),
+    verdict: z.enum(['added', 'changed', 'unchanged', 'erased', 'twice', 'ambiguous']),
   },
 });
 
@@ -96,7 +100,7 @@ export async function importIdentities(
   statements: Statements,
   onBadLine: (bad: BadLine) => void,
 ): Promise<ImportedIdentities> {
-  const counts = { added: 0, changed: 0, unchanged: 0, bad: 0 };
+  const counts = { added: 0, changed: 0, unchanged: 0, erased: 0, bad: 0 };
   const refuse = (bad: BadLine) => {
     counts.bad += 1;
     onBadLine(bad);

@@ -71,8 +71,12 @@ async function runImport(
   if (counts.bad > 0) exitWith(1);
 }
 
-function sentence({ added, changed, unchanged, bad }: ImportedIdentities, write: boolean): string {
-  const counted = `${added} added, ${changed} changed, ${unchanged} unchanged`;
+function sentence(
+  { added, changed, unchanged, erased, bad }: ImportedIdentities,
+  write: boolean,
+): string {
+  const leftOut = erased > 0 ? `, ${erased} left out, since they were erased` : '';
+  const counted = `${added} added, ${changed} changed, ${unchanged} unchanged${leftOut}`;
   if (bad > 0) return `Nothing was written: ${bad} bad lines (beside ${counted}).\n`;
   return write ? `Written: ${counted}.\n` : `A dry run: ${counted}. --write writes.\n`;
 }
