@@ -4,32 +4,35 @@ import { to as copyTo } from 'pg-copy-streams';
 import { readBackup } from '../../functions/src/backup/backup-file';
 import { compareBackup } from '../../functions/src/backup/compare-backup';
 import { COPY_TEXTS } from '../../functions/src/backup/copy-texts';
+import { looksOfBackup, type Wanted } from '../../functions/src/backup/looks-of-backup';
 import { openTables } from '../../functions/src/backup/open-tables';
+import { isInDoubt } from '../../functions/src/backup/reconcile-backup';
 import { postgresConfig } from '../../functions/src/deploy/settings';
 import { questCompletions } from '../../functions/src/paths/quest-completions/quest-completions';
-import { isSameValue } from '../../functions/src/values/rtdb-value';
+import { instantOfMillis } from '../../functions/src/values/event-time';
 import { peakMb, type WorkerReport } from './worker-report';
 
 const [mode, file = ''] = process.argv.slice(2);
-const READ_AT = '2026-11-03T00:00:00.000000Z';
 
-/** Each key's value against its row's, as a reading compares them. */
+/** Each key's value and columns against its row's, as `mirror reconcile --backup` compares them. */
 async function compare(): Promise<number> {
   const tables = openTables(postgresConfig(process.env));
-  let agreeing = 0;
-  let others = 0;
-  for await (const part of compareBackup(readBackup(file, [questCompletions]), tables)) {
-    if (part.shard === null) continue;
-    for (const { leaf, row } of part.pairs) {
-      const parsed = questCompletions.parseValue(leaf?.value, null, READ_AT, false);
-      const agrees = row !== null && parsed.ok && isSameValue(parsed.state.payload, row.payload);
-      if (agrees) agreeing += 1;
-      else others += 1;
-    }
+  const takenAt = instantOfMillis(Date.now()) ?? '';
+  const scope = { takenAt, retentionDays: 0, shards: null, columnsDue: new Set<string>() };
+  let compared = 0;
+  const wanted: Wanted = {
+    isWanted(pair, state) {
+      compared += 1;
+      return isInDoubt(pair, state, scope);
+    },
+    wantsOdd: true,
+  };
+  const comparisons = compareBackup(readBackup(file, [questCompletions]), tables);
+  for await (const [look] of looksOfBackup(comparisons, wanted, scope)) {
+    throw new Error(`the stores differ: ${look?.shard}`);
   }
   await tables.close();
-  if (others > 0) throw new Error(`the stores differ: ${others} keys`);
-  return agreeing;
+  return compared;
 }
 
 /** Reads the file, and the table by the same statement, and does nothing with them. */

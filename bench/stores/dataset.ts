@@ -56,7 +56,10 @@ select
   'quest_' || quest,
   case person when 0 then 'u' else 'w' end || number,
   case person when 0 then 'w' else 'u' end || number,
-  timestamptz '2026-11-01 12:00Z',
+  case
+    when (n + quest) % 10 < 7 then timestamptz '2026-11-01 12:00Z'
+    else to_timestamp(1793534400) + make_interval(secs => n / 1000.0)
+  end,
   case
     when (n + quest) % 10 < 7 then 'true'::jsonb
     when (n + quest) % 10 < 9 then to_jsonb(1793534400000 + n)

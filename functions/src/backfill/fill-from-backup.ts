@@ -72,8 +72,8 @@ export async function backfillFromBackup(
 }
 
 const MISSING = {
-  isWanted: ({ leaf, row }: Pair, compared: () => ComparedKey) =>
-    leaf !== null && row === null && compared().state === 'missing_in_postgres',
+  isWanted: ({ leaf, row }: Pair, stateOf: () => ComparedKey['state']) =>
+    leaf !== null && row === null && stateOf() === 'missing_in_postgres',
   wantsOdd: false,
 };
 

@@ -1,7 +1,7 @@
 import type { MirroredPath } from '../paths/mirrored-path';
 import { isCanaryShard } from '../paths/quest-completions/canary-couple';
-import { type ComparedKey, type CompareOptions, compareKey } from '../readings/compare-key';
-import { keyId, refOfParts } from '../readings/key-parts';
+import { type ComparedKey, type CompareOptions, judgeKey } from '../readings/compare-key';
+import { keyId } from '../readings/key-parts';
 import { leafOfParts } from '../readings/look-at-shard';
 import type { PathComparison, PathEnd } from './compare-backup';
 import type { Pair } from './shard-pairs';
@@ -28,7 +28,7 @@ export interface BackupScope {
 
 /** Which keys are to be looked at, and whether odd places are. */
 export interface Wanted {
-  isWanted(pair: Pair, compared: () => ComparedKey): boolean;
+  isWanted(pair: Pair, stateOf: () => ComparedKey['state']): boolean;
   wantsOdd: boolean;
 }
 
@@ -75,7 +75,7 @@ function gathered(
   if (keys === 'all' || (wantsOdd && odd.length > 0)) return 'all';
   const options = { path, readAt: scope.takenAt, retentionDays: scope.retentionDays };
   for (const pair of pairs) {
-    if (!isWanted(pair, () => comparedPair(pair, options, scope))) continue;
+    if (!isWanted(pair, () => stateOfPair(pair, options, scope))) continue;
     const { parts } = pair.leaf ?? pair.row;
     keys.set(keyId(parts), parts);
     if (keys.size > MOST_KEYS) return 'all';
@@ -84,15 +84,13 @@ function gathered(
 }
 
 /** A pair as a reading of the backup's time would judge it. */
-function comparedPair(
+function stateOfPair(
   { leaf, row }: Pair,
   options: CompareOptions,
   { columnsDue }: BackupScope,
-): ComparedKey {
+): ComparedKey['state'] {
   const { path } = options;
-  const { parts } = leaf ?? row;
-  const at = { leaf: leafOfParts(path, parts), ref: refOfParts(path.ref, parts) };
-  const compared = compareKey(at, leaf && { ...at, raw: leaf.value }, row, options);
-  const isUntold = compared.state === 'column_mismatch' && columnsDue.has(path.name);
-  return isUntold ? { ...compared, state: 'agrees' } : compared;
+  const named = leafOfParts(path, (leaf ?? row).parts);
+  const { state } = judgeKey(named, leaf?.value ?? null, row, options);
+  return state === 'column_mismatch' && columnsDue.has(path.name) ? 'agrees' : state;
 }

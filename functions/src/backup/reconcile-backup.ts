@@ -69,7 +69,7 @@ export async function reconcileBackup(
   const reading: ReadingContext = { ...context, shardsOf: await countShards(context) };
   const counted = { ...scope, onShard: () => count(done, scope) };
   const wanted = {
-    isWanted: (pair: Pair, compared: () => ComparedKey) => isInDoubt(pair, compared, scope),
+    isWanted: (pair: Pair, stateOf: () => ComparedKey['state']) => isInDoubt(pair, stateOf, scope),
     wantsOdd: true,
   };
   await eachShard<LiveLook>(looksOfBackup(comparisons, wanted, counted), {
@@ -95,9 +95,14 @@ function count(done: BackupDone, { onShard }: BackupScope): void {
 }
 
 /** Whether the backup alone doesn't tell that both stores agree. */
-function isInDoubt({ row }: Pair, compared: () => ComparedKey, { takenAt }: BackupScope): boolean {
+export function isInDoubt(
+  { row }: Pair,
+  stateOf: () => ComparedKey['state'],
+  { takenAt }: Pick<BackupScope, 'takenAt'>,
+): boolean {
   if (row !== null && row.mirroredAt > takenAt) return true;
-  return !['none', 'agrees', 'retained'].includes(compared().state);
+  const state = stateOf();
+  return state !== 'agrees' && state !== 'none' && state !== 'retained';
 }
 
 async function lookLive(

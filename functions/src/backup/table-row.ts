@@ -16,25 +16,25 @@ export type RowColumns = readonly (readonly [name: string, type: string])[];
  * so all but the key is read when it is asked for.
  */
 export class TableRow implements Row {
-  readonly #rest: string;
+  #columns: JsonObject | null = null;
+  #instantText = '';
+  #instant: string | null = null;
 
   /**
    * @param parts the key, in the order of the primary key; the first is the shard
-   * @param rest the line after them
+   * @param fields what stands behind them
    */
   constructor(
     readonly parts: readonly string[],
-    rest: string,
+    private readonly fields: readonly string[],
     private readonly declared: RowColumns,
-  ) {
-    this.#rest = rest;
-  }
+  ) {}
 
   /** RTDB's value as `jsonb` keeps it; null on a tombstone. */
   get payload(): Json {
+    const text = this.#field(0);
     // What most leaves of some paths are.
-    if (this.#rest.startsWith('true\t')) return true;
-    const text = unescaped(this.#rest.slice(0, this.#rest.indexOf('\t')));
+    if (text === 'true') return true;
     return text === null ? null : JSON.parse(text);
   }
 
@@ -47,11 +47,11 @@ export class TableRow implements Row {
   }
 
   get eventTime(): string | null {
-    return instantOf(this.#field(3));
+    return this.#instantOf(this.#field(3));
   }
 
   get isTombstone(): boolean {
-    return this.#field(4) !== null;
+    return this.fields[4] !== NULL;
   }
 
   /** Normalized instant. */
@@ -60,14 +60,28 @@ export class TableRow implements Row {
   }
 
   get columns(): JsonObject {
-    const fields = this.#rest.split('\t').slice(ROW_COLUMNS.length);
-    return Object.fromEntries(
-      this.declared.map(([name, type], at) => [name, shownAs(type, unescaped(fields[at] ?? NULL))]),
-    );
+    if (this.#columns !== null) return this.#columns;
+    const columns: JsonObject = {};
+    let place = ROW_COLUMNS.length;
+    for (const [name, type] of this.declared) {
+      const text = this.#field(place++);
+      const isInstant = type === 'timestamp with time zone';
+      columns[name] = isInstant ? (this.#instantOf(text) ?? text) : shownAs(type, text);
+    }
+    this.#columns = columns;
+    return columns;
   }
 
-  #field(column: number): string | null {
-    return unescaped(this.#rest.split('\t')[column] ?? NULL);
+  #field(place: number): string | null {
+    return unescaped(this.fields[place] ?? NULL);
+  }
+
+  /** Many rows have one instant in several columns. */
+  #instantOf(text: string | null): string | null {
+    if (text !== null && text === this.#instantText) return this.#instant;
+    this.#instantText = text ?? '';
+    this.#instant = instantOf(text);
+    return this.#instant;
   }
 }
 
@@ -81,22 +95,15 @@ const NULL = '\\N';
  * @throws CopyFormatError where the line has other columns, or a null in its key
  */
 export function parseRow(line: string, keySize: number, declared: RowColumns = []): TableRow {
-  const parts: string[] = [];
-  let from = 0;
-  let rest = 0;
-  let columns = 1;
-  for (let tab = line.indexOf('\t'); tab !== -1; tab = line.indexOf('\t', from)) {
-    if (columns <= keySize) {
-      const part = line.slice(from, tab);
-      parts.push(part.includes('\\') ? keyPart(part) : part);
-      rest = tab + 1;
-    }
-    columns += 1;
-    from = tab + 1;
-  }
+  const fields = line.split('\t');
   const expected = keySize + ROW_COLUMNS.length + declared.length;
-  if (columns === expected) return new TableRow(parts, line.slice(rest), declared);
-  throw new CopyFormatError(`COPY sent ${columns} columns; expected ${expected}`);
+  if (fields.length !== expected) {
+    throw new CopyFormatError(`COPY sent ${fields.length} columns; expected ${expected}`);
+  }
+  const parts = fields.splice(0, keySize);
+  // Few need it.
+  const isEscaped = line.includes('\\');
+  return new TableRow(isEscaped ? parts.map(keyPart) : parts, fields, declared);
 }
 
 function keyPart(field: string): string {
@@ -133,15 +140,21 @@ function shownAs(type: string, text: string | null): Json {
       return text === 't';
     case 'jsonb':
       return JSON.parse(text);
-    case 'timestamp with time zone':
-      return instantOf(text) ?? text;
     default:
       return text;
   }
 }
 
+/** `2026-11-01 12:00:00`, and `.123456` behind it. */
+const [SECONDS_END, MICROS_END] = [19, 26];
+
 /** From what Postgres prints under `datestyle` ISO and in UTC: `2026-11-01 12:00:00.5+00`. */
 function instantOf(text: string | null): string | null {
   if (text === null || !text.endsWith('+00')) return null;
+  // Years of four digits need no look at what Postgres itself wrote.
+  if (text[4] === '-' && text[10] === ' ' && text.length <= MICROS_END + 3) {
+    const micros = text.slice(SECONDS_END + 1, -3);
+    return `${text.slice(0, 10)}T${text.slice(11, SECONDS_END)}.${micros.padEnd(6, '0')}Z`;
+  }
   return normalizeInstant(`${text.slice(0, -3)}Z`);
 }

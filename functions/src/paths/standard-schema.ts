@@ -25,7 +25,6 @@ interface Issue {
 export const OWN_VENDOR = 'quest-mirror';
 
 const NONE: InputIssue[] = [];
-const NO_ISSUES: readonly Issue[] = [];
 /** A document may have as many wrong fields as it has any; a few show what is wrong. */
 const MAX_ISSUES = 16;
 const MAX_TEXT_BYTES = 1_000;
@@ -39,7 +38,8 @@ export function issuesOf(schema: StandardSchema | undefined, value: Json): Input
   try {
     const result = schema['~standard'].validate(value);
     if (!isPromise(result)) {
-      const issues = (result.issues ?? NO_ISSUES).slice(0, MAX_ISSUES).map(asInputIssue);
+      if (result.issues === undefined) return NONE;
+      const issues = result.issues.slice(0, MAX_ISSUES).map(asInputIssue);
       if (schema['~standard'].vendor === OWN_VENDOR) return issues;
       return issues.map((issue) => ({ ...issue, mayQuote: true }));
     }

@@ -1,4 +1,5 @@
 import { isBeyondRetention, retentionBound } from '../mirror/claim';
+import type { ColumnType } from '../paths/columns';
 import type { Leaf, MirroredPath } from '../paths/mirrored-path';
 import { instantOfMillis, millisOf, normalizeInstant } from '../values/event-time';
 import type { InputIssue, Json, JsonObject } from '../values/json';
@@ -61,11 +62,25 @@ export function compareKey(
   row: Row | null,
   options: CompareOptions,
 ): ComparedKey {
+  return { ref, parts: leaf.parts, row, ...judgeKey(leaf, found?.raw ?? null, row, options) };
+}
+
+/**
+ * The same without what the key is called. Pure.
+ *
+ * @param raw what RTDB holds; null = nothing
+ */
+export function judgeKey(
+  leaf: Leaf,
+  raw: unknown,
+  row: Row | null,
+  options: CompareOptions,
+): Pick<ComparedKey, 'state' | 'rtdb' | 'refusals' | 'columns'> {
   const { path, readAt } = options;
-  const parsed = path.parseValue(found?.raw ?? null, leaf, row?.eventTime ?? readAt);
+  const parsed = path.parseValue(raw, leaf, row?.eventTime ?? readAt);
   const rtdb = parsed.ok ? parsed.state.payload : parsed.value;
   const refusals = parsed.ok ? [] : parsed.issues;
-  const base = { ref, parts: leaf.parts, rtdb, refusals, row, columns: {} };
+  const base = { rtdb, refusals, columns: NO_COLUMNS };
   const live = row !== null && !row.isTombstone ? row : null;
   if (rtdb === null) {
     return { ...base, state: live === null ? 'none' : stateWithoutLeaf(leaf, live, options) };
@@ -74,10 +89,12 @@ export function compareKey(
   if (!parsed.ok || !isSameValue(rtdb, canonicalValue(live.payload))) {
     return { ...base, state: 'value_mismatch' };
   }
-  const columns = differingColumns(found?.raw, leaf, parsed.state.columns, live, options);
-  const differs = Object.keys(columns).length > 0;
-  return { ...base, columns, state: differs ? 'column_mismatch' : 'agrees' };
+  const columns = differingColumns(raw, leaf, parsed.state.columns, live, options);
+  if (columns === null) return { ...base, state: 'agrees' };
+  return { ...base, columns, state: 'column_mismatch' };
 }
+
+const NO_COLUMNS: JsonObject = {};
 
 function stateWithoutLeaf(
   leaf: Leaf,
@@ -92,30 +109,36 @@ function stateWithoutLeaf(
   return row.origin === 'client' ? 'client_only' : 'missing_in_rtdb';
 }
 
-/** What the columns should show, where they don't. One that only an event's time tells is left out without it. */
+/**
+ * What the columns should show, where they don't; null = they all do. One that only an event's time tells is left
+ * out without it.
+ */
 function differingColumns(
   raw: unknown,
   leaf: Leaf,
   expected: JsonObject,
   row: Row,
   { path, readAt }: CompareOptions,
-): JsonObject {
-  const differing: JsonObject = {};
-  for (const [name, type] of Object.entries(path.columns)) {
+): JsonObject | null {
+  const differing: [name: string, wanted: Json][] = [];
+  const { columns } = row;
+  for (const name in path.columns) {
+    const type = path.columns[name] as ColumnType;
     const wanted = expected[name] ?? null;
-    if (!Object.hasOwn(row.columns, name)) continue;
-    if (!isSameColumn(type, wanted, row.columns[name] ?? null)) differing[name] = wanted;
+    const shown = columns[name] ?? null;
+    if (wanted === shown || !Object.hasOwn(columns, name)) continue;
+    if (!isSameColumn(type, wanted, shown)) differing.push([name, wanted]);
   }
-  if (row.origin === 'rtdb' || Object.keys(differing).length === 0) return differing;
+  if (differing.length === 0) return null;
+  if (row.origin === 'rtdb') return Object.fromEntries(differing);
   // Of another time, and one that a sane time of the value's own may lie beside.
   const earlier = instantOfMillis(millisOf(row.eventTime ?? readAt) - 1_000) ?? readAt;
   const elsewhere = path.parseValue(raw, leaf, earlier);
-  if (!elsewhere.ok) return {};
-  return Object.fromEntries(
-    Object.entries(differing).filter(([name, wanted]) =>
-      isSameValue(wanted, elsewhere.state.columns[name] ?? null),
-    ),
+  if (!elsewhere.ok) return null;
+  const sure = differing.filter(([name, wanted]) =>
+    isSameValue(wanted, elsewhere.state.columns[name] ?? null),
   );
+  return sure.length === 0 ? null : Object.fromEntries(sure);
 }
 
 function isSameColumn(type: string, wanted: Json, shown: Json): boolean {

@@ -222,7 +222,16 @@ function coverageOf({ member, kind, range, days, keys, wantsKeys }: MemberPlan):
   };
 }
 
-export function leafOfParts(path: MirroredPath, parts: readonly string[]): Leaf {
-  const names = stepsOf(path.ref).flatMap((step) => ('part' in step ? [step.part] : []));
-  return { parts, key: Object.fromEntries(names.map((name, place) => [name, parts[place] ?? ''])) };
+export function leafOfParts({ ref }: MirroredPath, parts: readonly string[]): Leaf {
+  const names =
+    PART_NAMES.get(ref) ?? stepsOf(ref).flatMap((step) => ('part' in step ? [step.part] : []));
+  PART_NAMES.set(ref, names);
+  const key: Record<string, string> = {};
+  for (let place = 0; place < names.length; place += 1) {
+    key[names[place] as string] = parts[place] ?? '';
+  }
+  return { parts, key };
 }
+
+/** Of a ref: a key of every row is made with them. */
+const PART_NAMES = new Map<string, readonly string[]>();

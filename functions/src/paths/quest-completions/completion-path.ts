@@ -74,7 +74,7 @@ function couplePath({ coupleId }: Pick<CompletionKey, 'coupleId'>): string {
 
 /** Whether a couple's id names the user: begins with the user's id, or ends with it. */
 export function isOfCouple(coupleId: string, userId: string): boolean {
-  return coupleId.startsWith(`${userId}_`) || coupleId.endsWith(`_${userId}`);
+  return beginsWith(coupleId, userId) || endsWith(coupleId, userId);
 }
 
 /**
@@ -86,8 +86,18 @@ export function isOfCouple(coupleId: string, userId: string): boolean {
  */
 export function partnerOf(coupleId: string, userId: string): string | null {
   if (userId === '') return null;
-  const fromFront = coupleId.startsWith(`${userId}_`) ? coupleId.slice(userId.length + 1) : '';
-  const fromEnd = coupleId.endsWith(`_${userId}`) ? coupleId.slice(0, -userId.length - 1) : '';
+  const fromFront = beginsWith(coupleId, userId) ? coupleId.slice(userId.length + 1) : '';
+  const fromEnd = endsWith(coupleId, userId) ? coupleId.slice(0, -userId.length - 1) : '';
   if (fromFront !== '' && fromEnd !== '') return userId <= fromFront ? fromFront : fromEnd;
   return fromFront || fromEnd || null;
+}
+
+// No text is made for it: a backup asks for every row.
+
+function beginsWith(coupleId: string, userId: string): boolean {
+  return coupleId[userId.length] === '_' && coupleId.startsWith(userId);
+}
+
+function endsWith(coupleId: string, userId: string): boolean {
+  return coupleId.at(-userId.length - 1) === '_' && coupleId.endsWith(userId);
 }
