@@ -3,6 +3,7 @@ import { canaryLeaf } from '../../functions/src/canary/canaries';
 import { clientSdk, closeSdks } from '../rtdb-standin/support/sdk';
 import { eventually } from '../support/eventually';
 import { blocksOf } from '../support/page';
+import { closedRules } from './support/closed-rules';
 import { CUT_OVER, Stage } from './support/stage';
 
 /** docs/cutting-over.md, played from its first step to its last; each test goes on where the one before ended. */
@@ -119,7 +120,7 @@ test('weeks before: the bridge keeps the own table as the copy is, and nobody no
 });
 
 test('1: with closed rules no phone writes, and each may read', async () => {
-  const closed = stage.rulesAfter(block('close'), 'closed.rules.json');
+  const closed = closedRules(stage.rulesOfThisRepository());
   expect(closed.match(/"\.write": [^f]/g)).toBeNull();
   const offline = phoneOf('bob1');
   const known = ref(offline, leafOf('bob1', 'quest_late', 'ann1_bob1'));

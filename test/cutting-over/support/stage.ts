@@ -1,6 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { QueryResultRow } from 'pg';
 import { applyMigrations } from '../../../functions/src/cli/migrate/apply-migrations';
@@ -71,18 +69,6 @@ export class Stage {
   async deployRules(text: string): Promise<void> {
     const call = { method: 'PUT', headers: OWNER, text };
     expect(await rest(this.standin, '/.settings/rules.json', call)).toMatchObject({ status: 200 });
-  }
-
-  /** What a line for the shell makes of this repository's rules, as a person runs it. */
-  rulesAfter(line: string, file: string): string {
-    const folder = mkdtempSync(join(tmpdir(), 'quest-mirror-rules-'));
-    try {
-      cpSync(join(ROOT, 'database.rules.json'), join(folder, 'database.rules.json'));
-      execFileSync('bash', ['-euc', line], { cwd: folder });
-      return readFileSync(join(folder, file), 'utf8');
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
   }
 
   /** As the owner, who is no superuser; `psql`'s variables are filled in. */
