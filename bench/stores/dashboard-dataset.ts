@@ -184,12 +184,6 @@ insert into mirror.hourly_arrivals (
 select path, hour, 39000, 2000, 800, 0, 0, 35, 110, 160, 900, hour + interval '2 hours' from hours
 `;
 
-/** Mirroring was off for an hour, until a minute ago: of no full reading that is older anything is known. */
-export const BEGIN_GAP = `
-insert into mirror.coverage (from_at, to_at, reason)
-values (now() - interval '61 minutes', now() - interval '1 minute', 'flag_off')
-`;
-
 export const SEED_COVERAGE = `
 insert into mirror.coverage (from_at, to_at, reason)
 select now() - make_interval(hours => n * 24), now() - make_interval(hours => n * 24 - 1), 'outage'
