@@ -4927,38 +4927,58 @@ AS $function$
 declare
   asked_at constant timestamptz := clock_timestamp();
 begin
-  if wanted_shards is not null then
-    insert into mirror.readings as r (path, shard, made_due_at)
-    select p.path, wanted.shard, asked_at
-    from mirror.paths as p
-    cross join (select distinct shard from unnest(wanted_shards) as given (shard)) as wanted
-    where p.path = any (wanted_paths)
-    order by p.path, wanted.shard collate "C"
-    on conflict (path, shard) do update
-    set
-      due_at = least(r.due_at, asked_at),
-      made_due_at = asked_at,
-      is_full_due = r.is_full_due or in_full;
-    return asked_at;
-  end if;
-  with held as materialized (
-    select r.path, r.shard
-    from mirror.readings as r
-    where r.path = any (wanted_paths)
-    order by r.path, r.shard
-    for update
-  )
-  update mirror.readings as r
+  insert into mirror.readings as r (path, shard, made_due_at)
+  select p.path, wanted.shard, asked_at
+  from mirror.paths as p
+  cross join (select distinct shard from unnest(wanted_shards) as given (shard)) as wanted
+  where p.path = any (wanted_paths)
+  order by p.path, wanted.shard collate "C"
+  on conflict (path, shard) do update
   set
     due_at = least(r.due_at, asked_at),
     made_due_at = asked_at,
-    is_full_due = r.is_full_due or in_full
-  from held
-  where (r.path, r.shard) = (held.path, held.shard);
+    is_full_due = r.is_full_due or in_full;
   return asked_at;
 end
 $function$;
 grant execute on function mirror.make_due(text[],text[],boolean) to quest_mirror_writer;
+
+CREATE OR REPLACE FUNCTION mirror.make_page_due(wanted_path text, in_full boolean, asked_at timestamp with time zone, read_before timestamp with time zone, after_shard text, most integer)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
+AS $function$
+declare
+  page constant text[] := array(
+    select r.shard
+    from mirror.readings as r
+    where r.path = wanted_path and (after_shard is null or r.shard > after_shard)
+    order by r.shard
+    limit most
+  );
+begin
+  with held as materialized (
+    select r.shard
+    from mirror.readings as r
+    where r.path = wanted_path
+      and r.shard = any (page)
+      and (read_before is null or coalesce(r.full_at, '-infinity') < read_before)
+    order by r.shard
+    for update
+  )
+  update mirror.readings as r
+  set
+    is_full_due = r.is_full_due or in_full,
+    made_due_at = asked_at,
+    due_at = least(r.due_at, asked_at)
+  from held
+  where r.path = wanted_path and r.shard = held.shard;
+  return page[most];
+end
+$function$;
+grant execute on function mirror.make_page_due(text,boolean,timestamp with time zone,timestamp with time zone,text,integer) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.mentions_of(ids text[])
  RETURNS text
@@ -5231,39 +5251,19 @@ CREATE OR REPLACE FUNCTION mirror.note_gap(noted_path text, gap_end timestamp wi
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
- SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
-  page text[];
+  last_shard text;
 begin
   insert into mirror.listings (path) values (noted_path) on conflict do nothing;
   perform from mirror.listings as l where l.path = noted_path for update;
-  page := array(
-    select r.shard
-    from mirror.readings as r
-    where r.path = noted_path and (after_shard is null or r.shard > after_shard)
-    order by r.shard
-    limit most
+  last_shard := mirror.make_page_due(
+    noted_path, true, clock_timestamp(), gap_end, after_shard, most
   );
-  with held as materialized (
-    select r.shard
-    from mirror.readings as r
-    where r.path = noted_path and r.shard = any (page) and coalesce(r.full_at, '-infinity') < gap_end
-    order by r.shard
-    for update
-  )
-  update mirror.readings as r
-  set
-    is_full_due = true,
-    made_due_at = clock_timestamp(),
-    due_at = least(r.due_at, clock_timestamp())
-  from held
-  where r.path = noted_path and r.shard = held.shard;
-  if cardinality(page) = most then
-    return page[most];
+  if last_shard is null then
+    update mirror.listings as l set gap_at = greatest(l.gap_at, gap_end) where l.path = noted_path;
   end if;
-  update mirror.listings as l set gap_at = greatest(l.gap_at, gap_end) where l.path = noted_path;
-  return null;
+  return last_shard;
 end
 $function$;
 grant execute on function mirror.note_gap(text,timestamp with time zone,text,integer) to quest_mirror_writer;
@@ -5354,80 +5354,97 @@ end
 $function$;
 grant execute on function mirror.note_rows(text,text,text,integer,timestamp with time zone,interval) to quest_mirror_writer;
 
-CREATE OR REPLACE FUNCTION mirror.note_touched(touched_path text, canary_shard text, least_between interval)
- RETURNS bigint
+CREATE OR REPLACE FUNCTION mirror.note_touched(touched_path text, canary_shard text, least_between interval, most integer, after_at timestamp with time zone, began_at timestamp with time zone)
+ RETURNS TABLE(last_at timestamp with time zone, look_began_at timestamp with time zone)
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_custom_plan'
 AS $function$
 declare
   declared mirror.paths;
   -- What was written before, but committed after the last look, is found by looking a little further back.
   overlap constant interval := '2 minutes';
-  looked_at constant timestamptz := clock_timestamp();
+  noted_at constant timestamptz := clock_timestamp();
   since timestamptz;
-  touched bigint;
 begin
+  look_began_at := coalesce(began_at, noted_at);
   select p.* into strict declared from mirror.paths as p where p.path = touched_path;
   insert into mirror.listings (path) values (touched_path) on conflict do nothing;
-  select l.touched_to into since from mirror.listings as l where l.path = touched_path for update;
+  select coalesce(after_at, l.touched_to - overlap) into since
+  from mirror.listings as l
+  where l.path = touched_path
+  for update;
   execute format(
-    'insert into mirror.readings as r (path, shard)
-     select $1, moved.shard
+    'select case when count(*) = $3 then max(page.at) end
      from (
-       select q.%1$I as shard from %2$s as q where q.mirrored_at > $2
-       union
-       select d.shard from mirror.direct_writes as d
+       select q.mirrored_at as at from %s as q where q.mirrored_at > $2
+       union all
+       select d.written_at
+       from mirror.direct_writes as d
        where d.path = $1 and d.shard is not null and d.written_at > $2
+       order by 1
+       limit $3
+     ) as page',
+    declared.relation
+  ) into last_at using touched_path, since, most;
+  execute format(
+    'insert into mirror.readings as r (path, shard, made_due_at)
+     select $1, moved.shard, case when bool_or(moved.is_refused) then $5 end
+     from (
+       select q.%1$I as shard, false as is_refused from %2$s as q
+       where q.mirrored_at > $2 and q.mirrored_at <= $6
+       union
+       select d.shard, false from mirror.direct_writes as d
+       where d.path = $1 and d.shard is not null and d.written_at > $2 and d.written_at <= $6
+       union
+       -- What the trigger refused may lie at a place that only a full reading looks at. All of it with the first page.
+       select refused.shard, true
+       from (
+         select log.shard, max(log.first_seen_at) as at
+         from mirror.divergence_log as log
+         where $7
+           and log.path = $1
+           and log.kind in (''invalid_payload'', ''write_rejected'')
+           and log.resolved_at is null
+           and log.written_before is null
+           and log.detected_by = ''trigger''
+           and log.first_seen_at > $2
+         group by log.shard
+       ) as refused
+       left join mirror.readings as known on (known.path, known.shard) = ($1, refused.shard)
+       where coalesce(known.full_at, ''-infinity'') < refused.at
      ) as moved
      where moved.shard <> $3
+     group by moved.shard
      order by moved.shard
      on conflict (path, shard) do update
      set
+       is_full_due = r.is_full_due or excluded.made_due_at is not null,
        due_at = least(
          r.due_at,
          greatest(coalesce(greatest(r.touched_at, r.read_at), ''-infinity'') + $4, $5)
        ),
        made_due_at = case
-         when coalesce(r.taken_until, ''-infinity'') > $5 then r.made_due_at else $5
+         when excluded.made_due_at is null and coalesce(r.taken_until, ''-infinity'') > $5
+         then r.made_due_at
+         else $5
        end,
        moved_at = case when coalesce(r.taken_until, ''-infinity'') > $5 then $5 else r.moved_at end
-     where coalesce(r.taken_until, ''-infinity'') > $5
+     where excluded.made_due_at is not null
+       or coalesce(r.taken_until, ''-infinity'') > $5
        or r.due_at > greatest(coalesce(greatest(r.touched_at, r.read_at), ''-infinity'') + $4, $5)',
     declared.key_columns[1], declared.relation
-  ) using touched_path, since - overlap, canary_shard, least_between, looked_at;
-  get diagnostics touched = row_count;
-  -- What the trigger refused may lie at a place that only a full reading looks at.
-  insert into mirror.readings as r (path, shard)
-  select touched_path, refused.shard
-  from (
-    select log.shard, max(log.first_seen_at) as at
-    from mirror.divergence_log as log
-    where log.path = touched_path
-      and log.kind in ('invalid_payload', 'write_rejected')
-      and log.resolved_at is null
-      and log.written_before is null
-      and log.detected_by = 'trigger'
-      and log.first_seen_at > since - overlap
-      and log.shard <> canary_shard
-    group by log.shard
-  ) as refused
-  left join mirror.readings as known on (known.path, known.shard) = (touched_path, refused.shard)
-  where coalesce(known.full_at, '-infinity') < refused.at
-  order by refused.shard
-  on conflict (path, shard) do update
-  set
-    is_full_due = true,
-    due_at = least(
-      r.due_at,
-      greatest(coalesce(greatest(r.touched_at, r.read_at), '-infinity') + least_between, looked_at)
-    ),
-    made_due_at = looked_at;
-  update mirror.listings as l set touched_to = looked_at where l.path = touched_path;
-  return touched;
+  ) using touched_path, since, canary_shard, least_between, noted_at, coalesce(last_at, 'infinity'),
+    after_at is null;
+  -- Not beyond the first page's beginning: what was committed since may be older than this page.
+  update mirror.listings as l
+  set touched_to = least(coalesce(last_at, look_began_at), look_began_at)
+  where l.path = touched_path;
+  return next;
 end
 $function$;
-grant execute on function mirror.note_touched(text,text,interval) to quest_mirror_writer;
+grant execute on function mirror.note_touched(text,text,interval,integer,timestamp with time zone,timestamp with time zone) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.other_parts(declared mirror.paths, pattern text)
  RETURNS text

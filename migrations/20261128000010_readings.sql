@@ -217,7 +217,7 @@ begin
 end
 $$;
 
--- Makes shards due now: of these paths all, or these shards; in full, if that is asked. Answers the database's clock.
+-- Makes these shards of these paths due now; in full, if that is asked. Answers the database's clock.
 create function mirror.make_due(wanted_paths text[], wanted_shards text[], in_full boolean)
 returns timestamptz
 language plpgsql
@@ -227,35 +227,65 @@ as $$
 declare
   asked_at constant timestamptz := clock_timestamp();
 begin
-  if wanted_shards is not null then
-    insert into mirror.readings as r (path, shard, made_due_at)
-    select p.path, wanted.shard, asked_at
-    from mirror.paths as p
-    cross join (select distinct shard from unnest(wanted_shards) as given (shard)) as wanted
-    where p.path = any (wanted_paths)
-    order by p.path, wanted.shard collate "C"
-    on conflict (path, shard) do update
-    set
-      due_at = least(r.due_at, asked_at),
-      made_due_at = asked_at,
-      is_full_due = r.is_full_due or in_full;
-    return asked_at;
-  end if;
-  with held as materialized (
-    select r.path, r.shard
+  insert into mirror.readings as r (path, shard, made_due_at)
+  select p.path, wanted.shard, asked_at
+  from mirror.paths as p
+  cross join (select distinct shard from unnest(wanted_shards) as given (shard)) as wanted
+  where p.path = any (wanted_paths)
+  order by p.path, wanted.shard collate "C"
+  on conflict (path, shard) do update
+  set
+    due_at = least(r.due_at, asked_at),
+    made_due_at = asked_at,
+    is_full_due = r.is_full_due or in_full;
+  return asked_at;
+end
+$$;
+
+-- Makes all shards of a path due, as somebody asked at `asked_at`: `most` of them behind `after_shard`, as a statement
+-- has little time. Answers the last one; null = that was all.
+--   read_before  only those that were last read in full before; null = all
+create function mirror.make_page_due(
+  wanted_path text,
+  in_full boolean,
+  asked_at timestamptz,
+  read_before timestamptz,
+  after_shard text,
+  most integer
+)
+returns text
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+-- A plan for any limit would sort all that is there.
+set plan_cache_mode = force_custom_plan
+as $$
+declare
+  page constant text[] := array(
+    select r.shard
     from mirror.readings as r
-    where r.path = any (wanted_paths)
-    order by r.path, r.shard
+    where r.path = wanted_path and (after_shard is null or r.shard > after_shard)
+    order by r.shard
+    limit most
+  );
+begin
+  with held as materialized (
+    select r.shard
+    from mirror.readings as r
+    where r.path = wanted_path
+      and r.shard = any (page)
+      and (read_before is null or coalesce(r.full_at, '-infinity') < read_before)
+    order by r.shard
     for update
   )
   update mirror.readings as r
   set
-    due_at = least(r.due_at, asked_at),
+    is_full_due = r.is_full_due or in_full,
     made_due_at = asked_at,
-    is_full_due = r.is_full_due or in_full
+    due_at = least(r.due_at, asked_at)
   from held
-  where (r.path, r.shard) = (held.path, held.shard);
-  return asked_at;
+  where r.path = wanted_path and r.shard = held.shard;
+  return page[most];
 end
 $$;
 
@@ -284,77 +314,104 @@ $$;
 -- Makes due the shards of which a row or a direct write says that something was written since the last
 -- time: within the hour, once an hour at most. A shard that is not known yet is due at once. Of one that a worker
 -- has, its reading counts as this hour's, and may have missed the row: it is wanted again an hour later.
-create function mirror.note_touched(touched_path text, canary_shard text, least_between interval)
-returns bigint
+-- A page of what was written, by when: about `most` rows behind `after_at`, as a statement has little time; null = the
+-- first page. Answers up to when it came, null = that was all, and when the first page began, for the next.
+create function mirror.note_touched(
+  touched_path text,
+  canary_shard text,
+  least_between interval,
+  most integer,
+  after_at timestamptz,
+  began_at timestamptz
+)
+returns table (last_at timestamptz, look_began_at timestamptz)
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- A plan for any limit would sort all that is there.
+set plan_cache_mode = force_custom_plan
 as $$
 declare
   declared mirror.paths;
   -- What was written before, but committed after the last look, is found by looking a little further back.
   overlap constant interval := '2 minutes';
-  looked_at constant timestamptz := clock_timestamp();
+  noted_at constant timestamptz := clock_timestamp();
   since timestamptz;
-  touched bigint;
 begin
+  look_began_at := coalesce(began_at, noted_at);
   select p.* into strict declared from mirror.paths as p where p.path = touched_path;
   insert into mirror.listings (path) values (touched_path) on conflict do nothing;
-  select l.touched_to into since from mirror.listings as l where l.path = touched_path for update;
+  select coalesce(after_at, l.touched_to - overlap) into since
+  from mirror.listings as l
+  where l.path = touched_path
+  for update;
   execute format(
-    'insert into mirror.readings as r (path, shard)
-     select $1, moved.shard
+    'select case when count(*) = $3 then max(page.at) end
      from (
-       select q.%1$I as shard from %2$s as q where q.mirrored_at > $2
-       union
-       select d.shard from mirror.direct_writes as d
+       select q.mirrored_at as at from %s as q where q.mirrored_at > $2
+       union all
+       select d.written_at
+       from mirror.direct_writes as d
        where d.path = $1 and d.shard is not null and d.written_at > $2
+       order by 1
+       limit $3
+     ) as page',
+    declared.relation
+  ) into last_at using touched_path, since, most;
+  execute format(
+    'insert into mirror.readings as r (path, shard, made_due_at)
+     select $1, moved.shard, case when bool_or(moved.is_refused) then $5 end
+     from (
+       select q.%1$I as shard, false as is_refused from %2$s as q
+       where q.mirrored_at > $2 and q.mirrored_at <= $6
+       union
+       select d.shard, false from mirror.direct_writes as d
+       where d.path = $1 and d.shard is not null and d.written_at > $2 and d.written_at <= $6
+       union
+       -- What the trigger refused may lie at a place that only a full reading looks at. All of it with the first page.
+       select refused.shard, true
+       from (
+         select log.shard, max(log.first_seen_at) as at
+         from mirror.divergence_log as log
+         where $7
+           and log.path = $1
+           and log.kind in (''invalid_payload'', ''write_rejected'')
+           and log.resolved_at is null
+           and log.written_before is null
+           and log.detected_by = ''trigger''
+           and log.first_seen_at > $2
+         group by log.shard
+       ) as refused
+       left join mirror.readings as known on (known.path, known.shard) = ($1, refused.shard)
+       where coalesce(known.full_at, ''-infinity'') < refused.at
      ) as moved
      where moved.shard <> $3
+     group by moved.shard
      order by moved.shard
      on conflict (path, shard) do update
      set
+       is_full_due = r.is_full_due or excluded.made_due_at is not null,
        due_at = least(
          r.due_at,
          greatest(coalesce(greatest(r.touched_at, r.read_at), ''-infinity'') + $4, $5)
        ),
        made_due_at = case
-         when coalesce(r.taken_until, ''-infinity'') > $5 then r.made_due_at else $5
+         when excluded.made_due_at is null and coalesce(r.taken_until, ''-infinity'') > $5
+         then r.made_due_at
+         else $5
        end,
        moved_at = case when coalesce(r.taken_until, ''-infinity'') > $5 then $5 else r.moved_at end
-     where coalesce(r.taken_until, ''-infinity'') > $5
+     where excluded.made_due_at is not null
+       or coalesce(r.taken_until, ''-infinity'') > $5
        or r.due_at > greatest(coalesce(greatest(r.touched_at, r.read_at), ''-infinity'') + $4, $5)',
     declared.key_columns[1], declared.relation
-  ) using touched_path, since - overlap, canary_shard, least_between, looked_at;
-  get diagnostics touched = row_count;
-  -- What the trigger refused may lie at a place that only a full reading looks at.
-  insert into mirror.readings as r (path, shard)
-  select touched_path, refused.shard
-  from (
-    select log.shard, max(log.first_seen_at) as at
-    from mirror.divergence_log as log
-    where log.path = touched_path
-      and log.kind in ('invalid_payload', 'write_rejected')
-      and log.resolved_at is null
-      and log.written_before is null
-      and log.detected_by = 'trigger'
-      and log.first_seen_at > since - overlap
-      and log.shard <> canary_shard
-    group by log.shard
-  ) as refused
-  left join mirror.readings as known on (known.path, known.shard) = (touched_path, refused.shard)
-  where coalesce(known.full_at, '-infinity') < refused.at
-  order by refused.shard
-  on conflict (path, shard) do update
-  set
-    is_full_due = true,
-    due_at = least(
-      r.due_at,
-      greatest(coalesce(greatest(r.touched_at, r.read_at), '-infinity') + least_between, looked_at)
-    ),
-    made_due_at = looked_at;
-  update mirror.listings as l set touched_to = looked_at where l.path = touched_path;
-  return touched;
+  ) using touched_path, since, canary_shard, least_between, noted_at, coalesce(last_at, 'infinity'),
+    after_at is null;
+  -- Not beyond the first page's beginning: what was committed since may be older than this page.
+  update mirror.listings as l
+  set touched_to = least(coalesce(last_at, look_began_at), look_began_at)
+  where l.path = touched_path;
+  return next;
 end
 $$;
 
@@ -533,47 +590,25 @@ as $$
   )
 $$;
 
--- Makes all shards due in full, once, after a gap: `most` of them behind `after_shard`, as a statement has little
--- time. Answers the last one; null = that was all.
+-- Makes all shards due in full, once, after a gap, by pages. Answers the last shard of the page; null = that was all.
 create function mirror.note_gap(noted_path text, gap_end timestamptz, after_shard text, most integer)
 returns text
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- A plan for any limit would sort all that is there.
-set plan_cache_mode = force_custom_plan
 as $$
 declare
-  page text[];
+  last_shard text;
 begin
   insert into mirror.listings (path) values (noted_path) on conflict do nothing;
   perform from mirror.listings as l where l.path = noted_path for update;
-  page := array(
-    select r.shard
-    from mirror.readings as r
-    where r.path = noted_path and (after_shard is null or r.shard > after_shard)
-    order by r.shard
-    limit most
+  last_shard := mirror.make_page_due(
+    noted_path, true, clock_timestamp(), gap_end, after_shard, most
   );
-  with held as materialized (
-    select r.shard
-    from mirror.readings as r
-    where r.path = noted_path and r.shard = any (page) and coalesce(r.full_at, '-infinity') < gap_end
-    order by r.shard
-    for update
-  )
-  update mirror.readings as r
-  set
-    is_full_due = true,
-    made_due_at = clock_timestamp(),
-    due_at = least(r.due_at, clock_timestamp())
-  from held
-  where r.path = noted_path and r.shard = held.shard;
-  if cardinality(page) = most then
-    return page[most];
+  if last_shard is null then
+    update mirror.listings as l set gap_at = greatest(l.gap_at, gap_end) where l.path = noted_path;
   end if;
-  update mirror.listings as l set gap_at = greatest(l.gap_at, gap_end) where l.path = noted_path;
-  return null;
+  return last_shard;
 end
 $$;
 
@@ -1129,7 +1164,7 @@ begin
     from pg_catalog.pg_proc as p
     where p.pronamespace = 'mirror'::regnamespace
       and p.proname in (
-        'truncated_at', 'take_due', 'make_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed',
+        'truncated_at', 'take_due', 'make_due', 'make_page_due', 'give_back', 'note_touched', 'begin_listing', 'note_listed',
         'end_listing', 'note_rows', 'ended_gap', 'note_gap', 'note_first_pass', 'note_backup', 'begin_reading',
         'rows_of', 'log_reading', 'set_reading', 'fail_reading', 'touched_hours'
       )

@@ -36,8 +36,9 @@ const CALLS = [
 const READINGS = [
   `select mirror.take_due(1, '1s', '{}', null, null)`,
   `select mirror.make_due('{quest_completions}', null, true)`,
+  `select mirror.make_page_due('quest_completions', true, now(), null, null, 1)`,
   `select mirror.give_back('{quest_completions}', '{a_b}')`,
-  `select mirror.note_touched('quest_completions', 'c', '1h')`,
+  `select mirror.note_touched('quest_completions', 'c', '1h', 1, null, null)`,
   `select mirror.begin_listing('{quest_completions}', '1h')`,
   `select mirror.note_listed('quest_completions', now(), '{a_b}', null, '1h')`,
   `select mirror.end_listing('quest_completions', now())`,
@@ -187,6 +188,7 @@ describe('nothing was left open', () => {
         'give_back',
         'log_reading',
         'make_due',
+        'make_page_due',
       ],
       ...[
         'note_backup',
@@ -285,7 +287,7 @@ test('names in what is told are values, not SQL', async () => {
       ...['quest_completions', evil, evil, '1h'],
     ]);
     await client.query('savepoint before');
-    const noPath = client.query(`select mirror.note_touched($1, 'c', '1h')`, [evil]);
+    const noPath = client.query(`select mirror.note_touched($1, 'c', '1h', 1, null, null)`, [evil]);
     await expect(noPath).rejects.toMatchObject({ code: 'P0002' });
     await client.query('rollback to before');
     expect((await client.query('select from rtdb.quest_completions')).rows).toHaveLength(4);

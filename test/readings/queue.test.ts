@@ -61,7 +61,7 @@ const STATEMENTS: [string, (shards: string[], random: () => number) => unknown[]
     'select mirror.give_back(array_fill($1::text, array[cardinality($2::text[])]), $2)',
     (some) => [PATH, some],
   ],
-  [`select mirror.note_touched($1, 'canary', interval '0')`, () => [PATH]],
+  [`select mirror.note_touched($1, 'canary', interval '0', 15, null, null)`, () => [PATH]],
   [
     `select mirror.note_listed($1, clock_timestamp(), $2, 'z', interval '0')`,
     (some) => [PATH, some],
@@ -72,7 +72,7 @@ const STATEMENTS: [string, (shards: string[], random: () => number) => unknown[]
   ],
   ['select mirror.note_gap($1, clock_timestamp(), null, 1000)', () => [PATH]],
   [`select mirror.make_due(array[$1, 'daily_quests'], $2, true)`, (some) => [PATH, some]],
-  [`select mirror.make_due(array[$1], null, false)`, () => [PATH]],
+  [`select mirror.make_page_due($1, false, clock_timestamp(), null, null, 1000)`, () => [PATH]],
   [`select mirror.begin_listing(array['daily_quests', $1], interval '0')`, () => [PATH]],
   ['select mirror.end_listing($1, clock_timestamp())', () => [PATH]],
   ['select mirror.note_first_pass($1)', () => [PATH]],
@@ -182,7 +182,10 @@ test('a shard of which a row moved while a worker had it is wanted again an hour
   );
   expect((await taken()).sort()).toEqual(['a_0', 'a_1']);
   const [begun] = await database.query<{ at: string }>('select clock_timestamp()::text as at');
-  await database.query(`select mirror.note_touched($1, 'canary', interval '1 hour')`, [PATH]);
+  await database.query(
+    `select mirror.note_touched($1, 'canary', interval '1 hour', 1000, null, null)`,
+    [PATH],
+  );
   const set = `select mirror.set_reading(jsonb_build_object(
     'path', $1::text, 'shard', $2::text, 'kind', 'full', 'is_full_due', false, 'is_gone', false,
     'began_at', $3::timestamptz, 'read_at', $3::timestamptz, 'due_at', $3::timestamptz + interval '20 hours',
@@ -254,4 +257,65 @@ test('the first pass is over once all is read that its listing showed, however l
   expect(await isOver()).toBe(false);
   await database.query(`update mirror.readings set full_at = now() where shard = 'a_9'`);
   expect(await isOver()).toBe(true);
+});
+
+test('rows that moved are noted by pages, and a worker that ends amid them leaves the rest to the next', async () => {
+  await database.query(
+    `with writer as materialized (select set_config('mirror.writer', 'on', true)),
+     listing as (
+       insert into mirror.listings (path, touched_to) values ($1, now() - interval '1 hour')
+     )
+     update rtdb.quest_completions as q
+     set mirrored_at = now() - interval '1 minute' + interval '1 ms' * substr(q.couple_id, 3)::integer
+     from writer`,
+    [PATH],
+  );
+  const page = async (after: string | null, began: string | null) =>
+    (
+      await database.query<{ last_at: string | null; look_began_at: string }>(
+        `select last_at::text, look_began_at::text
+         from mirror.note_touched($1, 'canary', interval '1 hour', 15, $2, $3)`,
+        [PATH, after, began],
+      )
+    )[0];
+  const known = async () =>
+    (await database.query('select from mirror.readings where path = $1', [PATH])).length;
+  const first = await page(null, null);
+  expect(await known()).toBe(15);
+  // Two minutes back from where the first one came to.
+  const second = await page(null, null);
+  expect(second?.last_at).toEqual(first?.last_at);
+  let next = second;
+  for (const count of [30, 40]) {
+    next = await page(next?.last_at ?? null, next?.look_began_at ?? null);
+    expect(await known()).toBe(count);
+  }
+  expect(next?.last_at).toBeNull();
+  const [listing] = await database.query<{ is_begun: boolean }>(
+    `select touched_to = $2::timestamptz as is_begun from mirror.listings where path = $1`,
+    [PATH, second?.look_began_at],
+  );
+  expect(listing?.is_begun).toBe(true);
+});
+
+test('of all shards a page at a time is made due', async () => {
+  await database.query(
+    `insert into mirror.readings (path, shard, due_at, is_full_due)
+     select $1, shard, now() + interval '1 hour', false from unnest($2::text[]) as shard`,
+    [PATH, SHARDS],
+  );
+  const pages: number[] = [];
+  let after: string | null = null;
+  do {
+    const [row]: { last_shard: string | null }[] = await database.query(
+      `select mirror.make_page_due($1, true, clock_timestamp(), null, $2, 16) as last_shard`,
+      [PATH, after],
+    );
+    after = row?.last_shard ?? null;
+    const due = await database.query(
+      'select from mirror.readings where due_at <= clock_timestamp() and is_full_due',
+    );
+    pages.push(due.length);
+  } while (after !== null);
+  expect(pages).toEqual([16, 32, 40]);
 });

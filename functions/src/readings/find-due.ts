@@ -25,6 +25,8 @@ export interface FindDueContext {
 /** Shards that are noted with one statement. */
 const PAGE = 1_000;
 const GAP_PAGE = 10_000;
+/** Rows that moved: a backfill moves millions. */
+const TOUCHED_PAGE = 10_000;
 
 const ENDED_GAP = query({
   text: `
@@ -42,9 +44,21 @@ const NOTE_GAP = query({
 });
 
 const NOTE_TOUCHED = query({
-  text: 'select mirror.note_touched($1, $2, make_interval(secs => $3))',
-  params: { path: 'text', canary: 'text', leastBetweenS: 'double precision' },
-  row: {},
+  text: `
+select
+  to_char(last_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as last_at,
+  to_char(look_began_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as began_at
+from mirror.note_touched($1, $2, make_interval(secs => $3), $4, $5, $6)
+`,
+  params: {
+    path: 'text',
+    canary: 'text',
+    leastBetweenS: 'double precision',
+    most: 'integer',
+    afterAt: 'timestamptz?',
+    beganAt: 'timestamptz?',
+  },
+  row: { lastAt: z.string().nullable(), beganAt: z.string() },
 });
 
 const BEGIN_LISTING = query({
@@ -118,11 +132,9 @@ export interface Unlisted {
  * list is told to `onFailure`, and keeps no other from it. Rejects where Postgres is away.
  */
 export async function findDue(context: FindDueContext): Promise<Unlisted> {
-  const { statements, times } = context;
   for (const { name } of context.paths) {
     await noteGap(name, context);
-    const leastBetweenS = times.touchedEveryMs / 1_000;
-    await NOTE_TOUCHED.run(statements, { path: name, canary: CANARY_COUPLE, leastBetweenS });
+    await noteTouched(name, context);
   }
   const shardsOf = await countShards(context);
   const failures: { node: string; error: unknown }[] = [];
@@ -182,6 +194,16 @@ async function noteGap(path: string, { statements }: FindDueContext): Promise<vo
     const { lastShard }: { lastShard: string | null } = await NOTE_GAP.one(statements, page);
     afterShard = lastShard;
   } while (afterShard !== null);
+}
+
+async function noteTouched(path: string, context: FindDueContext): Promise<void> {
+  const { statements, times, isOver } = context;
+  const asked = { path, canary: CANARY_COUPLE, leastBetweenS: times.touchedEveryMs / 1_000 };
+  let page: { lastAt: string | null; beganAt: string | null } = { lastAt: null, beganAt: null };
+  do {
+    const next = { ...asked, most: TOUCHED_PAGE, afterAt: page.lastAt, beganAt: page.beganAt };
+    page = await NOTE_TOUCHED.one(statements, next);
+  } while (page.lastAt !== null && !isOver());
 }
 
 async function noteRows(

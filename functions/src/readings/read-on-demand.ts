@@ -22,9 +22,24 @@ select to_char(
   mirror.make_due($1, $2, $3) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 ) as asked_at
 `,
-  params: { paths: 'text[]', shards: 'text[]?', isFull: 'boolean' },
+  params: { paths: 'text[]', shards: 'text[]', isFull: 'boolean' },
   row: { askedAt: z.string() },
 });
+
+const MAKE_PAGE_DUE = query({
+  text: 'select mirror.make_page_due($1, $2, $3, null, $4, $5) as last_shard',
+  params: {
+    path: 'text',
+    isFull: 'boolean',
+    askedAt: 'timestamptz',
+    afterShard: 'text?',
+    most: 'integer',
+  },
+  row: { lastShard: z.string().nullable() },
+});
+
+/** Shards that are made due with one statement. */
+const PAGE = 10_000;
 
 const FORGET_LISTING = query({
   text: "select mirror.begin_listing($1, interval '0')",
@@ -61,7 +76,7 @@ export async function readOnDemand(demand: Demand, context: QueueContext): Promi
     const { isAll, failures } = await findDue(context);
     if (isAll) throw failures[0]?.error;
   }
-  const { askedAt } = await MAKE_DUE.one(statements, { paths, shards, isFull: demand.isFull });
+  const askedAt = await makeDue(paths, demand, statements);
   const request =
     demand.days === null
       ? {
@@ -79,6 +94,25 @@ export async function readOnDemand(demand: Demand, context: QueueContext): Promi
   }
   for (const path of paths) await tellCauses(path, context);
   return done;
+}
+
+/** Answers when that was asked, by the database's clock. */
+async function makeDue(
+  paths: readonly string[],
+  { shards, isFull }: Demand,
+  statements: Statements,
+): Promise<string> {
+  const asked = { paths, shards: shards ?? [], isFull };
+  const { askedAt } = await MAKE_DUE.one(statements, asked);
+  for (const path of shards === null ? paths : []) {
+    let afterShard: string | null = null;
+    do {
+      const page = { path, isFull, askedAt, afterShard, most: PAGE };
+      const { lastShard }: { lastShard: string | null } = await MAKE_PAGE_DUE.one(statements, page);
+      afterShard = lastShard;
+    } while (afterShard !== null);
+  }
+  return askedAt;
 }
 
 /** How long until the next second look is due, in ms; null = there is none. */

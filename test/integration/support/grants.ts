@@ -49,6 +49,7 @@ const CALLS: Record<string, readonly string[]> = {
   give_back: ['writer'],
   log_reading: ['api', 'writer'],
   make_due: ['writer'],
+  make_page_due: ['writer'],
   name_list: ['api', 'reader', 'writer'],
   note_backup: ['writer'],
   note_first_pass: ['writer'],
