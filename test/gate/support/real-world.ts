@@ -147,7 +147,6 @@ export class RealWorld {
          aged record;
        begin
          perform set_config('mirror.writer', 'on', true);
-         set local session_replication_role = replica;
          for aged in
            select format('%I.%I', c.table_schema, c.table_name) as relation,
              string_agg(
@@ -166,7 +165,7 @@ export class RealWorld {
            join information_schema.tables as t using (table_schema, table_name)
            where t.table_type = 'BASE TABLE'
              and (
-               c.table_schema = 'mirror' and c.table_name not in ('schema_migrations', 'client_claims', 'canaries')
+               c.table_schema = 'mirror' and c.table_name not in ('schema_migrations', 'client_claims', 'canaries', 'reading_sums')
                  and (c.udt_name in ('timestamptz', '_timestamptz') or c.column_name = 'read_from')
                or c.table_schema = 'rtdb' and c.udt_name = 'timestamptz'
                  and c.column_name in ('mirrored_at', 'event_time', 'deleted_at', 'client_claimed_at')
