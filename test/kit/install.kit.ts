@@ -61,6 +61,8 @@ const planSchema = z.record(
 const nodes = mkdtempSync(join(tmpdir(), 'kit-nodes-'));
 let folder: string;
 let packed: PackedPackage;
+/** A made-up next version. */
+let next: PackedPackage;
 let registry: Registry;
 let project: KitProject;
 let database: Awaited<ReturnType<typeof emptyDatabase>>;
@@ -68,6 +70,10 @@ let database: Awaited<ReturnType<typeof emptyDatabase>>;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'kit-'));
   packed = packPackage(folder);
+  next = packPackage(folder, {
+    version: '0.2.0',
+    migrations: { '20261201000000_made_up_rule.sql': MADE_UP_RULE },
+  });
   registry = await startRegistry();
   registry.publish(packed);
   project = new KitProject(folder, registry.url);
@@ -364,10 +370,6 @@ describe('in the emulators', () => {
 
 describe('an upgrade', () => {
   test("a rule that the package's next version changes in SQL reaches the path by migrate", async () => {
-    const next = packPackage(folder, {
-      version: '0.2.0',
-      migrations: { '20261201000000_made_up_rule.sql': MADE_UP_RULE },
-    });
     registry.publish(next);
     expect(await project.run('npm install quest-mirror@latest')).toMatchObject({ code: 0 });
     const installed = join(project.source, 'node_modules');

@@ -97,7 +97,14 @@ exports.api = onRequest((_request, response) => void response.send("the app's ow
     const file = join(this.folder, `${verb}.json`);
     const ran = await this.#exec(process.execPath, [DRIVER, verb, file, ...args], this.folder, env);
     if (ran.code !== 0) throw new Error(`${verb} failed:\n${ran.out}\n${ran.errors}`);
-    return answer.parse(JSON.parse(readFileSync(file, 'utf8')));
+    const found: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    const shown = JSON.stringify(
+      found,
+      (key, value) => (key === 'endpoints' ? undefined : value),
+      2,
+    );
+    note(`firebase-tools: ${verb}`, { code: 0, out: `${shown}\n`, errors: '' });
+    return answer.parse(found);
   }
 
   remove(): void {
