@@ -3,6 +3,7 @@ import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { node22 } from '../support/runtime';
+import { startGoogleStub } from './support/google-stub';
 
 /** firebase.json as it is, and what `firebase deploy` makes of it up to the point where it would write. */
 
@@ -36,27 +37,27 @@ interface Deploy {
   isRefused: boolean;
 }
 
-function deploy(only: string | null, owns?: string): Promise<Deploy> {
+function run(args: string[], env: NodeJS.ProcessEnv, cwd = ROOT) {
+  return new Promise<{ code: number; stdout: string; output: string }>((resolve) => {
+    execFile(node22(), args, { cwd, env }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : Number(error.code);
+      resolve({ code, stdout, output: stdout + stderr });
+    });
+  });
+}
+
+async function deploy(only: string | null, owns?: string): Promise<Deploy> {
   const { QUEST_MIRROR_OWNS: _mine, ...inherited } = process.env;
   const env = { ...inherited, ...(owns === undefined ? {} : { QUEST_MIRROR_OWNS: owns }) };
   const args = [join(__dirname, 'support/run-deploy.cjs'), folder, PROJECT];
-  return new Promise((resolve) => {
-    execFile(
-      node22(),
-      [...args, ...(only === null ? [] : [only])],
-      { env },
-      (_error, stdout, stderr) => {
-        const lines = stdout.split('\n');
-        resolve({
-          steps: lines.filter((line) => /^(prepare|deploy|release) /.test(line)),
-          targets:
-            lines.find((line) => line.startsWith('targets '))?.slice('targets '.length) ?? '',
-          output: stdout + stderr,
-          isRefused: lines.some((line) => line.startsWith('refused: ')),
-        });
-      },
-    );
-  });
+  const { stdout, output } = await run([...args, ...(only === null ? [] : [only])], env);
+  const lines = stdout.split('\n');
+  return {
+    steps: lines.filter((line) => /^(prepare|deploy|release) /.test(line)),
+    targets: lines.find((line) => line.startsWith('targets '))?.slice('targets '.length) ?? '',
+    output,
+    isRefused: lines.some((line) => line.startsWith('refused: ')),
+  };
 }
 
 const stepsOf = (...targets: string[]) =>
@@ -65,7 +66,6 @@ const stepsOf = (...targets: string[]) =>
 test.each<[string, string | null]>([
   ['a bare firebase deploy', null],
   ['--only hosting', 'hosting'],
-  ['--only database', 'database'],
   ['--only functions,hosting, as was once advised', 'functions,hosting'],
 ])('%s is refused before anything is looked at or written', async (_name, only) => {
   const { steps, isRefused, output } = await deploy(only);
@@ -76,24 +76,39 @@ test.each<[string, string | null]>([
   expect([isRefused, steps]).toEqual([true, []]);
 });
 
+test('the command itself, signed in to a project that it may write, asks and writes nothing', async () => {
+  const google = await startGoogleStub(PROJECT);
+  const { QUEST_MIRROR_OWNS: _mine, ...inherited } = process.env;
+  const cli = join(ROOT, 'node_modules/firebase-tools/lib/bin/firebase.js');
+  try {
+    const { code, output } = await run(
+      [cli, 'deploy', '--project', PROJECT, '--non-interactive'],
+      { ...inherited, ...google.env },
+      folder,
+    );
+    expect(output).toContain(`Nothing was deployed. quest-mirror's rules and site would replace`);
+    expect(code).toBe(1);
+    const writes = google.requests.filter(
+      (request) => !/^GET |:testIamPermissions|\/token/.test(request),
+    );
+    expect([google.requests.length > 2, writes]).toEqual([true, []]);
+  } finally {
+    await google.stop();
+  }
+}, 60_000);
+
 test('--only functions deploys functions, and nothing else', async () => {
   const { targets, steps, isRefused } = await deploy('functions');
   expect(targets).toBe('functions');
   expect([isRefused, steps]).toEqual([false, stepsOf('functions')]);
 });
 
-test.each([PROJECT, `other-app, ${PROJECT}`])(
-  'everything is deployed where QUEST_MIRROR_OWNS is %s',
-  async (owns) => {
-    const { steps, isRefused } = await deploy(null, owns);
-    expect([isRefused, steps]).toEqual([false, stepsOf('database', 'functions', 'hosting')]);
-  },
-);
+test('everything is deployed to a project that QUEST_MIRROR_OWNS names', async () => {
+  const { steps, isRefused } = await deploy(null, `other-app, ${PROJECT}`);
+  expect([isRefused, steps]).toEqual([false, stepsOf('database', 'functions', 'hosting')]);
+});
 
-test.each(['', `${PROJECT}-staging`])(
-  'QUEST_MIRROR_OWNS that is "%s" lets nothing through',
-  async (owns) => {
-    const { steps, isRefused } = await deploy(null, owns);
-    expect([isRefused, steps]).toEqual([true, []]);
-  },
-);
+test('a name that begins as the project’s lets nothing through', async () => {
+  const { steps, isRefused } = await deploy(null, `${PROJECT}-staging`);
+  expect([isRefused, steps]).toEqual([true, []]);
+});

@@ -270,7 +270,7 @@ test('the flag is what the server template says, with what nobody can evaluate',
         "on, by the parameter of the deployment: Remote Config can't be read: it answered 403",
     });
   });
-}, 30_000);
+}, 60_000);
 
 test('what is deployed is asked of Google, page by page', async () => {
   const stub = await startRemoteConfigStub({});
@@ -295,7 +295,7 @@ test('what is deployed is asked of Google, page by page', async () => {
       finding: "what is deployed can't be asked: Cloud Functions answered 403: Permission denied",
     });
   });
-}, 30_000);
+}, 60_000);
 
 test('an instance that is not there', async () => {
   const { code, errors } = await examine({}, '--instance', 'staging');
