@@ -16,7 +16,10 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const day = (back: number) => new Date(Date.now() - back * DAY_MS).toISOString().slice(0, 10);
 const quests = [{ id: 'q1', questType: 1, contentId: 'c1', sortOrder: 0, isSideQuest: false }];
 
-const costs = () => {
+/** As of more than 10,000 shards. */
+const longTimes = { ...PROOF_TIMES, everyMs: 20 * 3_600_000 };
+
+const costs = (times = PROOF_TIMES) => {
   const database = {
     origin: `http://${proof.rtdb.standin.address}`,
     namespace: NAME,
@@ -24,7 +27,7 @@ const costs = () => {
   };
   const rtdb = { database, accessToken: async () => 'owner' };
   const { statements } = proof.database;
-  return costOfReadings({ statements, rtdb, paths: PATHS, times: PROOF_TIMES });
+  return costOfReadings({ statements, rtdb, paths: PATHS, times });
 };
 const NAME = 'demo-quests-default-rtdb';
 
@@ -52,6 +55,9 @@ test('a whole reading is measured by the days it covers, a touched one by a day,
   expect(full).toBeGreaterThan(whole * 2);
   expect(listed).toBeGreaterThan(0);
   expect(report.cheaper.map(({ setting }) => setting)).toContain('RECONCILE_HOURS=20');
+  // Two days are looked at every hour, all of them once in a month.
+  expect(report.fullShare).toBeLessThan(0.1);
+  expect(formatCost(report)).not.toContain('Full readings are');
   const after = await proof.database.query('select * from mirror.readings order by path, shard');
   expect(after).toEqual(before);
 });
@@ -72,6 +78,23 @@ test('ten thousand shards and one are read every twenty hours, and the listing e
   expect(hourlyBytes({ ...each, shards: 20_000, touchedShare: 0.05 }, PROOF_TIMES).touched).toBe(
     1_000_000,
   );
+});
+
+test('where full readings cost most, the daily backup is named as their source', async () => {
+  const report = { ...(await costs()), fullShare: 0.512 };
+  expect(formatCost(report)).toContain(
+    "Full readings are 51% of it: take them from RTDB's own daily backup.",
+  );
+});
+
+test('a backup is offered where full readings cost something', async () => {
+  const year = Array.from({ length: 1_500 }, (_, n) => [day(n), { generatedAt: 1, quests }]);
+  await proof.rtdb.rest.set(['daily_quests', 'e_f'], Object.fromEntries(year));
+  await proof.work();
+  const report = await costs(longTimes);
+  expect(report.fullShare).toBeGreaterThan(0.05);
+  const [backup] = report.cheaper;
+  expect(backup?.setting).toBe('mirror reconcile --backup FILE, every 6 days');
 });
 
 test('the first ten gigabytes of a month are free', () => {

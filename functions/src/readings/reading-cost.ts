@@ -68,6 +68,8 @@ export interface CostReport {
   nodes: NodeCost[];
   gbAMonth: number;
   dollarsAMonth: number;
+  /** The part of it that full readings are. */
+  fullShare: number;
   /** Settings that cost less, and what a month would then be; none where nothing is gained. */
   cheaper: { setting: string; dollarsAMonth: number; price: string }[];
 }
@@ -82,7 +84,8 @@ export interface NodeCost extends NodeBytes {
 }
 
 /** For a person. Pure. */
-export function formatCost({ nodes, gbAMonth: gb, dollarsAMonth, cheaper }: CostReport): string {
+export function formatCost(report: CostReport): string {
+  const { nodes, gbAMonth: gb, dollarsAMonth, fullShare, cheaper } = report;
   if (nodes.length === 0) {
     return 'No shard is known yet: let mirrorReconcile run once, or run mirror reconcile.\n';
   }
@@ -102,6 +105,11 @@ export function formatCost({ nodes, gbAMonth: gb, dollarsAMonth, cheaper }: Cost
       `${freeGb} GB that are free; the app's own traffic uses them, too. The list price may have ` +
       'changed (https://firebase.google.com/pricing). TLS adds about 3.5 KB a connection and some bytes an answer.',
   );
+  if (fullShare > 0.5) {
+    lines.push(
+      `Full readings are ${Math.round(fullShare * 100)}% of it: take them from RTDB's own daily backup.`,
+    );
+  }
   if (cheaper.length === 0) lines.push('No setting makes it much cheaper.');
   for (const { setting, dollarsAMonth: less, price } of cheaper) {
     lines.push(`${setting}: $${less.toFixed(2)} a month; ${price}`);

@@ -9,6 +9,7 @@ import {
   type CostReport,
   dollarsOf,
   gbAMonth,
+  type HourlyBytes,
   hourlyBytes,
   type NodeBytes,
   type NodeCost,
@@ -102,12 +103,20 @@ export async function costOfReadings(stores: Stores): Promise<CostReport> {
     nodes: usual.map(({ cost }) => cost),
     gbAMonth: monthly,
     dollarsAMonth: dollarsOf(monthly),
+    fullShare: monthly === 0 ? 0 : 1 - gbOf(nodes, times, WITHOUT_FULL) / monthly,
     cheaper: cheaperThan(monthly, nodes, fewerDays, times),
   };
 }
 
-const gbOf = (nodes: readonly NodeBytes[], times: ProofTimes) =>
-  nodes.reduce((sum, node) => sum + gbAMonth(sumOf(hourlyBytes(node, times))), 0);
+const gbOf = (nodes: readonly NodeBytes[], times: ProofTimes, without: Partial<HourlyBytes> = {}) =>
+  nodes.reduce(
+    (sum, node) => sum + gbAMonth(sumOf({ ...hourlyBytes(node, times), ...without })),
+    0,
+  );
+
+/** A backup is compared as often as the paths without a day ask for full readings, so that none is due live. */
+const WITHOUT_FULL: Partial<HourlyBytes> = { full: 0 };
+const BACKUP_EVERY_DAYS = 6;
 
 /** Pure. */
 function cheaperThan(
@@ -119,6 +128,11 @@ function cheaperThan(
   const everyMs = LONGEST_HOURS * 3_600_000;
   const dated = MORE_FULL_DAYS * DAY_MS;
   const options = [
+    {
+      setting: `mirror reconcile --backup FILE, every ${BACKUP_EVERY_DAYS} days`,
+      gb: gbOf(nodes, times, WITHOUT_FULL),
+      price: "RTDB's own backup shows all values; only keys that moved since are read live",
+    },
     {
       setting: `RECONCILE_HOURS=${LONGEST_HOURS}`,
       gb: gbOf(nodes, { ...times, everyMs, listEveryMs: Math.max(times.listEveryMs, 1) }),
