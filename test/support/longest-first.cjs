@@ -1,5 +1,7 @@
 'use strict';
+const { existsSync } = require('node:fs');
 const { createRequire } = require('node:module');
+const { join } = require('node:path');
 
 // Jest's own sequencer comes with jest, two packages down.
 const core = createRequire(require.resolve('jest')).resolve('@jest/core');
@@ -12,23 +14,46 @@ const { default: Sequencer } = createRequire(core)('@jest/test-sequencer');
 const LONGEST = [
   'faults/retry-storm',
   'simulate/pairs',
+  'new-path/new-path-command',
+  'gate/world',
+  'deploy/manifest',
   'dashboard/browser',
-  'faults/postgres-faults',
-  'faults/worn-out-session',
+  'readings/reconcile-command',
+  'readings/faults',
+  'readings/causes',
+  'backfill/every-path',
+  'new-path/wrapper',
   'e2e/emulator-suite',
-  'simulate/simulate-command',
-  'reconcile/reconcile-command',
-  'bounds/memory',
+  'app/app-mirror',
+  'faults/postgres-faults',
+  'dashboard/plans',
   'security/logs',
-  'api/endpoints',
+  'simulate/simulate-command',
+  'backup/compare-backup',
+  'backup/split-backup',
+  'faults/worn-out-session',
+  'readings/any-order',
+  'bounds/memory',
+  'backup/backup-verbs',
+  'gate/cases',
+  'integration/partitioning',
+  'readings/readings',
+  'gate/evidence',
   'api/bodies',
+  'app/visible-rows',
+  'identity/trigger',
+  'paths/large-documents',
+  'runtime/bad-envelope',
+  'api/endpoints',
+  'security/configuration',
+  'runtime/contention',
+  'property/any-order',
   'runtime/blame',
+  'runtime/body-turns',
   'rtdb-standin/browser',
   'rules/database-rules',
-  'reconcile/causes',
   'runtime/flag',
   'rtdb-standin/rest-extras',
-  'security/configuration',
   'runtime/log-lines',
   'pooler/pgbouncer',
   'faults/runtime-killed',
@@ -37,21 +62,22 @@ const LONGEST = [
   'dashboard/export',
   'runtime/switches',
   'report/doctor-command',
-  'reconcile/reconcile',
   'runtime/bad-keys',
   'runtime/hostile-keys',
   'bounds/books',
   'backfill/backfill',
   'api/runtime',
   'rtdb-standin/emulators-exec',
-  'dashboard/plans',
   'integration/attacks',
   'ops/log-lines',
   'security/tls',
-  'report/runs-that-broke-off',
   'runtime/any-event',
   'local/embedded-postgres',
 ];
+
+const missing = LONGEST.filter((name) => !existsSync(join(__dirname, '..', `${name}.test.ts`)));
+if (missing.length > 0)
+  throw new Error(`longest-first.cjs names files that are gone: ${missing.join(', ')}`);
 
 class LongestFirst extends Sequencer {
   sort(tests) {

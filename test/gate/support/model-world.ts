@@ -52,6 +52,8 @@ export interface Difference {
 export interface Couple {
   n: number;
   days: Map<number, Map<string, Key>>;
+  /** Those of all days. */
+  all: Key[];
   open: Map<Key, Difference>;
   differences: Difference[];
   seenAt: number | null;
@@ -204,7 +206,7 @@ export class ModelWorld {
 
   couple(isSeen: boolean): Couple {
     const couple: Couple = {
-      ...{ n: this.couples.length, days: new Map(), open: new Map(), differences: [] },
+      ...{ n: this.couples.length, days: new Map(), all: [], open: new Map(), differences: [] },
       ...{ seenAt: isSeen ? this.now : null, bornAt: this.now, readAt: null, touchedAt: null },
       ...{ fullAt: null, setAt: -1e9, countedSince: null, wholeAt: [], caughtUpAt: null },
       ...{ keys: 0, brought: 0, inFlight: 0, failedAt: null, direct: [] },
@@ -225,11 +227,12 @@ export class ModelWorld {
       ...{ readAt: null, directAt: null, toldRowAt: null },
     };
     keys.set(name, key);
+    couple.all.push(key);
     return key;
   }
 
-  *keysOf(couple: Couple): Generator<Key> {
-    for (const keys of couple.days.values()) yield* keys.values();
+  keysOf({ all }: Couple): readonly Key[] {
+    return all;
   }
 
   write(couple: Couple, day: number, name: string, value: Value): Key {
