@@ -531,8 +531,10 @@ create table mirror.erased (
 );
 alter table mirror.erased enable row level security;
 create policy quest_mirror_api on mirror.erased for all to quest_mirror_api using (true) with check (true);
+create policy quest_mirror_reader on mirror.erased for all to quest_mirror_reader using (true) with check (true);
 create policy quest_mirror_writer on mirror.erased for all to quest_mirror_writer using (true) with check (true);
 grant select on mirror.erased to quest_mirror_api;
+grant select on mirror.erased to quest_mirror_reader;
 grant select on mirror.erased to quest_mirror_writer;
 comment on table mirror.erased is 'Hashes of ids that were erased, and until when what holds them is dropped.';
 
@@ -3920,6 +3922,7 @@ AS $function$
   )
 $function$;
 grant execute on function mirror.erased_keys(text,jsonb) to quest_mirror_api;
+grant execute on function mirror.erased_keys(text,jsonb) to quest_mirror_reader;
 grant execute on function mirror.erased_keys(text,jsonb) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.erased_lengths()
@@ -3933,6 +3936,7 @@ begin
 end
 $function$;
 grant execute on function mirror.erased_lengths() to quest_mirror_api;
+grant execute on function mirror.erased_lengths() to quest_mirror_reader;
 grant execute on function mirror.erased_lengths() to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.fail_reading(failed_path text, failed_shard text, reason text, again interval)
@@ -4673,6 +4677,7 @@ begin
 end
 $function$;
 grant execute on function mirror.is_erased(text,text[]) to quest_mirror_api;
+grant execute on function mirror.is_erased(text,text[]) to quest_mirror_reader;
 grant execute on function mirror.is_erased(text,text[]) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.is_erased(shard text, other_parts text[], lengths integer[])
@@ -4712,6 +4717,7 @@ begin
 end
 $function$;
 grant execute on function mirror.is_erased(text,text[],integer[]) to quest_mirror_api;
+grant execute on function mirror.is_erased(text,text[],integer[]) to quest_mirror_reader;
 grant execute on function mirror.is_erased(text,text[],integer[]) to quest_mirror_writer;
 
 CREATE OR REPLACE FUNCTION mirror.is_own_rtdb(seen_instance text, seen_host text)

@@ -423,10 +423,10 @@ $$;
 revoke all on function mirror.erased_lengths() from public;
 revoke all on function mirror.is_erased(text, text[], integer[]) from public;
 revoke all on function mirror.is_erased(text, text[]) from public;
-grant select on mirror.erased to quest_mirror_writer, quest_mirror_api;
+grant select on mirror.erased to quest_mirror_writer, quest_mirror_api, quest_mirror_reader;
 grant execute on function
   mirror.erased_lengths(), mirror.is_erased(text, text[], integer[]), mirror.is_erased(text, text[])
-  to quest_mirror_writer, quest_mirror_api;
+  to quest_mirror_writer, quest_mirror_api, quest_mirror_reader;
 
 -- ---------------------------------------------------------------------------------------------------
 -- What disagreed.
@@ -892,7 +892,9 @@ from unnest(array['mirror.canaries', 'mirror.locks']) as book;
 
 -- The functions that need it run as the owner.
 select mirror.guard('mirror.identities', '{}');
-select mirror.guard('mirror.erased', array['quest_mirror_writer', 'quest_mirror_api']);
+select mirror.guard(
+  'mirror.erased', array['quest_mirror_writer', 'quest_mirror_api', 'quest_mirror_reader']
+);
 
 select mirror.guard(
   book::regclass, array['quest_mirror_writer', 'quest_mirror_api', 'quest_mirror_reader']

@@ -335,4 +335,5 @@ begin
 end
 $$;
 
-grant execute on function mirror.erased_keys(text, jsonb) to quest_mirror_writer, quest_mirror_api;
+grant execute on function mirror.erased_keys(text, jsonb)
+  to quest_mirror_writer, quest_mirror_api, quest_mirror_reader;

@@ -382,6 +382,10 @@ describe('what still comes for the person', () => {
     const { failures } = await proof.work();
     expect(failures).toEqual([]);
     expect((await run('reconcile', '--couple', COUPLE)).code).toBe(0);
+    const award = Object.keys((before.lp_awards as Record<string, object>)[COUPLE] ?? {})[0];
+    expect((await run('explain', `lp_awards/${COUPLE}/${award}`)).out).toMatch(
+      /^Its key holds the id of somebody who was erased/,
+    );
     const { code, out } = await run('report', '--couple', 'cleo_dora', '--json');
     expect([code, out]).not.toContain(IDA);
     await proof.database.query(

@@ -45,7 +45,7 @@ function contentOf(panel: Panel<OpenStory>): Markup {
   }
 }
 
-type Side = Omit<PostgresSide, 'leaf' | 'declared'>;
+type Side = Omit<PostgresSide, 'leaf' | 'declared' | 'isErased'>;
 
 function sides(side: Side, rtdb: LeafStory['rtdb'] | null, expected: LeafStory['columns']): Markup {
   return html`<p class="ref">${outside(side.ref, 1_500)}</p>

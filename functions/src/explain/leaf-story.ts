@@ -1,6 +1,7 @@
 import type { Leaf, MirroredPath } from '../paths/mirrored-path';
 import type { RowOf, Statements } from '../postgres/statements';
 import { type ComparedKey, compareKey, type Row } from '../readings/compare-key';
+import { isKeyErased } from '../readings/erased-keys';
 import { keyObject, refOfParts } from '../readings/key-parts';
 import type { ProofTimes } from '../readings/proof-times';
 import { lastLookAt } from '../readings/reading-times';
@@ -35,7 +36,8 @@ export interface LeafStory {
   key: JsonObject;
   /** When it was told, by the database's clock. */
   asOf: string;
-  comparison: ComparedKey['state'];
+  /** `erased`: RTDB holds it, and the id of somebody who was erased stands in its key. */
+  comparison: ComparedKey['state'] | 'erased';
   /** Columns that don't follow from the payload, with what they should show. */
   columns: JsonObject;
   rtdb: {
@@ -77,6 +79,7 @@ export type ShownSide = Omit<LeafStory, 'comparison' | 'columns' | 'rtdb'>;
 export interface PostgresSide extends ShownSide {
   leaf: Leaf;
   declared: MirroredPath;
+  isErased: boolean;
 }
 
 /** Reads what Postgres knows of a leaf. Rejects as `statements` do. */
@@ -104,8 +107,10 @@ export async function readPostgresSide(
     ...{ path: name, after: bounds.after, before: bounds.before },
     writes: writes.flatMap((at) => at ?? []),
   });
+  const isErased = state.pathBooks.has_erased && (await isKeyErased(leaf.parts, statements));
   return {
     ...{ path: name, ref, key, asOf: state.readAt, row, bounds, divergences, directWrite, gaps },
+    isErased,
     reading: shownReading(state),
     suspect: shownSuspect(state, key),
     ...{ leaf, declared: path },
@@ -114,7 +119,7 @@ export async function readPostgresSide(
 
 /** Sets what RTDB holds beside what Postgres knows. Pure. */
 export function tellStory(side: PostgresSide, raw: unknown, retentionDays: number): LeafStory {
-  const { leaf, declared, ...known } = side;
+  const { leaf, declared, isErased, ...known } = side;
   const { ref, asOf: readAt, row } = side;
   const compared = compareKey(
     { leaf, ref },
@@ -124,7 +129,7 @@ export function tellStory(side: PostgresSide, raw: unknown, retentionDays: numbe
   );
   return {
     ...known,
-    comparison: compared.state,
+    comparison: isErased && compared.state === 'missing_in_postgres' ? 'erased' : compared.state,
     columns: compared.columns,
     rtdb: { value: canonicalValue(raw), issues: compared.refusals },
   };

@@ -10,6 +10,16 @@ const ERASED_KEYS = query({
   row: { erased: z.array(z.number()) },
 });
 
+/** Whether one key holds an id that was erased. Rejects as `statements` do. */
+export async function isKeyErased(
+  parts: readonly string[],
+  statements: Statements,
+): Promise<boolean> {
+  const asked = { shard: parts[0] ?? '', keys: [[...parts]] };
+  const { erased } = await ERASED_KEYS.one(statements, asked);
+  return erased.length > 0;
+}
+
 /**
  * The keys without those of somebody who was erased: RTDB may still hold them, and nobody wants to know. Only what
  * Postgres lacks can be one, so that mostly nothing is asked. Rejects as `statements` do.
