@@ -178,6 +178,18 @@ export class RealWorld {
          end loop;
        end $$`,
     );
+    // Its hour is in its key: one row would come upon another that has not moved yet.
+    await this.sql(
+      `with old as (delete from mirror.reading_sums returning *)
+       insert into mirror.reading_sums
+       select (jsonb_populate_record(
+         null::mirror.reading_sums,
+         to_jsonb(old) || jsonb_build_object('full_hour', old.full_hour - make_interval(hours => $1))
+       )).*
+       -- All are gone before the first is back.
+       from old order by old.full_hour`,
+      [hours],
+    );
     // A canary each five minutes: those that were there keep their distance.
     await this.sql(
       `with old as (delete from mirror.canaries returning path, written_at, arrived_at, lag_ms)
