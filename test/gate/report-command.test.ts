@@ -252,6 +252,7 @@ test.each([
   ['--threshold', '99%'],
   ['--threshold', '0'],
   ['--max-age', 'long'],
+  ['--max-age', '49h'],
   ['--as-of', 'yesterday'],
   ['--couple', 'a/b'],
 ])('%s %s ends with 2 and one line that names it', async (option, value) => {

@@ -64,8 +64,8 @@ export function registerReport(program: Command, context: VerbContext, exitWith:
     .option('--window <length>', 'how far back writes count: 24h', day, PROOF_TIMES.windowMs)
     .option(
       '--max-age <length>',
-      'how old the readings may be (default: 2h)',
-      lengthOfTime('--max-age'),
+      'how old the readings may be, up to 48h (default: 2h)',
+      maxAge,
       PROOF_TIMES.maxAgeMs,
     )
     .option('--as-of <instant>', 'what was known then, ISO 8601, by the answers kept each hour')
@@ -174,6 +174,15 @@ function threshold(text: string): number {
     throw new UsageError('--threshold: expected a decimal above 0 and up to 1, such as 0.99');
   }
   return value;
+}
+
+/** A verdict by older readings would say nothing of the mirror as it is. */
+function maxAge(text: string): number {
+  const ms = lengthOfTime('--max-age')(text);
+  if (ms > 2 * PROOF_TIMES.windowMs) {
+    throw new UsageError('--max-age: expected up to 48h; older readings say nothing of today');
+  }
+  return ms;
 }
 
 /** Readings count what was written in a day: of another window they can't tell. */
