@@ -271,10 +271,8 @@ function valueParser(
     if (issues.length > 0) return { ok: false, value, issues };
     // Every field of it may be missing or of any type; reading one from `true` gives undefined.
     const view = value as unknown as RtdbView;
-    return {
-      ok: true,
-      state: { payload: value, gone: false, ...show(view, leaf, eventTime, isShown) },
-    };
+    const { columns: shown, drifted } = show(view, leaf, eventTime, isShown);
+    return { ok: true, state: { payload: value, gone: false, columns: shown, drifted } };
   };
 }
 

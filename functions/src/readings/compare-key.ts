@@ -80,18 +80,18 @@ export function judgeKey(
   const parsed = path.parseValue(raw, leaf, row?.eventTime ?? readAt);
   const rtdb = parsed.ok ? parsed.state.payload : parsed.value;
   const refusals = parsed.ok ? [] : parsed.issues;
-  const base = { rtdb, refusals, columns: NO_COLUMNS };
   const live = row !== null && !row.isTombstone ? row : null;
   if (rtdb === null) {
-    return { ...base, state: live === null ? 'none' : stateWithoutLeaf(leaf, live, options) };
+    const state = live === null ? 'none' : stateWithoutLeaf(leaf, live, options);
+    return { state, rtdb, refusals, columns: NO_COLUMNS };
   }
-  if (live === null) return { ...base, state: 'missing_in_postgres' };
+  if (live === null) return { state: 'missing_in_postgres', rtdb, refusals, columns: NO_COLUMNS };
   if (!parsed.ok || !isSameValue(rtdb, canonicalValue(live.payload))) {
-    return { ...base, state: 'value_mismatch' };
+    return { state: 'value_mismatch', rtdb, refusals, columns: NO_COLUMNS };
   }
   const columns = differingColumns(raw, leaf, parsed.state.columns, live, options);
-  if (columns === null) return { ...base, state: 'agrees' };
-  return { ...base, columns, state: 'column_mismatch' };
+  if (columns === null) return { state: 'agrees', rtdb, refusals, columns: NO_COLUMNS };
+  return { state: 'column_mismatch', rtdb, refusals, columns };
 }
 
 const NO_COLUMNS: JsonObject = {};
