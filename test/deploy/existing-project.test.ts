@@ -18,11 +18,15 @@ const REGION = 'us-central1';
 const OURS = [...PATHS.map(({ trigger }) => trigger), ...SERVICES];
 
 const planSchema = z.object({
-  create: z.array(z.string()),
-  update: z.array(z.string()),
-  delete: z.array(z.string()),
+  changes: z.object({
+    create: z.array(z.string()),
+    update: z.array(z.string()),
+    delete: z.array(z.string()),
+  }),
   secrets: z.record(z.string(), z.array(z.string())),
   environment: z.array(z.string()),
+  serviceAccount: z.string().optional(),
+  roles: z.array(z.string()).optional(),
 });
 
 const manifestSchema = z.looseObject({
@@ -99,27 +103,35 @@ async function plan({ codebase = 'quest-mirror', only = 'functions', ...request 
 const named = (ids: readonly string[]) => ids.map((id) => `${id}(${REGION})`).sort();
 
 test('beside functions of a team it creates its own, and touches no other', async () => {
-  const { secrets, environment, ...changes } = await plan({ have: TEAM });
+  const { changes, secrets, environment, serviceAccount, roles } = await plan({ have: TEAM });
   expect(changes).toEqual({ create: named(OURS), update: [], delete: [] });
   expect(Object.keys(secrets)).toEqual(['QUEST_MIRROR_DATABASE_URL']);
   expect(environment).not.toContain('FIREBASE_KIT_INSTANCE_ID');
+  // One account of its own, with what it needs and no more.
+  expect(serviceAccount).toBe('firebase-fn-1@team-app.example');
+  expect(roles?.sort()).toEqual([
+    'roles/cloudconfig.viewer',
+    'roles/eventarc.eventReceiver',
+    'roles/firebasedatabase.admin',
+    'roles/run.invoker',
+  ]);
 });
 
 test('deployed again it updates its own, and deletes only a path of its own that is gone', async () => {
   const mine = await plan({ have: [] });
   const have = OURS.map((id) => deployed(id, 'quest-mirror', triggerOf(id)));
   const gone = deployed('mirrorOldPath', 'quest-mirror', triggerOf('mirrorLpAward'));
-  const {
-    secrets: _secrets,
-    environment: _environment,
-    ...changes
-  } = await plan({ have: [...TEAM, ...have, gone] });
-  expect(changes).toEqual({ create: [], update: mine.create, delete: named(['mirrorOldPath']) });
+  const { changes } = await plan({ have: [...TEAM, ...have, gone] });
+  expect(changes).toEqual({
+    create: [],
+    update: mine.changes.create,
+    delete: named(['mirrorOldPath']),
+  });
 });
 
 test('with a prefix every id has it, and a direct deployment beside it stays', async () => {
   const have = [...TEAM, ...OURS.map((id) => deployed(id, 'quest-mirror', triggerOf(id)))];
-  const changes = await plan({
+  const { changes, secrets, environment } = await plan({
     codebase: 'staging',
     prefix: 'kit-staging',
     instanceId: 'staging',
@@ -128,19 +140,15 @@ test('with a prefix every id has it, and a direct deployment beside it stays', a
   expect(changes).toEqual({
     create: named(OURS.map((id) => `kit-staging-${id}`)),
     ...{ update: [], delete: [] },
-    secrets: { 'kit-staging-QUEST_MIRROR_DATABASE_URL': expect.anything() },
-    // By this the functions find their own flag.
-    environment: expect.arrayContaining(['FIREBASE_KIT_INSTANCE_ID']),
   });
+  expect(Object.keys(secrets)).toEqual(['kit-staging-QUEST_MIRROR_DATABASE_URL']);
+  // By this the functions find their own flag.
+  expect(environment).toContain('FIREBASE_KIT_INSTANCE_ID');
 });
 
 test('two instances of a kit leave each other alone', async () => {
   const have = OURS.map((id) => deployed(`kit-staging-${id}`, 'staging', triggerOf(id)));
-  const {
-    secrets: _secrets,
-    environment: _environment,
-    ...changes
-  } = await plan({
+  const { changes } = await plan({
     ...{ codebase: 'live', prefix: 'kit-live', instanceId: 'live', have: [...TEAM, ...have] },
   });
   expect(changes).toEqual({
@@ -150,8 +158,8 @@ test('two instances of a kit leave each other alone', async () => {
 });
 
 test('what would be taken over is seen by this test: an id of ours in a codebase of theirs', async () => {
-  const { update } = await plan({ have: [...TEAM, deployed('mirrorApi', 'default')] });
-  expect(update).toEqual(named(['mirrorApi']));
+  const { changes } = await plan({ have: [...TEAM, deployed('mirrorApi', 'default')] });
+  expect(changes.update).toEqual(named(['mirrorApi']));
 });
 
 function triggerOf(id: string): object {

@@ -132,6 +132,21 @@ test("Supabase's secret is asked for and bound to the API alone where it is want
   expect(JSON.stringify(byDefault)).not.toMatch(/"SUPABASE_JWT_SECRET"/);
 });
 
+test('discovery asks for the roles that the functions need, and for the APIs that they call', () => {
+  expect(discovered).toMatchObject({
+    requiredRoles: [
+      'roles/firebasedatabase.admin',
+      'roles/cloudconfig.viewer',
+      'roles/eventarc.eventReceiver',
+      'roles/run.invoker',
+    ],
+    requiredAPIs: expect.arrayContaining([
+      { api: 'firebasedatabase.googleapis.com', reason: expect.any(String) },
+      { api: 'firebaseremoteconfig.googleapis.com', reason: expect.any(String) },
+    ]),
+  });
+});
+
 test('only the emulator listens to every instance and mirrors by default', async () => {
   const { params } = await discover({ FUNCTIONS_EMULATOR: 'true' });
   const defaultOf = (name: string) => params.find((param) => param.name === name)?.default;

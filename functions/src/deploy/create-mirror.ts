@@ -9,6 +9,11 @@ export interface MirrorOptions<Paths extends readonly DeclaredPath[]> {
   paths: Paths;
   /** Trees of RTDB that no path may ever touch: `pairing_codes`. */
   neverMirror?: readonly string[];
+  /**
+   * What the functions run as. `managed`: an account that firebase-tools makes and grants what they need (the
+   * default). `own`: the one that `setGlobalOptions` names, or the project's default one; the roles are yours to grant.
+   */
+  serviceAccount?: 'managed' | 'own';
 }
 
 /**
@@ -22,6 +27,7 @@ const LOAD = {
   dashboard: () => require('./dashboard-function') as typeof import('./dashboard-function'),
   reconcile: () => require('./reconcile-function') as typeof import('./reconcile-function'),
   checkPaths: () => require('../paths/check-paths') as typeof import('../paths/check-paths'),
+  requirements: () => require('./requirements') as typeof import('./requirements'),
 };
 
 type Service = (typeof SERVICES)[number];
@@ -52,6 +58,7 @@ export type MirrorFunctions<Paths extends readonly DeclaredPath[]> = Services & 
 export function createMirror<const Paths extends readonly DeclaredPath[]>({
   paths,
   neverMirror = [],
+  serviceAccount = 'managed',
 }: MirrorOptions<Paths>): MirrorFunctions<Paths> {
   const names = paths.map(({ name }) => name);
   const load = (name: string): unknown => {
@@ -62,7 +69,11 @@ export function createMirror<const Paths extends readonly DeclaredPath[]>({
   const target = process.env.FUNCTION_TARGET ?? '';
   const isOne = all.includes(target);
   // What an instance runs was discovered, and so checked, before.
-  if (!isOne) LOAD.checkPaths().checkPaths(paths, neverMirror);
+  if (!isOne) {
+    LOAD.checkPaths().checkPaths(paths, neverMirror);
+    LOAD.requirements().requireApis();
+    if (serviceAccount === 'managed') LOAD.requirements().requireRoles();
+  }
   const loaded = (isOne ? [target] : all).map((name) => [name, load(name)]);
   return Object.fromEntries(loaded) as MirrorFunctions<Paths>;
 }

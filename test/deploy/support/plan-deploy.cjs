@@ -34,27 +34,34 @@ async function main() {
     ...{ build: wantBuild, firebaseConfig: { projectId: project }, userEnvs, codebase },
     ...{ nonInteractive: true, isEmulator: false },
   });
+  const managedSA = `firebase-fn-1@${project}.example`;
+  const serviceAccount = wantBackend.requiredRoles ? managedSA : `runtime@${project}.example`;
   for (const endpoint of backend.allEndpoints(wantBackend)) {
-    Object.assign(endpoint, { codebase, serviceAccount: `runtime@${project}.example` });
+    Object.assign(endpoint, { codebase, serviceAccount });
   }
   const found = have.map((endpoint) => ({ project, ...endpoint }));
   const haveBackends = groupEndpointsByCodebase({ [codebase]: wantBackend }, found);
   const plan = await createDeploymentPlan({
     ...{ codebase, projectId: project, wantBackend, haveBackend: haveBackends[codebase] },
+    managedSA,
     filters: getEndpointFilters({ only }, [{ source: 'functions', codebase }]),
   });
   const changes = Object.values(plan.regionalChangesets);
   const nameOf = ({ id, region }) => `${id}(${region})`;
   process.stdout.write(
     JSON.stringify({
-      create: changes.flatMap(({ endpointsToCreate }) => endpointsToCreate.map(nameOf)).sort(),
-      update: changes
-        .flatMap(({ endpointsToUpdate }) =>
-          endpointsToUpdate.map(({ endpoint }) => nameOf(endpoint)),
-        )
-        .sort(),
-      delete: changes.flatMap(({ endpointsToDelete }) => endpointsToDelete.map(nameOf)).sort(),
+      changes: {
+        create: changes.flatMap(({ endpointsToCreate }) => endpointsToCreate.map(nameOf)).sort(),
+        update: changes
+          .flatMap(({ endpointsToUpdate }) =>
+            endpointsToUpdate.map(({ endpoint }) => nameOf(endpoint)),
+          )
+          .sort(),
+        delete: changes.flatMap(({ endpointsToDelete }) => endpointsToDelete.map(nameOf)).sort(),
+      },
       secrets: plan.secretAccessPlan,
+      serviceAccount: plan.serviceAccountToCreate,
+      roles: plan.rolesToAdd,
       // What each function of the instance sees beside its parameters.
       environment: Object.keys(
         lib('functions/env').loadFirebaseEnvs({ projectId: project }, project, instanceId),
