@@ -30,7 +30,12 @@ const SET_IDENTITIES = query({
 with line as materialized (
   select
     l.*,
-    mirror.is_erased('', array[l.rtdb_user_id, l.app_user_id]) as is_erased,
+    exists (
+      select
+      from mirror.erased as e
+      where e.until > clock_timestamp()
+        and e.id_sha256 in (sha256(convert_to(l.rtdb_user_id, 'UTF8')), sha256(convert_to(l.app_user_id, 'UTF8')))
+    ) as is_erased,
     first_value(l.line) over same_id as first_line,
     first_value(l.app_user_id) over same_id as first_app_user_id
   from unnest($1::integer[], $2::text[], $3::text[]) as l (line, rtdb_user_id, app_user_id)
