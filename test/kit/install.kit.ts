@@ -479,8 +479,8 @@ const VERBS: Record<string, { args: string; code: number[]; says: RegExp }> = {
   },
   backfill: { args: '--dry-run', code: [0], says: /./ },
   reconcile: { args: '', code: [0], says: /love_notes/ },
-  // Mirroring counts as off until every instance must have seen the flag, a minute.
-  report: { args: '', code: [1, 2], says: /\nlove_notes +100/ },
+  // For a minute mirroring counts as off, and when that ends all is to be read once more.
+  report: { args: '', code: [1, 2], says: /\nlove_notes +(100\.0|none)/ },
   explain: { args: 'love_notes/ann_bob/n1', code: [0], says: /love_notes/ },
   repair: { args: '', code: [0], says: /./ },
   purge: { args: '', code: [0], says: /./ },
