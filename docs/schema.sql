@@ -4835,7 +4835,6 @@ $function$;
 CREATE OR REPLACE FUNCTION mirror.leave_out_erased()
  RETURNS trigger
  LANGUAGE plpgsql
- SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin

@@ -295,8 +295,6 @@ $$;
 create function mirror.leave_out_erased()
 returns trigger
 language plpgsql
--- Those who read shards need not read this.
-security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin

@@ -186,6 +186,7 @@ describe('nothing was left open', () => {
         'end_listing',
         'fail_reading',
         'give_back',
+        'ids_of',
         'log_reading',
         'make_due',
         'make_page_due',
@@ -198,7 +199,8 @@ describe('nothing was left open', () => {
         'note_listed',
         'note_rows',
       ],
-      ...['note_touched', 'resolve_told', 'set_reading', 'sum_readings_inserted'],
+      ...['note_touched', 'own_ids', 'own_shards'],
+      ...['resolve_told', 'set_reading', 'sum_readings_inserted'],
       ...['sum_readings_removed', 'sum_readings_updated', 'take_due'],
     ]);
   });

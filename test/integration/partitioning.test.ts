@@ -127,6 +127,7 @@ test('policies, grants and triggers are what they were; an app user sees own liv
     await client.query('create role app_user');
     await client.query('grant usage on schema rtdb to app_user');
     await client.query('grant select on rtdb.quest_completions to app_user');
+    await client.query('grant execute on function mirror.own_ids() to app_user');
     await client.query('set local role app_user');
     await client.query(`select set_config('request.jwt.claims', '{"sub":"u7"}', true)`);
     const { rows } = await client.query('select user_id from rtdb.quest_completions');

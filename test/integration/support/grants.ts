@@ -78,6 +78,7 @@ const CALLS: Record<string, readonly string[]> = {
   gate_evidence: ['reader', 'writer'],
   is_erased: ['api', 'reader', 'writer'],
   is_own_rtdb: ['api', 'writer'],
+  keys_of_ref: ['api', 'writer'],
   note_flag: ['writer'],
   value_hash: ['api', 'writer'],
 };
