@@ -172,14 +172,10 @@ export class Proof {
       isOver: () => this.#isOver || (n === 0 && this.#isKilled),
     });
     while (!this.#isOver) {
-      const beganAt = performance.now();
       const round = workQueue(context).catch(() => delay(AGAIN_MS));
       await (n === 0 ? Promise.race([round, this.#death()]) : round);
       if (n === 0 && this.#isKilled) break;
-      // Half of its time at most: on a slow machine the phones are to get on as well.
-      await delay(
-        Math.min(this.options.times.leaseMs, Math.max(ROUND_MS, performance.now() - beganAt)),
-      );
+      await delay(ROUND_MS);
     }
     // The statements of a reading that hangs are never sent.
     void statements.close().catch(() => {});
