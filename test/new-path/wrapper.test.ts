@@ -171,8 +171,12 @@ test('verbs take the paths of this folder, or those that --paths names', async (
   expect(await unknown('--paths', 'others.js')).toMatch(/--path: expected one of/);
   expect(await verb('--paths', 'nowhere.js')).toMatchObject({
     code: 2,
-    errors: 'mirror: --paths: there is no nowhere.js\n',
+    errors: 'mirror: --paths: nowhere.js does not exist\n',
   });
+  // Nor does a verb that asks Postgres for its paths take a name for nothing.
+  expect(
+    await run(['node_modules/quest-mirror/lib/cli/main.js', 'report', '--paths', 'nowhere.js']),
+  ).toMatchObject({ code: 2, errors: 'mirror: --paths: nowhere.js does not exist\n' });
   write('others.js', 'throw new Error("MARKER")');
   expect(await verb('--paths', 'others.js')).toMatchObject({
     code: 2,

@@ -27,7 +27,7 @@ export const NOT_READY = { code: 'PROJECT_NOT_READY' } as const;
 export function declaredPaths(folder: string, file?: string): DeclaredPaths {
   if (file !== undefined) {
     const named = resolve(folder, file);
-    if (!existsSync(named)) throw new UsageError(`--paths: there is no ${file}`);
+    if (!existsSync(named)) throw new UsageError(`--paths: ${file} does not exist`);
     return listIn(named, file);
   }
   const compiled = join(folder, COMPILED_LIST);

@@ -103,6 +103,10 @@ function createProgram(
         write(text.replace(/^error: unknown command .*$/m, '$&; --help lists the verbs')),
     });
   const declared = () => declaredPaths(process.cwd(), program.opts<{ paths?: string }>().paths);
+  // A list that is named is to be there, whether or not the verb asks for it.
+  program.hook('preAction', () => {
+    if (program.opts<{ paths?: string }>().paths !== undefined) declared();
+  });
   for (const register of registrations) register(program, { ...context, declared }, exitWith);
   return program;
 }
