@@ -81,6 +81,16 @@ test.each([
   expect(causeOf(withGaps(...gaps)).cause).toBe(cause);
 });
 
+test.each([
+  ['while its event was retried', '20:00:00', '21:00:00', 'unknown'],
+  ['once its retries were over', '22:00:00', '23:00:00', 'retries_exhausted'],
+] as const)('a store that was set back %s: %s to %s is %s', (_when, from, to, cause) => {
+  const day = cause === 'unknown' ? '26' : '27';
+  const restore = gap('restored', at(from, day), at(to, day));
+  const late = { ...withGaps(restore), readAt: at('23:30:00', '28') };
+  expect(causeOf(late).cause).toBe(cause);
+});
+
 test('what touches the bounds, and does not cover them, is told as possible, with its share', () => {
   const judged = causeOf(withGaps(gap('flag_off', at('11:00:00'), at('11:30:00'))));
   expect(judged).toEqual({

@@ -249,13 +249,18 @@ function heldUp(known: Circumstances): Found {
 
 /**
  * Whatever was to bring it, the platform has given it up. Unless mirroring may have been off when it was written: then
- * its event came, and nobody mirrored it.
+ * its event came, and nobody mirrored it. Or a store was set back before its retries were over.
  */
 function retriesExhausted(known: Circumstances): Found {
   const span = spanOf(known);
   if (mayBeOff(known)) return null;
   const endMs = millisOf(known.writtenBefore) + known.times.redeliveryMs;
   if (endMs > millisOf(known.readAt)) return null;
+  // It may have come by then, and the restore have taken it back.
+  const untilItsEnd = { ...span, toMs: endMs };
+  if (known.shard.gaps.some((gap) => gap.reason === 'restored' && touches(gap, untilItsEnd))) {
+    return null;
+  }
   const away = known.shard.gaps.find((gap) => isFailure(gap) && touches(gap, span));
   return {
     cause: 'retries_exhausted',
