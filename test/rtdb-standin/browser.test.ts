@@ -13,28 +13,49 @@ import { NAMESPACE } from './support/sdk';
 const describeWithBrowser = CHROMIUM === null ? describe.skip : describe;
 const name = 'the SDK in a real browser (where missing: apt-get install chromium)';
 
-const FIREBASE = join(__dirname, '../../node_modules/firebase');
-const SCRIPTS = ['firebase-app-compat.js', 'firebase-database-compat.js'];
+const MODULES = join(__dirname, '../../node_modules');
+/** The SDK's own files, as a browser takes them. */
+const IMPORTS = {
+  '@firebase/app': '@firebase/app/dist/esm/index.esm.js',
+  '@firebase/component': '@firebase/component/dist/esm/index.esm.js',
+  '@firebase/database': '@firebase/database/dist/index.esm.js',
+  '@firebase/logger': '@firebase/logger/dist/esm/index.esm.js',
+  '@firebase/util': '@firebase/util/dist/index.esm.js',
+  idb: 'idb/build/index.js',
+};
 const FLAG = 'firebase:previous_websocket_failure';
+
+const importMap = {
+  imports: Object.fromEntries(
+    Object.entries(IMPORTS).map(([from, file]) => [from, `/modules/${file}`]),
+  ),
+};
 
 /** What the page does: it follows `live` and keeps what it saw. */
 const page = (port: number): string => `<!doctype html><body>
-${SCRIPTS.map((script) => `<script src="/${script}"></script>`).join('\n')}
-<script>
-  firebase.initializeApp({ databaseURL: 'http://127.0.0.1:${port}?ns=${NAMESPACE}' });
-  window.db = firebase.database();
+<script type="importmap">${JSON.stringify(importMap)}</script>
+<script type="module">
+  import { initializeApp } from '@firebase/app';
+  import { getDatabase, onDisconnect, onValue, ref, set } from '@firebase/database';
+
+  const db = getDatabase(
+    initializeApp({ databaseURL: 'http://127.0.0.1:${port}?ns=${NAMESPACE}' })
+  );
   window.seen = [];
-  db.ref('live').on('value', (snapshot) => seen.push(snapshot.val()));
+  window.write = (path, value) => set(ref(db, path), value);
+  window.leave = (path, value) => onDisconnect(ref(db, path)).set(value);
+  onValue(ref(db, 'live'), (snapshot) => seen.push(snapshot.val()));
 </script>`;
 
 function serveSite(port: number): Promise<Server> {
-  const files = new Map(
-    SCRIPTS.map((script) => [`/${script}`, readFileSync(join(FIREBASE, script))]),
-  );
-  const server = createServer((request, response) => {
-    const script = files.get(request.url ?? '');
-    const type = script ? 'application/javascript' : 'text/html';
-    response.writeHead(200, { 'content-type': type }).end(script ?? page(port));
+  const server = createServer(({ url = '' }, response) => {
+    const [, file] = /^\/modules\/((?:@firebase|idb)\/[\w./-]+)$/.exec(url) ?? [];
+    if (file === undefined) {
+      response.writeHead(200, { 'content-type': 'text/html' }).end(page(port));
+    } else {
+      const type = { 'content-type': 'application/javascript' };
+      response.writeHead(200, type).end(readFileSync(join(MODULES, file)));
+    }
   });
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
 }
@@ -115,7 +136,7 @@ describeWithBrowser(name, () => {
     await put('/live.json', 2);
     expect((await frame).payload).toContain('"live"');
     await seesLive(opened, 2);
-    await opened.evaluate(`db.ref('live').set(3)`);
+    await opened.evaluate(`write('live', 3)`);
     expect((await rest(standin, '/live.json')).body).toBe(3);
   }, 60_000);
 
@@ -125,7 +146,7 @@ describeWithBrowser(name, () => {
     test('it reads, writes and listens by long polling alone', async () => {
       const opened = await open();
       const long = `${'é"\\\u2028'.repeat(20_000)}end`;
-      await opened.evaluate(`db.ref('long').set(${JSON.stringify(long)})`);
+      await opened.evaluate(`write('long', ${JSON.stringify(long)})`);
       expect((await rest(standin, '/long.json')).body).toBe(long);
       await put('/live.json', { text: long, list: [1, 2] });
       await seesLive(opened, { text: long, list: [1, 2] });
@@ -137,7 +158,7 @@ describeWithBrowser(name, () => {
 
     test('what it left for its disconnection is done when the page closes', async () => {
       const opened = await open();
-      await opened.evaluate(`db.ref('online').onDisconnect().set('gone')`);
+      await opened.evaluate(`leave('online', 'gone')`);
       await opened.close();
       await eventually(
         async () => expect((await rest(standin, '/online.json')).body).toBe('gone'),
