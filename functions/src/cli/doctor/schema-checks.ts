@@ -10,15 +10,16 @@ import { type Check, type Diagnosis, type Doctor, fail, ok, skipped, warn } from
 import { LOGIN_CHECK } from './database-checks';
 import { PATHS_CHECK } from './paths-check';
 
-/** When mirroring of completions began (a day of UTC), and whether any event was mirrored. */
+/** When mirroring began (a day of UTC), and whether any event has come; canaries fly on every path. */
 const BEGINNING = query({
   text: `
 select
-  to_char(p.began_at at time zone 'UTC', 'YYYY-MM-DD') as began_on,
-  (clock_timestamp() at time zone 'UTC')::date - (p.began_at at time zone 'UTC')::date as days_ago,
-  exists (select from rtdb.quest_completions where origin = 'rtdb') as has_events
+  to_char(min(p.began_at) at time zone 'UTC', 'YYYY-MM-DD') as began_on,
+  (clock_timestamp() at time zone 'UTC')::date - (min(p.began_at) at time zone 'UTC')::date as days_ago,
+  exists (select from mirror.canaries as c where c.arrived_at is not null) as has_events
 from mirror.paths as p
-where p.path = 'quest_completions' and p.removed_at is null
+where p.removed_at is null
+having count(*) > 0
 `,
   params: {},
   row: { beganOn: z.string(), daysAgo: z.number(), hasEvents: z.boolean() },
@@ -87,16 +88,17 @@ async function migrationsCheck({ statements }: Doctor): Promise<Diagnosis> {
   }
 }
 
-async function beginningCheck({ statements }: Doctor): Promise<Diagnosis> {
+export async function beginningCheck({
+  statements,
+}: Pick<Doctor, 'statements'>): Promise<Diagnosis> {
   const beginning = await BEGINNING.first(statements);
-  if (beginning === null)
-    return fail('mirror.paths does not declare quest_completions', MIGRATE_AS_OWNER);
+  if (beginning === null) return fail('mirror.paths declares no path', MIGRATE_AS_OWNER);
   const { beganOn, daysAgo, hasEvents } = beginning;
   const advice = 'as the owner, set began_at in mirror.paths to when the functions are deployed';
   if (daysAgo < 0)
     return fail(`mirroring is said to begin on ${beganOn}, which is to come`, advice);
   if (!hasEvents && daysAgo > 0) {
-    return warn(`mirroring is said to have begun on ${beganOn}, but no event has come`, advice);
+    return warn(`mirroring is said to have begun on ${beganOn}, but no canary has come`, advice);
   }
   return ok(`mirroring began on ${beganOn}`);
 }
