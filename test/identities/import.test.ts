@@ -46,8 +46,7 @@ test('--write writes; again it changes nothing; one user may have several ids', 
   expect((await importing(csv, '--write')).out).toBe('Written: 0 added, 0 changed, 3 unchanged.\n');
   const { out } = await importing(csvOf('phone-3,carl', 'phone-1,ann'), '--write', '--json');
   expect(JSON.parse(out)).toEqual({
-    ...{ added: 0, changed: 1, unchanged: 1, bad: 0 },
-    ...{ written: true, bad: 0 },
+    ...{ added: 0, changed: 1, unchanged: 1, erased: 0, written: true },
     bad: [],
   });
   expect(await identities()).toEqual({ 'phone-1': 'ann', 'phone-2': 'ann', 'phone-3': 'carl' });
