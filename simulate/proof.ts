@@ -169,12 +169,13 @@ export class Proof {
     const context = this.#context(statements, {
       rtdb: this.#faultySource(n),
       // Of the one that is killed nothing more is heard.
-      isOver: () => this.#isOver || (n === 0 && this.#isKilled),
+      isOver: () => this.#isOver || (n === 0 && this.#hanging > 0),
     });
     while (!this.#isOver) {
       const round = workQueue(context).catch(() => delay(AGAIN_MS));
       await (n === 0 ? Promise.race([round, this.#death()]) : round);
-      if (n === 0 && this.#isKilled) break;
+      // Between two rounds it holds nothing: it is killed in a later one.
+      if (n === 0 && this.#hanging > 0) break;
       await delay(ROUND_MS);
     }
     // The statements of a reading that hangs are never sent.

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { postgresConfig } from '../../deploy/settings';
 import { UsageError } from '../../errors/mirror-error';
 import { declaredPaths } from '../../gate/evidence';
@@ -61,12 +61,15 @@ export function registerReport(program: Command, context: VerbContext, exitWith:
       threshold,
       THRESHOLD,
     )
-    .option('--window <length>', 'how far back writes count: 24h', day, PROOF_TIMES.windowMs)
-    .option(
-      '--max-age <length>',
-      'how old the readings may be, up to 48h (default: 2h)',
-      maxAge,
-      PROOF_TIMES.maxAgeMs,
+    .addOption(
+      new Option('--window <length>', 'how far back writes count')
+        .argParser(day)
+        .default(PROOF_TIMES.windowMs, '24h, and no other'),
+    )
+    .addOption(
+      new Option('--max-age <length>', 'how old the readings may be, up to 48h')
+        .argParser(maxAge)
+        .default(PROOF_TIMES.maxAgeMs, '2h'),
     )
     .option('--as-of <instant>', 'what was known then, ISO 8601, by the answers kept each hour')
     .option('--json', 'print one JSON object');
