@@ -82,6 +82,16 @@ test.each([
 });
 
 test.each([
+  ['an event of before, held up', '09:30:00', 'restored'],
+  ['an event of after', '11:30:00', 'unknown'],
+] as const)('after a restore the row was written by %s', (_what, time, cause) => {
+  const row = { ...ROW, payload: false, eventTime: at(time), mirroredAt: at('11:30:01') };
+  const gaps = [gap('restored', at('10:30:00'), at('11:00:00'))];
+  const judged = causeOf(known({ kind: 'value_mismatch', shard: { ...SHARD, gaps } }, row));
+  expect(judged.cause).toBe(cause);
+});
+
+test.each([
   ['while its event was retried', '20:00:00', '21:00:00', 'unknown'],
   ['once its retries were over', '22:00:00', '23:00:00', 'retries_exhausted'],
 ] as const)('a store that was set back %s: %s to %s is %s', (_when, from, to, cause) => {

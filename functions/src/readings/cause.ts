@@ -162,17 +162,24 @@ function race({ compared, key, writtenAfter, times }: Circumstances): Found {
   };
 }
 
-/** One of the stores was set back within the bounds, and no event has written the row since. */
+/**
+ * One of the stores was set back within the bounds, and no later event has written the row since. One that was held up
+ * may have: what came after it in RTDB was taken back all the same.
+ */
 function restored(known: Circumstances): Found {
   const row = known.isOver ? null : (known.compared?.row ?? null);
   const gap = known.shard.gaps.find(
     (one) =>
       one.reason === 'restored' &&
       touches(one, spanOf(known, false)) &&
-      (row === null || row.origin !== 'rtdb' || one.toAt === null || row.mirroredAt <= one.toAt) &&
+      (row === null || one.toAt === null || !isEventAfter(one.toAt, row)) &&
       (one.toAt === null || !isOlderThanValue(one.toAt, known)),
   );
   return gap === undefined ? null : { cause: 'restored', evidence: coverageOf(gap) };
+}
+
+function isEventAfter(at: string, { origin, eventTime, mirroredAt }: Row): boolean {
+  return origin === 'rtdb' && (eventTime ?? mirroredAt) > at;
 }
 
 /** The app removed this leaf with its old day, and the row stays on purpose. */
