@@ -6140,6 +6140,10 @@ CREATE OR REPLACE FUNCTION mirror.sum_readings_inserted()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  if tg_op = 'TRUNCATE' then
+    delete from mirror.reading_sums;
+    return null;
+  end if;
   insert into mirror.reading_sums as s
     (path, full_hour, part, shards, uncounted, keys, keys_or_one, brought)
   select
@@ -6210,6 +6214,10 @@ CREATE OR REPLACE FUNCTION mirror.sum_readings_updated()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
+  if tg_op = 'TRUNCATE' then
+    delete from mirror.reading_sums;
+    return null;
+  end if;
   insert into mirror.reading_sums as s
     (path, full_hour, part, shards, uncounted, keys, keys_or_one, brought)
   select
@@ -6217,11 +6225,7 @@ begin
     sum(n),
     sum(n * (changed.read_at is not null and changed.counted_since is null)::integer),
     sum(n * changed.keys), sum(n * greatest(changed.keys, 1)), sum(n * changed.brought)
-  from (
-    select *, 1 as n from new_rows
-    union all
-    select *, -1 from old_rows
-  ) as changed
+  from (select *, 1 as n from new_rows union all select *, -1 from old_rows) as changed
   group by 1, 2, 3
   having sum(n) <> 0
     or sum(n * (changed.read_at is not null and changed.counted_since is null)::integer) <> 0

@@ -52,7 +52,7 @@ join bridge.couples as c on c.rtdb_couple_id = q.couple_id
 where q.quest_id is not null
 order by c.couple_id, q.date_key, q.quest_id, q.sort_order;
 
--- Tombstones too: what RTDB took back is taken back.
+-- Tombstones too: what was deleted in RTDB is deleted here.
 create or replace view bridge.completions as
 select
   own.id as quest_id,

@@ -281,7 +281,7 @@ begin
 end
 $$;
 
--- Those of whoever asks. The claims are what PostgREST sets for a request. The subject is compared as text:
+-- The asking user's own. The claims are what PostgREST sets for a request. The subject is compared as text:
 -- Firebase's ids are no UUIDs, so auth.uid() would fail. A pooled connection's leftover setting is '', hence nullif.
 create function mirror.own_ids()
 returns text[]
@@ -319,7 +319,7 @@ begin
 end
 $$;
 
--- Those of whoever asks.
+-- The asking user's own.
 create function mirror.own_shards()
 returns text[]
 language plpgsql
@@ -613,7 +613,7 @@ create table mirror.coverage (
 
 comment on table mirror.coverage is 'Intervals in which mirroring was not fully on.';
 
--- Reader: whoever sees the flag, to find what is to be closed.
+-- Reader: an instance that sees the flag, to find what is to be closed.
 create index coverage_open on mirror.coverage (reason) where to_at is null;
 
 -- Nobody has seen the flag on yet: until somebody does, nothing is mirrored (mirror.note_flag).

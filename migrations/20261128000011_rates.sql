@@ -50,79 +50,12 @@ as $$
   end
 $$;
 
--- What a statement changed is added. Three functions, because a trigger of one operation has no table of the
+-- What a statement changed is added. Three functions of one text, because a trigger of one operation has no table of the
 -- other's rows. Sums are taken in one order: two statements that change many shards at once don't deadlock.
-create function mirror.sum_readings_inserted()
-returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  insert into mirror.reading_sums as s
-    (path, full_hour, part, shards, uncounted, keys, keys_or_one, brought)
-  select
-    changed.path, mirror.sum_hour(changed.read_at, changed.full_at), mirror.sum_part(changed.shard),
-    sum(n),
-    sum(n * (changed.read_at is not null and changed.counted_since is null)::integer),
-    sum(n * changed.keys), sum(n * greatest(changed.keys, 1)), sum(n * changed.brought)
-  from (select *, 1 as n from new_rows) as changed
-  group by 1, 2, 3
-  having sum(n) <> 0
-    or sum(n * (changed.read_at is not null and changed.counted_since is null)::integer) <> 0
-    or sum(n * changed.keys) <> 0
-    or sum(n * greatest(changed.keys, 1)) <> 0
-    or sum(n * changed.brought) <> 0
-  order by 1, 2, 3
-  on conflict (path, full_hour, part) do update
-  set
-    shards = s.shards + excluded.shards,
-    uncounted = s.uncounted + excluded.uncounted,
-    keys = s.keys + excluded.keys,
-    keys_or_one = s.keys_or_one + excluded.keys_or_one,
-    brought = s.brought + excluded.brought;
-  return null;
-end
-$$;
-
-create function mirror.sum_readings_updated()
-returns trigger
-language plpgsql
-security definer
-set search_path = pg_catalog, pg_temp
-as $$
-begin
-  insert into mirror.reading_sums as s
-    (path, full_hour, part, shards, uncounted, keys, keys_or_one, brought)
-  select
-    changed.path, mirror.sum_hour(changed.read_at, changed.full_at), mirror.sum_part(changed.shard),
-    sum(n),
-    sum(n * (changed.read_at is not null and changed.counted_since is null)::integer),
-    sum(n * changed.keys), sum(n * greatest(changed.keys, 1)), sum(n * changed.brought)
-  from (
-    select *, 1 as n from new_rows
-    union all
-    select *, -1 from old_rows
-  ) as changed
-  group by 1, 2, 3
-  having sum(n) <> 0
-    or sum(n * (changed.read_at is not null and changed.counted_since is null)::integer) <> 0
-    or sum(n * changed.keys) <> 0
-    or sum(n * greatest(changed.keys, 1)) <> 0
-    or sum(n * changed.brought) <> 0
-  order by 1, 2, 3
-  on conflict (path, full_hour, part) do update
-  set
-    shards = s.shards + excluded.shards,
-    uncounted = s.uncounted + excluded.uncounted,
-    keys = s.keys + excluded.keys,
-    keys_or_one = s.keys_or_one + excluded.keys_or_one,
-    brought = s.brought + excluded.brought;
-  return null;
-end
-$$;
-
-create function mirror.sum_readings_removed()
+do $maker$
+declare
+  template constant text := $template$
+create function mirror.{function}()
 returns trigger
 language plpgsql
 security definer
@@ -140,7 +73,7 @@ begin
     sum(n),
     sum(n * (changed.read_at is not null and changed.counted_since is null)::integer),
     sum(n * changed.keys), sum(n * greatest(changed.keys, 1)), sum(n * changed.brought)
-  from (select *, -1 as n from old_rows) as changed
+  from ({changed}) as changed
   group by 1, 2, 3
   having sum(n) <> 0
     or sum(n * (changed.read_at is not null and changed.counted_since is null)::integer) <> 0
@@ -157,7 +90,22 @@ begin
     brought = s.brought + excluded.brought;
   return null;
 end
-$$;
+$$
+  $template$;
+  made record;
+begin
+  for made in
+    select *
+    from (values
+      ('sum_readings_inserted', 'select *, 1 as n from new_rows'),
+      ('sum_readings_updated', 'select *, 1 as n from new_rows union all select *, -1 from old_rows'),
+      ('sum_readings_removed', 'select *, -1 as n from old_rows')
+    ) as of_operation (name, changed)
+  loop
+    execute replace(replace(template, '{function}', made.name), '{changed}', made.changed);
+  end loop;
+end
+$maker$;
 
 create trigger readings_inserted after insert on mirror.readings
   referencing new table as new_rows

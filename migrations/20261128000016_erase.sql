@@ -4,7 +4,7 @@
 set local lock_timeout = '5s';
 set local statement_timeout = '5min';
 
--- Waits for whoever writes to a table now. Who begins later sees what was committed before: a writer asks for
+-- Waits for those who write to a table now. A writer that begins later sees what was committed before: a writer asks for
 -- mirror.erased once it has its lock on the table. Takes no lock itself: writers that come would queue behind it, for as
 -- long as somebody leaves a transaction open.
 create function mirror.await_writers(awaited regclass, patience interval default '5 minutes')

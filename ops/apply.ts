@@ -44,7 +44,7 @@ function files(folder: string): string[] {
 /** What the definitions are filled in with. */
 interface Filling {
   watched: WatchedInstance;
-  /** Where whoever is woken reads on. */
+  /** Where the person on call reads on. */
   runbook: string;
 }
 

@@ -128,7 +128,7 @@ test('a new phone is the same user, and its couple the same couple', async () =>
   ]);
 });
 
-test('what RTDB took back is taken back, but not what the app wrote since', async () => {
+test('what was deleted in RTDB is deleted, but not what the app wrote since', async () => {
   await carry();
   await queryOnce(
     url,

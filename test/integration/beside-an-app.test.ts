@@ -109,7 +109,7 @@ test('the snapshot sees what it is for: a grant, a policy, a trigger and an inde
  * `pkg/migration` (the history).
  */
 describe('the Supabase CLI', () => {
-  test('finds two more schemas, whose owner is whoever migrated', async () => {
+  test('finds two more schemas, owned by the login that migrated', async () => {
     const schemas = await queryOnce<{ name: string; owner: string }>(
       url,
       `select nspname as name, pg_get_userbyid(nspowner) as owner from pg_namespace

@@ -4,7 +4,7 @@ import type { DatabaseAddress } from '../rtdb-standin/support/sdk';
 /** Whose host and port; CI names the official emulator here, one test file at a time. */
 const HOST_VARIABLE = 'QUEST_TEST_DATABASE_HOST';
 
-/** Whoever judges by the rules: a stand-in of the test file's own, or what the environment names. */
+/** What judges by the rules: a stand-in of the test file's own, or what the environment names. */
 export async function startRulesDatabase(): Promise<
   DatabaseAddress & { stop: () => Promise<void> }
 > {

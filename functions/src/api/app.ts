@@ -194,7 +194,7 @@ async function claimOnce(
   }
 }
 
-/** Refuses what is no JSON body within the limit, before anybody asks whose it is. */
+/** Refuses anything but a JSON body within the limit, before anybody asks whose it is. */
 const expectJson: MiddlewareHandler<Env> = async (c, next) => {
   const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase();
   const encoding = c.req.header('content-encoding') ?? 'identity';

@@ -55,7 +55,7 @@ update mirror.backfills
 set
   status = case when $2::text is null then 'finished' else 'failed' end,
   finished_at = clock_timestamp(),
-  -- It names a shard, and is for whoever resumes.
+  -- It names a shard, and is for the run that resumes.
   checkpoint = case when $2 is null then '{}' else checkpoint end,
   error = $2
 where id = $1

@@ -100,7 +100,7 @@ export type RunAlone = <Answer>(
 
 /**
  * Removes a person from the copy and the books; safe to repeat. First it is said that what holds one of the ids is
- * dropped, then whoever is writing is waited for: nothing comes back behind the removal.
+ * dropped, then writers that have begun are waited for: nothing comes back behind the removal.
  *
  * @param write false: it only counts
  */

@@ -13,7 +13,7 @@ export type Obstacle =
   /** Not on for all couples through the whole window: since then. */
   | { code: 'short'; since: string }
   | { code: 'canary_silent'; newestAt: string | null }
-  /** Of what was kept: nothing lately enough to tell of the instant that is asked about. */
+  /** Of what was kept: no answer is recent enough for the instant that is asked about. */
   | { code: 'unkept'; newestAt: string | null };
 
 /** Why a path isn't ready, or why nobody can tell. */

@@ -164,7 +164,7 @@ function race({ compared, key, writtenAfter, times }: Circumstances): Found {
 
 /**
  * One of the stores was set back within the bounds, and no later event has written the row since. One that was held up
- * may have: what came after it in RTDB was taken back all the same.
+ * may have: the restore removed what came after it in RTDB all the same.
  */
 function restored(known: Circumstances): Found {
   const row = known.isOver ? null : (known.compared?.row ?? null);

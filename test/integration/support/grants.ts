@@ -83,7 +83,7 @@ const CALLS: Record<string, readonly string[]> = {
   value_hash: ['api', 'writer'],
 };
 
-/** What policies ask for whoever reads a table that app users see. */
+/** What policies call for a reader of a table that app users see. */
 const POLICY_CALLS = ['own_ids', 'own_shards'];
 
 /** What views read documents with: whoever may read a view calls these. */

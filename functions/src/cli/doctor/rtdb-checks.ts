@@ -33,7 +33,7 @@ const rulesSchema = z.object({
 const LET_IN = 'let in who needs it, tree by tree, and try the app before you deploy that';
 const YOURS = 'yours to judge: nothing else may be written there, so nothing else is mirrored';
 
-/** What the deployed rules allow where mirrored paths are, whoever wrote them. Pure. */
+/** What the deployed rules allow where mirrored paths are, no matter who wrote them. Pure. */
 export function rulesCheck(
   deployed: unknown,
   files: readonly { name: string; rules: unknown }[],
