@@ -2,7 +2,7 @@ import { requiresAPI, requiresRole } from 'firebase-functions/v2';
 
 /** What the functions do besides what every function does: see docs/existing-project.md. */
 const ROLES = [
-  // Reads both stores' truth, and writes the canaries.
+  // Reads RTDB, and writes the canaries.
   'roles/firebasedatabase.admin',
   // Reads the flag.
   'roles/cloudconfig.viewer',

@@ -20,9 +20,9 @@ const VERDICT = z.enum([
 export interface ClaimVerdict {
   /**
    * `retained`: a removal beyond retention, so that the row stays. `foreign`: it comes from another RTDB
-   * than this database mirrors. `erased`: its key holds the id of somebody who was erased. `contended`: nothing was inserted; another writer may have done so
-   * meanwhile: ask again. `dropped`: nothing was updated, though the row was there: a trigger left the
-   * write out.
+   * than this database mirrors. `erased`: its key holds the id of somebody who was erased. `contended`:
+   * nothing was inserted; another writer may have done so meanwhile: ask again. `dropped`: nothing was
+   * updated, though the row was there: a trigger left the write out.
    */
   verdict: z.infer<typeof VERDICT>;
   /** From the write in RTDB until now. */
